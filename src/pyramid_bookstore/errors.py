@@ -1,0 +1,101 @@
+"""Why the bookstore refuses: domain exceptions, which know nothing of HTTP.
+
+:mod:`pyramid_bookstore.http.problems` is the one place that turns them into answers. Each class
+carries ``code``, the word that clients find in the ``error`` member of a problem document.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+
+class Fault(NamedTuple):
+    """One thing wrong with the input.
+
+    ``field`` is the name of the field or parameter (dotted below the first level), or ``""`` for
+    the document as a whole; ``pointer`` the same place as a JSON pointer (RFC 6901), ``""`` for
+    the whole document; ``message`` says what is wrong, in a sentence for a person.
+    """
+
+    field: str
+    pointer: str
+    message: str
+
+
+class BookstoreError(Exception):
+    """What every refusal of the bookstore derives from."""
+
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class InvalidJSON(BookstoreError):
+    """The text is not the strict JSON (RFC 8259, I-JSON RFC 7493) that is read here."""
+
+    code = "invalid_json"
+
+
+class ValidationFailed(BookstoreError):
+    """Well-formed input with wrong values; ``faults`` names every one of them."""
+
+    code = "validation_failed"
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("; ".join(f"{f.field}: {f.message}" if f.field else f.message for f in faults))
+
+
+class BookNotFound(BookstoreError):
+    """There is no such book."""
+
+    code = "not_found"
+
+    def __init__(self, message: str = "There is no such book.") -> None:
+        super().__init__(message)
+
+
+class IsbnTaken(BookstoreError):
+    """Another book has this ISBN."""
+
+    code = "conflict"
+
+    def __init__(self, isbn: str | None = None) -> None:
+        self.isbn = isbn
+        self.field = "isbn"
+        named = f"ISBN {isbn}" if isbn else "this ISBN"
+        super().__init__(f"Another book has {named}.")
+
+
+class InsufficientStock(BookstoreError):
+    """The change would take stock below 0; ``available`` copies are left."""
+
+    code = "insufficient_stock"
+
+    def __init__(self, available: int) -> None:
+        self.available = available
+        copies = "copy is" if available == 1 else "copies are"
+        super().__init__(f"{available} {copies} left.")
+
+
+class VersionMismatch(BookstoreError):
+    """The book changed since the caller read it; ``current`` is its version now (µs since 1970)."""
+
+    code = "precondition_failed"
+
+    def __init__(self, current: int) -> None:
+        self.current = current
+        super().__init__("The book has changed since it was read.")
+
+
+class Unavailable(BookstoreError):
+    """The database does not answer now, or not in time; try again in ``retry_after`` seconds."""
+
+    code = "unavailable"
+
+    def __init__(self, message: str = "The database is not available.", retry_after: int = 2) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
