@@ -1,0 +1,49 @@
+# make run: a bookstore on http://127.0.0.1:6543     make test: all that must hold before a push
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint types pytest dist clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/.runs ## Start the bookstore of development.ini (ARGS="http_port=8081")
+	$(BIN)/pserve development.ini $(ARGS)
+
+test: lint types pytest ## Lint, types, and every test on SQLite and PostgreSQL
+
+lint: $(VENV)/.tests ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.tests ## mypy --strict
+	$(BIN)/mypy
+
+pytest: $(VENV)/.tests ## The tests with branch coverage (ARGS="-k listing --no-cov" for a few)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov $(ARGS)
+
+dist: $(VENV)/.tests ## Wheel and sdist in dist/
+	rm -rf build dist
+	$(BIN)/python -m build --outdir dist .
+
+clean: ## Remove what the other targets made (the development database stays)
+	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache \
+	    .hypothesis src/*.egg-info
+	find src tests alembic -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Two stamps: what running needs is installed first, and quickly; testing adds to it.
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer, please")'
+	$(PYTHON) -m venv --clear $(VENV)
+
+$(VENV)/.runs: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable '.[all]'
+	@touch $@
+
+$(VENV)/.tests: $(VENV)/.runs
+	$(BIN)/python -m pip install --quiet --editable '.[all,testing,dev]'
+	@touch $@

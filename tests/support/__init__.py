@@ -1,0 +1,1 @@
+"""What tests, benchmarks and torture scripts share: real servers, started and surely ended."""
