@@ -1,0 +1,429 @@
+"""Settings: one frozen object, or one error that names every fault."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyramid.exceptions import ConfigurationError
+from sqlalchemy import engine_from_config
+from sqlalchemy.engine import make_url
+
+from pyramid_bookstore.settings import KEYS, JwtSettings, Settings, as_text
+
+DATABASE = {"bookstore.sqlalchemy.url": "sqlite://"}
+JWT = {
+    "bookstore.auth": "jwt",
+    "bookstore.jwt.key": "s3cret-s3cret",
+    "bookstore.jwt.algorithms": "HS256",
+    "bookstore.roles.staff": "view add",
+}
+
+
+def settings(more=None):
+    return Settings.from_mapping({**DATABASE, **(more or {})})
+
+
+def faults(mapping):
+    """The lines of the one error, one a fault."""
+    with pytest.raises(ConfigurationError) as raised:
+        Settings.from_mapping(mapping)
+    head, *lines = str(raised.value).split("\n")
+    assert head == f"bookstore settings, {len(lines)} to mend:"
+    return [line.strip() for line in lines]
+
+
+def fault(more):
+    """The only fault of a mapping that has a database."""
+    [line] = faults({**DATABASE, **more})
+    return line
+
+
+class TestDefaults:
+    def test_are_those_of_the_contract(self):
+        assert {f.name: getattr(settings(), f.name) for f in dataclasses.fields(Settings)} == {
+            "prefix": "/api/v1",
+            "database": {"url": "sqlite://"},
+            "database_prefix": "bookstore.sqlalchemy.",
+            "replica": None,
+            "replica_max_lag": 10,
+            "dbsession": None,
+            "migrate": False,
+            "sample_data": False,
+            "statement_timeout": 0,
+            "retry_attempts": 3,
+            "limit_default": 20,
+            "limit_max": 100,
+            "max_body_size": 1048576,
+            "import_max_body_size": 67108864,
+            "require_if_match": False,
+            "idempotency_ttl": 86400,
+            "auth": "host",
+            "jwt": None,
+            "roles": {},
+            "anonymous": (),
+            "docs": True,
+            "metrics": False,
+            "title": "Bookstore",
+            "log_format": "text",
+            "shutdown_grace": 20,
+        }
+
+    def test_none_is_not_given(self):
+        assert settings({key.name: None for key in KEYS if not key.family}) == settings()
+
+    @pytest.mark.parametrize("key", [k for k in KEYS if not k.family], ids=lambda k: k.name)
+    def test_every_default_is_a_valid_value(self, key):
+        if key.default is not None:
+            assert key.convert(key.default) == key.default
+
+    def test_every_key_has_its_attribute(self):
+        """The table and the two classes cannot drift apart."""
+        attributes = {f.name for f in dataclasses.fields(Settings)} - {"jwt", "database_prefix"}
+        attributes |= {f"jwt_{f.name}" for f in dataclasses.fields(JwtSettings)}
+        assert sorted(key.attribute for key in KEYS) == sorted(attributes)
+
+    def test_cannot_be_changed(self):
+        made = settings()
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            made.migrate = True
+        for mapping in (made.database, made.roles):
+            with pytest.raises(TypeError):
+                mapping["x"] = 1
+
+
+def test_strings_and_python_values_give_the_same():
+    strings = {
+        "bookstore.migrate": "yes",
+        "bookstore.limit.max": "50",
+        "bookstore.limit.default": "5",
+        "bookstore.anonymous": "view add",
+        "bookstore.docs": "off",
+        "bookstore.prefix": "/",
+    }
+    values = {
+        "bookstore.migrate": True,
+        "bookstore.limit.max": 50,
+        "bookstore.limit.default": 5,
+        "bookstore.anonymous": ["view", "add"],
+        "bookstore.docs": 0,
+        "bookstore.prefix": "",
+    }
+    assert settings(strings) == settings(values)
+    assert settings(strings).limit_max == 50
+    assert settings(strings).anonymous == ("view", "add")
+
+
+def test_foreign_keys_are_passed_over():
+    foreign = {
+        "pyramid.includes": "x",
+        "bookstore": 1,
+        "bookstores.x": 1,
+        "Bookstore.x": 1,
+        5: 1,
+        object(): 2,
+    }
+    assert settings(foreign) == settings()
+
+
+class TestFaults:
+    def test_all_are_named_at_once(self):
+        lines = faults(
+            {
+                "bookstore.prefix": "api",
+                "bookstore.limit.max": "many",
+                "bookstore.migrate": "maybe",
+                "bookstore.limits.default": "5",
+                "bookstore.auth": "jwt",
+                "bookstore.roles.staff": "veiw",
+                "bookstore.replica.sqlalchemy.pool_size": "5",
+            }
+        )
+        assert sorted(line.partition(": ")[0] for line in lines) == [
+            "bookstore.jwt.algorithms",
+            "bookstore.jwt.key",
+            "bookstore.limit.max",
+            "bookstore.limits.default",
+            "bookstore.migrate",
+            "bookstore.prefix",
+            "bookstore.replica.sqlalchemy.url",
+            "bookstore.roles.staff",
+            "bookstore.sqlalchemy.url",
+        ]
+
+    @pytest.mark.parametrize(
+        ("key", "best"),
+        [
+            ("bookstore.limits.max", "bookstore.limit.max"),
+            ("bookstore.Migrate", "bookstore.migrate"),
+            ("bookstore.max_body", "bookstore.max_body_size"),
+            ("bookstore.sqlalchemy_url", "bookstore.sqlalchemy.url"),
+            ("bookstore.sqlalchemy.", "bookstore.sqlalchemy.url"),
+            ("bookstore.replica_sqlalchemy.url", "bookstore.replica.sqlalchemy.url"),
+            ("bookstore.role.staff", "bookstore.roles.NAME"),
+            ("bookstore.jwt.algorithm", "bookstore.jwt.algorithms"),
+        ],
+    )
+    def test_unknown_keys_come_with_the_nearest(self, key, best):
+        assert fault({key: "x"}) == f"{key}: no such setting, did you mean {best}?"
+
+    def test_unknown_variables_come_with_the_nearest_variable(self):
+        assert fault({"bookstore.BOOKSTORE_LIMTI_MAX": "5"}) == (
+            "BOOKSTORE_LIMTI_MAX: no such environment variable,"
+            " did you mean BOOKSTORE_LIMIT_MAX (bookstore.limit.max)?"
+        )
+
+    @given(st.text(min_size=1))
+    def test_any_other_key_stops_the_start(self, rest):
+        key = f"bookstore.x-{rest}"
+        with pytest.raises(ConfigurationError, match="did you mean bookstore"):
+            settings({key: "x"})
+
+    def test_bad_values_say_what_is_allowed(self):
+        assert fault({"bookstore.limit.max": "1001"}) == (
+            "bookstore.limit.max: '1001' is not a whole number from 1 to 1000"
+        )
+
+
+class TestLimits:
+    def test_a_default_above_the_maximum_is_a_fault(self):
+        line = fault({"bookstore.limit.default": "200"})
+        assert line == "bookstore.limit.default: 200 is more than bookstore.limit.max, 100"
+
+    def test_a_lower_maximum_alone_lowers_the_default(self):
+        made = settings({"bookstore.limit.max": "7"})
+        assert (made.limit_default, made.limit_max) == (7, 7)
+
+    def test_a_bad_value_is_not_compared(self):
+        line = fault({"bookstore.limit.default": "200", "bookstore.limit.max": "x"})
+        assert line.startswith("bookstore.limit.max: 'x'")
+
+
+class TestDatabase:
+    def test_own_settings_come_first_and_whole(self):
+        made = Settings.from_mapping(
+            {
+                "sqlalchemy.url": "postgresql://host/other",
+                "sqlalchemy.echo": "true",
+                "bookstore.sqlalchemy.url": "sqlite://",
+                "bookstore.sqlalchemy.whatever_it_takes": 5,
+            }
+        )
+        assert made.database == {"url": "sqlite://", "whatever_it_takes": 5}
+        assert made.database_prefix == "bookstore.sqlalchemy."
+
+    def test_else_the_hosts(self):
+        made = Settings.from_mapping({"sqlalchemy.url": "sqlite://", "sqlalchemy.echo": "false"})
+        assert made.database == {"url": "sqlite://", "echo": "false"}
+        assert made.database_prefix == "sqlalchemy."
+        assert engine_from_config(made.database, "").dialect.name == "sqlite"
+
+    @pytest.mark.parametrize("host", [{}, {"sqlalchemy.echo": "true"}, {"sqlalchemy.": "x"}])
+    def test_with_neither_the_error_says_what_to_set(self, host):
+        [line] = faults(host)
+        assert line.startswith("bookstore.sqlalchemy.url: no database: set it")
+        assert "sqlalchemy.url," in line
+        assert "bookstore.dbsession" in line
+
+    def test_an_unknown_session_name_asks_for_no_database_too(self):
+        [line] = faults({"bookstore.dbsession": "my session"})
+        assert line.startswith("bookstore.dbsession: 'my session' is not the name of a request")
+
+    def test_a_url_object_will_do(self):
+        url = make_url("sqlite:///x.db")
+        assert Settings.from_mapping({"bookstore.sqlalchemy.url": url}).database == {"url": url}
+
+    @pytest.mark.parametrize("url", ["", "pw-in-it", "postgresql://u:pw@h:port/b", 5])
+    @pytest.mark.parametrize(
+        "key", ["bookstore.sqlalchemy.url", "sqlalchemy.url", "bookstore.replica.sqlalchemy.url"]
+    )
+    def test_a_url_that_cannot_be_read_is_named_and_not_shown(self, key, url):
+        other = DATABASE if "replica" in key else {}
+        [line] = faults({**other, key: url})
+        assert line.startswith(f"{key}: the value is not an SQLAlchemy database URL, such as")
+        assert "pw" not in line
+
+    @pytest.mark.parametrize("prefix", ["bookstore.sqlalchemy.", "bookstore.replica.sqlalchemy."])
+    def test_engine_settings_need_a_url_of_their_own(self, prefix):
+        mapping = {"sqlalchemy.url": "sqlite://", f"{prefix}pool_size": "5"}
+        [line] = faults(mapping)
+        assert line.startswith(f"{prefix}url: missing; it must be an SQLAlchemy")
+
+    def test_replica(self):
+        more = {"bookstore.replica.sqlalchemy.url": "sqlite://", "bookstore.replica.max_lag": "3"}
+        made = settings(more)
+        assert made.replica == {"url": "sqlite://"}
+        assert made.replica_max_lag == 3
+
+
+class TestHostSession:
+    def test_needs_no_database(self):
+        made = Settings.from_mapping({"bookstore.dbsession": "dbsession"})
+        assert (made.dbsession, made.database, made.database_prefix) == ("dbsession", None, None)
+
+    def test_keeps_the_hosts_engine_settings_for_migrations(self):
+        made = Settings.from_mapping(
+            {
+                "bookstore.dbsession": "dbsession",
+                "sqlalchemy.url": "sqlite://",
+                "bookstore.migrate": "true",
+            }
+        )
+        assert made.database == {"url": "sqlite://"}
+
+    @pytest.mark.parametrize("host", [{"sqlalchemy.url": "?"}, {"sqlalchemy.echo": "true"}])
+    def test_leaves_odd_settings_to_the_host(self, host):
+        made = Settings.from_mapping({"bookstore.dbsession": "dbsession", **host})
+        assert made.database is None
+
+    def test_cannot_migrate_without_a_database(self):
+        lines = faults(
+            {
+                "bookstore.dbsession": "dbsession",
+                "bookstore.migrate": "true",
+                "bookstore.sample_data": "true",
+            }
+        )
+        assert [line.partition(":")[0] for line in lines] == [
+            "bookstore.migrate",
+            "bookstore.sample_data",
+        ]
+        assert all("set bookstore.sqlalchemy.url" in line for line in lines)
+
+    def test_goes_not_together_with_a_replica(self):
+        line = fault({"bookstore.dbsession": "db", "bookstore.replica.sqlalchemy.url": "sqlite://"})
+        assert line.startswith("bookstore.replica.sqlalchemy.url: not together with")
+
+
+class TestJwt:
+    def test_complete(self):
+        made = settings(
+            {
+                "bookstore.auth": "jwt",
+                "bookstore.jwt.key_file": "jwks.json",
+                "bookstore.jwt.algorithms": "RS256 EdDSA",
+                "bookstore.jwt.issuer": "https://id.example",
+                "bookstore.jwt.audience": "books shop",
+                "bookstore.jwt.roles_claim": "groups",
+                "bookstore.jwt.leeway": "30",
+                "bookstore.roles.Staff": "view edit",
+                "bookstore.roles.shop.clerk": "",
+                "bookstore.anonymous": "view",
+            }
+        )
+        assert made.jwt == JwtSettings(
+            key=None,
+            key_file="jwks.json",
+            algorithms=("RS256", "EdDSA"),
+            issuer="https://id.example",
+            audience=("books", "shop"),
+            roles_claim="groups",
+            leeway=30,
+        )
+        assert made.roles == {"Staff": ("view", "edit"), "shop.clerk": ()}
+        assert made.anonymous == ("view",)
+
+    def test_is_kept_ready_while_the_host_decides(self):
+        """An INI can carry the section and switch it on later, but a bad value is one now."""
+        made = settings({**JWT, "bookstore.auth": "host"})
+        assert made.jwt is None
+        assert made.roles == {"staff": ("view", "add")}
+        assert settings({"bookstore.jwt.key": "x"}).jwt is None
+        assert fault({"bookstore.jwt.leeway": "-1"}).startswith("bookstore.jwt.leeway: '-1'")
+
+    def test_says_all_that_is_missing(self):
+        lines = faults({**DATABASE, "bookstore.auth": "jwt"})
+        assert [line.partition(":")[0] for line in lines] == [
+            "bookstore.jwt.key",
+            "bookstore.jwt.algorithms",
+            "bookstore.roles.NAME",
+        ]
+        assert "or bookstore.jwt.key_file" in lines[0]
+        assert "HS256" in lines[1]
+        assert "EdDSA" in lines[1]
+        assert "bookstore.anonymous" in lines[2]
+
+    def test_a_blank_key_is_none(self):
+        assert fault({**JWT, "bookstore.jwt.key": " "}).startswith("bookstore.jwt.key: bookstore")
+
+    def test_takes_one_source_of_keys(self):
+        line = fault({**JWT, "bookstore.jwt.key_file": "k.pem"})
+        assert line == "bookstore.jwt.key: not together with bookstore.jwt.key_file: set one"
+
+    @pytest.mark.parametrize("other", ["RS256", "PS384", "ES512", "EdDSA"])
+    def test_never_mixes_shared_secrets_with_key_pairs(self, other):
+        line = fault({**JWT, "bookstore.jwt.algorithms": f"HS256 {other}"})
+        assert "HS* must not be mixed" in line
+
+    def test_anonymous_alone_is_enough(self):
+        mapping = {**JWT, "bookstore.roles.staff": "", "bookstore.anonymous": "view"}
+        assert settings(mapping).anonymous == ("view",)
+
+    @pytest.mark.parametrize(
+        ("key", "value"),
+        [
+            ("bookstore.jwt.key", b"s3cret"),
+            ("bookstore.jwt.key_file", 5),
+            ("bookstore.jwt.algorithms", "none"),
+            ("bookstore.roles.staff", "all"),
+            ("bookstore.anonymous", "all"),
+        ],
+    )
+    def test_a_bad_value_is_named_once(self, key, value):
+        """Not once more as missing."""
+        mapping = {**JWT, key: value}
+        if key == "bookstore.jwt.key_file":
+            del mapping["bookstore.jwt.key"]
+        if key == "bookstore.anonymous":
+            del mapping["bookstore.roles.staff"]
+        line = fault(mapping)
+        assert line.startswith(f"{key}: ")
+        assert "s3cret" not in line
+
+
+class TestShown:
+    SECRETS = {
+        **JWT,
+        "bookstore.sqlalchemy.url": "postgresql://u:hunter2@h/b?sslpassword=hunter2&sslmode=require",
+        "bookstore.sqlalchemy.connect_args": {"password": "hunter2"},
+        "bookstore.sqlalchemy.pool_size": 5,
+        "bookstore.replica.sqlalchemy.url": make_url("postgresql://u:hunter2@h2/b"),
+    }
+
+    def test_repr_has_no_secrets(self):
+        made = settings(self.SECRETS)
+        assert "limit_max=100" in repr(made)
+        assert "algorithms=('HS256',)" in repr(made)
+        assert "hunter2" not in repr(made)
+        assert "s3cret" not in repr(made)
+
+    def test_effective_settings_have_none_either(self):
+        pairs = dict(settings(self.SECRETS).effective())
+        assert "hunter2" not in str(pairs)
+        assert "s3cret" not in str(pairs)
+        url = pairs["bookstore.sqlalchemy.url"]
+        assert url.startswith("postgresql://u:***@h/b?")
+        assert "sslmode=require" in url
+        assert pairs["bookstore.sqlalchemy.connect_args"] == "***"
+        assert pairs["bookstore.sqlalchemy.pool_size"] == "5"
+        assert pairs["bookstore.replica.sqlalchemy.url"] == "postgresql://u:***@h2/b"
+        assert pairs["bookstore.jwt.key"] == "***"
+        assert pairs["bookstore.jwt.key_file"] == "-"
+        assert pairs["bookstore.jwt.algorithms"] == "HS256"
+        assert pairs["bookstore.roles.staff"] == "view add"
+        assert pairs["bookstore.docs"] == "true"
+
+    def test_effective_settings_name_the_source_of_the_database(self):
+        pairs = dict(Settings.from_mapping({"sqlalchemy.url": "sqlite://"}).effective())
+        assert pairs["sqlalchemy.url"] == "sqlite://"
+        assert not any(name.startswith(("bookstore.sqlalchemy", "bookstore.jwt")) for name in pairs)
+
+    def test_effective_settings_without_a_database(self):
+        pairs = dict(Settings.from_mapping({"bookstore.dbsession": "db"}).effective())
+        assert pairs["bookstore.dbsession"] == "db"
+        assert not any("sqlalchemy" in name for name in pairs)
+
+    def test_values_read_as_an_ini_writes_them(self):
+        assert [as_text(v) for v in (True, 0, "", None, (), ("a", "b"), 5)] == [
+            *("true", "0", "-", "-", "-", "a b", "5")
+        ]

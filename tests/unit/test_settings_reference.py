@@ -1,0 +1,49 @@
+"""docs/reference/settings.md says what the code does: one row for every key, as in the table."""
+
+from pathlib import Path
+
+import pytest
+from pyramid.exceptions import ConfigurationError
+
+from pyramid_bookstore.settings import KEYS, Settings, as_text
+from pyramid_bookstore.settings_reader import variable
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
+
+
+def rows():
+    yield "| key | default | value | meaning |"
+    yield "|---|---|---|---|"
+    for key in KEYS:
+        default = as_text(key.default)
+        shown = "–" if default == "-" else f"`{default}`"
+        yield f"| `{key.name}` | {shown} | {key.convert.allowed} | {key.meaning} |"
+
+
+def test_the_page_has_the_table():
+    """On a difference, the failure shows the table to paste."""
+    expected = "\n".join(rows())
+    text = PAGE.read_text(encoding="utf-8")
+    table = "\n".join(line for line in text.splitlines() if line.startswith("| `bookstore."))
+    assert table == "\n".join(expected.splitlines()[2:])
+    assert expected in text
+
+
+def test_every_variable_on_the_page_is_one():
+    names = {variable(key.example) for key in KEYS}
+    words = PAGE.read_text(encoding="utf-8").replace("`", " ").split()
+    mentioned = {word.strip(".,;:()=") for word in words if word.startswith("BOOKSTORE_")}
+    others = {"BOOKSTORE_INI", "BOOKSTORE_SQLALCHEMY_POOL_SIZE", "BOOKSTORE_ROLES_STAFF"}
+    assert mentioned <= names | others
+    assert "BOOKSTORE_SQLALCHEMY_URL" in mentioned
+
+
+def test_the_error_on_the_page_is_the_one_raised():
+    mapping = {
+        "bookstore.sqlalchemy.url": "sqlite://",
+        "bookstore.migrate": "maybe",
+        "bookstore.limits.max": "5",
+    }
+    with pytest.raises(ConfigurationError) as raised:
+        Settings.from_mapping(mapping)
+    assert f"```text\n{raised.value}\n```" in PAGE.read_text(encoding="utf-8")
