@@ -1,0 +1,1 @@
+"""The database: column types, engines, what differs between SQLite and PostgreSQL, migrations."""

@@ -1,0 +1,25 @@
+"""What differs between SQLite and PostgreSQL, each behind one interface."""
+
+from __future__ import annotations
+
+from pyramid_bookstore.db.dialects.base import Dialect
+from pyramid_bookstore.db.dialects.postgresql import PostgreSQL
+from pyramid_bookstore.db.dialects.sqlite import SQLite
+
+_DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (SQLite(), PostgreSQL())}
+
+
+class UnknownDialect(LookupError):
+    """The database is neither SQLite nor PostgreSQL."""
+
+
+def dialect_named(name: str) -> Dialect:
+    """The dialect by SQLAlchemy's name for it; raises `UnknownDialect`."""
+    try:
+        return _DIALECTS[name]
+    except KeyError:
+        known = " and ".join(sorted(_DIALECTS))
+        raise UnknownDialect(f"The bookstore runs on {known}, not on {name}.") from None
+
+
+__all__ = ["Dialect", "UnknownDialect", "dialect_named"]

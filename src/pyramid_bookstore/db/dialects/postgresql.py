@@ -1,0 +1,92 @@
+"""PostgreSQL, the production database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, event, func, literal, text
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql.elements import ColumnElement
+
+from pyramid_bookstore.db import diagnosis
+from pyramid_bookstore.db.diagnosis import Diagnosis
+from pyramid_bookstore.db.dialects.base import Dialect
+
+#: Key of the advisory lock under which migrations run: "bookstor" as eight bytes.
+MIGRATION_LOCK = int.from_bytes(b"bookstor", "big")
+
+#: Seconds to wait for the server when a connection is made.
+CONNECT_TIMEOUT = 5
+
+# SQLSTATE, appendix A of the PostgreSQL manual; the longest match wins.
+_BY_STATE = {
+    "08": diagnosis.UNREACHABLE,
+    "28": diagnosis.UNREACHABLE,
+    "3D": diagnosis.UNREACHABLE,
+    "53": diagnosis.UNREACHABLE,
+    "57P": diagnosis.UNREACHABLE,
+    "58": diagnosis.UNREACHABLE,
+    "53100": diagnosis.FULL,
+    "57014": diagnosis.TOO_SLOW,
+    "55P03": diagnosis.LOCKED,
+    "25006": diagnosis.READ_ONLY,
+    "25P03": diagnosis.TOO_SLOW,
+    "42P01": diagnosis.NOT_READY,
+    "42703": diagnosis.NOT_READY,
+    "42883": diagnosis.NOT_READY,
+    "42501": diagnosis.NOT_READY,
+    "3F000": diagnosis.NOT_READY,
+    # Not 40003: there the outcome is unknown, and a second try might do the work twice.
+    "40001": Diagnosis("retry", diagnosis.LOCKED.reason),
+    "40P01": Diagnosis("retry", diagnosis.LOCKED.reason),
+    "40003": diagnosis.UNREACHABLE,
+}
+
+
+class PostgreSQL(Dialect):
+    """A server that many processes share."""
+
+    name = "postgresql"
+
+    def engine_options(self, url: URL, options: Mapping[str, Any]) -> dict[str, Any]:
+        if "connect_timeout" in url.query:
+            return {}
+        return {"connect_args": {"connect_timeout": CONNECT_TIMEOUT}}
+
+    def prepare(self, engine: Engine, *, statement_timeout: int) -> None:
+        if not statement_timeout:
+            return
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            # SET LOCAL ends with the transaction, so it holds behind PgBouncer too.
+            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {statement_timeout:d}")
+
+    def insert(self, entity: Any) -> Any:
+        return postgresql.insert(entity)
+
+    def moved_on(self, column: ColumnElement[datetime], now: Any) -> ColumnElement[datetime]:
+        return func.greatest(now, column + literal(timedelta(microseconds=1)))
+
+    def contains(self, column: ColumnElement[str], term: ColumnElement[str]) -> ColumnElement[bool]:
+        return column.like(term)
+
+    def lock_migrations(self, connection: Connection) -> None:
+        # Bound to the transaction: a session's lock would get lost behind PgBouncer.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+
+    def diagnose(self, error: BaseException) -> Diagnosis:
+        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+        if state is None:
+            kind = type(error).__name__
+            lost = kind in ("OperationalError", "InterfaceError", "ConnectionTimeout")
+            return diagnosis.UNREACHABLE if lost else diagnosis.DEFECT
+        if state.startswith("23"):
+            named = getattr(getattr(error, "diag", None), "constraint_name", None) or ""
+            return Diagnosis("constraint", constraint=named)
+        for length in (5, 3, 2):
+            if state[:length] in _BY_STATE:
+                return _BY_STATE[state[:length]]
+        return diagnosis.DEFECT

@@ -1,0 +1,109 @@
+"""SQLite, the embedded default."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import URL, BigInteger, Connection, Engine, QueuePool, event, func, type_coerce
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.sql.elements import ColumnElement
+
+from pyramid_bookstore.db import diagnosis
+from pyramid_bookstore.db.diagnosis import Diagnosis
+from pyramid_bookstore.db.dialects.base import Dialect
+from pyramid_bookstore.db.types import UTCDateTime
+
+#: Seconds a write waits for the other writers before it gives up.
+LOCK_TIMEOUT = 5
+
+#: Execution option of a transaction that only reads: a plain BEGIN takes no write lock.
+READ_ONLY_OPTION = "bookstore_read_only"
+
+_BY_CODE = {
+    sqlite3.SQLITE_BUSY: diagnosis.LOCKED,
+    sqlite3.SQLITE_LOCKED: diagnosis.LOCKED,
+    sqlite3.SQLITE_INTERRUPT: diagnosis.TOO_SLOW,
+    sqlite3.SQLITE_READONLY: diagnosis.READ_ONLY,
+    sqlite3.SQLITE_FULL: diagnosis.FULL,
+    sqlite3.SQLITE_CANTOPEN: diagnosis.UNREACHABLE,
+    sqlite3.SQLITE_IOERR: diagnosis.UNREACHABLE,
+    sqlite3.SQLITE_CORRUPT: diagnosis.UNREACHABLE,
+    sqlite3.SQLITE_NOTADB: diagnosis.UNREACHABLE,
+    sqlite3.SQLITE_PERM: diagnosis.UNREACHABLE,
+}
+_UNIQUE = {
+    "bookstore_books.isbn": "bookstore_books_isbn_key",
+    "bookstore_books.id": "bookstore_books_pkey",
+}
+
+
+def in_memory(url: URL) -> bool:
+    """Whether the database lives in one connection only."""
+    return url.database in (None, "", ":memory:") or "mode=memory" in (url.database or "")
+
+
+class SQLite(Dialect):
+    """One file, many readers, one writer at a time."""
+
+    name = "sqlite"
+
+    def engine_options(self, url: URL, options: Mapping[str, Any]) -> dict[str, Any]:
+        chosen: dict[str, Any] = {"connect_args": {"timeout": LOCK_TIMEOUT}}
+        if in_memory(url):
+            # Every connection would be a database of its own: one is handed around.
+            chosen |= {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0}
+            chosen["connect_args"]["check_same_thread"] = False
+        return chosen
+
+    def prepare(self, engine: Engine, *, statement_timeout: int) -> None:
+        @event.listens_for(engine, "connect")
+        def connect(connection: sqlite3.Connection, _record: Any) -> None:
+            # The driver's own transactions begin late and lose updates: we begin ours.
+            connection.isolation_level = None
+            cursor = connection.cursor()
+            if not in_memory(engine.url):
+                # Readers and the writer do not wait for each other. FULL: a commit that was
+                # acknowledged is on the disk, also when the power goes.
+                cursor.execute("PRAGMA journal_mode = WAL")
+                cursor.execute("PRAGMA synchronous = FULL")
+            cursor.execute("PRAGMA foreign_keys = ON")
+            cursor.close()
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            # A read that turns into a write later fails at once when another wrote meanwhile,
+            # whatever the timeout; a write lock taken at BEGIN waits its turn.
+            options = connection.get_execution_options()
+            plain = options.get(READ_ONLY_OPTION, False)
+            connection.exec_driver_sql("BEGIN" if plain else "BEGIN IMMEDIATE")
+
+    def insert(self, entity: Any) -> Any:
+        return sqlite.insert(entity)
+
+    def moved_on(self, column: ColumnElement[datetime], now: Any) -> ColumnElement[datetime]:
+        following = type_coerce(column, BigInteger) + 1
+        return type_coerce(func.max(now, following), UTCDateTime())
+
+    def contains(self, column: ColumnElement[str], term: ColumnElement[str]) -> ColumnElement[bool]:
+        return column.like(term, escape="\\")
+
+    def lock_migrations(self, connection: Connection) -> None:
+        """Nothing to do: BEGIN IMMEDIATE holds every other writer off already."""
+
+    def diagnose(self, error: BaseException) -> Diagnosis:
+        if not isinstance(error, sqlite3.Error):
+            return diagnosis.DEFECT
+        text = str(error)
+        code = getattr(error, "sqlite_errorcode", None)
+        if isinstance(error, sqlite3.IntegrityError):
+            _kind, _, subject = text.partition(" constraint failed: ")
+            return Diagnosis("constraint", constraint=_UNIQUE.get(subject, subject))
+        if code == sqlite3.SQLITE_BUSY_SNAPSHOT:
+            return Diagnosis("retry", diagnosis.LOCKED.reason)
+        if text.startswith(("no such table", "no such column")):
+            return diagnosis.NOT_READY
+        # The low byte is the primary code; the rest says more than is needed here.
+        return _BY_CODE.get(code & 0xFF, diagnosis.DEFECT) if code else diagnosis.DEFECT

@@ -1,0 +1,63 @@
+"""The plug-in's own engines, when the host offers no session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Engine, NullPool, engine_from_config, make_url
+
+from pyramid_bookstore.db.dialects import Dialect, dialect_named
+from pyramid_bookstore.db.dialects.sqlite import in_memory
+
+
+def make_engine(options: Mapping[str, Any], *, statement_timeout: int = 0, **fixed: Any) -> Engine:
+    """An engine from settings as ``engine_from_config`` takes them, which win over our defaults.
+
+    ``fixed`` are arguments of ``create_engine`` that no setting may change. Nothing connects yet,
+    so a server may still fork. Raises `UnknownDialect`, and what SQLAlchemy says of bad settings.
+    """
+    url = make_url(options["url"])
+    dialect = dialect_named(url.get_backend_name())
+    chosen = {**dialect.engine_options(url, options), **options}
+    engine = engine_from_config(chosen, prefix="", **fixed)
+    dialect.prepare(engine, statement_timeout=statement_timeout)
+    return engine
+
+
+def make_reading_engine(options: Mapping[str, Any], *, statement_timeout: int = 0) -> Engine:
+    """An engine in autocommit mode: a read costs its one round trip, no BEGIN and no ROLLBACK."""
+    return make_engine(
+        options,
+        statement_timeout=statement_timeout,
+        isolation_level="AUTOCOMMIT",
+        skip_autocommit_rollback=True,
+    )
+
+
+def make_one_time_engine(options: Mapping[str, Any]) -> Engine:
+    """An engine for work at start-up or on the command line, which keeps no connection: none is
+    left over for a fork to share."""
+    unpooled = {key: value for key, value in options.items() if not key.startswith("pool")}
+    return make_engine(unpooled, poolclass=NullPool)
+
+
+class Database:
+    """The engines of one application: one for writing, one for reading, with pools of their own."""
+
+    def __init__(self, options: Mapping[str, Any], *, statement_timeout: int = 0) -> None:
+        self.options = options
+        self.writing = make_engine(options, statement_timeout=statement_timeout)
+        self.dialect: Dialect = dialect_named(self.writing.dialect.name)
+        # A database in memory is one connection, which both share.
+        self.in_memory = self.dialect.name == "sqlite" and in_memory(self.writing.url)
+        self.reading = (
+            self.writing
+            if self.in_memory
+            else make_reading_engine(options, statement_timeout=statement_timeout)
+        )
+
+    def dispose(self) -> None:
+        """Close every idle connection; the pools fill again on demand."""
+        self.writing.dispose()
+        self.reading.dispose()

@@ -1,0 +1,178 @@
+"""Two ways to run a read: through a Session, or lean on a pooled connection.
+
+SQLAlchemy's ``Connection.execute`` spends more time on a single row than the database does. Where
+nobody listens to the engine, `LeanReader` therefore takes the text that SQLAlchemy compiled once,
+and the driver's own cursor; values pass through the same type processors. With listeners on the
+engine (tracers, counters, loggers) the statement goes the usual way, so that they see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from sqlalchemy import Engine, Select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from pyramid_bookstore.db.dialects import Dialect, dialect_named
+
+Row = Sequence[Any]
+_Processor = Callable[[Any], Any] | None
+
+
+class Query:
+    """A SELECT with named parameters, compiled once per dialect.
+
+    Statements are made once per shape and kept, never per request: see
+    :mod:`pyramid_bookstore.books.statements`.
+    """
+
+    __slots__ = ("_compiled", "statement")
+
+    def __init__(self, statement: Select[Any]) -> None:
+        self.statement = statement
+        self._compiled: dict[str, _Compiled] = {}
+
+    def compiled_for(self, engine: Engine) -> _Compiled:
+        """The text and processors for the engine's driver."""
+        key = f"{engine.dialect.name}+{engine.dialect.driver}"
+        compiled = self._compiled.get(key)
+        if compiled is None:
+            compiled = self._compiled[key] = _Compiled(self.statement, engine)
+        return compiled
+
+
+class _Compiled:
+    """A statement as the driver takes it."""
+
+    __slots__ = ("_binds", "_names", "_results", "text")
+
+    def __init__(self, statement: Select[Any], engine: Engine) -> None:
+        dialect = engine.dialect
+        compiled: Any = statement.compile(dialect=dialect)
+        self.text: str = compiled.string
+        self._names: list[str] | None = compiled.positiontup
+        self._binds: dict[str, tuple[Any, _Processor]] = {
+            name: (bind.value, bind.type.dialect_impl(dialect).bind_processor(dialect))
+            for name, bind in compiled.binds.items()
+        }
+        processors = [
+            column.type.dialect_impl(dialect).result_processor(dialect, None)
+            for column in statement.selected_columns
+        ]
+        self._results: list[tuple[int, Callable[[Any], Any]]] = [
+            (index, processor) for index, processor in enumerate(processors) if processor
+        ]
+
+    def bind(self, values: Mapping[str, Any]) -> Any:
+        """The parameters as the driver takes them."""
+        bound = {
+            name: processor(values.get(name, fixed)) if processor else values.get(name, fixed)
+            for name, (fixed, processor) in self._binds.items()
+        }
+        return bound if self._names is None else [bound[name] for name in self._names]
+
+    def rows(self, rows: Sequence[Row]) -> Sequence[Row]:
+        """The driver's rows with every value of the type that the column has."""
+        if not self._results:
+            return rows
+        converted = []
+        for row in rows:
+            values = list(row)
+            for index, processor in self._results:
+                values[index] = processor(values[index])
+            converted.append(values)
+        return converted
+
+
+class Reader(Protocol):
+    """Runs a `Query` and gives all its rows, values in the columns' Python types."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which database it is."""
+
+    def rows(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
+        """All rows."""
+
+
+class SessionReader:
+    """Reads what the session's transaction sees, its own uncommitted changes included."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def dialect(self) -> Dialect:
+        return dialect_named(self._session.get_bind().dialect.name)
+
+    def rows(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
+        return self._session.execute(query.statement, values).all()
+
+
+class LeanReader:
+    """Reads what is committed, each statement a transaction of its own, in one round trip."""
+
+    __slots__ = ("_engine", "dialect", "statements")
+
+    def __init__(self, engine: Engine, dialect: Dialect) -> None:
+        self._engine = engine
+        self.dialect = dialect
+        #: How many statements were sent.
+        self.statements = 0
+
+    def rows(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
+        try:
+            return self._run(query, values)
+        except _Disconnected:
+            # The connection had died in the pool, and its fellows most likely with it. A read may
+            # be tried twice, and after `dispose` the second try meets a new connection.
+            self._engine.dispose()
+            try:
+                return self._run(query, values)
+            except _Disconnected as again:
+                raise again.error from again
+
+    def _run(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
+        self.statements += 1
+        engine = self._engine
+        if engine.dispatch.before_cursor_execute or engine.dispatch.after_cursor_execute:
+            return self._run_observed(query, values)
+        compiled = query.compiled_for(engine)
+        parameters = compiled.bind(values)
+        connection = engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute(compiled.text, parameters)
+            rows = cursor.fetchall()
+            cursor.close()
+        except BaseException as error:
+            if not isinstance(error, engine.dialect.loaded_dbapi.Error):
+                connection.invalidate(error)
+            elif engine.dialect.is_disconnect(error, connection.dbapi_connection, None):  # type: ignore[arg-type]  # the very type it asks for, which its annotation spells otherwise
+                connection.invalidate(error)
+                raise _Disconnected(error) from error
+            raise
+        finally:
+            connection.close()
+        return compiled.rows(rows)
+
+    def _run_observed(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
+        try:
+            with self._engine.connect() as connection:
+                return connection.execute(query.statement, values).all()
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise _Disconnected(error) from error
+            raise
+
+
+class _Disconnected(Exception):
+    """The connection turned out to be dead; ``error`` says how."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error

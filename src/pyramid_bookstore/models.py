@@ -1,0 +1,72 @@
+"""The tables, as SQLAlchemy models.
+
+What the database itself guards is here too: a constraint's name says which rule it stands for, and
+:mod:`pyramid_bookstore.books.constraints` turns that name into the refusal a client reads.
+The migrations in ``alembic/`` build the same tables; a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Index, Integer, MetaData, String, Text, UniqueConstraint, Uuid
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from pyramid_bookstore.db.types import JSONText, Money, UTCDateTime
+
+#: Text ordered by code points on both databases, so that both sort alike.
+FOLDED = Text().with_variant(Text(collation="C"), "postgresql")
+
+PRICE_MAX = Decimal("99999999.99")
+STOCK_MAX = 2_147_483_647
+
+
+class Base(DeclarativeBase):
+    """Own metadata: the host's models and the bookstore's never meet in one ``create_all``."""
+
+    metadata = MetaData()
+
+
+class Book(Base):
+    """One book as stored. ``title_folded``, ``author_folded`` and ``search_text`` are derived by
+    :mod:`pyramid_bookstore.text` from the fields they are named after, at every write.
+    """
+
+    __tablename__ = "bookstore_books"
+    __table_args__ = (
+        UniqueConstraint("isbn", name="bookstore_books_isbn_key"),
+        CheckConstraint("price >= 0", name="bookstore_books_price_check"),
+        CheckConstraint("stock >= 0 AND stock <= 2147483647", name="bookstore_books_stock_check"),
+        CheckConstraint("price > 0 OR stock = 0", name="bookstore_books_free_stock_check"),
+        CheckConstraint("length(isbn) = 13", name="bookstore_books_isbn_check"),
+        CheckConstraint(
+            "length(title) >= 1 AND length(title) <= 255", name="bookstore_books_title_check"
+        ),
+        CheckConstraint(
+            "length(author) >= 1 AND length(author) <= 255", name="bookstore_books_author_check"
+        ),
+        CheckConstraint("length(description) <= 10000", name="bookstore_books_description_check"),
+        # One index an allowed sort, each with the id that breaks ties: a page reads only itself.
+        Index("bookstore_books_created_at_idx", "created_at", "id"),
+        Index("bookstore_books_updated_at_idx", "updated_at", "id"),
+        Index("bookstore_books_title_idx", "title_folded", "id"),
+        Index("bookstore_books_author_idx", "author_folded", "id"),
+        Index("bookstore_books_price_idx", "price", "id"),
+        Index("bookstore_books_stock_idx", "stock", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    title: Mapped[str] = mapped_column(String(255))
+    author: Mapped[str] = mapped_column(String(255))
+    isbn: Mapped[str] = mapped_column(String(13))
+    price: Mapped[Decimal] = mapped_column(Money)
+    stock: Mapped[int] = mapped_column(Integer)
+    description: Mapped[str | None] = mapped_column(Text)
+    extra: Mapped[str] = mapped_column(JSONText)
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    title_folded: Mapped[str] = mapped_column(FOLDED)
+    author_folded: Mapped[str] = mapped_column(FOLDED)
+    search_text: Mapped[str] = mapped_column(FOLDED)
