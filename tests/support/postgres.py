@@ -145,12 +145,8 @@ class PostgresServer(Databases):
         secret.unlink()
 
     def _base_backup(self, primary: PostgresServer) -> None:
-        command: list[str | Path] = [
-            self.binaries / "pg_basebackup",
-            "--pgdata",
-            self.data,
-            "--write-recovery-conf",
-        ]
+        command: list[str | Path] = [self.binaries / "pg_basebackup", "--pgdata", self.data]
+        command += ["--write-recovery-conf"]
         command += ["--wal-method=stream", "--checkpoint=fast", "--no-sync", "--no-password"]
         command += ["--host=127.0.0.1", f"--port={primary.port}", "--username=bookstore"]
         env = {"PGPASSWORD": self._password, **self._libraries}
@@ -158,7 +154,7 @@ class PostgresServer(Databases):
 
     def start(self, timeout: float = 30) -> Self:
         """Start the server and wait until it answers. Raises :class:`DidNotStart` with its log."""
-        if self.running:
+        if self._process is not None and self._process.running:
             return self
         deadline = time.monotonic() + timeout
         while True:

@@ -1,0 +1,197 @@
+"""Fixtures for the whole suite.
+
+What rests on ``backend`` runs twice, on SQLite and on PostgreSQL:
+
+=================  ==========  ====================================================================
+``database``       test        URL of an empty database at the newest revision, of the test's own
+``engine``         test        an engine on ``database``
+``app``            session     the application, through ``includeme``, on a shared database
+``tm``             test        explicit transaction manager, doomed: nothing is ever committed
+``dbsession``      test        session of ``app``'s database in ``tm``
+``testapp``        test        WebTest on ``app``, its requests inside ``tm`` and ``dbsession``
+``client``         test        WebTest whose requests commit, on a database emptied before the test
+``make_app``       test        factory: an application with settings of its own
+``make_client``    test        factory: the same, in WebTest, by default on a database of its own
+=================  ==========  ====================================================================
+
+Which PostgreSQL it is: ``BOOKSTORE_TEST_POSTGRES``, see :mod:`tests.support.postgres`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import hypothesis
+import pytest
+import transaction
+import zope.sqlalchemy
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+from webtest import TestApp
+
+from pyramid_bookstore.db.engines import make_engine
+from tests.support.apps import Router, build_app, close_app
+from tests.support.backends import Backend, Emptier, PostgresBackend, SQLiteBackend
+from tests.support.postgres import PostgresServer, RunningPostgres, postgres_for_tests
+
+# No deadline: how long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile("bookstore", deadline=None)
+hypothesis.settings.load_profile("bookstore")
+
+# Far from UTC, and no whole hour: a time that was left naive on its way shows. Written out
+# because some PostgreSQL builds have no time zone database.
+_AWAY_FROM_UTC = "<+0545>-05:45"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer | RunningPostgres]:
+    """One PostgreSQL per session, so one per pytest-xdist worker; started on first use."""
+    config = {"max_connections": 200, "timezone": _AWAY_FROM_UTC}
+    with postgres_for_tests(durable=False, config=config) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def sqlite_backend(tmp_path_factory: pytest.TempPathFactory) -> SQLiteBackend:
+    return SQLiteBackend(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgres_backend(postgres: PostgresServer | RunningPostgres) -> Iterator[PostgresBackend]:
+    backend = PostgresBackend(postgres)
+    yield backend
+    backend.close()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> Backend:
+    # By name, so that a run on SQLite alone starts no PostgreSQL.
+    fixture = {"sqlite": "sqlite_backend", "postgresql": "postgres_backend"}[request.param]
+    found: Backend = request.getfixturevalue(fixture)
+    return found
+
+
+@pytest.fixture
+def database(backend: Backend) -> Iterator[str]:
+    url = backend.create()
+    yield url
+    backend.drop(url)
+
+
+@pytest.fixture
+def engine(database: str) -> Iterator[Engine]:
+    engine = make_engine({"url": database})
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def shared_database(backend: Backend) -> Iterator[str]:
+    """The database below ``app``; nothing is ever committed to it."""
+    url = backend.create()
+    yield url
+    backend.drop(url)
+
+
+@pytest.fixture(scope="session")
+def app(shared_database: str) -> Iterator[Router]:
+    app = build_app({"bookstore.sqlalchemy.url": shared_database})
+    yield app
+    close_app(app)
+
+
+@pytest.fixture(scope="session")
+def shared_engine(shared_database: str) -> Iterator[Engine]:
+    engine = make_engine({"url": shared_database})
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def tm() -> Iterator[transaction.TransactionManager]:
+    tm = transaction.TransactionManager(explicit=True)
+    tm.begin()
+    tm.doom()
+    yield tm
+    tm.abort()
+
+
+@pytest.fixture
+def dbsession(shared_engine: Engine, tm: transaction.TransactionManager) -> Session:
+    session = Session(shared_engine)
+    zope.sqlalchemy.register(session, transaction_manager=tm)
+    return session
+
+
+@pytest.fixture
+def testapp(app: Router, tm: transaction.TransactionManager, dbsession: Session) -> TestApp:
+    return TestApp(
+        app,
+        extra_environ={
+            "HTTP_HOST": "example.com",
+            "tm.active": True,
+            "tm.manager": tm,
+            "app.dbsession": dbsession,
+        },
+    )
+
+
+@pytest.fixture(scope="session")
+def committing(backend: Backend) -> Iterator[tuple[Router, Emptier]]:
+    """The application below ``client``, and what empties its database."""
+    url = backend.create()
+    engine = make_engine({"url": url})
+    app = build_app({"bookstore.sqlalchemy.url": url})
+    yield app, Emptier(engine)
+    close_app(app)
+    engine.dispose()
+    backend.drop(url)
+
+
+@pytest.fixture
+def client(committing: tuple[Router, Emptier]) -> TestApp:
+    app, empty = committing
+    empty()
+    return TestApp(app)
+
+
+@pytest.fixture
+def make_app() -> Iterator[Callable[..., Router]]:
+    """``make_app(settings, *, route_prefix=None, configure=None) -> Router``.
+
+    ``configure`` is called with the Configurator before the bookstore is included, as a host would
+    set itself up.
+    """
+    made: list[Router] = []
+
+    def make(settings: dict[str, Any], **options: Any) -> Router:
+        made.append(build_app(settings, **options))
+        return made[-1]
+
+    yield make
+    for app in made:
+        close_app(app)
+
+
+@pytest.fixture
+def make_client(
+    backend: Backend, make_app: Callable[..., Router]
+) -> Iterator[Callable[..., TestApp]]:
+    """``make_client(settings=None, *, url=None, **options) -> TestApp``; options as ``make_app``'s.
+
+    Without ``url`` each client gets a new, empty database.
+    """
+    urls: list[str] = []
+
+    def make(
+        settings: dict[str, Any] | None = None, *, url: str | None = None, **options: Any
+    ) -> TestApp:
+        if url is None:
+            url = backend.create()
+            urls.append(url)
+        return TestApp(make_app({"bookstore.sqlalchemy.url": url} | (settings or {}), **options))
+
+    yield make
+    for url in urls:
+        backend.drop(url)

@@ -1,0 +1,105 @@
+"""What setup.cfg, MANIFEST.in and the helpers around them promise, without building anything."""
+
+import configparser
+import fnmatch
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src" / "pyramid_bookstore"
+CONTRACT_EXTRAS = {"postgres", "jwt", "metrics", "docs", "all"}
+
+
+@pytest.fixture(scope="module")
+def cfg():
+    parser = configparser.ConfigParser(interpolation=None)
+    assert parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    return parser
+
+
+def lines(text):
+    stripped = (line.strip() for line in text.splitlines())
+    return [line for line in stripped if line and not line.startswith("#")]
+
+
+def requirements(cfg):
+    groups = [cfg["options"]["install_requires"], *cfg["options.extras_require"].values()]
+    return [Requirement(line) for group in groups for line in lines(group)]
+
+
+def test_every_package_is_listed(cfg):
+    """A package that setup.cfg does not list is missing from the wheel, silently."""
+    folders = {path.parent for path in PACKAGE.rglob("*.py")}
+    found = {".".join(path.relative_to(PACKAGE.parent).parts) for path in folders}
+    found |= {"pyramid_bookstore.migrations", "pyramid_bookstore.migrations.versions"}
+    assert sorted(found) == sorted(lines(cfg["options"]["packages"]))
+
+
+def test_every_package_is_a_regular_one():
+    folders = {path.parent for path in PACKAGE.rglob("*.py")}
+    assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
+def test_every_data_file_is_in_the_wheel(cfg):
+    patterns = lines(cfg["options.package_data"]["pyramid_bookstore"])
+    data = [
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*")
+        if path.is_file() and path.suffix not in {".py", ".pyc"}
+    ]
+    assert "py.typed" in data
+    left_out = [d for d in data if not any(fnmatch.fnmatch(d, p) for p in patterns)]
+    assert left_out == []
+    useless = [p for p in patterns if not fnmatch.filter(data, p)]
+    assert useless == []
+
+
+def test_the_alembic_folder_never_hides_the_library():
+    assert (ROOT / "alembic" / "env.py").exists()
+    assert list((ROOT / "alembic").rglob("__init__.py")) == []
+
+
+def test_extras(cfg):
+    extras = cfg["options.extras_require"]
+    assert set(extras) >= CONTRACT_EXTRAS | {"testing", "dev"}
+    (everything,) = (Requirement(line) for line in lines(extras["all"]))
+    assert everything.name == "pyramid_bookstore"
+    assert everything.extras == CONTRACT_EXTRAS - {"all"}
+
+
+def test_floors_everywhere_and_one_cap(cfg):
+    """A cap keeps hosts from updating; each needs a reason beside it in setup.cfg."""
+    specs = {r.name: {s.operator for s in r.specifier} for r in requirements(cfg)}
+    unbounded = {"pyramid_bookstore", "pre-commit"}
+    assert {name for name, ops in specs.items() if ops != {">="}} - unbounded == {"setuptools"}
+    assert specs["setuptools"] == {"<"}
+
+
+def test_tool_settings():
+    tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    assert tools["mypy"]["strict"] is True
+    assert tools["coverage"]["run"]["branch"] is True
+    assert tools["coverage"]["report"]["fail_under"] == 100
+    first, *ignored = tools["pytest"]["ini_options"]["filterwarnings"]
+    assert first == "error"
+    assert len(ignored) == 3
+
+
+def test_the_sdist_has_what_a_checkout_has():
+    words = (ROOT / "MANIFEST.in").read_text(encoding="utf-8").split()
+    for name in ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md"):
+        assert (ROOT / name).exists(), name
+        assert name in words
+    for name in ("alembic", "docs", "tests", ".ci/run", "development.ini", "production.ini"):
+        assert (ROOT / name).exists(), name
+        assert name in words
+
+
+def test_ci_runs_the_test_command():
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert "\nmake test\n" in script.read_text(encoding="utf-8")
