@@ -33,7 +33,8 @@ from webtest import TestApp
 from pyramid_bookstore.db.engines import make_engine
 from tests.support.apps import Router, build_app, close_app
 from tests.support.backends import Backend, Emptier, PostgresBackend, SQLiteBackend
-from tests.support.postgres import PostgresServer, RunningPostgres, postgres_for_tests
+from tests.support.postgres import PostgresServer, postgres_for_tests
+from tests.support.postgres_databases import RunningPostgres
 
 # No deadline: how long an example takes says nothing on a busy machine.
 hypothesis.settings.register_profile("bookstore", deadline=None)

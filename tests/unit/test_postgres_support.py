@@ -10,7 +10,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.support.postgres import PostgresServer, RunningPostgres, postgres_for_tests
+from tests.support.postgres import PostgresServer, postgres_for_tests
+from tests.support.postgres_databases import RunningPostgres
 from tests.support.postgres_binaries import system_binaries
 from tests.support.processes import DidNotStart, wait_until
 
