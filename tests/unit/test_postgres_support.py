@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from tests.support.postgres import PostgresServer, postgres_for_tests
-from tests.support.postgres_databases import RunningPostgres
 from tests.support.postgres_binaries import system_binaries
+from tests.support.postgres_databases import RunningPostgres
 from tests.support.processes import DidNotStart, wait_until
 
 ROOT = Path(__file__).parents[2]
