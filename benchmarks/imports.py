@@ -1,0 +1,51 @@
+"""`bookstore import` into an empty database: books per second and peak memory of the process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import databases
+from console import say
+from generate import write_csv
+from stacks import OurDatabase
+
+
+def _import(database: OurDatabase, file: Path, books: int, dialect: str) -> dict[str, object]:
+    begun = time.perf_counter()
+    log = file.with_suffix(".log")
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            database.command("import", str(file)), stdout=output, stderr=subprocess.STDOUT
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - begun
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise RuntimeError(f"import of {books} books: {log.read_text()[-2000:]}")
+    peak = usage.ru_maxrss * 1024 / 1e6  # Linux counts in KiB
+    return {"database": dialect, "books": books, "seconds": seconds, "peak_rss_mb": peak}
+
+
+def measure(running: databases.Server, folder: Path, sizes: list[int]) -> list[dict[str, object]]:
+    """Import catalogues of `sizes` into PostgreSQL and SQLite, start of the process included."""
+    found = []
+    for books in sizes:
+        file = folder / f"import_{books}.csv"
+        with file.open("w", encoding="utf-8", newline="") as stream:
+            write_csv(stream, books)
+        with databases.database(running, "bookstore_bench_import") as url:
+            target = OurDatabase(url, folder, "import_postgresql")
+            target.migrate()
+            found.append(_import(target, file, books, "PostgreSQL"))
+        path = folder / f"import_{books}.sqlite"
+        target = OurDatabase(f"sqlite:///{path}", folder, "import_sqlite")
+        target.migrate()
+        found.append(_import(target, file, books, "SQLite"))
+        file.unlink()
+        path.unlink()
+        for entry in found[-2:]:
+            say(f"import: {entry}")
+    return found

@@ -1,0 +1,138 @@
+"""The targets of the project, computed from the medians of a run and shown as met or missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+ORM, RAW = "fastapi_sqlalchemy", "fastapi_asyncpg"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One target: what was asked, what was measured, and whether that is enough."""
+
+    work: str
+    target: str
+    measured: str
+    met: bool
+
+
+Results = Mapping[str, Any]
+
+
+def _rate(results: Results, size: str, work: str, stack: str) -> float | None:
+    found = results["sizes"].get(size, {}).get(work, {}).get(stack)
+    return float(found["rate"]) if found else None
+
+
+def _at_least(
+    work: str, target: str, least: float, ours: float | None, theirs: float | None
+) -> Iterator[Verdict]:
+    if ours and theirs:
+        ratio = ours / theirs
+        yield Verdict(work, f"≥ {least:g} × {target}", f"{ratio:.2f} ×", ratio >= least)
+
+
+def _cost(
+    work: str, target: str, most: float, base: float | None, rate: float | None
+) -> Iterator[Verdict]:
+    """Cost is the inverse of the rate: requests that share the machine evenly."""
+    if base and rate:
+        ratio = base / rate
+        yield Verdict(work, f"≤ {most:g} × {target}", f"{ratio:.2f} ×", ratio <= most)
+
+
+def verdicts(results: Results) -> list[Verdict]:
+    """Every target that this run's works and sizes can speak to."""
+    sizes = sorted(results["sizes"], key=int)
+    if not sizes:
+        return []
+    large = sizes[-1]
+    label = f"{int(large):,} books"
+    growth = results.get("growth", {}).get("page-1", {}).get("ours", {})
+    found: list[Verdict] = []
+
+    def rate(work: str, stack: str = "ours", size: str = large) -> float | None:
+        return _rate(results, size, work, stack)
+
+    for size in sizes:
+        work = f"book by id, {int(size):,} books"
+        mine = rate("by-id", size=size)
+        found += _at_least(work, "FastAPI + SQLAlchemy async", 2.5, mine, rate("by-id", ORM, size))
+        found += _at_least(work, "FastAPI + asyncpg", 1.0, mine, rate("by-id", RAW, size))
+    found += _at_least(
+        f"first page, exact total, {label}",
+        "FastAPI with the tutorial's schema",
+        20,
+        rate("page-1"),
+        rate("page-1", ORM),
+    )
+    if len(growth) > 1:
+        ends = sorted(growth, key=int)
+        found += _cost(
+            f"first page, cost at {int(ends[-1]):,}",
+            f"cost at {int(ends[0]):,}",
+            1.3,
+            growth[ends[0]]["rate"],
+            growth[ends[-1]]["rate"],
+        )
+    middle = f"cursor page, {int(large) // 2:,} deep"
+    found += _cost(middle, "first page", 1.3, rate("page-1"), rate("deep-page"))
+    one = rate("by-id")
+    found += _cost(f"rare-term search, {label}", "a book by id", 3, one, rate("search-rare"))
+    for name, text in (
+        ("search-letter", "one-letter search"),
+        ("search-common-none", "common-term search"),
+        ("search-absent-none", "absent-term search"),
+    ):
+        found += _cost(f"{text}, count=none, {label}", "a book by id", 5, one, rate(name))
+    for size in sizes:
+        found += _at_least(
+            f"create, {int(size):,} books",
+            "FastAPI + SQLAlchemy async",
+            2,
+            rate("create", size=size),
+            rate("create", ORM, size),
+        )
+    found += _import_verdicts(results.get("imports", []))
+    found += _write_verdicts(results.get("writes", {}))
+    found += _process_verdicts(results.get("processes", {}))
+    return found
+
+
+def _import_verdicts(imports: list[Mapping[str, Any]]) -> Iterator[Verdict]:
+    for dialect in sorted({row["database"] for row in imports}):
+        rows = [row for row in imports if row["database"] == dialect]
+        last = max(rows, key=lambda row: row["books"])
+        name = f"import of {last['books']:,} from CSV into {dialect}"
+        rate = last["books"] / last["seconds"]
+        yield Verdict(name, "≥ 20,000 books/s", f"{rate:,.0f}", rate >= 20_000)
+        if len(rows) > 1:
+            first = min(rows, key=lambda row: row["books"])
+            ratio = last["peak_rss_mb"] / first["peak_rss_mb"]
+            text = f"{first['peak_rss_mb']:.0f} → {last['peak_rss_mb']:.0f} MB"
+            # an allocator's arenas vary by some per cent from run to run
+            yield Verdict(f"{name}, memory", f"flat from {first['books']:,}", text, ratio <= 1.15)
+
+
+def _write_verdicts(writes: Mapping[str, Any]) -> Iterator[Verdict]:
+    for dialect, kinds in writes.items():
+        for kind, row in kinds.items():
+            ratio = row["plain_rate"] / row["ours_rate"]
+            yield Verdict(
+                f"{kind} on {dialect}, cost", "≤ 2 × the plain table", f"{ratio:.2f} ×", ratio <= 2
+            )
+
+
+def _process_verdicts(processes: Mapping[str, Any]) -> Iterator[Verdict]:
+    for name, row in processes.items():
+        if name.startswith("ours"):
+            size, ready = row["largest_idle_rss_mb"], row["ready_seconds"]
+            yield Verdict(
+                f"one idle process, {row['label']}", "≤ 60 MB", f"{size:.0f} MB", size <= 60
+            )
+            yield Verdict(
+                f"ready after start, {row['label']}", "≤ 1 s", f"{ready:.2f} s", ready <= 1
+            )

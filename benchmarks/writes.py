@@ -1,0 +1,145 @@
+"""What our table's indexes and kept totals cost: the same rows into ours and into a plain table.
+
+The plain table has the same columns, its primary key and the unique ISBN, and nothing else.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import sqlite3
+import statistics
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psycopg
+from console import say
+from generate import generate
+from load import OUR_TABLE, Columns, our_columns
+from psycopg import sql
+
+PLAIN_TABLE = "plain_books"
+SINGLE, BULK, WRITERS = 1_000, 20_000, 8
+ROUNDS = 5
+
+Rows = list[tuple[object, ...]]
+# one sequence for the process, beyond what is loaded, imported or created through HTTP
+_ISBN_BATCHES = itertools.count(900_000_000, BULK)
+
+
+def _fresh(count: int, dialect: str) -> tuple[list[str], Rows]:
+    """Column names and `count` rows that no table holds yet."""
+    names: list[str] = []
+    rows: Rows = []
+    for books in generate(count, first_isbn=next(_ISBN_BATCHES)):
+        columns: Columns = our_columns(books, dialect)
+        names = list(columns)
+        rows += zip(*columns.values(), strict=True)
+    return names, rows
+
+
+def _medians(
+    kinds: dict[str, tuple[int, Callable[[str, list[str], Rows], None]]], dialect: str
+) -> dict[str, dict[str, float]]:
+    found = {}
+    for kind, (count, work) in kinds.items():
+        times: dict[str, list[float]] = {OUR_TABLE: [], PLAIN_TABLE: []}
+        for _ in range(ROUNDS):
+            for table, taken in times.items():
+                names, rows = _fresh(count, dialect)
+                begun = time.perf_counter()
+                work(table, names, rows)
+                taken.append(time.perf_counter() - begun)
+        found[kind] = {
+            "ours_rate": count / statistics.median(times[OUR_TABLE]),
+            "plain_rate": count / statistics.median(times[PLAIN_TABLE]),
+        }
+        say(f"writes, {dialect}, {kind}: {found[kind]}")
+    return found
+
+
+def on_postgresql(url: str) -> dict[str, dict[str, float]]:
+    """Single commits, single commits from eight writers at once, and COPY."""
+
+    def insert(table: str, names: Sequence[str], rows: Rows) -> None:
+        statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
+            sql.Identifier(table),
+            sql.SQL(", ").join(map(sql.Identifier, names)),
+            sql.SQL(", ").join(sql.Placeholder() * len(names)),
+        )
+        with psycopg.connect(url, autocommit=True) as connection:
+            for row in rows:
+                connection.execute(statement, row)
+
+    def insert_at_once(table: str, names: Sequence[str], rows: Rows) -> None:
+        threads = [
+            threading.Thread(target=insert, args=(table, names, rows[start::WRITERS]))
+            for start in range(WRITERS)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def copy(table: str, names: Sequence[str], rows: Rows) -> None:
+        text = io.StringIO()
+        csv.writer(text).writerows(rows)
+        statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
+            sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, names))
+        )
+        with (
+            psycopg.connect(url) as connection,
+            connection.cursor() as cursor,
+            cursor.copy(statement) as stream,
+        ):
+            stream.write(text.getvalue())
+
+    ours, plain = sql.Identifier(OUR_TABLE), sql.Identifier(PLAIN_TABLE)
+    with psycopg.connect(url) as connection:
+        for statement in (
+            "CREATE TABLE {plain} (LIKE {ours} INCLUDING DEFAULTS)",
+            "INSERT INTO {plain} SELECT * FROM {ours}",
+            "ALTER TABLE {plain} ADD PRIMARY KEY (id), ADD UNIQUE (isbn)",
+        ):
+            connection.execute(sql.SQL(statement).format(plain=plain, ours=ours))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CHECKPOINT")
+    kinds = {
+        "single inserts": (SINGLE, insert),
+        f"single inserts, {WRITERS} writers": (SINGLE, insert_at_once),
+        "bulk": (BULK, copy),
+    }
+    return _medians(kinds, "postgresql")
+
+
+def on_sqlite(path: Path) -> dict[str, dict[str, float]]:
+    """Single commits and one transaction of many rows, as durable as SQLite is by default."""
+
+    def insert(table: str, names: Sequence[str], rows: Rows, together: bool) -> None:
+        marks = ", ".join("?" * len(names))
+        statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"
+        connection = sqlite3.connect(path, isolation_level=None)
+        if together:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.executemany(statement, rows)
+            connection.execute("COMMIT")
+        else:
+            for row in rows:
+                connection.execute(statement, row)
+        connection.close()
+
+    connection = sqlite3.connect(path)
+    columns = connection.execute(f"PRAGMA table_info({OUR_TABLE})").fetchall()
+    names = ", ".join(f"{name} {kind}" for _, name, kind, *_ in columns)
+    connection.execute(f"CREATE TABLE {PLAIN_TABLE} ({names}, PRIMARY KEY (id), UNIQUE (isbn))")
+    connection.execute(f"INSERT INTO {PLAIN_TABLE} SELECT * FROM {OUR_TABLE}")
+    connection.commit()
+    connection.close()
+    kinds = {
+        "single inserts": (SINGLE, lambda *given: insert(*given, together=False)),
+        "bulk": (BULK, lambda *given: insert(*given, together=True)),
+    }
+    return _medians(kinds, "sqlite")
