@@ -46,7 +46,9 @@ class ValidationFailed(BookstoreError):
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         self.faults = tuple(faults)
-        super().__init__("; ".join(f"{f.field}: {f.message}" if f.field else f.message for f in faults))
+        super().__init__(
+            "; ".join(f"{f.field}: {f.message}" if f.field else f.message for f in faults)
+        )
 
 
 class BookNotFound(BookstoreError):
@@ -82,13 +84,17 @@ class InsufficientStock(BookstoreError):
 
 
 class VersionMismatch(BookstoreError):
-    """The book changed since the caller read it; ``current`` is its version now (µs since 1970)."""
+    """The book is not in a state that the caller asked for.
+
+    ``current`` is its version now (`BookData.version`), `None` where there is no such book.
+    """
 
     code = "precondition_failed"
 
-    def __init__(self, current: int) -> None:
+    def __init__(self, current: int | None) -> None:
         self.current = current
-        super().__init__("The book has changed since it was read.")
+        gone = current is None
+        super().__init__("There is no such book." if gone else "The book is in another version.")
 
 
 class Unavailable(BookstoreError):
@@ -96,6 +102,8 @@ class Unavailable(BookstoreError):
 
     code = "unavailable"
 
-    def __init__(self, message: str = "The database is not available.", retry_after: int = 2) -> None:
+    def __init__(
+        self, message: str = "The database is not available.", retry_after: int = 2
+    ) -> None:
         self.retry_after = retry_after
         super().__init__(message)
