@@ -1,0 +1,184 @@
+"""The query parameters of the list, the export and the import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Literal
+
+import colander
+
+from pyramid_bookstore.errors import ValidationFailed
+from pyramid_bookstore.schema.faults import faults_of
+from pyramid_bookstore.schema.query import (
+    Amount,
+    Choice,
+    Flag,
+    Names,
+    Parameters,
+    SortOrder,
+    Term,
+    Token,
+    WholeNumber,
+)
+from pyramid_bookstore.schema.types import INTEGER_MAX
+
+FIELDS = (
+    "id", "title", "author", "isbn", "price", "stock", "description", "extra",
+    "created_at", "updated_at",
+)  # fmt: skip
+"""The book's fields, in the order in which they are written."""
+SORT_FIELDS = ("title", "author", "price", "stock", "created_at", "updated_at")
+NEWEST_FIRST = (("created_at", True),)
+MAX_CURSOR = 2048
+
+
+def parameter(typ: Any, missing: Any = None) -> Any:
+    """A node for a parameter, which can always be left out."""
+    return colander.SchemaNode(typ, missing=missing)
+
+
+class Filters(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
+    """The parameters that choose books."""
+
+    schema_type = Parameters
+
+    author = parameter(Term())
+    search = parameter(Term())
+    min_price = parameter(Amount())
+    max_price = parameter(Amount())
+    in_stock = parameter(Flag())
+
+    def validator(self, node: Any, values: dict[str, Any]) -> None:
+        """What holds across parameters; asked only once each is valid by itself."""
+        error = colander.Invalid(node)
+        self.check(values, error)
+        if error.children:
+            raise error
+
+    def check(self, values: dict[str, Any], error: colander.Invalid) -> None:
+        """Add what is wrong across parameters to ``error``."""
+        low, high = values["min_price"], values["max_price"]
+        if low is not None and high is not None and low > high:
+            error["min_price"] = "The lowest price must not be above max_price."
+
+
+class ListParameters(Filters):
+    """The parameters of the list."""
+
+    page = parameter(WholeNumber(1, INTEGER_MAX))
+    limit = parameter(WholeNumber(1, 100), missing=20)
+    sort = parameter(SortOrder(SORT_FIELDS), missing=NEWEST_FIRST)
+    fields = parameter(Names(FIELDS))
+    cursor = parameter(Token(MAX_CURSOR))
+    count = parameter(Choice("exact", "estimated", "none"))
+
+    def check(self, values: dict[str, Any], error: colander.Invalid) -> None:
+        super().check(values, error)
+        if values["page"] is not None and values["cursor"] is not None:
+            error["page"] = "A page cannot be asked for together with a cursor."
+
+
+class ExportParameters(Filters):
+    """The parameters of the export."""
+
+    format = parameter(Choice("csv", "ndjson"), missing="csv")
+
+
+class ImportParameters(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
+    """The parameters of the import."""
+
+    schema_type = Parameters
+
+    skip_invalid = parameter(Flag(), missing=False)
+    dry_run = parameter(Flag(), missing=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BookFilter:
+    """Which books; None is no restriction. Terms are as typed, only trimmed and in NFC."""
+
+    author: str | None = None
+    search: str | None = None
+    min_price: Decimal | None = None
+    max_price: Decimal | None = None
+    in_stock: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery(BookFilter):
+    """Which books, which part of them, in which order and how much of each.
+
+    ``sort`` holds pairs of field and whether it is descending, without the ``id`` that breaks
+    ties. ``fields`` is in the book's own order, None is all. ``count`` is None if not given.
+    """
+
+    page: int = 1
+    page_given: bool = False
+    limit: int = 20
+    sort: tuple[tuple[str, bool], ...] = NEWEST_FIRST
+    fields: tuple[str, ...] | None = None
+    cursor: str | None = None
+    count: Literal["exact", "estimated", "none"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportQuery(BookFilter):
+    """Which books, and as what."""
+
+    format: Literal["csv", "ndjson"] = "csv"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportQuery:
+    """Whether bad rows are passed over, and whether nothing is written."""
+
+    skip_invalid: bool = False
+    dry_run: bool = False
+
+
+@lru_cache(maxsize=16)  # an application has one pair of limits
+def list_schema(default_limit: int = 20, max_limit: int = 100) -> Any:
+    """The schema of the list's parameters with these limits for ``limit``; not to be changed."""
+    schema = ListParameters().clone()
+    schema["limit"].typ = WholeNumber(1, max_limit)
+    schema["limit"].missing = default_limit
+    return schema
+
+
+def parse_listing(
+    pairs: Iterable[tuple[str, str]], *, default_limit: int = 20, max_limit: int = 100
+) -> ListQuery:
+    """The query of a list from its decoded parameters, in the order sent.
+
+    Raises :exc:`~pyramid_bookstore.errors.ValidationFailed` with every fault, each with the
+    parameter as its ``field``: unknown and repeated parameters, wrong values, and ``page``
+    together with ``cursor``.
+    """
+    values = _apply(list_schema(default_limit, max_limit), pairs)
+    given = values["page"] is not None
+    return ListQuery(**{**values, "page": values["page"] or 1}, page_given=given)
+
+
+def parse_export(pairs: Iterable[tuple[str, str]]) -> ExportQuery:
+    """The query of an export; raises as :func:`parse_listing`."""
+    return ExportQuery(**_apply(_EXPORT, pairs))
+
+
+def parse_import(pairs: Iterable[tuple[str, str]]) -> ImportQuery:
+    """The query of an import; raises as :func:`parse_listing`."""
+    return ImportQuery(**_apply(_IMPORT, pairs))
+
+
+_EXPORT = ExportParameters()
+_IMPORT = ImportParameters()
+
+
+def _apply(schema: Any, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    try:
+        values: dict[str, Any] = schema.deserialize(pairs)
+    except colander.Invalid as error:
+        raise ValidationFailed(faults_of(error, pointers=False)) from None
+    return values
