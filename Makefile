@@ -6,7 +6,7 @@ ARGS ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types pytest dist clean
+.PHONY: help run test lint types pytest dist floors clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,13 @@ pytest: $(VENV)/.tests ## The tests with branch coverage (ARGS="-k listing --no-
 dist: $(VENV)/.tests ## Wheel and sdist in dist/
 	rm -rf build dist
 	$(BIN)/python -m build --outdir dist .
+
+floors: $(VENV)/.tests ## The tests with every dependency at the floor that setup.cfg names
+	$(PYTHON) -m venv --clear $(VENV)/floors
+	$(BIN)/python -m tests.support.floors > $(VENV)/floors/constraints.txt
+	$(VENV)/floors/bin/python -m pip install --quiet --editable '.[all,testing]' \
+	    --constraint $(VENV)/floors/constraints.txt
+	$(VENV)/floors/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 clean: ## Remove what the other targets made (the development database stays)
 	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache \

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from tests.support.floors import constraints, requirements
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "pyramid_bookstore"
 CONTRACT_EXTRAS = {"postgres", "jwt", "metrics", "docs", "all"}
@@ -24,11 +26,6 @@ def cfg():
 def lines(text):
     stripped = (line.strip() for line in text.splitlines())
     return [line for line in stripped if line and not line.startswith("#")]
-
-
-def requirements(cfg):
-    groups = [cfg["options"]["install_requires"], *cfg["options.extras_require"].values()]
-    return [Requirement(line) for group in groups for line in lines(group)]
 
 
 def test_every_package_is_listed(cfg):
@@ -69,12 +66,19 @@ def test_extras(cfg):
     assert everything.extras == CONTRACT_EXTRAS - {"all"}
 
 
-def test_floors_everywhere_and_one_cap(cfg):
+def test_floors_everywhere_and_one_cap():
     """A cap keeps hosts from updating; each needs a reason beside it in setup.cfg."""
-    specs = {r.name: {s.operator for s in r.specifier} for r in requirements(cfg)}
+    specs = {r.name: {s.operator for s in r.specifier} for r in requirements()}
     unbounded = {"pyramid_bookstore", "pre-commit"}
     assert {name for name, ops in specs.items() if ops != {">="}} - unbounded == {"setuptools"}
     assert specs["setuptools"] == {"<"}
+
+
+def test_floors_become_constraints(tmp_path):
+    text = "[options]\ninstall_requires =\n    one >= 1.2\n    # why\n    two < 3\n"
+    text += "[options.extras_require]\nmore =\n    three[x] >= 4, != 4.1\n"
+    (tmp_path / "setup.cfg").write_text(text, encoding="utf-8")
+    assert list(constraints(tmp_path / "setup.cfg")) == ["one==1.2", "three==4"]
 
 
 def test_tool_settings():

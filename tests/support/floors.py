@@ -1,0 +1,37 @@
+"""Print pip constraints that hold every requirement of setup.cfg at its floor.
+
+python -m tests.support.floors > floors.txt     (see ``make floors``)
+"""
+
+from __future__ import annotations
+
+import configparser
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+SETUP_CFG = Path(__file__).parents[2] / "setup.cfg"
+
+
+def requirements(setup_cfg: Path = SETUP_CFG) -> Iterator[Requirement]:
+    """Yield all requirements, those of the extras too."""
+    parser = configparser.ConfigParser(interpolation=None)
+    parser.read(setup_cfg, encoding="utf-8")
+    groups = [parser["options"]["install_requires"], *parser["options.extras_require"].values()]
+    for line in "\n".join(groups).splitlines():
+        if line.strip() and not line.strip().startswith("#"):
+            yield Requirement(line.strip())
+
+
+def constraints(setup_cfg: Path = SETUP_CFG) -> Iterator[str]:
+    """Yield ``name==floor`` for each requirement that has one."""
+    for requirement in requirements(setup_cfg):
+        for specifier in requirement.specifier:
+            if specifier.operator == ">=":
+                yield f"{requirement.name}=={specifier.version}"
+
+
+if __name__ == "__main__":
+    sys.stdout.writelines(f"{line}\n" for line in constraints())
