@@ -11,7 +11,8 @@ import psycopg
 from psycopg import sql
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from tests.support.postgres import PostgresServer, RunningPostgres
+from tests.support.postgres import PostgresServer
+from tests.support.postgres_databases import RunningPostgres
 
 # What a small server of its own would be given; the same for every stack.
 CONFIG = {

@@ -51,7 +51,7 @@ def describe() -> dict[str, str]:
         "processor": _from_proc("/proc/cpuinfo", "model name") or platform.processor(),
         "cores": str(os.cpu_count()),
         "memory": f"{int(memory[0]) / 1024**2:.0f} GiB" if memory else "",
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} {'.'.join(platform.release().split('.')[:2])}",
         "python": platform.python_version(),
         "sqlite": sqlite3.sqlite_version,
         "load generator": _wrk_version(),

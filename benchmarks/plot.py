@@ -41,7 +41,7 @@ def _document(width: float, height: float, title: str, parts: Sequence[str]) -> 
 def _number(value: float) -> str:
     if value >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2g}"
+    return f"{value:.3g}" if value >= 10 else f"{value:.2g}"
 
 
 def bars(

@@ -121,7 +121,7 @@ def _bars(results: Results) -> str:
         for work, row in works.items()
     }
     return plot.bars(
-        f"Requests per second, {int(size):,} books", "requests/s", panels, results["stacks"]
+        f"Requests per second, {int(size):,} books", "requests/s (log scale)", panels, results["stacks"]
     )
 
 
@@ -140,7 +140,7 @@ def _growth(results: Results) -> str:
             panels.setdefault(_LABELS[work], {})[stack] = line
     return plot.lines(
         "Cost of a request against the size of the catalogue",
-        "ms of the machine per request",
+        "1,000 / (requests/s), ms; log scale",
         panels,
         results["stacks"],
     )

@@ -9,14 +9,15 @@ from __future__ import annotations
 import http.client
 import importlib.util
 import os
-import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tests.support.processes import GuardedProcess, free_port
 
 PROCESSES = 2
 POOL_SIZE = 8
@@ -57,9 +58,7 @@ class Server:
     def __init__(self, stack: Stack, log: Path, ready_path: str) -> None:
         self.stack = stack
         self.log = log
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self._ready_path = ready_path
         self.ready_seconds = 0.0
         self.idle_rss_mb: list[float] = []
@@ -67,14 +66,8 @@ class Server:
     def __enter__(self) -> Server:
         begun = time.perf_counter()
         command = [part.format(port=self.port) for part in self.stack.command]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command,
-                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "", **self.stack.env},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # one group, so that workers end with their parent
-            )
+        env = {**os.environ, **self.stack.env}
+        self._process = GuardedProcess(command, log=self.log, env=env)
         try:
             self._wait_until_ready(begun + 60)
         except BaseException:
@@ -86,16 +79,11 @@ class Server:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(self._process.pid, number)
-                self._process.wait(5)
-            except (ProcessLookupError, subprocess.TimeoutExpired):
-                continue
+        self._process.stop(timeout=5)
 
     def _wait_until_ready(self, deadline: float) -> None:
         while True:
-            if self._process.poll() is not None or time.perf_counter() > deadline:
+            if not self._process.running or time.perf_counter() > deadline:
                 raise self._failure("did not start")
             try:
                 status, _ = self.get(self._ready_path)
@@ -107,7 +95,7 @@ class Server:
             raise self._failure(f"answers {status} to {self._ready_path}")
 
     def _failure(self, what: str) -> RuntimeError:
-        return RuntimeError(f"{self.stack.name} {what}:\n{self.log.read_text()[-3000:]}")
+        return RuntimeError(f"{self.stack.name} {what}:\n{self._process.output()[-3000:]}")
 
     def get(self, path: str) -> tuple[int, bytes]:
         """One GET on a connection of its own: status and body."""

@@ -22,10 +22,11 @@ from load import OUR_TABLE, Columns, our_columns
 from psycopg import sql
 
 PLAIN_TABLE = "plain_books"
-SINGLE, BULK, WRITERS = 1_000, 20_000, 8
+SINGLE, BULK, WRITERS = 500, 20_000, 8
 ROUNDS = 5
 
 Rows = list[tuple[object, ...]]
+Work = Callable[[str, list[str], Rows], None]
 # one sequence for the process, beyond what is loaded, imported or created through HTTP
 _ISBN_BATCHES = itertools.count(900_000_000, BULK)
 
@@ -41,9 +42,7 @@ def _fresh(count: int, dialect: str) -> tuple[list[str], Rows]:
     return names, rows
 
 
-def _medians(
-    kinds: dict[str, tuple[int, Callable[[str, list[str], Rows], None]]], dialect: str
-) -> dict[str, dict[str, float]]:
+def _medians(kinds: dict[str, tuple[int, Work]], dialect: str) -> dict[str, dict[str, float]]:
     found = {}
     for kind, (count, work) in kinds.items():
         times: dict[str, list[float]] = {OUR_TABLE: [], PLAIN_TABLE: []}
@@ -107,7 +106,7 @@ def on_postgresql(url: str) -> dict[str, dict[str, float]]:
             connection.execute(sql.SQL(statement).format(plain=plain, ours=ours))
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("CHECKPOINT")
-    kinds = {
+    kinds: dict[str, tuple[int, Work]] = {
         "single inserts": (SINGLE, insert),
         f"single inserts, {WRITERS} writers": (SINGLE, insert_at_once),
         "bulk": (BULK, copy),
@@ -118,17 +117,20 @@ def on_postgresql(url: str) -> dict[str, dict[str, float]]:
 def on_sqlite(path: Path) -> dict[str, dict[str, float]]:
     """Single commits and one transaction of many rows, as durable as SQLite is by default."""
 
-    def insert(table: str, names: Sequence[str], rows: Rows, together: bool) -> None:
-        marks = ", ".join("?" * len(names))
-        statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"
+    def statement(table: str, names: Sequence[str]) -> str:
+        return f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+
+    def insert(table: str, names: Sequence[str], rows: Rows) -> None:
         connection = sqlite3.connect(path, isolation_level=None)
-        if together:
-            connection.execute("BEGIN IMMEDIATE")
-            connection.executemany(statement, rows)
-            connection.execute("COMMIT")
-        else:
-            for row in rows:
-                connection.execute(statement, row)
+        for row in rows:
+            connection.execute(statement(table, names), row)
+        connection.close()
+
+    def insert_together(table: str, names: Sequence[str], rows: Rows) -> None:
+        connection = sqlite3.connect(path, isolation_level=None)
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany(statement(table, names), rows)
+        connection.execute("COMMIT")
         connection.close()
 
     connection = sqlite3.connect(path)
@@ -138,8 +140,8 @@ def on_sqlite(path: Path) -> dict[str, dict[str, float]]:
     connection.execute(f"INSERT INTO {PLAIN_TABLE} SELECT * FROM {OUR_TABLE}")
     connection.commit()
     connection.close()
-    kinds = {
-        "single inserts": (SINGLE, lambda *given: insert(*given, together=False)),
-        "bulk": (BULK, lambda *given: insert(*given, together=True)),
+    kinds: dict[str, tuple[int, Work]] = {
+        "single inserts": (SINGLE, insert),
+        "bulk": (BULK, insert_together),
     }
     return _medians(kinds, "sqlite")
