@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NoReturn
 
@@ -80,12 +81,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object, whose names must differ: of two equal ones, readers disagree which one counts."""
     result = dict(pairs)
     if len(result) != len(pairs):
-        seen: set[str] = set()
-        for name, _ in pairs:
-            if name in seen:
-                shown = name[:64].encode("utf-8", "backslashreplace").decode()
-                raise InvalidJSON(f'The name "{shown}" stands twice in one object.')
-            seen.add(name)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
+        shown = twice[:64].encode("utf-8", "backslashreplace").decode()
+        raise InvalidJSON(f'The name "{shown}" stands twice in one object.')
     return result
 
 

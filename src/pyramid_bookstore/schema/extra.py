@@ -10,7 +10,7 @@ from typing import Any, Final
 import colander
 
 from pyramid_bookstore import jsontext, text
-from pyramid_bookstore.schema.faults import graft, leaves
+from pyramid_bookstore.schema.faults import MAX_FAULTS, graft, leaves
 from pyramid_bookstore.schema.types import Refused, StrictType, check_characters, kind
 
 MAX_BYTES: Final = 16_384
@@ -157,6 +157,8 @@ class _Reader:
 
     def read(self, value: Any, path: tuple[str, ...]) -> Any:
         """The stored form of ``value``, which is at ``path``."""
+        if len(self.error.children) > MAX_FAULTS:  # no more are told, so no more are looked for
+            return None
         self._spend(1)
         try:
             if isinstance(value, str):

@@ -1,0 +1,117 @@
+"""ISBN in any writing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stdnum import isbn as stdnum_isbn
+
+from pyramid_bookstore import isbn
+
+
+def with_check_digit(body: str) -> str:
+    total = sum(int(digit) * (3 if i % 2 else 1) for i, digit in enumerate(body))
+    return body + str(-total % 10)
+
+
+ISBN_13 = st.builds(
+    lambda prefix, rest: with_check_digit(f"{prefix}{rest:08d}"),
+    st.sampled_from(["9780", "9781", "9789", "9791", "9798"]),
+    st.integers(0, 10**8 - 1),
+)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "9781718500440", "978-1-7185-0044-0", " 978 1 7185 0044 0\n", "978‑1–7185—0044−0",
+        "978\u00a01\u20097185\u202f0044\u30000", "1718500440", "1-7185-0044-0",
+    ],
+)  # fmt: skip
+def test_any_writing_gives_the_same_13_digits(written: str) -> None:
+    assert isbn.canonical(written) == "9781718500440"
+
+
+def test_the_check_digit_x_may_be_small() -> None:
+    assert isbn.canonical("0-8044-2957-x") == isbn.canonical("080442957X") == "9780804429573"
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("9781718500441", "check digit"), ("9780000000000", "check digit"),
+        ("1718500441", "check digit"), ("0000000000000", "978 or 979"),
+        ("4006381333931", "978 or 979"), ("979-0-060-11561-5", "ISMN"),
+        ("97817185٠٠440", "0 to 9"), ("９７８１７１８５００４４０", "0 to 9"), ("", "0 to 9"),
+        ("----", "0 to 9"), ("978171850044X", "0 to 9"), ("X", "0 to 9"),
+        ("ISBN 1718500440", "0 to 9"),
+        ("1718\x00500440", "0 to 9"), ("9781718500440\udc00", "0 to 9"), ("171850044", "has 9"),
+        ("97817185004400", "has 14"), ("-" * 1_000_000, "10 or 13"),
+    ],
+)  # fmt: skip
+def test_what_is_no_isbn_is_refused_with_the_reason(written: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason) as caught:
+        isbn.canonical(written)
+    assert str(caught.value).endswith(".")
+
+
+@given(st.from_regex(r"97[0-9]{11}|[0-9]{9}[0-9X]", fullmatch=True))
+def test_checksum_and_length_are_those_of_the_standard_number_library(written: str) -> None:
+    valid = stdnum_isbn.is_valid(written) and not written.startswith("9790")
+    if valid:
+        assert isbn.canonical(written) == stdnum_isbn.to_isbn13(written)
+    else:
+        with pytest.raises(ValueError, match="ISBN"):
+            isbn.canonical(written)
+
+
+@given(ISBN_13)
+def test_a_valid_isbn_is_its_own_form(written: str) -> None:
+    assert isbn.canonical(written) == written
+    assert isbn.canonical(" - ".join(written)[:64]) == written
+    assert isbn.repair(written) == written
+
+
+@pytest.mark.parametrize(
+    ("found", "repaired"),
+    [
+        ("439023483", "9780439023481"), ("7203116", None), ("43902348-3", "9780439023481"),
+        ("7120273", "9780007120277"),
+        ("9781718500440", "9781718500440"), ("080442957X", "9780804429573"),
+        ("80442957X", "9780804429573"), ("439023484", None), ("9.78043902348e+12", None),
+        ("", None), ("0", None), ("000000", None), ("1" * 100, None), ("97893806587.0", None),
+    ],
+)  # fmt: skip
+def test_repair_puts_back_zeros_where_the_checksum_then_holds(
+    found: str, repaired: str | None
+) -> None:
+    assert isbn.repair(found) == repaired
+
+
+@given(st.text())
+def test_repair_never_raises(found: str) -> None:
+    repaired = isbn.repair(found)
+    assert repaired is None or isbn.canonical(repaired) == repaired
+
+
+@pytest.mark.parametrize(
+    ("term", "forms"),
+    [
+        ("978-1-7185-0044-0", ("9781718500440",)), ("9781718500440", ()),
+        ("978 1 7185", ("97817185",)), ("1-7185-0044-0", ("1718500440", "9781718500440")),
+        ("1718500440", ("9781718500440",)), ("080442957x", ("9780804429573",)),
+        ("0804429570", ()), ("7185-", ("7185",)), ("7185X", ()), ("1-2", ()), ("catch-22", ()),
+        ("", ()), ("-", ()), ("٩٧٨١", ()), ("9" * 100, ()), ("12-" * 50, ()),
+    ],
+)  # fmt: skip
+def test_search_forms_are_the_digits_of_what_looks_like_an_isbn(
+    term: str, forms: tuple[str, ...]
+) -> None:
+    assert isbn.search_forms(term) == forms
+
+
+@given(st.text("0123456789-– xX"))
+def test_search_forms_hold_digits_once_each_and_not_the_term(term: str) -> None:
+    forms = isbn.search_forms(term)
+    assert term not in forms
+    assert len(set(forms)) == len(forms)
+    assert all(form.isascii() and form.isdigit() for form in forms)

@@ -1,0 +1,160 @@
+"""Query parameters of the list, the export and the import."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyramid_bookstore.errors import Fault, ValidationFailed
+from pyramid_bookstore.schema.listing import (
+    FIELDS,
+    SORT_FIELDS,
+    ExportQuery,
+    ImportQuery,
+    ListQuery,
+    parse_export,
+    parse_import,
+    parse_listing,
+)
+
+LIST_PARAMETERS = [
+    "page", "limit", "author", "search", "min_price", "max_price", "in_stock", "sort", "fields",
+    "cursor", "count",
+]  # fmt: skip
+NAMES = st.sampled_from([*LIST_PARAMETERS, "format", "dry_run"]) | st.text()
+
+
+def faults(parse: Any, *pairs: tuple[str, str], **more: Any) -> dict[str, str]:
+    with pytest.raises(ValidationFailed) as caught:
+        parse(pairs, **more)
+    assert all(fault.pointer == "" for fault in caught.value.faults)
+    return {fault.field: fault.message for fault in caught.value.faults}
+
+
+def test_without_parameters_all_is_at_its_default() -> None:
+    assert parse_listing([]) == ListQuery(
+        author=None, search=None, min_price=None, max_price=None, in_stock=None, page=1,
+        page_given=False, limit=20, sort=(("created_at", True),), fields=None, cursor=None,
+        count=None,
+    )  # fmt: skip
+    assert parse_export([]) == ExportQuery(format="csv")
+    assert parse_import([]) == ImportQuery(skip_invalid=False, dry_run=False)
+
+
+def test_every_parameter_is_read_as_what_it_stands_for() -> None:
+    assert parse_listing(
+        [
+            ("page", "2"), ("limit", "3"), ("author", " Tolkie\u0301n "), ("search", "100%_\\"),
+            ("min_price", "1"), ("max_price", "9.90"), ("in_stock", "false"),
+            ("sort", "-price,title"), ("fields", "price,id"), ("count", "none"),
+        ]
+    ) == ListQuery(
+        author="Tolkién", search="100%_\\", min_price=Decimal(1), max_price=Decimal("9.9"),
+        in_stock=False, page=2, page_given=True, limit=3, sort=(("price", True), ("title", False)),
+        fields=("id", "price"), count="none",
+    )  # fmt: skip
+    assert parse_listing([("cursor", "abc"), ("in_stock", "true")]) == ListQuery(
+        cursor="abc", in_stock=True
+    )
+    assert parse_export(iter([("format", "ndjson"), ("search", "x"), ("max_price", "0")])) == (
+        ExportQuery(format="ndjson", search="x", max_price=Decimal(0))
+    )
+    assert parse_import([("dry_run", "true"), ("skip_invalid", "true")]) == ImportQuery(True, True)
+
+
+@pytest.mark.parametrize("name", ["search", "author"])
+def test_an_empty_term_is_no_filter(name: str) -> None:
+    assert parse_listing([(name, "")]) == parse_listing([(name, " \u3000")]) == ListQuery()
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("page", ["", "0", "-1", "+1", " 1", "1.0", "1e3", "x", "٣", "１"]),
+        ("page", [str(2**31), "1" + "0" * 300]),
+        ("limit", ["", "0", "101", "-5", "five", "1" * 5000]),
+        ("author", ["x" * 256, "a\0", "\udcff"]),
+        ("search", ["x" * 256, "a\0", "\udcff", "e\u0301" * 1_000]),
+        ("min_price", ["", "-1", "-0", "1.005", "1.", ".5", "1e3", "NaN", "1,5", "٣", "100000000"]),
+        ("max_price", ["Infinity", "1_000", "0x1", "9" * 5000, "99999999.999"]),
+        ("in_stock", ["", "1", "True", "yes", "true "]),
+        ("sort", ["", ",", "title,", "isbn", "title,title", "title,-title", "--title"]),
+        ("sort", ["+title", "Title", "-"]),
+        ("fields", ["", "title,", "title,title", "titles", "title, id", "*", "-title"]),
+        ("cursor", ["", "x" * 2049, "\0", "\udcff"]),
+        ("count", ["", "Exact", "true"]),
+        ("sort_by", ["title"]), ("Page", ["1"]), ("", [""]), ("format", ["csv"]),
+    ],
+)  # fmt: skip
+def test_wrong_values_are_refused(name: str, values: list[str]) -> None:
+    for value in values:
+        found = faults(parse_listing, (name, value))
+        assert list(found) == [name], value
+        assert found[name].endswith(".")
+
+
+def test_largest_values_are_taken() -> None:
+    assert parse_listing([("page", str(2**31 - 1))]).page == 2**31 - 1
+    assert parse_listing([("cursor", "x" * 2048), ("author", "x" * 255)]).cursor == "x" * 2048
+    assert parse_listing([("fields", ",".join(reversed(FIELDS)))]).fields == FIELDS
+    assert len(parse_listing([("sort", ",".join(SORT_FIELDS))]).sort) == len(SORT_FIELDS)
+
+
+def test_limits_are_those_of_the_settings() -> None:
+    assert parse_listing([], default_limit=7, max_limit=9).limit == 7
+    assert parse_listing([("limit", "9")], default_limit=7, max_limit=9).limit == 9
+    assert "from 1 to 9" in faults(parse_listing, ("limit", "10"), max_limit=9)["limit"]
+    assert parse_listing([("limit", "100")]).limit == 100
+
+
+def test_every_fault_is_named_at_once() -> None:
+    found = faults(
+        parse_listing,
+        ("page", "1"), ("page", "1"), ("x", "1"), ("x", "2"), ("limit", "0"), ("count", "all"),
+    )  # fmt: skip
+    assert found == {
+        "page": "This parameter must be given once only.",
+        "x": "This is not a parameter here.",
+        "limit": "The value must be a whole number from 1 to 100.",
+        "count": "The value must be exact or estimated or none.",
+    }
+
+
+def test_rules_across_parameters_come_after_those_of_each() -> None:
+    both = [("page", "1"), ("cursor", "c"), ("min_price", "2.01"), ("max_price", "2")]
+    assert list(faults(parse_listing, *both)) == ["min_price", "page"]
+    assert list(faults(parse_listing, *both, ("limit", "0"))) == ["limit"]
+    assert list(faults(parse_export, *both[2:])) == ["min_price"]
+    assert parse_listing([("min_price", "2"), ("max_price", "2.00")]).min_price == 2
+
+
+@pytest.mark.parametrize(
+    ("parse", "pairs", "field"),
+    [
+        (parse_export, [("format", "xml")], "format"), (parse_export, [("page", "1")], "page"),
+        (parse_export, [("format", "csv"), ("format", "csv")], "format"),
+        (parse_import, [("dry_run", "1")], "dry_run"), (parse_import, [("search", "x")], "search"),
+        (parse_import, [("skip_invalid", "")], "skip_invalid"),
+    ],
+)  # fmt: skip
+def test_export_and_import_are_as_strict(parse: Any, pairs: Any, field: str) -> None:
+    assert list(faults(parse, *pairs)) == [field]
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from([*LIST_PARAMETERS, "format", "dry_run"]) | st.text(), st.text())
+    )
+)
+def test_anything_is_parsed_or_refused(pairs: list[tuple[str, str]]) -> None:
+    names = {name for name, _ in pairs}
+    for parse in (parse_listing, parse_export, parse_import):
+        found: Iterable[Fault] = ()
+        try:
+            parse(pairs)
+        except ValidationFailed as refused:
+            found = refused.faults
+        assert {fault.field for fault in found} <= names
