@@ -11,16 +11,25 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Index, Integer, MetaData, String, Text, UniqueConstraint, Uuid
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from pyramid_bookstore.db.types import JSONText, Money, UTCDateTime
 
 #: Text ordered by code points on both databases, so that both sort alike.
 FOLDED = Text().with_variant(Text(collation="C"), "postgresql")
-
-PRICE_MAX = Decimal("99999999.99")
-STOCK_MAX = 2_147_483_647
 
 
 class Base(DeclarativeBase):
@@ -30,8 +39,10 @@ class Base(DeclarativeBase):
 
 
 class Book(Base):
-    """One book as stored. ``title_folded``, ``author_folded`` and ``search_text`` are derived by
-    :mod:`pyramid_bookstore.text` from the fields they are named after, at every write.
+    """One book as stored.
+
+    ``title_folded`` and ``author_folded`` are what `pyramid_bookstore.text.fold` makes of the
+    fields they are named after, written with them; the database joins them into ``search_text``.
     """
 
     __tablename__ = "bookstore_books"
@@ -69,4 +80,21 @@ class Book(Base):
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
     title_folded: Mapped[str] = mapped_column(FOLDED)
     author_folded: Mapped[str] = mapped_column(FOLDED)
-    search_text: Mapped[str] = mapped_column(FOLDED)
+    search_text: Mapped[str] = mapped_column(
+        FOLDED,
+        # A line feed between the parts, which no folded text holds: no match spans two of them.
+        Computed("title_folded || '\n' || author_folded || '\n' || isbn", persisted=True),
+    )
+
+
+class Total(Base):
+    """How many books there are, kept by triggers so that nobody counts; the sum of all rows.
+
+    On PostgreSQL each server process adds to a slot of its own, so that writers do not wait for
+    each other; SQLite has one writer at a time and one slot.
+    """
+
+    __tablename__ = "bookstore_totals"
+
+    slot: Mapped[int] = mapped_column(SmallInteger, primary_key=True, autoincrement=False)
+    books: Mapped[int] = mapped_column(BigInteger)

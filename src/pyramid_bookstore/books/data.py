@@ -13,20 +13,6 @@ import msgspec
 from pyramid_bookstore import jsontext
 from pyramid_bookstore.db.types import to_microseconds
 
-#: A book's fields, in the order in which they are written out.
-BOOK_FIELDS = (
-    "id",
-    "title",
-    "author",
-    "isbn",
-    "price",
-    "stock",
-    "description",
-    "extra",
-    "created_at",
-    "updated_at",
-)
-
 
 class BookData(msgspec.Struct, frozen=True):
     """A book as it is in the database at the moment of reading.
@@ -77,8 +63,8 @@ def book_from_row(row: Sequence[Any]) -> BookData:
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """One page of a list.
 
-    ``total`` and ``total_pages`` are ``None`` where nobody asked for a count; ``page`` is ``None``
-    on a page that was reached by cursor. The cursors are opaque texts, ``None`` where the list ends.
+    ``total`` and ``total_pages`` are ``None`` where nobody asked for a count; ``page`` on a page
+    that was reached by cursor. The cursors are opaque texts, ``None`` where the list ends.
     """
 
     books: Sequence[BookData]

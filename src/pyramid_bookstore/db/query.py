@@ -30,7 +30,7 @@ class Query:
 
     __slots__ = ("_compiled", "statement")
 
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
         self.statement = statement
         self._compiled: dict[str, _Compiled] = {}
 
@@ -46,24 +46,20 @@ class Query:
 class _Compiled:
     """A statement as the driver takes it."""
 
-    __slots__ = ("_binds", "_names", "_results", "text")
+    __slots__ = ("_binds", "_names", "_results", "_statement", "_target", "text")
 
-    def __init__(self, statement: Select[Any], engine: Engine) -> None:
+    def __init__(self, statement: Select[*tuple[Any, ...]], engine: Engine) -> None:
         dialect = engine.dialect
         compiled: Any = statement.compile(dialect=dialect)
         self.text: str = compiled.string
+        self._statement = statement
+        self._target = dialect
         self._names: list[str] | None = compiled.positiontup
         self._binds: dict[str, tuple[Any, _Processor]] = {
             name: (bind.value, bind.type.dialect_impl(dialect).bind_processor(dialect))
             for name, bind in compiled.binds.items()
         }
-        processors = [
-            column.type.dialect_impl(dialect).result_processor(dialect, None)
-            for column in statement.selected_columns
-        ]
-        self._results: list[tuple[int, Callable[[Any], Any]]] = [
-            (index, processor) for index, processor in enumerate(processors) if processor
-        ]
+        self._results: list[tuple[int, Callable[[Any], Any]]] | None = None
 
     def bind(self, values: Mapping[str, Any]) -> Any:
         """The parameters as the driver takes them."""
@@ -73,8 +69,11 @@ class _Compiled:
         }
         return bound if self._names is None else [bound[name] for name in self._names]
 
-    def rows(self, rows: Sequence[Row]) -> Sequence[Row]:
-        """The driver's rows with every value of the type that the column has."""
+    def rows(self, cursor: Any) -> Sequence[Row]:
+        """The cursor's rows with every value of the type that the column has."""
+        rows: Sequence[Row] = cursor.fetchall()
+        if self._results is None:
+            self._results = self._processors(cursor.description)
         if not self._results:
             return rows
         converted = []
@@ -84,6 +83,15 @@ class _Compiled:
                 values[index] = processor(values[index])
             converted.append(values)
         return converted
+
+    def _processors(self, description: Sequence[Any]) -> list[tuple[int, Callable[[Any], Any]]]:
+        """What is to be done to which column; some types ask what the driver has made already."""
+        columns = zip(self._statement.selected_columns, description, strict=True)
+        processors = (
+            column.type.dialect_impl(self._target).result_processor(self._target, described[1])
+            for column, described in columns
+        )
+        return [(index, processor) for index, processor in enumerate(processors) if processor]
 
 
 class Reader(Protocol):
@@ -147,18 +155,18 @@ class LeanReader:
         try:
             cursor = connection.cursor()
             cursor.execute(compiled.text, parameters)
-            rows = cursor.fetchall()
+            rows = compiled.rows(cursor)
             cursor.close()
         except BaseException as error:
             if not isinstance(error, engine.dialect.loaded_dbapi.Error):
                 connection.invalidate(error)
-            elif engine.dialect.is_disconnect(error, connection.dbapi_connection, None):  # type: ignore[arg-type]  # the very type it asks for, which its annotation spells otherwise
+            elif engine.dialect.is_disconnect(error, connection.dbapi_connection, None):
                 connection.invalidate(error)
                 raise _Disconnected(error) from error
             raise
         finally:
             connection.close()
-        return compiled.rows(rows)
+        return rows
 
     def _run_observed(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
         try:

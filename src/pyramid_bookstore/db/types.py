@@ -55,9 +55,10 @@ class Money(TypeDecorator[Decimal]):
         return to_cents(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        if value is None or dialect.name != "sqlite":
-            return value
-        return from_cents(value)
+        if value is not None and dialect.name == "sqlite":
+            return from_cents(value)
+        amount: Decimal | None = value
+        return amount
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -111,4 +112,3 @@ class JSONText(TypeDecorator[str]):
 
     def column_expression(self, column: ColumnElement[str]) -> ColumnElement[str]:
         return cast(column, Text)
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pyramid_bookstore.db.dialects.base import Dialect
 from pyramid_bookstore.db.dialects.postgresql import PostgreSQL
 from pyramid_bookstore.db.dialects.sqlite import SQLite
@@ -22,4 +24,9 @@ def dialect_named(name: str) -> Dialect:
         raise UnknownDialect(f"The bookstore runs on {known}, not on {name}.") from None
 
 
-__all__ = ["Dialect", "UnknownDialect", "dialect_named"]
+def all_dialects() -> Iterable[Dialect]:
+    """Every dialect there is."""
+    return _DIALECTS.values()
+
+
+__all__ = ["Dialect", "UnknownDialect", "all_dialects", "dialect_named"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import URL, Connection, Engine
+from sqlalchemy import URL, Connection, Engine, SQLColumnExpression
 from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.db.diagnosis import Diagnosis
@@ -31,16 +31,24 @@ class Dialect(ABC):
         """An INSERT that knows ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
 
     @abstractmethod
-    def moved_on(self, column: ColumnElement[datetime], now: Any) -> ColumnElement[datetime]:
+    def moved_on(
+        self, column: SQLColumnExpression[datetime], now: datetime
+    ) -> ColumnElement[datetime]:
         """The later of ``now`` and the first moment after ``column``: strictly increasing."""
 
     @abstractmethod
-    def contains(self, column: ColumnElement[str], term: ColumnElement[str]) -> ColumnElement[bool]:
+    def contains(
+        self, column: SQLColumnExpression[str], term: ColumnElement[str]
+    ) -> ColumnElement[bool]:
         """Whether a folded text contains a term, as a ``LIKE`` pattern of `like_pattern`."""
 
     @abstractmethod
     def lock_migrations(self, connection: Connection) -> None:
         """Hold all other migrations off until the connection's transaction ends."""
+
+    @abstractmethod
+    def raised(self, error: BaseException) -> bool:
+        """Whether this database's driver raised the error."""
 
     @abstractmethod
     def diagnose(self, error: BaseException) -> Diagnosis:

@@ -6,19 +6,22 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, event, func, literal, text
+from sqlalchemy import URL, Connection, Engine, SQLColumnExpression, event, func, literal, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.db import diagnosis
 from pyramid_bookstore.db.diagnosis import Diagnosis
 from pyramid_bookstore.db.dialects.base import Dialect
+from pyramid_bookstore.db.types import UTCDateTime
 
 #: Key of the advisory lock under which migrations run: "bookstor" as eight bytes.
 MIGRATION_LOCK = int.from_bytes(b"bookstor", "big")
 
 #: Seconds to wait for the server when a connection is made.
 CONNECT_TIMEOUT = 5
+
+_DRIVERS = ("psycopg", "psycopg2", "pg8000", "asyncpg")
 
 # SQLSTATE, appendix A of the PostgreSQL manual; the longest match wins.
 _BY_STATE = {
@@ -67,15 +70,33 @@ class PostgreSQL(Dialect):
     def insert(self, entity: Any) -> Any:
         return postgresql.insert(entity)
 
-    def moved_on(self, column: ColumnElement[datetime], now: Any) -> ColumnElement[datetime]:
-        return func.greatest(now, column + literal(timedelta(microseconds=1)))
+    def moved_on(
+        self, column: SQLColumnExpression[datetime], now: datetime
+    ) -> ColumnElement[datetime]:
+        return func.greatest(
+            literal(now, UTCDateTime()), column + literal(timedelta(microseconds=1))
+        )
 
-    def contains(self, column: ColumnElement[str], term: ColumnElement[str]) -> ColumnElement[bool]:
+    def contains(
+        self, column: SQLColumnExpression[str], term: ColumnElement[str]
+    ) -> ColumnElement[bool]:
         return column.like(term)
 
     def lock_migrations(self, connection: Connection) -> None:
+        # Under a stricter level the snapshot would be from before the wait, and show a database
+        # that the one who held the lock has changed since.
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+        # The wait, and an index over a large catalogue, take longer than a request may.
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         # Bound to the transaction: a session's lock would get lost behind PgBouncer.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+
+    def raised(self, error: BaseException) -> bool:
+        # By name: which of the drivers there are is not known here.
+        return any(
+            cls.__name__ == "Error" and cls.__module__.partition(".")[0] in _DRIVERS
+            for cls in type(error).__mro__
+        )
 
     def diagnose(self, error: BaseException) -> Diagnosis:
         state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)

@@ -7,7 +7,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import URL, BigInteger, Connection, Engine, QueuePool, event, func, type_coerce
+from sqlalchemy import (
+    URL,
+    BigInteger,
+    Connection,
+    Engine,
+    QueuePool,
+    SQLColumnExpression,
+    event,
+    func,
+    literal,
+    type_coerce,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -83,19 +94,27 @@ class SQLite(Dialect):
     def insert(self, entity: Any) -> Any:
         return sqlite.insert(entity)
 
-    def moved_on(self, column: ColumnElement[datetime], now: Any) -> ColumnElement[datetime]:
+    def moved_on(
+        self, column: SQLColumnExpression[datetime], now: datetime
+    ) -> ColumnElement[datetime]:
         following = type_coerce(column, BigInteger) + 1
-        return type_coerce(func.max(now, following), UTCDateTime())
+        return type_coerce(func.max(literal(now, UTCDateTime()), following), UTCDateTime())
 
-    def contains(self, column: ColumnElement[str], term: ColumnElement[str]) -> ColumnElement[bool]:
+    def contains(
+        self, column: SQLColumnExpression[str], term: ColumnElement[str]
+    ) -> ColumnElement[bool]:
         return column.like(term, escape="\\")
 
     def lock_migrations(self, connection: Connection) -> None:
-        """Nothing to do: BEGIN IMMEDIATE holds every other writer off already."""
+        # BEGIN IMMEDIATE holds every other writer off; an engine of the host's may not have said so.
+        driver: Any = connection.connection.dbapi_connection
+        if not driver.in_transaction:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def raised(self, error: BaseException) -> bool:
+        return isinstance(error, sqlite3.Error)
 
     def diagnose(self, error: BaseException) -> Diagnosis:
-        if not isinstance(error, sqlite3.Error):
-            return diagnosis.DEFECT
         text = str(error)
         code = getattr(error, "sqlite_errorcode", None)
         if isinstance(error, sqlite3.IntegrityError):

@@ -1,0 +1,225 @@
+"""The list: filters, sort, pages, cursors and totals.
+
+A list is a *shape* (which filters, which sort, which way) with *values*. One shape is one SQL text,
+built and compiled once; a request only fills in the values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, and_, bindparam, func, or_, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.elements import ColumnElement
+
+from pyramid_bookstore.books.cursor import Cursor, decode, encode, fingerprint
+from pyramid_bookstore.books.data import Page, book_from_row
+from pyramid_bookstore.books.statements import COLUMNS, TOTAL
+from pyramid_bookstore.db.dialects import Dialect
+from pyramid_bookstore.db.dialects.base import like_pattern
+from pyramid_bookstore.db.query import Query, Reader, Row
+from pyramid_bookstore.isbn import search_forms
+from pyramid_bookstore.models import Book
+from pyramid_bookstore.schema.listing import NEWEST_FIRST, BookFilter
+from pyramid_bookstore.text import fold
+
+#: What may be sorted by, and the column that holds it in sorting order.
+SORT_COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
+    "title": Book.title_folded,
+    "author": Book.author_folded,
+    "price": Book.price,
+    "stock": Book.stock,
+    "created_at": Book.created_at,
+    "updated_at": Book.updated_at,
+}
+
+Sort = tuple[tuple[str, bool], ...]
+__all__ = ["NEWEST_FIRST", "SORT_COLUMNS", "Sort", "list_books"]
+
+
+class Conditions(NamedTuple):
+    """The filters of a shape: which are there, and how many writings of the search term."""
+
+    author: bool
+    terms: int
+    min_price: bool
+    max_price: bool
+    in_stock: bool | None
+
+    @property
+    def none(self) -> bool:
+        """Whether all books are meant."""
+        return self == _NO_CONDITIONS
+
+
+_NO_CONDITIONS = Conditions(False, 0, False, False, None)
+
+
+class Shape(NamedTuple):
+    """All that a list's SQL depends on. ``backwards`` is the page before a cursor."""
+
+    dialect: Dialect
+    conditions: Conditions
+    sort: Sort
+    after_cursor: bool
+    backwards: bool
+    counted: bool
+
+
+def list_books(
+    reader: Reader,
+    filters: BookFilter,
+    *,
+    sort: Sort,
+    limit: int,
+    page: int,
+    cursor: str | None,
+    counted: bool,
+) -> Page:
+    """One page. With a ``cursor`` the ``page`` does not count; ``limit`` and ``page`` are >= 1.
+
+    Costs one statement; a second one only for the total of a page with no book on it.
+    Raises `ValidationFailed` for a cursor of another list.
+    """
+    conditions, values = _conditions(filters)
+    mark = fingerprint(*(getattr(filters, part.name) for part in fields(BookFilter)), sort)
+    at = decode(cursor, mark, [field for field, _ in sort]) if cursor else None
+    backwards = bool(at and at.backwards)
+    shape = Shape(reader.dialect, conditions, sort, at is not None, backwards, counted)
+    values["limit"] = limit + 1  # one more tells whether the list goes on
+    values["offset"] = 0 if at else (page - 1) * limit
+    if at:
+        values |= {f"key{index}": key for index, key in enumerate(at.keys)}
+    rows = reader.rows(_page_query(shape), values)
+    more = len(rows) > limit
+    rows = rows[:limit]
+    total = _total(reader, shape, values, rows, first=page == 1 and not at) if counted else None
+    if backwards:
+        rows = rows[::-1]
+    has_next = bool(rows) and (more or backwards)
+    has_previous = bool(rows) and ((more if backwards else at is not None) or page > 1)
+    return Page(
+        books=[book_from_row(row) for row in rows],
+        limit=limit,
+        page=None if at else page,
+        total=total,
+        next_cursor=_cursor(rows[-1], sort, mark, backwards=False) if has_next else None,
+        previous_cursor=_cursor(rows[0], sort, mark, backwards=True) if has_previous else None,
+    )
+
+
+def _conditions(filters: BookFilter) -> tuple[Conditions, dict[str, Any]]:
+    """The shape of the filters, and their values by parameter name."""
+    values: dict[str, Any] = {}
+    author = fold(filters.author) if filters.author else ""
+    if author:
+        values["author"] = like_pattern(author)
+    terms = [fold(filters.search), *search_forms(filters.search)] if filters.search else []
+    terms = [term for term in terms if term]
+    values |= {f"term{index}": like_pattern(term) for index, term in enumerate(terms)}
+    for name in ("min_price", "max_price"):
+        value = getattr(filters, name)
+        if value is not None:
+            values[name] = value
+    conditions = Conditions(
+        author=bool(author),
+        terms=len(terms),
+        min_price=filters.min_price is not None,
+        max_price=filters.max_price is not None,
+        in_stock=filters.in_stock,
+    )
+    return conditions, values
+
+
+def _total(
+    reader: Reader, shape: Shape, values: dict[str, Any], rows: Sequence[Row], *, first: bool
+) -> int:
+    if rows:
+        return int(rows[0][-1])
+    if first:
+        return 0
+    # A page past the end has no row that could carry the total.
+    return int(reader.rows(_count_query(shape.dialect, shape.conditions), values)[0][0])
+
+
+def _cursor(row: Row, sort: Sort, mark: str, *, backwards: bool) -> str:
+    keys = row[len(COLUMNS) : len(COLUMNS) + len(sort)]
+    return encode(Cursor(backwards, (*keys, row[0])), mark)
+
+
+@lru_cache(maxsize=1024)
+def _page_query(shape: Shape) -> Query:
+    columns: list[Any] = [*COLUMNS]
+    columns += [SORT_COLUMNS[field].label(f"sort_{field}") for field, _ in shape.sort]
+    if shape.counted:
+        columns.append(_count(shape.dialect, shape.conditions).label("total"))
+    order = [(SORT_COLUMNS[field], descending) for field, descending in shape.sort]
+    # The id goes the way of the key before it, so that one index serves both.
+    order.append((Book.id, order[-1][1]))
+    if shape.backwards:
+        order = [(column, not descending) for column, descending in order]
+    statement = select(*columns).where(*_where(shape.dialect, shape.conditions))
+    if shape.after_cursor:
+        statement = statement.where(_past(order))
+    return Query(
+        statement.order_by(
+            *(column.desc() if descending else column.asc() for column, descending in order)
+        )
+        .limit(bindparam("limit", type_=Book.stock.type))
+        .offset(bindparam("offset"))
+    )
+
+
+@lru_cache(maxsize=256)
+def _count_query(dialect: Dialect, conditions: Conditions) -> Query:
+    return Query(select(_count(dialect, conditions).label("total")))
+
+
+def _count(dialect: Dialect, conditions: Conditions) -> ColumnElement[int]:
+    """The exact number of books, as a subquery of the statement that reads the page."""
+    if conditions.none:
+        return TOTAL
+    matches: Select[Any] = select(func.count()).select_from(Book)
+    return matches.where(*_where(dialect, conditions)).correlate(None).scalar_subquery()
+
+
+def _where(dialect: Dialect, conditions: Conditions) -> list[ColumnElement[bool]]:
+    clauses: list[ColumnElement[bool]] = []
+    if conditions.author:
+        clauses.append(dialect.contains(Book.author_folded, bindparam("author")))
+    if conditions.terms:
+        matches = (
+            dialect.contains(Book.search_text, bindparam(f"term{index}"))
+            for index in range(conditions.terms)
+        )
+        clauses.append(or_(*matches))
+    if conditions.min_price:
+        clauses.append(Book.price >= bindparam("min_price"))
+    if conditions.max_price:
+        clauses.append(Book.price <= bindparam("max_price"))
+    if conditions.in_stock is not None:
+        clauses.append(Book.stock > 0 if conditions.in_stock else Book.stock == 0)
+    return clauses
+
+
+def _past(order: Sequence[tuple[Any, bool]]) -> ColumnElement[bool]:
+    """Books past the cursor's keys in the given order."""
+    keys = [
+        (column, descending, bindparam(f"key{index}", type_=column.type))
+        for index, (column, descending) in enumerate(order)
+    ]
+    if len({descending for _, descending in order}) == 1:
+        # One direction: a row comparison, which an index answers by itself.
+        left, right = tuple_(*(key[0] for key in keys)), tuple_(*(key[2] for key in keys))
+        return left < right if order[0][1] else left > right
+    alternatives = []
+    for index, (column, descending, value) in enumerate(keys):
+        equal = [former == fixed for former, _, fixed in keys[:index]]
+        alternatives.append(and_(*equal, column < value if descending else column > value))
+    column, descending, value = keys[0]
+    # Implied by the rest; said aloud so that the index is entered at the right place.
+    bound = column <= value if descending else column >= value
+    return and_(bound, or_(*alternatives))

@@ -1,0 +1,196 @@
+"""`request.bookstore`: what the bookstore can do, on one request's session and transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import colander
+from sqlalchemy.orm import Session
+
+from pyramid_bookstore import events
+from pyramid_bookstore.books import listing
+from pyramid_bookstore.books.data import BookData, Page, book_from_row
+from pyramid_bookstore.books.statements import BY_ID, BY_ISBN
+from pyramid_bookstore.books.store import ANY_STATE, ATTEMPTS, Condition, Store, overtaken
+from pyramid_bookstore.db.query import Query, Reader, SessionReader
+from pyramid_bookstore.errors import BookNotFound, IsbnTaken, VersionMismatch
+from pyramid_bookstore.isbn import canonical
+from pyramid_bookstore.schema import book as schema
+from pyramid_bookstore.schema.extra import apply_merge_patch
+from pyramid_bookstore.schema.listing import BookFilter
+
+
+class Bookstore:
+    """The bookstore's operations; everything they read and write is in one session's transaction.
+
+    Fields come in as the JSON of the HTTP API gives them (``price`` an `int` or `Decimal`, never a
+    `float`) and are checked the same way. Changes are sent to the database at once, so a refusal is
+    raised by the call that caused it and leaves the transaction usable. Raised are the exceptions
+    of :mod:`pyramid_bookstore.errors`; nothing here knows HTTP.
+    """
+
+    def __init__(
+        self,
+        session: Callable[[], Session],
+        *,
+        reader: Callable[[], Reader] | None = None,
+        announce: Callable[..., None] | None = None,
+        extra_schema: colander.SchemaNode | None = None,
+    ) -> None:
+        """``session`` gives the session when it is first needed; ``reader`` says how to read, by
+        default through the session; ``announce`` is called with an event's class and its members;
+        ``extra_schema`` is the host's, for the fields below ``extra``.
+        """
+        self._session_of = session
+        self._reading = reader or (lambda: SessionReader(self.session))
+        self._announce = announce or (lambda event, **members: None)
+        self._extra_schema = extra_schema
+
+    @property
+    def session(self) -> Session:
+        """The session of the transaction; on the host's own one, the host's rows are there too."""
+        return self._session_of()
+
+    def get(self, book_id: UUID) -> BookData:
+        """The book with this id; raises `BookNotFound`."""
+        return self._one(BY_ID, {"id": book_id})
+
+    def get_by_isbn(self, isbn: str) -> BookData:
+        """The book with this ISBN, in any writing; raises `BookNotFound`."""
+        try:
+            return self._one(BY_ISBN, {"isbn": canonical(isbn)})
+        except ValueError:
+            raise BookNotFound from None
+
+    def list(
+        self,
+        *,
+        author: str | None = None,
+        search: str | None = None,
+        min_price: Decimal | None = None,
+        max_price: Decimal | None = None,
+        in_stock: bool | None = None,
+        sort: listing.Sort = listing.NEWEST_FIRST,
+        limit: int = 20,
+        page: int = 1,
+        cursor: str | None = None,
+        counted: bool = True,
+    ) -> Page:
+        """One page of books, by default the newest first.
+
+        ``author`` and ``search`` are found as parts of the author, and of title, author or ISBN,
+        whatever the case or accents. ``sort`` names fields, each with whether it descends. ``page``
+        counts from 1; a ``cursor`` from an earlier page of the same list takes its place. Without
+        ``counted`` the total is left out. Raises `ValidationFailed` for a cursor of another list.
+        """
+        return listing.list_books(
+            self._reading(),
+            BookFilter(author, search, min_price, max_price, in_stock),
+            sort=sort,
+            limit=limit,
+            page=page,
+            cursor=cursor,
+            counted=counted,
+        )
+
+    def create(self, fields: Mapping[str, Any]) -> BookData:
+        """Add a book from all its fields; raises `ValidationFailed`, `IsbnTaken`."""
+        checked = schema.validate_book(fields, extra_schema=self._extra_schema)
+        book = Store(self.session).insert(checked)
+        self._announce(events.BookCreated, book=book)
+        return book
+
+    def update(
+        self, book_id: UUID, changes: Mapping[str, Any], condition: Condition = ANY_STATE
+    ) -> BookData:
+        """Write the given fields of a book; what is not given stays.
+
+        Whether the book meets the condition is decided by the statement that writes. Raises
+        `BookNotFound`, `VersionMismatch`, `ValidationFailed`, `IsbnTaken`.
+        """
+        checked = schema.validate_changes(changes, extra_schema=self._extra_schema)
+        return self._update(book_id, checked, condition)
+
+    def patch(
+        self, book_id: UUID, patch: Mapping[str, Any], condition: Condition = ANY_STATE
+    ) -> BookData:
+        """Apply a JSON merge patch (RFC 7396), in which null removes; raises as `update`."""
+        changes = schema.validate_merge_patch(patch, extra_schema=self._extra_schema)
+        if "extra_patch" not in changes:
+            return self._update(book_id, changes, condition)
+        extra_patch = changes.pop("extra_patch")
+        store = Store(self.session)
+        for _ in range(ATTEMPTS):
+            found = store.checked(book_id, condition)
+            merged = apply_merge_patch(found.extra, extra_patch)
+            changes["extra"] = schema.validate_extra(merged, self._extra_schema)
+            try:
+                return self._update(book_id, changes, Condition({found.version}))
+            except VersionMismatch:
+                # Somebody came between reading and writing: merge into what is there now. If the
+                # caller asked for a version, it is gone, and `checked` says so.
+                continue
+        raise overtaken()
+
+    def upsert(
+        self,
+        fields: Mapping[str, Any],
+        condition: Condition = ANY_STATE,
+        *,
+        create_only: bool = False,
+    ) -> tuple[BookData, bool]:
+        """Write a whole book by its ISBN; also tells whether it was created.
+
+        With a condition the book must be there and meet it; with ``create_only`` it must not be
+        there. Raises `VersionMismatch`, `ValidationFailed`.
+        """
+        checked = schema.validate_book(fields, extra_schema=self._extra_schema)
+        store = Store(self.session)
+        if create_only:
+            try:
+                book, created = store.insert(checked), True
+            except IsbnTaken:
+                found = store.checked_by_isbn(checked["isbn"], ANY_STATE)
+                raise VersionMismatch(found.version) from None
+        elif condition.given:
+            found = store.checked_by_isbn(checked["isbn"], condition)
+            book, created = store.update(found.id, checked, condition), False
+        else:
+            book, created = store.insert_or_update(checked)
+        if created:
+            self._announce(events.BookCreated, book=book)
+        else:
+            self._announce(events.BookUpdated, book=book, changes=checked)
+        return book, created
+
+    def delete(self, book_id: UUID, condition: Condition = ANY_STATE) -> BookData:
+        """Take a book out and give it as it was; raises `BookNotFound`, `VersionMismatch`."""
+        book = Store(self.session).delete(book_id, condition)
+        self._announce(events.BookDeleted, book=book)
+        return book
+
+    def change_stock(self, book_id: UUID, delta: int, condition: Condition = ANY_STATE) -> BookData:
+        """Add ``delta`` copies, or take them out, in one guarded statement.
+
+        Raises `BookNotFound`, `VersionMismatch`, `InsufficientStock` where fewer are left, and
+        `ValidationFailed` where the stock would pass its maximum or the book is free of charge.
+        """
+        delta = schema.validate_stock_change({"delta": delta})
+        book = Store(self.session).change_stock(book_id, delta, condition)
+        self._announce(events.StockChanged, book=book, delta=delta)
+        return book
+
+    def _update(self, book_id: UUID, changes: dict[str, Any], condition: Condition) -> BookData:
+        book = Store(self.session).update(book_id, changes, condition)
+        if changes:
+            self._announce(events.BookUpdated, book=book, changes=changes)
+        return book
+
+    def _one(self, query: Query, values: Mapping[str, Any]) -> BookData:
+        rows = self._reading().rows(query, values)
+        if not rows:
+            raise BookNotFound
+        return book_from_row(rows[0])

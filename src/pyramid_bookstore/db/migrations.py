@@ -1,0 +1,175 @@
+"""The schema's revisions: bring a database to one, and ask at which it is.
+
+    upgrade(engine)                 # to the newest
+    upgrade(engine, sql=True)       # print it instead
+    is_current(connection)
+
+The scripts are Alembic's own (``alembic/`` in the checkout, the package folder ``migrations`` once
+installed) and take the same turns whoever runs them: this module, ``bookstore migrate`` or the
+``alembic`` command.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, TextIO
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy.exc import DBAPIError
+
+from pyramid_bookstore.db import diagnosis
+from pyramid_bookstore.db.autogenerate import include_object, own_objects
+from pyramid_bookstore.db.dialects import dialect_named
+from pyramid_bookstore.models import Base
+
+__all__ = [
+    "VERSION_TABLE",
+    "current",
+    "downgrade",
+    "head",
+    "include_object",
+    "is_current",
+    "locked",
+    "own_objects",
+    "script_location",
+    "upgrade",
+]
+
+#: Where Alembic keeps the revision; a name of our own, beside the host's ``alembic_version``.
+VERSION_TABLE = "bookstore_alembic_version"
+
+#: Seconds to wait while another process migrates: long enough to index a large catalogue.
+PATIENCE = 600
+
+# Alembic keeps what it is at in module globals.
+_one_at_a_time = threading.RLock()
+
+
+def script_location() -> Path:
+    """The folder with ``env.py`` and ``versions``: in the package, else in the checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "migrations"
+    return installed if (installed / "env.py").exists() else package.parents[1] / "alembic"
+
+
+def upgrade(
+    engine: Engine, revision: str = "head", *, sql: bool = False, output: TextIO | None = None
+) -> None:
+    """Bring the database to ``revision``; already there, nothing happens.
+
+    Any number of processes and threads may call this at once: one works, the others wait, up to
+    `PATIENCE` seconds. All is one transaction. With ``sql`` nothing connects: the statements for
+    an empty database (``revision`` as ``from:to`` for another) go to ``output``, stdout by default.
+    """
+    _run(engine, command.upgrade, revision, sql=sql, output=output)
+
+
+def downgrade(
+    engine: Engine, revision: str, *, sql: bool = False, output: TextIO | None = None
+) -> None:
+    """Take the database back to ``revision``, ``base`` for one without a bookstore: the books go
+    too. Otherwise as `upgrade`; ``sql`` needs ``from:to``."""
+    _run(engine, command.downgrade, revision, sql=sql, output=output)
+
+
+def head() -> str:
+    """The revision that this code is written for."""
+    return _head()
+
+
+def current(connection: Connection) -> str | None:
+    """The database's revision; ``None`` where there is no version table of ours, or an empty one."""
+    return MigrationContext.configure(
+        connection, opts={"version_table": VERSION_TABLE}
+    ).get_current_revision()
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether the schema is the one this code is written for.
+
+    A host that keeps our revisions in one history with its own has no version table of ours, and
+    its own need not name our revision. Then it counts that every table and column is there.
+    """
+    inspector = inspect(connection)
+    if inspector.has_table(VERSION_TABLE):
+        return current(connection) == head()
+    return all(
+        inspector.has_table(table.name)
+        and {column["name"] for column in inspector.get_columns(table.name)} >= {*table.c.keys()}
+        for table in Base.metadata.tables.values()
+    )
+
+
+@contextmanager
+def locked(engine: Engine) -> Iterator[Connection]:
+    """A transaction on a connection of its own, while all other migrations are held off."""
+    with engine.begin() as connection:
+        dialect_named(engine.dialect.name).lock_migrations(connection)
+        yield connection
+
+
+def patiently(engine: Engine, work: Callable[[], None]) -> None:
+    """Do the work, again and again while the database is locked, up to `PATIENCE` seconds.
+
+    On SQLite a lock is not always waited for: processes that switch a new file to write-ahead
+    logging at the same moment are refused at once, and a writer waits for some seconds only.
+    """
+    dialect = dialect_named(engine.dialect.name)
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return work()
+        except DBAPIError as error:
+            meaning = dialect.diagnose(error.orig) if error.orig else diagnosis.DEFECT
+            if meaning != diagnosis.LOCKED or time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
+
+
+@cache
+def _head() -> str:
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    if revision is None:
+        raise RuntimeError(f"There are no revisions in {script_location()}.")
+    return revision
+
+
+def _config(output: TextIO | None = None) -> Config:
+    config = Config(output_buffer=output)
+    # The path goes through ConfigParser, to which a percent sign means something.
+    config.set_main_option("script_location", str(script_location()).replace("%", "%%"))
+    return config
+
+
+def _run(
+    engine: Engine,
+    step: Callable[..., Any],
+    revision: str,
+    *,
+    sql: bool,
+    output: TextIO | None,
+) -> None:
+    config = _config(output or sys.stdout)
+    if sql:
+        config.attributes["dialect_name"] = engine.dialect.name
+        with _one_at_a_time:
+            step(config, revision, sql=True)
+        return
+
+    def work() -> None:
+        with engine.connect() as connection:
+            config.attributes["connection"] = connection
+            step(config, revision)
+
+    with _one_at_a_time:
+        patiently(engine, work)

@@ -1,0 +1,1 @@
+"""The HTTP API: routes, views, and how things look on the wire."""

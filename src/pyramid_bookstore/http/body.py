@@ -1,0 +1,69 @@
+"""Reading a request's body: how large, of which type, and only then what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pyramid.request import Request
+from webob.request import DisconnectionError
+
+from pyramid_bookstore import jsontext
+from pyramid_bookstore.errors import InvalidJSON
+from pyramid_bookstore.http.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
+from pyramid_bookstore.http.headers import media_type
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+
+
+def read_json(request: Request, *, limit: int, accepted: Sequence[str] = (JSON,)) -> Any:
+    """The JSON value in the body, of at most ``limit`` bytes.
+
+    Raises `PayloadTooLarge`, `UnsupportedMediaType`, `InvalidJSON`, `BadRequest`.
+    """
+    check_size(request, limit)
+    no_type = not request.environ.get("CONTENT_TYPE")
+    if no_type and not request.is_body_readable:
+        raise InvalidJSON("The body is empty; JSON is expected.")
+    check_type(request, accepted)
+    return jsontext.loads(read_body(request, limit))
+
+
+def check_size(request: Request, limit: int) -> None:
+    """Refuse by the announced length, before anything is read."""
+    try:
+        length = request.content_length
+    except ValueError:
+        raise BadRequest("Content-Length is not a number.") from None
+    if length is not None and length > limit:
+        raise PayloadTooLarge(limit)
+
+
+def check_type(request: Request, accepted: Sequence[str]) -> None:
+    """Refuse bodies of other types or charsets, and encoded ones."""
+    encoding = request.environ.get("HTTP_CONTENT_ENCODING")
+    if encoding:
+        raise UnsupportedMediaType("A body with a Content-Encoding is not read.", accepted)
+    kind, parameters = media_type(request.environ.get("CONTENT_TYPE", ""))
+    if kind not in accepted:
+        raise UnsupportedMediaType(f"Content-Type must be {' or '.join(accepted)}.", accepted)
+    if parameters.get("charset", "utf-8") not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType("The charset must be UTF-8.", accepted)
+
+
+def read_body(request: Request, limit: int) -> bytes:
+    """The whole body; raises `PayloadTooLarge` where more comes than was allowed or announced."""
+    try:
+        if request.content_length is None and request.is_body_readable:
+            # No length was announced, so the end is found out by reading.
+            body: bytes = request.body_file_raw.read(limit + 1)
+            if len(body) > limit:
+                raise PayloadTooLarge(limit)
+            # Kept, for a second attempt at this request.
+            request.body = body
+        # WebOb keeps the bytes and rewinds, so that another attempt can read them again.
+        whole: bytes = request.body
+    except DisconnectionError:
+        raise BadRequest("The body ended before its announced length.") from None
+    return whole

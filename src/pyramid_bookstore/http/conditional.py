@@ -1,0 +1,101 @@
+"""Conditional requests (RFC 9110, section 13): entity tags and dates."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime, parsedate_to_datetime
+
+from pyramid.request import Request
+
+from pyramid_bookstore.books.data import BookData
+from pyramid_bookstore.books.store import Condition
+
+_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
+# 51 bits of microseconds reach until the year 9999 with room to spare.
+_VERSION = re.compile(r"[0-9a-f]{1,15}")
+
+
+def etag(version: int) -> str:
+    """The strong entity tag of a book in this version."""
+    return f'"{version:x}"'
+
+
+def http_date(moment: datetime) -> str:
+    """A moment as HTTP writes it, to the second."""
+    return format_datetime(moment.replace(microsecond=0), usegmt=True)
+
+
+def write_condition(request: Request) -> Condition:
+    """In which state the client wants the book to be: If-Match, else If-Unmodified-Since."""
+    match = request.environ.get("HTTP_IF_MATCH")
+    if match is not None:
+        if match.strip() == "*":
+            return Condition("any")
+        # Weak tags never match where bytes matter; what is no tag of ours matches nothing.
+        tags = (tag for weak, tag in _tags(match) if not weak)
+        return Condition(frozenset(int(tag, 16) for tag in tags if _is_version(tag)))
+    since = _date(request.environ.get("HTTP_IF_UNMODIFIED_SINCE"))
+    # The header counts in whole seconds, so the named second itself still fits.
+    return Condition(before=since + timedelta(seconds=1)) if since else Condition()
+
+
+def create_only(request: Request) -> bool:
+    """Whether the client wants to write only what is not there yet (If-None-Match: *)."""
+    return bool(request.environ.get("HTTP_IF_NONE_MATCH", "").strip() == "*")
+
+
+def tag_matches(request: Request, tag: str) -> bool:
+    """Whether If-None-Match names this entity tag; compared weakly, as the RFC says."""
+    header = request.environ.get("HTTP_IF_NONE_MATCH")
+    if header is None:
+        return False
+    bare = tag.removeprefix("W/").strip('"')
+    return header.strip() == "*" or any(bare == given for _, given in _tags(header))
+
+
+def not_modified(request: Request, book: BookData) -> bool:
+    """Whether the client's copy is good still: by If-None-Match, else by If-Modified-Since."""
+    if "HTTP_IF_NONE_MATCH" in request.environ:
+        return tag_matches(request, etag(book.version))
+    since = _date(request.environ.get("HTTP_IF_MODIFIED_SINCE"))
+    if since is None:
+        return False
+    changed = book.updated_at.replace(microsecond=0)
+    # Within the second of the change a date cannot tell two versions apart (8.8.2.2).
+    settled = datetime.now(UTC) - book.updated_at > timedelta(seconds=1)
+    return settled and changed <= since
+
+
+def _tags(header: str) -> list[tuple[bool, str]]:
+    """The entity tags of a list, each with whether it is weak; none of a malformed list."""
+    tags = []
+    position = 0
+    while position < len(header):
+        found = _TAG.match(header, position)
+        if not found:
+            return []
+        tags.append((bool(found[1]), found[2]))
+        position = found.end()
+    return tags
+
+
+def _is_version(tag: str) -> bool:
+    return bool(_VERSION.fullmatch(tag)) and int(tag, 16) <= _LAST_VERSION
+
+
+#: Microseconds from 1970 to the end of the year 9999.
+_LAST_VERSION = 253_402_300_799_999_999
+
+
+def _date(header: str | None) -> datetime | None:
+    """An HTTP date in UTC; `None` for what is none, which the RFC says to ignore."""
+    if header is None:
+        return None
+    try:
+        moment = parsedate_to_datetime(header)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    # Sums with the last year of the calendar would leave it.
+    return moment if moment.year < 9999 else None

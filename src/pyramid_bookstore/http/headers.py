@@ -1,0 +1,28 @@
+"""Small parsers for request headers."""
+
+from __future__ import annotations
+
+import re
+
+from pyramid.request import Request
+
+_PARAMETER = re.compile(r';\s*([\w!#$%&\'*+.^`|~-]+)=(?:"([^"]*)"|([^\s;"]*))')
+
+
+def media_type(value: str) -> tuple[str, dict[str, str]]:
+    """A Content-Type (RFC 9110, 8.3) as its type and its parameters, all in lower case."""
+    kind, _, _ = value.partition(";")
+    parameters = {
+        name.lower(): (quoted or plain).lower() for name, quoted, plain in _PARAMETER.findall(value)
+    }
+    return kind.strip().lower(), parameters
+
+
+def prefers_minimal(request: Request) -> bool:
+    """Whether the client asked for no representation back (RFC 7240, return=minimal)."""
+    preferences: str = request.environ.get("HTTP_PREFER", "").lower()
+    for preference in preferences.split(","):
+        name, _, value = preference.partition(";")[0].partition("=")
+        if name.strip() == "return":
+            return value.strip().strip('"') == "minimal"
+    return False

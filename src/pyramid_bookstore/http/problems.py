@@ -1,0 +1,226 @@
+"""Errors on the wire: problem documents (RFC 9457), made in this one place.
+
+A problem has the RFC's members (``type``, ``title``, ``status``, ``detail``, ``instance``) and the
+original tutorial's: ``error`` (the code), ``message``, and for wrong values ``details``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+import msgspec
+from pyramid.exceptions import URLDecodeError
+from pyramid.httpexceptions import HTTPException, HTTPForbidden, HTTPNotFound, HTTPUnauthorized
+from pyramid.interfaces import ISecurityPolicy
+from pyramid.request import Request
+from pyramid.response import Response
+from pyramid.security import forget
+
+from pyramid_bookstore import errors
+from pyramid_bookstore.books.constraints import refusal
+from pyramid_bookstore.db.errors import diagnose
+from pyramid_bookstore.errors import BookstoreError, Fault
+from pyramid_bookstore.http import errors as http_errors
+from pyramid_bookstore.http.conditional import etag
+from pyramid_bookstore.http.request_id import request_id
+from pyramid_bookstore.http.responses import answer
+
+log = logging.getLogger(__name__)
+
+PROBLEM = "application/problem+json"
+
+#: A path in a problem is cut here: it is the client's text, of any length.
+_LONGEST_INSTANCE = 2048
+
+
+class Problem(NamedTuple):
+    """How an error is presented: status and title."""
+
+    status: int
+    title: str
+
+
+#: Code to presentation; the codes are those of the exceptions.
+PROBLEMS: dict[str, Problem] = {
+    "invalid_json": Problem(400, "Not JSON"),
+    "bad_request": Problem(400, "Bad request"),
+    "unauthorized": Problem(401, "Not authenticated"),
+    "forbidden": Problem(403, "Not allowed"),
+    "not_found": Problem(404, "Not found"),
+    "method_not_allowed": Problem(405, "Method not allowed"),
+    "conflict": Problem(409, "ISBN taken"),
+    "insufficient_stock": Problem(409, "Not enough stock"),
+    "idempotency_in_progress": Problem(409, "Same request in progress"),
+    "precondition_failed": Problem(412, "Precondition failed"),
+    "payload_too_large": Problem(413, "Body too large"),
+    "unsupported_media_type": Problem(415, "Unsupported media type"),
+    "validation_failed": Problem(422, "Validation failed"),
+    "idempotency_key_reused": Problem(422, "Idempotency key used for another request"),
+    "precondition_required": Problem(428, "Precondition required"),
+    "internal_error": Problem(500, "Internal error"),
+    "unavailable": Problem(503, "Unavailable for now"),
+}
+
+
+class Unauthorized(BookstoreError):
+    """Nobody showed who is asking."""
+
+    code = "unauthorized"
+
+
+class Forbidden(BookstoreError):
+    """The one who asks may not do this."""
+
+    code = "forbidden"
+
+
+class InternalError(BookstoreError):
+    """A defect of ours; what it was is in the log, under the request's id."""
+
+    code = "internal_error"
+
+
+def problem_response(request: Request, error: BookstoreError) -> Response:
+    """The problem document of a refusal."""
+    problem = PROBLEMS[error.code]
+    document: dict[str, Any] = {
+        "type": f"urn:bookstore:problem:{error.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": error.message,
+        "instance": _instance(request),
+        "error": error.code,
+        "message": error.message,
+    }
+    add = _MEMBERS.get(type(error))
+    response = answer(request, status=problem.status, content_type=PROBLEM)
+    if add:
+        document |= add(error, response)
+    response.body = msgspec.json.encode(document)
+    return response
+
+
+def error_view(error: Exception, request: Request) -> Response:
+    """Exception view of the bookstore's routes: whatever was raised becomes a problem document."""
+    if isinstance(error, HTTPException) and not isinstance(error, _HTTP_REFUSALS):
+        # A redirect, say, that the host's security policy raised: that is an answer already.
+        return error
+    return problem_response(request, as_bookstore_error(error, request))
+
+
+_HTTP_REFUSALS = (HTTPForbidden, HTTPUnauthorized, HTTPNotFound)
+
+
+def as_bookstore_error(error: Exception, request: Request) -> BookstoreError:
+    """The refusal that stands for any exception raised while one of our routes was served."""
+    if isinstance(error, BookstoreError):
+        return error
+    if isinstance(error, HTTPForbidden | HTTPUnauthorized):
+        return _who_or_what(request)
+    if isinstance(error, HTTPNotFound):
+        return errors.BookNotFound("There is nothing here.")
+    if isinstance(error, URLDecodeError):
+        return http_errors.BadRequest("The URL is not UTF-8.")
+    diagnosis = diagnose(error)
+    if diagnosis.kind == "constraint":
+        found = refusal(diagnosis.constraint)
+        if found is not None:
+            return found
+    if diagnosis.kind in ("unavailable", "retry"):
+        # The driver's own text says what an operator needs, and stays in the log.
+        log.warning("%s Request %s: %s", diagnosis.reason, request_id(request), error)
+        return errors.Unavailable(diagnosis.reason)
+    log.error("Internal error, request %s", request_id(request), exc_info=error)
+    return InternalError("Something went wrong here; it was logged under the request's id.")
+
+
+def _who_or_what(request: Request) -> BookstoreError:
+    """401 where nobody is known, 403 where somebody is."""
+    if request.authenticated_userid is None:
+        refused: BookstoreError = Unauthorized("This needs authentication.")
+    else:
+        refused = Forbidden("You may not do this.")
+    policy = request.registry.queryUtility(ISecurityPolicy)
+    challenge = getattr(policy, "challenge", None)
+    if challenge is not None:
+        refused.challenge = challenge(request)  # type: ignore[attr-defined]  # read just below
+    elif isinstance(refused, Unauthorized):
+        refused.challenge = _hosts_challenge(request)  # type: ignore[attr-defined]  # as above
+    return refused
+
+
+def _hosts_challenge(request: Request) -> str:
+    """The challenge that the host's policy gives when it forgets somebody, if it gives one."""
+    for name, value in forget(request):
+        if name.lower() == "www-authenticate":
+            return str(value)
+    return 'Bearer realm="bookstore"'
+
+
+def _instance(request: Request) -> str:
+    """The request's path as a URI reference, from the bytes as they came."""
+    path = request.environ.get("SCRIPT_NAME", "") + request.environ.get("PATH_INFO", "")
+    return quote(path.encode("latin-1", "replace")[:_LONGEST_INSTANCE], safe="/:@!$&'()*+,;=~")
+
+
+def _details(faults: tuple[Fault, ...]) -> list[dict[str, str]]:
+    return [fault._asdict() for fault in faults]
+
+
+def _validation(error: Any, response: Response) -> dict[str, Any]:
+    return {"details": _details(error.faults)}
+
+
+def _taken(error: Any, response: Response) -> dict[str, Any]:
+    fault = Fault(error.field, f"/{error.field}", error.message)
+    return {"field": error.field, "details": _details((fault,))}
+
+
+def _stock(error: Any, response: Response) -> dict[str, Any]:
+    return {"available": error.available}
+
+
+def _version(error: Any, response: Response) -> dict[str, Any]:
+    if error.current is None:
+        return {}
+    response.headers["ETag"] = etag(error.current)
+    return {"etag": etag(error.current)}
+
+
+def _methods(error: Any, response: Response) -> dict[str, Any]:
+    response.headers["Allow"] = ", ".join(error.allowed)
+    return {}
+
+
+def _media_type(error: Any, response: Response) -> dict[str, Any]:
+    response.headers["Accept"] = ", ".join(error.accepted)
+    return {"accepted": list(error.accepted)}
+
+
+def _retry(error: Any, response: Response) -> dict[str, Any]:
+    response.headers["Retry-After"] = str(error.retry_after)
+    return {}
+
+
+def _challenge(error: Any, response: Response) -> dict[str, Any]:
+    challenge = getattr(error, "challenge", None)
+    if challenge:
+        response.headers["WWW-Authenticate"] = challenge
+    return {}
+
+
+#: What an error adds to its document and headers, by its class.
+_MEMBERS: dict[type[BookstoreError], Callable[[Any, Response], dict[str, Any]]] = {
+    errors.ValidationFailed: _validation,
+    errors.IsbnTaken: _taken,
+    errors.InsufficientStock: _stock,
+    errors.VersionMismatch: _version,
+    errors.Unavailable: _retry,
+    http_errors.MethodNotAllowed: _methods,
+    http_errors.UnsupportedMediaType: _media_type,
+    Unauthorized: _challenge,
+    Forbidden: _challenge,
+}

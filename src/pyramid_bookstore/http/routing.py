@@ -1,0 +1,101 @@
+"""Puts the table of operations onto the routes of one application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyramid.config import PHASE2_CONFIG, Configurator
+from pyramid.exceptions import URLDecodeError
+from pyramid.request import Request
+from pyramid.response import Response
+from pyramid.security import NO_PERMISSION_REQUIRED
+
+from pyramid_bookstore.http.errors import MethodNotAllowed
+from pyramid_bookstore.http.operations import RESOURCES, Resource
+from pyramid_bookstore.http.problems import error_view
+from pyramid_bookstore.http.responses import answer
+from pyramid_bookstore.http.unit_of_work import unit_of_work
+from pyramid_bookstore.mount import Mount
+
+
+def add_routes(config: Configurator) -> None:
+    """Declare every route now, in the host's order of routes, and fill them in when the
+    configuration is executed and the settings are final.
+
+    The discriminator is the one of ``config.add_route``, so a host's route of the same name is
+    found as a conflict.
+    """
+    for resource in RESOURCES:
+        config.action(
+            ("route", resource.route_name),
+            _connect,
+            order=PHASE2_CONFIG,
+            args=(config, resource),
+        )
+    config.action(("bookstore", "undecodable"), _add_undecodable, args=(config,))
+
+
+def _connect(config: Configurator, resource: Resource) -> None:
+    mount = Mount.of(config.registry)
+    if not resource.enabled(mount.settings):
+        return
+    # Executed at once, and not after all routes that the host declared later.
+    immediate = Configurator(registry=config.registry, package=config.package, autocommit=True)
+    immediate.add_route(resource.route_name, mount.path + resource.path)
+    _add_views(config, resource)
+
+
+def _add_views(config: Configurator, resource: Resource) -> None:
+    route = {"route_name": resource.route_name, "require_csrf": False}
+    for operation in resource.operations:
+        config.add_view(
+            operation.view,
+            request_method=operation.method,
+            permission=operation.permission or NO_PERMISSION_REQUIRED,
+            decorator=unit_of_work if operation.writes else None,
+            **route,
+        )
+    allowed = resource.methods
+    unguarded = {"permission": NO_PERMISSION_REQUIRED, **route}
+    config.add_view(_options(allowed), request_method="OPTIONS", **unguarded)
+    config.add_view(_method_not_allowed(allowed), **unguarded)
+    config.add_exception_view(error_view, context=Exception, route_name=resource.route_name)
+
+
+def _options(allowed: tuple[str, ...]) -> Any:
+    def options(request: Request) -> Response:
+        response = answer(request, status=204)
+        response.headers["Allow"] = ", ".join(allowed)
+        return response
+
+    return options
+
+
+def _method_not_allowed(allowed: tuple[str, ...]) -> Any:
+    def method_not_allowed(request: Request) -> Response:
+        raise MethodNotAllowed(request.method, allowed)
+
+    return method_not_allowed
+
+
+def _add_undecodable(config: Configurator) -> None:
+    """A path that is no UTF-8 fails before any route matches: take those that begin like ours."""
+    config.add_exception_view(error_view, context=URLDecodeError, bookstore_path=True)
+
+
+class OwnPath:
+    """View predicate ``bookstore_path``: whether the raw path begins like one of our routes."""
+
+    def __init__(self, value: bool, config: Configurator) -> None:
+        path = Mount.of(config.registry).path
+        firsts = sorted({resource.path.split("/")[1] for resource in RESOURCES})
+        self._starts = tuple(f"{path}/{first}" for first in firsts)
+
+    def text(self) -> str:
+        return "bookstore_path = True"
+
+    phash = text
+
+    def __call__(self, context: Any, request: Request) -> bool:
+        raw: str = request.environ.get("PATH_INFO", "")
+        return any(raw == start or raw.startswith(start + "/") for start in self._starts)

@@ -1,0 +1,100 @@
+"""The transaction around a request that writes.
+
+Where the host runs one (pyramid_tm, or a test), the request is part of it, and it is the host that
+commits, retries or gives up. Where none runs, the bookstore's own writing views run in one of their
+own, so that the plug-in needs no tween: a tween would act on all the host's routes.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from pyramid.request import Request
+from pyramid.response import Response
+from pyramid_tm import explicit_manager
+from transaction import TransactionManager
+
+from pyramid_bookstore.db.errors import diagnose, lost_connection
+from pyramid_bookstore.http.request_id import request_id
+from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.sessions import session_of
+
+log = logging.getLogger(__name__)
+
+View = Callable[[Any, Request], Response]
+
+
+def unit_of_work(view: View) -> View:
+    """Decorator for views that write: all or nothing, tried again if the database asks for it."""
+
+    def in_transaction(context: Any, request: Request) -> Response:
+        if request.environ.get("tm.active"):
+            return view(context, request)
+        mount = Mount.of(request.registry)
+        if mount.database is None and not hasattr(request, "tm"):
+            return _in_hosts_session(view, context, request)
+        attempts = mount.settings.retry_attempts
+        for attempt in range(1, attempts + 1):
+            try:
+                return _attempt(view, context, request)
+            except _Retryable as overtaken:
+                if attempt == attempts:
+                    raise overtaken.error from None
+                log.info("Request %s is tried again: %s", request_id(request), overtaken.error)
+        raise AssertionError("retry_attempts is at least 1")
+
+    return in_transaction
+
+
+class _Retryable(Exception):
+    """The attempt left nothing behind, and another one may succeed."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _attempt(view: View, context: Any, request: Request) -> Response:
+    """One transaction, with pyramid_tm's words in the environ so that all take part in it."""
+    # The host's manager, where it has one that does not run for this request.
+    manager: TransactionManager = getattr(request, "tm", None) or explicit_manager(request)
+    environ = request.environ
+    environ["tm.active"] = True
+    environ["tm.manager"] = manager
+    manager.begin()
+    try:
+        response = view(context, request)
+    except Exception as error:
+        manager.abort()
+        # Nothing was committed, so a connection found dead is as good as a lost race.
+        if diagnose(error).kind == "retry" or lost_connection(error):
+            raise _Retryable(error) from error
+        raise
+    else:
+        try:
+            manager.commit()
+        except Exception as error:
+            manager.abort()
+            # Only where the database said that it rolled back. After a connection lost during
+            # COMMIT nobody knows, and doing it again might do it twice.
+            if diagnose(error).kind == "retry":
+                raise _Retryable(error) from error
+            raise
+        return response
+    finally:
+        environ.pop("tm.active", None)
+        environ.pop("tm.manager", None)
+
+
+def _in_hosts_session(view: View, context: Any, request: Request) -> Response:
+    """A host with a session but no transaction manager: its session is committed here."""
+    session = session_of(request)
+    try:
+        response = view(context, request)
+        session.commit()
+    except Exception:
+        session.rollback()
+        raise
+    return response

@@ -1,0 +1,1 @@
+"""The views: what comes in, to the service, and what goes out."""

@@ -1,0 +1,153 @@
+"""Books by their id, and the list of them."""
+
+from __future__ import annotations
+
+import hashlib
+from uuid import UUID
+
+from pyramid.request import Request
+from pyramid.response import Response
+
+from pyramid_bookstore.books.data import BookData
+from pyramid_bookstore.books.store import Condition
+from pyramid_bookstore.errors import BookNotFound
+from pyramid_bookstore.http.body import JSON, MERGE_PATCH, read_json
+from pyramid_bookstore.http.conditional import (
+    etag,
+    http_date,
+    not_modified,
+    tag_matches,
+    write_condition,
+)
+from pyramid_bookstore.http.errors import PreconditionRequired
+from pyramid_bookstore.http.headers import prefers_minimal
+from pyramid_bookstore.http.links import book_path, list_links
+from pyramid_bookstore.http.query_string import query_pairs
+from pyramid_bookstore.http.representation import book_json, page_json
+from pyramid_bookstore.http.responses import REVALIDATE, answer
+from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.schema.book import validate_stock_change
+from pyramid_bookstore.schema.listing import parse_listing
+
+
+def list_books(request: Request) -> Response:
+    """One page of books: filtered, sorted, counted."""
+    settings = Mount.of(request.registry).settings
+    pairs = query_pairs(request)
+    query = parse_listing(pairs, default_limit=settings.limit_default, max_limit=settings.limit_max)
+    # By page, a client wants to know how many there are; by cursor, only what comes next.
+    count = query.count or ("none" if query.cursor else "exact")
+    page = request.bookstore.list(
+        author=query.author,
+        search=query.search,
+        min_price=query.min_price,
+        max_price=query.max_price,
+        in_stock=query.in_stock,
+        sort=query.sort,
+        limit=query.limit,
+        page=query.page,
+        cursor=query.cursor,
+        counted=count != "none",
+    )
+    body = page_json(page, query.fields)
+    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    if tag_matches(request, tag):
+        response = answer(request, status=304, cache=REVALIDATE)
+    else:
+        response = answer(request, body, cache=REVALIDATE)
+    response.headers["ETag"] = tag
+    response.headers["Link"] = list_links(request, pairs, page)
+    return response
+
+
+def show(request: Request) -> Response:
+    """One book."""
+    return book_answer(request, request.bookstore.get(book_id(request)))
+
+
+def create(request: Request) -> Response:
+    """A new book."""
+    book = request.bookstore.create(json_body(request))
+    return written(request, book, created=True)
+
+
+def update(request: Request) -> Response:
+    """Any subset of a book's fields; what is left out stays."""
+    condition = required_condition(request)
+    changes = json_body(request)
+    return written(request, request.bookstore.update(book_id(request), changes, condition))
+
+
+def patch(request: Request) -> Response:
+    """A JSON merge patch (RFC 7396)."""
+    condition = required_condition(request)
+    changes = json_body(request, MERGE_PATCH, JSON)
+    return written(request, request.bookstore.patch(book_id(request), changes, condition))
+
+
+def delete(request: Request) -> Response:
+    """Take a book out."""
+    request.bookstore.delete(book_id(request), required_condition(request))
+    return answer(request, status=204)
+
+
+def change_stock(request: Request) -> Response:
+    """Copies in or out, never below none."""
+    condition = write_condition(request)
+    delta = validate_stock_change(json_body(request))
+    return written(request, request.bookstore.change_stock(book_id(request), delta, condition))
+
+
+def book_id(request: Request) -> UUID:
+    """The id in the path; what is no UUID names no book."""
+    text: str = request.matchdict["id"]
+    try:
+        # Only the canonical form: a book has one URL, not several.
+        found = UUID(text) if len(text) == 36 else None
+    except ValueError:
+        found = None
+    if found is None or str(found) != text.lower():
+        raise BookNotFound
+    return found
+
+
+def json_body(request: Request, *accepted: str) -> object:
+    """The JSON in the body, within the size that the settings allow."""
+    limit = Mount.of(request.registry).settings.max_body_size
+    return read_json(request, limit=limit, accepted=accepted or (JSON,))
+
+
+def required_condition(request: Request) -> Condition:
+    """The client's condition for a change; raises `PreconditionRequired` where one must be."""
+    condition = write_condition(request)
+    if not condition.given and Mount.of(request.registry).settings.require_if_match:
+        raise PreconditionRequired
+    return condition
+
+
+def book_answer(request: Request, book: BookData) -> Response:
+    """A book that was read: whole, or 304 where the client's copy is good still."""
+    if not_modified(request, book):
+        response = answer(request, status=304, cache=REVALIDATE)
+    else:
+        response = answer(request, book_json(book), cache=REVALIDATE)
+    return validators(response, book)
+
+
+def written(request: Request, book: BookData, *, created: bool = False) -> Response:
+    """A book that was written: whole, or without its representation where that is preferred."""
+    if prefers_minimal(request):
+        response = answer(request, status=201 if created else 204, content_type=None)
+        response.headers["Preference-Applied"] = "return=minimal"
+    else:
+        response = answer(request, book_json(book), status=201 if created else 200)
+    if created:
+        response.headers["Location"] = book_path(request, book)
+    return validators(response, book)
+
+
+def validators(response: Response, book: BookData) -> Response:
+    """The headers that later conditional requests refer to."""
+    response.headers["ETag"] = etag(book.version)
+    response.headers["Last-Modified"] = http_date(book.updated_at)
+    return response

@@ -1,0 +1,164 @@
+"""Which session and which transaction a request's bookstore works in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import zope.sqlalchemy
+from pyramid.request import Request
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+from transaction import TransactionManager
+from transaction.interfaces import NoTransaction
+
+from pyramid_bookstore import events
+from pyramid_bookstore.books.service import Bookstore
+from pyramid_bookstore.db.engines import Database
+from pyramid_bookstore.db.query import LeanReader, Reader, SessionReader
+from pyramid_bookstore.mount import Mount
+
+#: The prefix of all names that the plug-in registers with Pyramid.
+OWN = "bookstore."
+
+#: Methods that change nothing (RFC 9110, 9.2.1).
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def bookstore(request: Request) -> Bookstore:
+    """`request.bookstore`: the bookstore on this request's session and transaction."""
+    mount = Mount.of(request.registry)
+    return Bookstore(
+        lambda: session_of(request),
+        reader=lambda: _reader_of(request, mount),
+        announce=_Announcer(request),
+        extra_schema=mount.extra_schema,
+    )
+
+
+def active_manager(request: Request) -> TransactionManager | None:
+    """The manager of the transaction that runs around this request, if one does.
+
+    ``tm.active`` and ``tm.manager`` are the words of pyramid_tm, which others speak too.
+    """
+    if not request.environ.get("tm.active"):
+        return None
+    return request.environ.get("tm.manager") or request.tm
+
+
+def session_of(request: Request) -> Session:
+    """The session in which this request writes, joined to the transaction.
+
+    It is the host's where `bookstore.dbsession` names one, or where a test put one on our database
+    into the environ (``app.dbsession``); else one of our own, which lives as long as the
+    transaction. Raises `RuntimeError` where nothing would commit what is written.
+    """
+    mount = Mount.of(request.registry)
+    if mount.database is None:
+        return _hosts_session(request, mount.settings.dbsession or "")
+    given = _given_session(request, mount.database)
+    if given is not None:
+        return given
+    manager = active_manager(request)
+    if manager is None:
+        raise RuntimeError(
+            "request.bookstore can write only inside a transaction, and nothing began one for this"
+            " request: include pyramid_tm in the application, or name the application's own session"
+            " in bookstore.dbsession."
+        )
+    return _own_session(manager, mount.database)
+
+
+def _hosts_session(request: Request, name: str) -> Session:
+    try:
+        session: Session = getattr(request, name)
+    except AttributeError as error:
+        raise RuntimeError(
+            f"bookstore.dbsession names request.{name}, which there is not: {error}"
+        ) from error
+    return session
+
+
+def _given_session(request: Request, database: Database) -> Session | None:
+    """The test's session, unless it is one on another database of the host's."""
+    session: Session | None = request.environ.get("app.dbsession")
+    if session is None:
+        return None
+    engine = session.get_bind().engine
+    ours = database.writing
+    return session if engine is ours or engine.url == ours.url else None
+
+
+def _own_session(manager: TransactionManager, database: Database) -> Session:
+    transaction = manager.get()
+    try:
+        session: Session = transaction.data(database)
+    except KeyError:
+        session = Session(database.writing, autoflush=False)
+        # Joined as one that writes: Core statements alone would be rolled back without a word.
+        zope.sqlalchemy.mark_changed(session, manager)
+        transaction.set_data(database, session)
+    return session
+
+
+def _has_own_session(manager: TransactionManager, database: Database) -> bool:
+    try:
+        manager.get().data(database)
+    except (KeyError, NoTransaction):
+        return False
+    return True
+
+
+def _reader_of(request: Request, mount: Mount) -> Reader:
+    """How this request reads: lean where it sees no less than its transaction would show."""
+    database = mount.database
+    if database is None or _given_session(request, database) is not None:
+        return SessionReader(session_of(request))
+    manager = active_manager(request)
+    if manager is not None and not _may_read_lean(request, manager, database):
+        return SessionReader(session_of(request))
+    return LeanReader(database.reading, database.dialect)
+
+
+def _may_read_lean(request: Request, manager: TransactionManager, database: Database) -> bool:
+    """Whether the transaction around the request is none of the bookstore's so far."""
+    route = getattr(request, "matched_route", None)
+    ours = route is not None and route.name.startswith(OWN)
+    safe = ours and request.method in SAFE_METHODS
+    return safe and not _has_own_session(manager, database)
+
+
+class _Announcer:
+    """Sends events to the application's subscribers, now and after the commit."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._changes: list[events.BookEvent] = []
+
+    def __call__(self, kind: type[events.BookEvent], **members: Any) -> None:
+        request = self._request
+        if not request.registry.has_listeners:
+            return
+        change = kind(request=request, **members)
+        if not self._changes:
+            _after_commit(request, self._committed)
+        self._changes.append(change)
+        request.registry.notify(change)
+
+    def _committed(self, success: bool) -> None:
+        changes, self._changes = tuple(self._changes), []
+        if success:
+            notice = events.ChangesCommitted(request=self._request, changes=changes)
+            self._request.registry.notify(notice)
+
+
+def _after_commit(request: Request, call: Callable[[bool], None]) -> None:
+    """Call with whether the transaction around the request was committed, once it is over."""
+    manager = active_manager(request)
+    if manager is not None:
+        manager.get().addAfterCommitHook(call)
+        return
+    # The host ends its session's transactions itself.
+    session = session_of(request)
+    event.listen(session, "after_commit", lambda _session: call(True), once=True)
+    event.listen(session, "after_soft_rollback", lambda _session, _previous: call(False), once=True)
