@@ -25,9 +25,9 @@ def from_microseconds(microseconds: int) -> datetime:
     return EPOCH + timedelta(microseconds=microseconds)
 
 
-def to_cents(amount: Decimal) -> int:
+def to_cents(amount: Decimal | int) -> int:
     """An amount with at most two decimals as whole cents."""
-    return int(amount.scaleb(2))
+    return int(Decimal(amount).scaleb(2))
 
 
 def from_cents(cents: int) -> Decimal:
