@@ -31,9 +31,6 @@ _PLAIN = str.maketrans(
 )
 _LETTERS_AND_MARKS = _PLAIN | str.maketrans(_LETTERS)
 
-SORT_LENGTH = 600
-"""Characters of the folded text that take part in sorting; 2,400 bytes at the most."""
-
 
 def nfc(s: str) -> str:
     """``s`` in Unicode normalisation form C (UAX #15), in time linear in its length.
@@ -69,15 +66,6 @@ def fold(s: str) -> str:
     s = _without_marks(s.translate(_LETTERS_AND_MARKS)).casefold()
     # NFC again, so that Hangul syllables are found whole and not by their first letters.
     return unicodedata.normalize("NFC", " ".join(s.split()))
-
-
-def sort_key(s: str) -> str:
-    """What of ``fold(s)`` is kept for sorting: its first :data:`SORT_LENGTH` characters.
-
-    Folding can make text eighteen times as long, and a B-tree entry of PostgreSQL must stay
-    below 2,704 bytes: without a bound a strange title would fail at INSERT.
-    """
-    return fold(s)[:SORT_LENGTH]
 
 
 def search_text(title: str, author: str, isbn: str) -> str:

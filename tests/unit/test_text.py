@@ -94,9 +94,3 @@ def test_search_text_keeps_fields_apart() -> None:
     assert text.search_text("Café\nNoir", "Ödön", "9781718500440") == (
         "cafe noir\nodon\n9781718500440"
     )
-
-
-def test_sort_key_is_bounded() -> None:
-    assert text.sort_key("Été") == "ete"
-    assert len(text.fold("\ufdfa" * 255)) > text.SORT_LENGTH
-    assert len(text.sort_key("\ufdfa" * 255)) == text.SORT_LENGTH
