@@ -1,4 +1,4 @@
-"""Whether the database answers and is at the revision this code was written for."""
+"""Whether the database answers and has the schema that this code was written for."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ from pyramid.request import Request
 from sqlalchemy import Connection
 
 from pyramid_bookstore.db import migrations
+from pyramid_bookstore.errors import Unavailable
 from pyramid_bookstore.mount import Mount
 from pyramid_bookstore.sessions import session_of
 
 
-def revision_in_place(request: Request) -> tuple[str | None, str]:
-    """The schema's revision in the database, `None` where there is none, and the one wanted."""
-    return _current(request), migrations.head()
-
-
-def _current(request: Request) -> str | None:
+def check_ready(request: Request) -> str:
+    """The schema's revision; raises `Unavailable` where it is another than this code's, and what
+    the database raises where it does not answer.
+    """
     database = Mount.of(request.registry).database
     if database is None:
-        connection: Connection = session_of(request).connection()
-        return migrations.current(connection)
+        return _checked(session_of(request).connection())
     with database.reading.connect() as connection:
-        return migrations.current(connection)
+        return _checked(connection)
+
+
+def _checked(connection: Connection) -> str:
+    wanted = migrations.head()
+    if not migrations.is_current(connection):
+        found = migrations.current(connection)
+        state = f"at revision {found}" if found else "not set up"
+        raise Unavailable(f"The database is {state}; this code needs {wanted}: run the migrations.")
+    return wanted
