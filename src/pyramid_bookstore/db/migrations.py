@@ -82,13 +82,17 @@ def downgrade(
     _run(engine, command.downgrade, revision, sql=sql, output=output)
 
 
+@cache
 def head() -> str:
     """The revision that this code is written for."""
-    return _head()
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    if revision is None:
+        raise RuntimeError(f"There are no revisions in {script_location()}.")
+    return revision
 
 
 def current(connection: Connection) -> str | None:
-    """The database's revision; ``None`` where there is no version table of ours, or an empty one."""
+    """The database's revision; ``None`` where there is none in a version table of ours."""
     return MigrationContext.configure(
         connection, opts={"version_table": VERSION_TABLE}
     ).get_current_revision()
@@ -134,14 +138,6 @@ def patiently(engine: Engine, work: Callable[[], None]) -> None:
             if meaning != diagnosis.LOCKED or time.monotonic() > deadline:
                 raise
         time.sleep(0.05)
-
-
-@cache
-def _head() -> str:
-    revision = ScriptDirectory.from_config(_config()).get_current_head()
-    if revision is None:
-        raise RuntimeError(f"There are no revisions in {script_location()}.")
-    return revision
 
 
 def _config(output: TextIO | None = None) -> Config:

@@ -106,7 +106,7 @@ class SQLite(Dialect):
         return column.like(term, escape="\\")
 
     def lock_migrations(self, connection: Connection) -> None:
-        # BEGIN IMMEDIATE holds every other writer off; an engine of the host's may not have said so.
+        # BEGIN IMMEDIATE holds every other writer off; a host's engine may not have said it.
         driver: Any = connection.connection.dbapi_connection
         if not driver.in_transaction:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
