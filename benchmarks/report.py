@@ -121,7 +121,10 @@ def _bars(results: Results) -> str:
         for work, row in works.items()
     }
     return plot.bars(
-        f"Requests per second, {int(size):,} books", "requests/s (log scale)", panels, results["stacks"]
+        f"Requests per second, {int(size):,} books",
+        "requests/s (log scale)",
+        panels,
+        results["stacks"],
     )
 
 

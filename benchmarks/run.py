@@ -26,7 +26,7 @@ import stacks
 import works
 import writes
 from console import say
-from loadgen import CONNECTIONS, Measurement, measure, run_loop
+from loadgen import CONNECTIONS, Measurement, expect, measure
 
 DOCS = Path(__file__).parent.parent / "docs" / "benchmarks"
 Entry = dict[str, Any]
@@ -126,19 +126,14 @@ class Bench:
         )
         return server
 
-    def probe(self, work: works.Work, server: stacks.Server, sample: works.Sample) -> float:
-        """Warm up; the rate to be expected, from one round of all connections."""
-        plan = works.plan(work, server, sample, bodies=CONNECTIONS * 50)
-        once = run_loop(server.port, plan, requests=CONNECTIONS)
-        if once.rate < 20:
-            return once.rate
-        return run_loop(server.port, plan, requests=CONNECTIONS * 12).rate
-
     def alternate(
         self, work: works.Work, entrants: dict[str, tuple[stacks.Server, works.Sample]]
     ) -> dict[str, Entry]:
         """A B C, A B C, …: what the machine does meanwhile falls on all alike."""
-        expected = {name: self.probe(work, *entrant) for name, entrant in entrants.items()}
+        expected = {
+            name: expect(server.port, works.plan(work, server, sample, bodies=CONNECTIONS * 25))
+            for name, (server, sample) in entrants.items()
+        }
         seconds = self.options.seconds
         runs: dict[str, list[Measurement]] = {name: [] for name in entrants}
         plans = {}
