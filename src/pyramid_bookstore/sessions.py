@@ -11,6 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 from transaction import TransactionManager
 from transaction.interfaces import NoTransaction
+from zope.sqlalchemy.datamanager import join_transaction
 
 from pyramid_bookstore import events
 from pyramid_bookstore.books.service import Bookstore
@@ -32,6 +33,7 @@ def bookstore(request: Request) -> Bookstore:
         lambda: session_of(request),
         reader=lambda: _reader_of(request, mount),
         announce=_Announcer(request),
+        written=lambda: _mark_changed(request),
         extra_schema=mount.extra_schema,
     )
 
@@ -69,6 +71,13 @@ def session_of(request: Request) -> Session:
     return _own_session(manager, mount.database)
 
 
+def _mark_changed(request: Request) -> None:
+    """Say that there is something to commit: zope.sqlalchemy itself sees only the ORM's writes."""
+    manager = active_manager(request)
+    if manager is not None:
+        zope.sqlalchemy.mark_changed(session_of(request), manager)
+
+
 def _hosts_session(request: Request, name: str) -> Session:
     try:
         session: Session = getattr(request, name)
@@ -95,8 +104,7 @@ def _own_session(manager: TransactionManager, database: Database) -> Session:
         session: Session = transaction.data(database)
     except KeyError:
         session = Session(database.writing, autoflush=False)
-        # Joined as one that writes: Core statements alone would be rolled back without a word.
-        zope.sqlalchemy.mark_changed(session, manager)
+        join_transaction(session, transaction_manager=manager)
         transaction.set_data(database, session)
     return session
 

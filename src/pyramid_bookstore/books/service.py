@@ -38,15 +38,18 @@ class Bookstore:
         *,
         reader: Callable[[], Reader] | None = None,
         announce: Callable[..., None] | None = None,
+        written: Callable[[], None] = lambda: None,
         extra_schema: colander.SchemaNode | None = None,
     ) -> None:
         """``session`` gives the session when it is first needed; ``reader`` says how to read, by
         default through the session; ``announce`` is called with an event's class and its members;
-        ``extra_schema`` is the host's, for the fields below ``extra``.
+        ``written`` is called before each change; ``extra_schema`` is the host's, for the fields
+        below ``extra``.
         """
         self._session_of = session
         self._reading = reader or (lambda: SessionReader(self.session))
         self._announce = announce or (lambda event, **members: None)
+        self._written = written
         self._extra_schema = extra_schema
 
     @property
@@ -99,7 +102,7 @@ class Bookstore:
     def create(self, fields: Mapping[str, Any]) -> BookData:
         """Add a book from all its fields; raises `ValidationFailed`, `IsbnTaken`."""
         checked = schema.validate_book(fields, extra_schema=self._extra_schema)
-        book = Store(self.session).insert(checked)
+        book = self._store().insert(checked)
         self._announce(events.BookCreated, book=book)
         return book
 
@@ -122,7 +125,7 @@ class Bookstore:
         if "extra_patch" not in changes:
             return self._update(book_id, changes, condition)
         extra_patch = changes.pop("extra_patch")
-        store = Store(self.session)
+        store = self._store()
         for _ in range(ATTEMPTS):
             found = store.checked(book_id, condition)
             merged = apply_merge_patch(found.extra, extra_patch)
@@ -148,7 +151,7 @@ class Bookstore:
         there. Raises `VersionMismatch`, `ValidationFailed`.
         """
         checked = schema.validate_book(fields, extra_schema=self._extra_schema)
-        store = Store(self.session)
+        store = self._store()
         if create_only:
             try:
                 book, created = store.insert(checked), True
@@ -168,7 +171,7 @@ class Bookstore:
 
     def delete(self, book_id: UUID, condition: Condition = ANY_STATE) -> BookData:
         """Take a book out and give it as it was; raises `BookNotFound`, `VersionMismatch`."""
-        book = Store(self.session).delete(book_id, condition)
+        book = self._store().delete(book_id, condition)
         self._announce(events.BookDeleted, book=book)
         return book
 
@@ -179,12 +182,15 @@ class Bookstore:
         `ValidationFailed` where the stock would pass its maximum or the book is free of charge.
         """
         delta = schema.validate_stock_change({"delta": delta})
-        book = Store(self.session).change_stock(book_id, delta, condition)
+        book = self._store().change_stock(book_id, delta, condition)
         self._announce(events.StockChanged, book=book, delta=delta)
         return book
 
+    def _store(self) -> Store:
+        return Store(self.session, written=self._written)
+
     def _update(self, book_id: UUID, changes: dict[str, Any], condition: Condition) -> BookData:
-        book = Store(self.session).update(book_id, changes, condition)
+        book = self._store().update(book_id, changes, condition)
         if changes:
             self._announce(events.BookUpdated, book=book, changes=changes)
         return book

@@ -6,22 +6,28 @@ usable; which refusal it is, is found out by reading only after nothing was writ
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.elements import ColumnElement
 from uuid6 import uuid7
 
 from pyramid_bookstore.books.constraints import refusal
 from pyramid_bookstore.books.data import BookData, book_from_row
 from pyramid_bookstore.books.rows import columns_of
 from pyramid_bookstore.books.statements import BY_ID, BY_ISBN, COLUMNS
+from pyramid_bookstore.books.writes import (
+    Guard,
+    delete_statement,
+    insert_statement,
+    stock_statement,
+    update_statement,
+    upsert_statement,
+)
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.query import Query, SessionReader
 from pyramid_bookstore.db.types import from_microseconds
@@ -34,7 +40,6 @@ from pyramid_bookstore.errors import (
     ValidationFailed,
     VersionMismatch,
 )
-from pyramid_bookstore.models import Book
 from pyramid_bookstore.schema.book import FREE_STOCK, check_price_and_stock
 from pyramid_bookstore.schema.types import INTEGER_MAX
 
@@ -58,15 +63,15 @@ class Condition:
         """Whether anything is asked of the book; with it, the book must exist."""
         return self.versions is not None or self.before is not None
 
-    def clauses(self) -> list[ColumnElement[bool]]:
-        """The condition as part of a WHERE."""
-        clauses: list[ColumnElement[bool]] = []
-        if self.versions is not None and self.versions != "any":
-            moments = [from_microseconds(version) for version in self.versions]
-            clauses.append(Book.updated_at.in_(moments))
+    def guard(self) -> tuple[Guard, dict[str, Any]]:
+        """The condition as part of a statement, with its parameters."""
+        versions = self.versions if self.versions is not None and self.versions != "any" else None
+        parameters: dict[str, Any] = {}
+        if versions is not None:
+            parameters["versions"] = [from_microseconds(version) for version in versions]
         if self.before is not None:
-            clauses.append(Book.updated_at < self.before)
-        return clauses
+            parameters["before"] = self.before
+        return Guard(versions is not None, self.before is not None), parameters
 
     def check(self, book: BookData) -> None:
         """Raises `VersionMismatch` for a book in another state."""
@@ -87,36 +92,23 @@ def overtaken() -> Unavailable:
 class Store:
     """Writes on one session, in its transaction. Fields come in checked and in their final form."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, written: Callable[[], None] = lambda: None) -> None:
+        """``written`` is called before each change, for whoever must know that there is one."""
         self.session = session
+        self._written = written
         self._dialect = dialect_named(session.get_bind().dialect.name)
 
     def insert(self, fields: Mapping[str, Any]) -> BookData:
         """A new book; raises `IsbnTaken`."""
         row = _new_row(fields)
-        statement = (
-            self._dialect.insert(Book)
-            .values(row)
-            .on_conflict_do_nothing(index_elements=[Book.isbn])
-            .returning(Book.id)
-        )
-        if self._write(statement) is None:
+        if self._write(insert_statement(self._dialect), row) is None:
             raise IsbnTaken(fields["isbn"])
         return book_from_row([row[column.key] for column in COLUMNS])
 
     def insert_or_update(self, fields: Mapping[str, Any]) -> tuple[BookData, bool]:
         """A whole book written by its ISBN, and whether it is new."""
         row = _new_row(fields)
-        kept = ("id", "isbn", "created_at")
-        columns = {name: value for name, value in row.items() if name not in kept}
-        columns["updated_at"] = self._dialect.moved_on(Book.updated_at, row["updated_at"])
-        statement = (
-            self._dialect.insert(Book)
-            .values(row)
-            .on_conflict_do_update(index_elements=[Book.isbn], set_=columns)
-            .returning(*COLUMNS)
-        )
-        book = book_from_row(self._write(statement))
+        book = book_from_row(self._write(upsert_statement(self._dialect), row))
         return book, book.id == row["id"]
 
     def update(self, book_id: UUID, changes: Mapping[str, Any], condition: Condition) -> BookData:
@@ -125,19 +117,18 @@ class Store:
         """
         if not changes:
             return self.checked(book_id, condition)
-        guard = [Book.id == book_id, *condition.clauses()]
-        if changes.get("price") == 0 and "stock" not in changes:
-            guard.append(Book.stock == 0)
-        elif changes.get("stock") and "price" not in changes:
-            guard.append(Book.price > 0)
-        statement = (
-            update(Book)
-            .where(*guard)
-            .values({**columns_of(changes), "updated_at": self._moved_on()})
-            .returning(*COLUMNS)
+        guard, parameters = condition.guard()
+        guard = guard._replace(
+            unstocked=changes.get("price") == 0 and "stock" not in changes,
+            priced=bool(changes.get("stock")) and "price" not in changes,
         )
+        columns = columns_of(changes)
+        statement = update_statement(self._dialect, frozenset(columns), guard)
+        parameters |= {f"new_{name}": value for name, value in columns.items()}
+        parameters["book_id"] = book_id
         for _ in range(ATTEMPTS):
-            row = self._write(statement, isbn=changes.get("isbn"))
+            parameters["now"] = datetime.now(UTC)
+            row = self._write(statement, parameters, isbn=changes.get("isbn"))
             if row is not None:
                 return book_from_row(row)
             found = self.checked(book_id, condition)
@@ -148,9 +139,10 @@ class Store:
 
     def delete(self, book_id: UUID, condition: Condition) -> BookData:
         """The book as it was; raises `BookNotFound`, `VersionMismatch`."""
-        guard = [Book.id == book_id, *condition.clauses()]
+        guard, parameters = condition.guard()
+        parameters["book_id"] = book_id
         for _ in range(ATTEMPTS):
-            row = self._write(delete(Book).where(*guard).returning(*COLUMNS))
+            row = self._write(delete_statement(guard), parameters)
             if row is not None:
                 return book_from_row(row)
             self.checked(book_id, condition)
@@ -160,19 +152,13 @@ class Store:
         """``delta`` copies more or less. Raises `BookNotFound`, `VersionMismatch`,
         `InsufficientStock`, and `ValidationFailed` past the maximum or for a book that is free.
         """
-        guard = [Book.id == book_id, *condition.clauses()]
-        # Not "stock + delta >= 0": the sum might leave the range of the column.
-        guard.append(Book.stock.between(max(0, -delta), min(INTEGER_MAX, INTEGER_MAX - delta)))
-        if delta > 0:
-            guard.append(Book.price > 0)
-        statement = (
-            update(Book)
-            .where(*guard)
-            .values({"stock": Book.stock + delta, "updated_at": self._moved_on()})
-            .returning(*COLUMNS)
-        )
+        guard, parameters = condition.guard()
+        statement = stock_statement(self._dialect, guard._replace(priced=delta > 0))
+        parameters |= {"book_id": book_id, "delta": delta}
+        parameters |= {"low": max(0, -delta), "high": min(INTEGER_MAX, INTEGER_MAX - delta)}
         for _ in range(ATTEMPTS):
-            row = self._write(statement)
+            parameters["now"] = datetime.now(UTC)
+            row = self._write(statement, parameters)
             if row is not None:
                 return book_from_row(row)
             found = self.checked(book_id, condition)
@@ -205,19 +191,22 @@ class Store:
         rows = SessionReader(self.session).rows(query, values)
         return book_from_row(rows[0]) if rows else None
 
-    def _moved_on(self) -> ColumnElement[datetime]:
-        return self._dialect.moved_on(Book.updated_at, datetime.now(UTC))
+    def _write(
+        self, statement: Any, parameters: Mapping[str, Any], *, isbn: str | None = None
+    ) -> Any:
+        """The row that a writing statement returns, or `None`; with ``isbn``, that may be taken.
 
-    def _write(self, statement: Any, *, isbn: str | None = None) -> Any:
-        """The row that a writing statement returns, or `None`; with ``isbn``, that may be taken."""
-        # Objects of the host's that stand for the same rows are the host's to refresh.
-        options = {"synchronize_session": False}
+        On the session's connection, past the ORM: objects of the host's that stand for the same
+        rows are the host's to refresh.
+        """
+        self._written()
+        connection = self.session.connection()
         if isbn is None:
-            return self.session.execute(statement, execution_options=options).first()
+            return connection.execute(statement, parameters).first()
         try:
             # The savepoint keeps the transaction usable after the refusal.
-            with self.session.begin_nested():
-                return self.session.execute(statement, execution_options=options).first()
+            with connection.begin_nested():
+                return connection.execute(statement, parameters).first()
         except IntegrityError as error:
             constraint = self._dialect.diagnose(error.orig).constraint if error.orig else ""
             if isinstance(refusal(constraint), IsbnTaken):

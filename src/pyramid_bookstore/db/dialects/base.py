@@ -32,7 +32,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def moved_on(
-        self, column: SQLColumnExpression[datetime], now: datetime
+        self, column: SQLColumnExpression[datetime], now: ColumnElement[datetime]
     ) -> ColumnElement[datetime]:
         """The later of ``now`` and the first moment after ``column``: strictly increasing."""
 

@@ -13,7 +13,6 @@ from sqlalchemy.sql.elements import ColumnElement
 from pyramid_bookstore.db import diagnosis
 from pyramid_bookstore.db.diagnosis import Diagnosis
 from pyramid_bookstore.db.dialects.base import Dialect
-from pyramid_bookstore.db.types import UTCDateTime
 
 #: Key of the advisory lock under which migrations run: "bookstor" as eight bytes.
 MIGRATION_LOCK = int.from_bytes(b"bookstor", "big")
@@ -71,11 +70,9 @@ class PostgreSQL(Dialect):
         return postgresql.insert(entity)
 
     def moved_on(
-        self, column: SQLColumnExpression[datetime], now: datetime
+        self, column: SQLColumnExpression[datetime], now: ColumnElement[datetime]
     ) -> ColumnElement[datetime]:
-        return func.greatest(
-            literal(now, UTCDateTime()), column + literal(timedelta(microseconds=1))
-        )
+        return func.greatest(now, column + literal(timedelta(microseconds=1)))
 
     def contains(
         self, column: SQLColumnExpression[str], term: ColumnElement[str]

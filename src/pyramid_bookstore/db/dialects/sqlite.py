@@ -16,7 +16,6 @@ from sqlalchemy import (
     SQLColumnExpression,
     event,
     func,
-    literal,
     type_coerce,
 )
 from sqlalchemy.dialects import sqlite
@@ -95,10 +94,10 @@ class SQLite(Dialect):
         return sqlite.insert(entity)
 
     def moved_on(
-        self, column: SQLColumnExpression[datetime], now: datetime
+        self, column: SQLColumnExpression[datetime], now: ColumnElement[datetime]
     ) -> ColumnElement[datetime]:
         following = type_coerce(column, BigInteger) + 1
-        return type_coerce(func.max(literal(now, UTCDateTime()), following), UTCDateTime())
+        return type_coerce(func.max(now, following), UTCDateTime())
 
     def contains(
         self, column: SQLColumnExpression[str], term: ColumnElement[str]
