@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 
 from pyramid.config import Configurator
 
+from pyramid_bookstore.mount import Mount
+
 Router: TypeAlias = Any  # pyramid.router.Router; Pyramid ships no types
 
 
@@ -26,4 +28,6 @@ def build_app(
 
 def close_app(app: Router) -> None:
     """Close the connections that the application's pools keep."""
-    raise NotImplementedError
+    database = Mount.of(app.registry).database
+    if database is not None:
+        database.dispose()

@@ -11,9 +11,8 @@ from sqlalchemy import Engine, MetaData, NullPool
 from sqlalchemy.engine import make_url
 
 from pyramid_bookstore.db.engines import make_engine
+from pyramid_bookstore.db.migrations import VERSION_TABLE, upgrade
 from tests.support.postgres_databases import Databases
-
-VERSION_TABLE = "bookstore_alembic_version"
 
 
 class Backend(Protocol):
@@ -32,8 +31,6 @@ class Backend(Protocol):
 
 def migrate(url: str) -> None:
     """Bring a database to the newest revision and leave no connection open."""
-    from pyramid_bookstore.db.migrations import upgrade
-
     engine = make_engine({"url": url}, poolclass=NullPool)
     try:
         upgrade(engine)
