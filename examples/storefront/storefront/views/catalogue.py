@@ -1,0 +1,110 @@
+"""The catalogue and the single book."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from pyramid.httpexceptions import HTTPSeeOther
+from pyramid.view import view_config
+
+from storefront.basket import MOST_COPIES
+from storefront.covers import cover
+from storefront.formats import whole_number
+
+PAGE_SIZE = 18
+
+
+class Sort(NamedTuple):
+    """One way to arrange the catalogue: how it is called, and what the bookstore sorts by."""
+
+    label: str
+    keys: tuple[tuple[str, bool], ...]
+
+
+SORTS = {
+    "new": Sort("Newest", (("created_at", True),)),
+    "title": Sort("Title", (("title", False),)),
+    "author": Sort("Author", (("author", False), ("title", False))),
+    "cheap": Sort("Price, low to high", (("price", False),)),
+    "dear": Sort("Price, high to low", (("price", True),)),
+}
+
+
+@view_config(route_name="catalogue", request_method="GET", renderer="../templates/catalogue.jinja2")
+def catalogue(request: Any) -> Any:
+    """Search, sort, filter, turn the page: all from the query string, so that it can be shared."""
+    search = request.GET.get("q", "").strip()[:200]
+    author = request.GET.get("author", "").strip()[:200]
+    sort = request.GET.get("sort")
+    in_stock = request.GET.get("in_stock") == "1"
+    number = whole_number(request.GET.get("page"), least=1, most=1_000_000) or 1
+    sort = sort if sort in SORTS else "new"
+    page = request.bookstore.list(
+        search=search or None,
+        author=author or None,
+        in_stock=True if in_stock else None,
+        sort=SORTS[sort].keys,
+        limit=PAGE_SIZE,
+        page=number,
+    )
+
+    def here(**changes: object) -> str:
+        """The address of this list with something changed; a new list begins on page 1."""
+        query = {"q": search, "author": author, "sort": sort if sort != "new" else ""}
+        query |= {"in_stock": "1" if in_stock else "", "page": ""}
+        query |= {name: str(value or "") for name, value in changes.items()}
+        if query["page"] == "1":
+            query["page"] = ""
+        query = {name: value for name, value in query.items() if value}
+        url: str = request.route_path("catalogue", _query=query or None)
+        return url
+
+    if not page.books and page.total:
+        return HTTPSeeOther(here(page=page.total_pages))
+    return {
+        "books": page.books,
+        "total": page.total,
+        "page": number,
+        "pages": page_numbers(number, page.total_pages or 1),
+        "last": page.total_pages or 1,
+        "search": search,
+        "author": author,
+        "sort": sort,
+        "sorts": SORTS,
+        "in_stock": in_stock,
+        "here": here,
+        "front": number == 1 and not (search or author or in_stock) and sort == "new",
+        "cover": cover,
+    }
+
+
+def page_numbers(current: int, last: int) -> list[int | None]:
+    """The pages to link to; `None` stands for those left out between two of them."""
+    near = {1, last, *range(max(1, current - 1), min(last, current + 1) + 1)}
+    numbers: list[int | None] = []
+    before = 0
+    for number in sorted(near):
+        if number == before + 2:
+            numbers.append(before + 1)
+        elif number > before + 1:
+            numbers.append(None)
+        numbers.append(number)
+        before = number
+    return numbers
+
+
+@view_config(route_name="book", request_method="GET", renderer="../templates/book.jinja2")
+def book(request: Any) -> Any:
+    """One book, by its ISBN in any writing."""
+    found = request.bookstore.get_by_isbn(request.matchdict["isbn"])
+    if request.matchdict["isbn"] != found.isbn:
+        return HTTPSeeOther(request.route_path("book", isbn=found.isbn))
+    others = request.bookstore.list(
+        author=found.author, sort=SORTS["title"].keys, limit=7, counted=False
+    )
+    return {
+        "book": found,
+        "others": [other for other in others.books if other.id != found.id][:6],
+        "most": min(MOST_COPIES, found.stock),
+        "cover": cover,
+    }

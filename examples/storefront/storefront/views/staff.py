@@ -1,0 +1,76 @@
+"""Pages for the staff: what was ordered, what runs out, and putting copies in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyramid.httpexceptions import HTTPNotFound, HTTPSeeOther
+from pyramid.view import view_config
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload, selectinload
+
+from pyramid_bookstore.errors import ValidationFailed
+from storefront.formats import uuid_from, whole_number
+from storefront.models import Order, OrderLine, StockNote
+from storefront.views.account import local_path
+
+MOST_DELIVERED = 9_999
+
+
+@view_config(
+    route_name="staff",
+    request_method="GET",
+    permission="storefront.staff",
+    renderer="../templates/staff.jinja2",
+)
+def staff(request: Any) -> Any:
+    """The newest orders, the day's figures, and the notes on what runs out."""
+    dbsession = request.dbsession
+    newest = (
+        select(Order)
+        .options(joinedload(Order.user), selectinload(Order.lines))
+        .order_by(Order.placed_at.desc(), Order.id)
+        .limit(25)
+    )
+    notes = select(StockNote).order_by(StockNote.stock, StockNote.title)
+    return {
+        "orders": dbsession.scalars(newest).all(),
+        "notes": dbsession.scalars(notes).all(),
+        "order_count": dbsession.scalar(select(func.count(Order.id))),
+        "copies_sold": dbsession.scalar(select(func.sum(OrderLine.quantity))) or 0,
+        "earned": sum(dbsession.scalars(select(Order.total))),
+    }
+
+
+@view_config(
+    route_name="staff_stock",
+    request_method="GET",
+    permission="storefront.staff",
+    renderer="../templates/stock.jinja2",
+)
+def stock(request: Any) -> Any:
+    """What is on the shelves, the least first."""
+    search = request.GET.get("q", "").strip()[:200]
+    page = request.bookstore.list(
+        search=search or None, sort=(("stock", False), ("title", False)), limit=30
+    )
+    return {"books": page.books, "total": page.total, "search": search}
+
+
+@view_config(route_name="staff_stock", request_method="POST", permission="storefront.staff")
+def restock(request: Any) -> Any:
+    """Put delivered copies on the shelf."""
+    book_id = uuid_from(request.POST.get("book"))
+    if book_id is None:
+        raise HTTPNotFound
+    copies = whole_number(request.POST.get("copies"), least=1, most=MOST_DELIVERED)
+    if copies is None:
+        request.session.flash(f"Say how many copies, 1 to {MOST_DELIVERED}.", "warning")
+    else:
+        try:
+            book = request.bookstore.change_stock(book_id, copies)
+        except ValidationFailed as error:
+            request.session.flash(str(error), "warning")
+        else:
+            request.session.flash(f"“{book.title}”: {book.stock} copies now.")
+    return HTTPSeeOther(local_path(request.POST.get("next")))
