@@ -1,4 +1,4 @@
-"""The books, and how many there are.
+"""The books, how many there are, and the answers kept for idempotency keys.
 
 The types are written out, not taken from the models: what this revision makes stays the same when
 the models move on.
@@ -136,7 +136,7 @@ SQLITE = (
 
 
 def upgrade() -> None:
-    """Two tables, and the triggers that keep the second in step with the first."""
+    """The tables, and the triggers that keep the total in step with the books."""
     sqlite = op.get_context().dialect.name == "sqlite"
     op.create_table(
         "bookstore_books",
@@ -183,6 +183,19 @@ def upgrade() -> None:
         sa.Column("books", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("slot", name="bookstore_totals_pkey"),
     )
+    op.create_table(
+        "bookstore_idempotency_keys",
+        sa.Column("key", sa.String(64), nullable=False),
+        sa.Column("fingerprint", sa.String(64), nullable=False),
+        sa.Column("status", sa.SmallInteger(), nullable=False),
+        sa.Column("headers", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("expires_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("key", name="bookstore_idempotency_keys_pkey"),
+    )
+    op.create_index(
+        "bookstore_idempotency_keys_expires_at_idx", "bookstore_idempotency_keys", ["expires_at"]
+    )
     values = "(0, 0)" if sqlite else ", ".join(f"({slot}, 0)" for slot in range(SLOTS))
     op.execute(f"INSERT INTO bookstore_totals (slot, books) VALUES {values}")
     for statement in SQLITE if sqlite else POSTGRESQL:
@@ -191,6 +204,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """All of it goes, the books too; triggers go with their tables."""
+    op.drop_table("bookstore_idempotency_keys")
     op.drop_table("bookstore_totals")
     op.drop_table("bookstore_books")
     if op.get_context().dialect.name == "postgresql":

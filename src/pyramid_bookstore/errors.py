@@ -107,3 +107,21 @@ class Unavailable(BookstoreError):
     ) -> None:
         self.retry_after = retry_after
         super().__init__(message)
+
+
+class IdempotencyInProgress(BookstoreError):
+    """A request with the same idempotency key is being served at this moment."""
+
+    code = "idempotency_in_progress"
+
+    def __init__(self) -> None:
+        super().__init__("A request with this Idempotency-Key is being served; try again later.")
+
+
+class IdempotencyKeyReused(BookstoreError):
+    """The idempotency key belongs to another request."""
+
+    code = "idempotency_key_reused"
+
+    def __init__(self) -> None:
+        super().__init__("This Idempotency-Key was used for a request with another body.")

@@ -9,6 +9,7 @@ import colander
 from pyramid.registry import Registry
 
 from pyramid_bookstore.db.engines import Database
+from pyramid_bookstore.idempotency import RunningKeys
 from pyramid_bookstore.settings import Settings
 
 _KEY = "bookstore"
@@ -25,6 +26,7 @@ class Mount:
     path: str
     #: The host's schema for the fields below `extra`.
     extra_schema: colander.SchemaNode | None = None
+    running_keys: RunningKeys = field(default_factory=RunningKeys)
     #: Attributes that optional parts keep here, by name of the part.
     parts: dict[str, Any] = field(default_factory=dict)
 

@@ -57,6 +57,10 @@ class Bookstore:
         """The session of the transaction; on the host's own one, the host's rows are there too."""
         return self._session_of()
 
+    def mark_written(self) -> None:
+        """Say that there is something to commit; needed after SQL of one's own on the session."""
+        self._written()
+
     def get(self, book_id: UUID) -> BookData:
         """The book with this id; raises `BookNotFound`."""
         return self._one(BY_ID, {"id": book_id})

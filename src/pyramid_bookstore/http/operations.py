@@ -21,6 +21,8 @@ class Operation:
     view: Callable[..., Any]
     permission: str | None
     writes: bool = False
+    #: Whether it honours `Idempotency-Key`.
+    idempotent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ RESOURCES = (
         "/books",
         (
             Operation("GET", books.list_books, VIEW),
-            Operation("POST", books.create, ADD, writes=True),
+            Operation("POST", books.create, ADD, writes=True, idempotent=True),
         ),
     ),
     Resource(
@@ -85,7 +87,7 @@ RESOURCES = (
     Resource(
         "stock",
         "/books/{id}/stock",
-        (Operation("POST", books.change_stock, STOCK, writes=True),),
+        (Operation("POST", books.change_stock, STOCK, writes=True, idempotent=True),),
     ),
     Resource("health", "/health", (Operation("GET", health.health, None),)),
     Resource("ready", "/ready", (Operation("GET", health.ready, None),)),

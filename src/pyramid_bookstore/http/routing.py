@@ -11,7 +11,8 @@ from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
 
 from pyramid_bookstore.http.errors import MethodNotAllowed
-from pyramid_bookstore.http.operations import RESOURCES, Resource
+from pyramid_bookstore.http.idempotent import idempotent
+from pyramid_bookstore.http.operations import RESOURCES, Operation, Resource
 from pyramid_bookstore.http.problems import error_view
 from pyramid_bookstore.http.responses import answer
 from pyramid_bookstore.http.unit_of_work import unit_of_work
@@ -52,7 +53,7 @@ def _add_views(config: Configurator, resource: Resource) -> None:
             operation.view,
             request_method=operation.method,
             permission=operation.permission or NO_PERMISSION_REQUIRED,
-            decorator=unit_of_work if operation.writes else None,
+            decorator=_decorators(operation),
             **route,
         )
     allowed = resource.methods
@@ -60,6 +61,13 @@ def _add_views(config: Configurator, resource: Resource) -> None:
     config.add_view(_options(allowed), request_method="OPTIONS", **unguarded)
     config.add_view(_method_not_allowed(allowed), **unguarded)
     config.add_exception_view(error_view, context=Exception, route_name=resource.route_name)
+
+
+def _decorators(operation: Operation) -> tuple[Any, ...]:
+    """What is around the view, the outermost first."""
+    if not operation.writes:
+        return ()
+    return (unit_of_work, idempotent) if operation.idempotent else (unit_of_work,)
 
 
 def _options(allowed: tuple[str, ...]) -> Any:

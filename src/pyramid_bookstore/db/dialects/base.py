@@ -23,8 +23,11 @@ class Dialect(ABC):
         """Arguments for ``create_engine`` that an operator's own options leave open."""
 
     @abstractmethod
-    def prepare(self, engine: Engine, *, statement_timeout: int) -> None:
-        """Hooks for connections of a new engine; ``statement_timeout`` in ms, 0 is none."""
+    def prepare(self, engine: Engine, *, statement_timeout: int, autocommit: bool) -> None:
+        """Hooks for connections of a new engine; ``statement_timeout`` in ms, 0 is none.
+
+        SQLAlchemy announces a BEGIN in ``autocommit`` mode too, where there is none.
+        """
 
     @abstractmethod
     def insert(self, entity: Any) -> Any:
@@ -45,6 +48,10 @@ class Dialect(ABC):
     @abstractmethod
     def lock_migrations(self, connection: Connection) -> None:
         """Hold all other migrations off until the connection's transaction ends."""
+
+    @abstractmethod
+    def try_lock(self, connection: Connection, name: str) -> bool:
+        """Take the lock of this name until the transaction ends; `False` if another has it."""
 
     @abstractmethod
     def raised(self, error: BaseException) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,6 +17,8 @@ from pyramid_bookstore.db.dialects.base import Dialect
 
 #: Key of the advisory lock under which migrations run: "bookstor" as eight bytes.
 MIGRATION_LOCK = int.from_bytes(b"bookstor", "big")
+
+_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
 
 #: Seconds to wait for the server when a connection is made.
 CONNECT_TIMEOUT = 5
@@ -57,14 +60,23 @@ class PostgreSQL(Dialect):
             return {}
         return {"connect_args": {"connect_timeout": CONNECT_TIMEOUT}}
 
-    def prepare(self, engine: Engine, *, statement_timeout: int) -> None:
+    def prepare(self, engine: Engine, *, statement_timeout: int, autocommit: bool) -> None:
         if not statement_timeout:
+            return
+        limit = f"statement_timeout = {statement_timeout:d}"
+        if autocommit:
+            # Nothing LOCAL there: each statement is a transaction of its own.
+            @event.listens_for(engine, "connect")
+            def connect(connection: Any, _record: Any) -> None:
+                with connection.cursor() as cursor:
+                    cursor.execute(f"SET {limit}")
+
             return
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
             # SET LOCAL ends with the transaction, so it holds behind PgBouncer too.
-            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {statement_timeout:d}")
+            connection.exec_driver_sql(f"SET LOCAL {limit}")
 
     def insert(self, entity: Any) -> Any:
         return postgresql.insert(entity)
@@ -87,6 +99,10 @@ class PostgreSQL(Dialect):
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         # Bound to the transaction: a session's lock would get lost behind PgBouncer.
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+
+    def try_lock(self, connection: Connection, name: str) -> bool:
+        number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
+        return bool(connection.scalar(_TRY_LOCK, {"key": number}))
 
     def raised(self, error: BaseException) -> bool:
         # By name: which of the drivers there are is not known here.

@@ -68,7 +68,7 @@ class SQLite(Dialect):
             chosen["connect_args"]["check_same_thread"] = False
         return chosen
 
-    def prepare(self, engine: Engine, *, statement_timeout: int) -> None:
+    def prepare(self, engine: Engine, *, statement_timeout: int, autocommit: bool) -> None:
         @event.listens_for(engine, "connect")
         def connect(connection: sqlite3.Connection, _record: Any) -> None:
             # The driver's own transactions begin late and lose updates: we begin ours.
@@ -81,6 +81,10 @@ class SQLite(Dialect):
                 cursor.execute("PRAGMA synchronous = FULL")
             cursor.execute("PRAGMA foreign_keys = ON")
             cursor.close()
+
+        if autocommit:
+            # A BEGIN would stay open there, and with its lock keep all writers off.
+            return
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
@@ -109,6 +113,10 @@ class SQLite(Dialect):
         driver: Any = connection.connection.dbapi_connection
         if not driver.in_transaction:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def try_lock(self, connection: Connection, name: str) -> bool:
+        """Always: there is one writer at a time, and this transaction is it."""
+        return True
 
     def raised(self, error: BaseException) -> bool:
         return isinstance(error, sqlite3.Error)
