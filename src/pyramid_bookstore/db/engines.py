@@ -20,8 +20,13 @@ def make_engine(options: Mapping[str, Any], *, statement_timeout: int = 0, **fix
     url = make_url(options["url"])
     dialect = dialect_named(url.get_backend_name())
     chosen = {**dialect.engine_options(url, options), **options}
+    if "poolclass" in fixed:
+        # Another pool takes other options.
+        of_pools = ("pool", "max_overflow")
+        chosen = {name: value for name, value in chosen.items() if not name.startswith(of_pools)}
     engine = engine_from_config(chosen, prefix="", **fixed)
-    dialect.prepare(engine, statement_timeout=statement_timeout)
+    autocommit = fixed.get("isolation_level") == "AUTOCOMMIT"
+    dialect.prepare(engine, statement_timeout=statement_timeout, autocommit=autocommit)
     return engine
 
 
@@ -38,8 +43,7 @@ def make_reading_engine(options: Mapping[str, Any], *, statement_timeout: int = 
 def make_one_time_engine(options: Mapping[str, Any]) -> Engine:
     """An engine for work at start-up or on the command line, which keeps no connection: none is
     left over for a fork to share."""
-    unpooled = {key: value for key, value in options.items() if not key.startswith("pool")}
-    return make_engine(unpooled, poolclass=NullPool)
+    return make_engine(options, poolclass=NullPool)
 
 
 class Database:
