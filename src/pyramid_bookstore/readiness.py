@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pyramid.request import Request
-from sqlalchemy import Connection
 
 from pyramid_bookstore.db import migrations
-from pyramid_bookstore.errors import Unavailable
 from pyramid_bookstore.mount import Mount
 from pyramid_bookstore.sessions import session_of
 
@@ -17,15 +15,6 @@ def check_ready(request: Request) -> str:
     """
     database = Mount.of(request.registry).database
     if database is None:
-        return _checked(session_of(request).connection())
+        return migrations.require_current(session_of(request).connection())
     with database.reading.connect() as connection:
-        return _checked(connection)
-
-
-def _checked(connection: Connection) -> str:
-    wanted = migrations.head()
-    if not migrations.is_current(connection):
-        found = migrations.current(connection)
-        state = f"at revision {found}" if found else "not set up"
-        raise Unavailable(f"The database is {state}; this code needs {wanted}: run the migrations.")
-    return wanted
+        return migrations.require_current(connection)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -30,6 +30,7 @@ from sqlalchemy.exc import DBAPIError
 from pyramid_bookstore.db import diagnosis
 from pyramid_bookstore.db.autogenerate import include_object, own_objects
 from pyramid_bookstore.db.dialects import dialect_named
+from pyramid_bookstore.errors import Unavailable
 from pyramid_bookstore.models import Base
 
 __all__ = [
@@ -41,6 +42,8 @@ __all__ = [
     "is_current",
     "locked",
     "own_objects",
+    "patiently",
+    "require_current",
     "script_location",
     "upgrade",
 ]
@@ -50,6 +53,8 @@ VERSION_TABLE = "bookstore_alembic_version"
 
 #: Seconds to wait while another process migrates: long enough to index a large catalogue.
 PATIENCE = 600
+
+Result = TypeVar("Result")
 
 # Alembic keeps what it is at in module globals.
 _one_at_a_time = threading.RLock()
@@ -114,6 +119,15 @@ def is_current(connection: Connection) -> bool:
     )
 
 
+def require_current(connection: Connection) -> str:
+    """The revision, where it is the code's own; raises `Unavailable` where it is not."""
+    if not is_current(connection):
+        found = current(connection)
+        state = f"at revision {found}" if found else "not set up"
+        raise Unavailable(f"The database is {state}; this code needs {head()}: run the migrations.")
+    return head()
+
+
 @contextmanager
 def locked(engine: Engine) -> Iterator[Connection]:
     """A transaction on a connection of its own, while all other migrations are held off."""
@@ -122,7 +136,7 @@ def locked(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
-def patiently(engine: Engine, work: Callable[[], None]) -> None:
+def patiently(engine: Engine, work: Callable[[], Result]) -> Result:
     """Do the work, again and again while the database is locked, up to `PATIENCE` seconds.
 
     On SQLite a lock is not always waited for: processes that switch a new file to write-ahead

@@ -1,0 +1,35 @@
+"""The command line: ``bookstore -c production.ini COMMAND``; one file a command.
+
+A command is a `click.Command` named ``command``, takes the INI with ``@click.pass_obj`` and leaves
+errors to the group, which puts them into a line on stderr and exits with 1.
+"""
+
+from __future__ import annotations
+
+import click
+
+from pyramid_bookstore.cli import migrate, sample
+from pyramid_bookstore.cli.group import Group
+from pyramid_bookstore.cli.ini import Ini
+
+
+@click.group(cls=Group, name="bookstore")
+@click.option(
+    "-c",
+    "--config",
+    "uri",
+    metavar="INI",
+    default="production.ini",
+    show_default=True,
+    help="The INI file with the settings, or FILE#NAME for its section [app:NAME]. BOOKSTORE_*"
+    " variables of the environment come first.",
+)
+@click.version_option(package_name="pyramid_bookstore")
+@click.pass_context
+def main(context: click.Context, uri: str) -> None:
+    """Look after a bookstore."""
+    context.obj = Ini(uri)
+
+
+for module in (migrate, sample):
+    main.add_command(module.command)

@@ -1,0 +1,58 @@
+"""How all commands fail: one line on stderr, exit code 1."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from alembic.util import CommandError
+from pyramid.exceptions import ConfigurationError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from pyramid_bookstore.errors import BookstoreError
+
+#: What goes wrong without a defect of ours; anything else shows its traceback.
+EXPECTED = (
+    BookstoreError,
+    CommandError,
+    ConfigurationError,
+    LookupError,
+    OSError,
+    SQLAlchemyError,
+    UnicodeDecodeError,
+)
+
+
+class Group(click.Group):
+    """A group of commands whose errors are for people to read."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _readable_errors():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _readable_errors():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _readable_errors() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        # Click exits with 2 for these, which `import` needs for a result of its own.
+        error.exit_code = 1
+        raise
+    except EXPECTED as error:
+        raise click.ClickException(_line(error)) from error
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, DBAPIError):
+        # The driver's words; SQLAlchemy adds the statement and a link.
+        return " ".join(str(error.orig).split())
+    if isinstance(error, KeyError):
+        return f"There is no {error}."
+    return str(error) or type(error).__name__

@@ -1,0 +1,20 @@
+"""``bookstore sample``"""
+
+from __future__ import annotations
+
+import click
+
+from pyramid_bookstore.cli.ini import Ini
+from pyramid_bookstore.sample import load_sample
+
+
+@click.command("sample")
+@click.pass_obj
+def command(ini: Ini) -> None:
+    """Put the sample catalogue into an empty database."""
+    with ini.engine() as engine:
+        added = load_sample(engine)
+    if added:
+        click.echo(f"{added} books added.")
+    else:
+        click.echo("Nothing added: there are books in the database already.")

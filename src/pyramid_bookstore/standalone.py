@@ -1,0 +1,31 @@
+"""The bookstore as an application of its own: ``use = egg:pyramid_bookstore``.
+
+It is the smallest of hosts: it includes the plug-in, and adds what a host does for itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from pyramid.config import Configurator
+from pyramid.httpexceptions import HTTPException
+
+from pyramid_bookstore import environment
+from pyramid_bookstore.http.problems import error_view
+
+
+def main(global_config: Mapping[str, str], **settings: str) -> Any:
+    """The WSGI application of an INI section, the environment's settings put over it.
+
+    Raises `pyramid.exceptions.ConfigurationError` with every fault of the settings, and what the
+    database raises while it is migrated or filled.
+    """
+    config = Configurator(settings=environment.override(settings, os.environ))
+    config.include("pyramid_bookstore")
+    # Beside the bookstore's routes there is nothing here, which problem documents say as well.
+    # Pyramid has a view of its own for HTTP exceptions, so Exception alone would not do.
+    for context in (Exception, HTTPException):
+        config.add_exception_view(error_view, context=context)
+    return config.make_wsgi_app()

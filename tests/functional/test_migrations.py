@@ -1,0 +1,590 @@
+"""The revisions in ``alembic/``: there and back, equal to the models, and safe in a crowd."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import sqlite3
+import subprocess
+import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import CommandLine
+from alembic.migration import MigrationContext
+from sqlalchemy import (
+    Column,
+    Integer,
+    MetaData,
+    Table,
+    create_engine,
+    func,
+    insert,
+    inspect,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.exc import OperationalError
+from uuid6 import uuid7
+
+from pyramid_bookstore.books.rows import columns_of
+from pyramid_bookstore.db import migrations
+from pyramid_bookstore.db.dialects import dialect_named
+from pyramid_bookstore.db.engines import make_engine, make_one_time_engine
+from pyramid_bookstore.models import Base, Book
+from pyramid_bookstore.text import search_text
+
+CHECKOUT = Path(__file__).parents[2]
+PROCESSES = 8
+
+
+@pytest.fixture
+def bare(backend, tmp_path):
+    """URL of a database without tables; on SQLite not even the file is there."""
+    if backend.name == "sqlite":
+        yield f"sqlite:///{tmp_path}/50%25 off.sqlite"
+        return
+    url = backend.create()
+    engine = make_one_time_engine({"url": url})
+    migrations.downgrade(engine, "base")
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP TABLE {migrations.VERSION_TABLE}"))
+    yield url
+    backend.drop(url)
+
+
+@pytest.fixture
+def bare_engine(bare):
+    engine = make_engine({"url": bare})
+    yield engine
+    engine.dispose()
+
+
+def row(isbn="9781718500440", **more):
+    now = datetime.now(UTC)
+    fields = {
+        "title": "Straße",
+        "author": "Ægir",
+        "isbn": isbn,
+        "price": Decimal("39.99"),
+        "stock": 1,
+        "description": None,
+        "extra": {},
+    }
+    return {"id": uuid7(), **columns_of(fields | more), "created_at": now, "updated_at": now}
+
+
+def rows(number):
+    return [row(f"{index:013}") for index in range(number)]
+
+
+def names(connection):
+    """Everything of ours that the database knows by name."""
+    if connection.dialect.name == "sqlite":
+        query = "SELECT name FROM sqlite_master"
+    else:
+        query = """
+            SELECT relname FROM pg_class UNION SELECT conname FROM pg_constraint
+            UNION SELECT proname FROM pg_proc UNION SELECT tgname FROM pg_trigger
+        """
+    found = connection.execute(text(query)).scalars()
+    return {name for name in found if "bookstore" in name}
+
+
+def own_differences(connection, **options):
+    options = {"version_table": migrations.VERSION_TABLE, "compare_server_default": True} | options
+    context = MigrationContext.configure(connection, opts=options)
+    with warnings.catch_warnings():
+        # SQLAlchemy cannot read back an expression with a line feed in it, and PostgreSQL adds
+        # casts to it; test_search_text_is_computed looks at what comes out of it instead.
+        warnings.filterwarnings("ignore", "Computed default on bookstore_books.search_text")
+        return compare_metadata(context, Base.metadata)
+
+
+class TestRevisions:
+    def test_there_and_back_and_there_again(self, bare_engine):
+        """A downgrade leaves nothing behind but the version table; all names are ours."""
+        engine = bare_engine
+        with engine.connect() as connection:
+            assert not migrations.is_current(connection)
+            assert migrations.current(connection) is None
+            assert names(connection) == set()
+        migrations.upgrade(engine)
+        with engine.connect() as connection:
+            assert migrations.is_current(connection)
+            assert migrations.current(connection) == migrations.head()
+            first = names(connection)
+            assert all(
+                name.removeprefix("sqlite_autoindex_").startswith("bookstore_") for name in first
+            )
+        migrations.downgrade(engine, "base")
+        with engine.connect() as connection:
+            assert not migrations.is_current(connection)
+            assert all("alembic_version" in name for name in names(connection))
+        migrations.upgrade(engine)
+        migrations.upgrade(engine)
+        with engine.connect() as connection:
+            assert names(connection) == first
+
+    def test_models_and_migrations_are_equal(self, engine):
+        with engine.connect() as connection:
+            assert own_differences(connection, include_object=migrations.own_objects) == []
+
+    def test_the_comparison_passes_over_the_row_number_alone(self, engine):
+        """What is filtered on SQLite is the hidden column and the key that stands in for it."""
+        with engine.connect() as connection:
+            found = own_differences(connection)
+        hidden = {difference[0] for difference in found}
+        sqlite = engine.dialect.name == "sqlite"
+        assert hidden == ({"remove_column", "remove_constraint"} if sqlite else set())
+
+    def test_a_difference_would_be_seen(self, engine):
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE bookstore_books ADD COLUMN colour TEXT"))
+            connection.execute(text("DROP INDEX bookstore_books_price_idx"))
+        with engine.connect() as connection:
+            found = own_differences(connection, include_object=migrations.own_objects)
+        assert {difference[0] for difference in found} == {"remove_column", "add_index"}
+
+    def test_search_text_is_computed(self, engine):
+        with engine.begin() as connection:
+            connection.execute(insert(Book), row())
+            found = connection.execute(select(Book.search_text)).scalar_one()
+        assert found == search_text("Straße", "Ægir", "9781718500440")
+
+    def test_printed_statements_do_the_same(self, bare, bare_engine):
+        """``--sql`` is for operators whose databases are changed by hand."""
+        there, back = io.StringIO(), io.StringIO()
+        migrations.upgrade(bare_engine, sql=True, output=there)
+        migrations.downgrade(bare_engine, f"{migrations.head()}:base", sql=True, output=back)
+        run_script(bare, there.getvalue())
+        with bare_engine.connect() as connection:
+            assert migrations.is_current(connection)
+            assert own_differences(connection, include_object=migrations.own_objects) == []
+            by_hand = names(connection)
+        run_script(bare, back.getvalue())
+        migrations.upgrade(bare_engine)
+        with bare_engine.connect() as connection:
+            assert names(connection) == by_hand
+
+    def test_printing_connects_to_nothing(self, capsys):
+        engine = make_engine({"url": "postgresql+psycopg://nobody@127.0.0.1:1/nothing"})
+        migrations.upgrade(engine, sql=True)
+        assert "CREATE TABLE bookstore_books" in capsys.readouterr().out
+
+    def test_an_installed_package_brings_its_own_scripts(self, tmp_path, monkeypatch):
+        """The checkout's folder is for a checkout; the wheel's lies in the package."""
+        assert migrations.script_location() == CHECKOUT / "alembic"
+        package = tmp_path / "pyramid_bookstore"
+        monkeypatch.setattr(migrations, "__file__", str(package / "db" / "migrations.py"))
+        (package / "migrations").mkdir(parents=True)
+        (package / "migrations" / "env.py").touch()
+        assert migrations.script_location() == package / "migrations"
+
+    def test_a_folder_without_revisions_is_named(self, tmp_path, monkeypatch):
+        (tmp_path / "versions").mkdir()
+        (tmp_path / "env.py").touch()
+        monkeypatch.setattr(migrations, "script_location", lambda: tmp_path)
+        migrations.head.cache_clear()
+        with pytest.raises(RuntimeError, match="no revisions"):
+            migrations.head()
+        migrations.head.cache_clear()
+
+
+def run_script(url, script):
+    if url.startswith("sqlite"):
+        connection = sqlite3.connect(make_url(url).database)
+        connection.executescript(script)
+        connection.close()
+    else:
+        plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(plain, autocommit=True) as connection:
+            connection.execute(script)
+
+
+class TestHost:
+    """A host with migrations of its own in the same database."""
+
+    def test_autogenerate_leaves_the_bookstore_alone(self, engine):
+        host = MetaData()
+        Table("orders", host, Column("id", Integer, primary_key=True))
+        with engine.begin() as connection:
+            connection.execute(text("CREATE TABLE old_orders (id INTEGER PRIMARY KEY)"))
+            options = {"include_object": migrations.include_object}
+            found = compare_metadata(MigrationContext.configure(connection, opts=options), host)
+        changes = {(change[0], change[1].name) for change in found}
+        assert changes == {("add_table", "orders"), ("remove_table", "old_orders")}
+
+    def test_a_table_of_the_hosts_may_have_a_like_name(self, engine):
+        """What is in the host's own metadata is the host's."""
+        host = MetaData()
+        Table("bookstore_clerks", host, Column("id", Integer, primary_key=True))
+        with engine.begin() as connection:
+            host.create_all(connection)
+            connection.execute(text("ALTER TABLE bookstore_clerks ADD COLUMN name TEXT"))
+            options = {"include_object": migrations.include_object}
+            found = compare_metadata(MigrationContext.configure(connection, opts=options), host)
+        assert [change[0] for change in found] == ["remove_column"]
+
+    def test_one_history(self, engine):
+        """Without a version table of ours the schema itself must be the code's."""
+        with engine.begin() as connection:
+            connection.execute(text(f"DROP TABLE {migrations.VERSION_TABLE}"))
+        with engine.connect() as connection:
+            assert migrations.current(connection) is None
+            assert migrations.is_current(connection)
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE bookstore_totals RENAME COLUMN books TO volumes"))
+        with engine.connect() as connection:
+            assert not migrations.is_current(connection)
+
+    def test_an_engine_of_the_hosts_own_making(self, bare, bare_engine):
+        """Plain SQLAlchemy on SQLite begins no transaction before a DDL statement."""
+        engine = create_engine(bare)
+        with migrations.locked(engine) as connection:
+            driver = connection.connection.dbapi_connection
+            assert engine.dialect.name != "sqlite" or driver.in_transaction
+        migrations.upgrade(engine)
+        engine.dispose()
+        with bare_engine.connect() as connection:
+            assert migrations.is_current(connection)
+
+    def test_logging_stays_the_hosts(self, bare_engine):
+        root = logging.getLogger()
+        before = (root.level, list(root.handlers))
+        migrations.upgrade(bare_engine)
+        assert (root.level, list(root.handlers)) == before
+
+    def test_a_stricter_isolation_level_of_the_operators(self, bare, backend):
+        """A snapshot taken before the wait for the lock would show an old database."""
+        if backend.name == "sqlite":
+            pytest.skip("SQLite knows one level only")
+        options = {"url": bare, "isolation_level": "REPEATABLE READ"}
+        engines = [make_one_time_engine(options) for _ in range(3)]
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(run_in_process, [bare] * 3))
+        for engine in engines:
+            migrations.upgrade(engine)
+
+
+class TestCommand:
+    """The ``alembic`` command with an INI."""
+
+    def ini(self, folder, *lines):
+        path = folder / "shop.ini"
+        path.write_text(
+            "\n".join(["[alembic]", f"script_location = {CHECKOUT / 'alembic'}", *lines]),
+            encoding="utf-8",
+        )
+        return path
+
+    def alembic(self, *words, env=None):
+        surroundings = {k: v for k, v in os.environ.items() if not k.startswith("BOOKSTORE_")}
+        command = [sys.executable, "-c", "from alembic.config import main; main()", *words]
+        done = subprocess.run(
+            command, capture_output=True, text=True, env=surroundings | (env or {}), check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return done
+
+    @pytest.mark.parametrize("key", ["bookstore.sqlalchemy.url", "sqlalchemy.url"])
+    def test_database_of_the_application(self, bare, bare_engine, tmp_path, key):
+        url = bare.replace("%", "%%")
+        ini = self.ini(tmp_path, "[app:main]", "use = egg:pyramid_bookstore", f"{key} = {url}")
+        self.alembic("-c", str(ini), "upgrade", "head")
+        with bare_engine.connect() as connection:
+            assert migrations.is_current(connection)
+        assert "bookstore_0001" in self.alembic("-c", str(ini), "current").stdout
+
+    def test_database_of_the_alembic_section(self, bare, bare_engine, tmp_path):
+        ini = self.ini(tmp_path, f"sqlalchemy.url = {bare.replace('%', '%%')}")
+        self.alembic("-c", str(ini), "upgrade", "bookstore@head")
+        with bare_engine.connect() as connection:
+            assert migrations.is_current(connection)
+
+    def test_the_environment_comes_first(self, bare, bare_engine, tmp_path):
+        lines = ["[app:main]", "use = egg:pyramid_bookstore"]
+        lines += ["bookstore.sqlalchemy.url = sqlite:////nowhere/at/all.db"]
+        ini = self.ini(tmp_path, *lines)
+        self.alembic("-c", str(ini), "upgrade", "head", env={"BOOKSTORE_SQLALCHEMY_URL": bare})
+        with bare_engine.connect() as connection:
+            assert migrations.is_current(connection)
+
+    def test_logging_of_the_ini(self, tmp_path):
+        """Run by hand from an INI, it says what it does in the way the INI asks for."""
+        lines = ["sqlalchemy.url = sqlite://", "[loggers]", "keys = root", "[handlers]"]
+        lines += ["keys = out", "[formatters]", "keys = plain", "[logger_root]", "level = INFO"]
+        lines += ["handlers = out", "[handler_out]", "class = StreamHandler", "formatter = plain"]
+        lines += ["args = (sys.stdout,)", "[formatter_plain]", "format = said: %(message)s"]
+        done = self.alembic("-c", str(self.ini(tmp_path, *lines)), "upgrade", "head")
+        assert "said: Running upgrade  -> bookstore_0001" in done.stdout
+
+    def test_statements(self, tmp_path):
+        ini = self.ini(tmp_path, "sqlalchemy.url = postgresql+psycopg://127.0.0.1:1/nothing")
+        printed = self.alembic("-c", str(ini), "upgrade", "head", "--sql").stdout
+        assert "CREATE TRIGGER bookstore_books_added" in printed
+
+    def test_new_revisions_see_no_difference(self, bare, tmp_path):
+        """``alembic check`` is what a developer asks before writing the next revision."""
+        ini = self.ini(tmp_path, f"sqlalchemy.url = {bare.replace('%', '%%')}")
+        self.alembic("-c", str(ini), "upgrade", "head")
+        assert "No new upgrade operations" in self.alembic("-c", str(ini), "check").stdout
+
+    def test_neither_connection_nor_ini(self):
+        options = CommandLine().parser.parse_args(["upgrade", "head"])
+        config = migrations._config()
+        config.cmd_opts = options
+        from alembic import command
+
+        with pytest.raises(LookupError, match="no INI"):
+            command.upgrade(config, "head")
+
+
+def run_in_process(url):
+    """Migrate in a process of its own, as a server does at start."""
+    code = (
+        "import sys; from pyramid_bookstore.db import engines, migrations;"
+        "migrations.upgrade(engines.make_one_time_engine({'url': sys.argv[1]}))"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code, url], capture_output=True, text=True, check=False
+    )
+
+
+class TestCrowd:
+    def test_eight_processes_at_once(self, bare, bare_engine):
+        """One works, the others wait; on SQLite they also make the file."""
+        with ThreadPoolExecutor(PROCESSES) as pool:
+            done = list(pool.map(run_in_process, [bare] * PROCESSES))
+        assert [(p.returncode, p.stderr) for p in done] == [(0, "")] * PROCESSES
+        with bare_engine.connect() as connection:
+            assert migrations.is_current(connection)
+
+    def test_eight_threads_at_once(self, bare, bare_engine):
+        engines = [make_one_time_engine({"url": bare}) for _ in range(PROCESSES)]
+        with ThreadPoolExecutor(PROCESSES) as pool:
+            list(pool.map(migrations.upgrade, engines))
+        with bare_engine.connect() as connection:
+            assert migrations.is_current(connection)
+
+    def test_a_long_change_is_waited_for(self, tmp_path, monkeypatch):
+        """SQLite gives a waiting writer up after a while; migrating goes on waiting."""
+        url = f"sqlite:///{tmp_path}/db.sqlite"
+        tries = []
+        busy = make_engine({"url": url})
+        impatient = make_engine({"url": url, "connect_args": {"timeout": 0}})
+        busy_connection = busy.connect()
+        busy_connection.begin()
+
+        def sleep(_seconds):
+            tries.append(1)
+            if len(tries) == 3:
+                busy_connection.close()
+
+        monkeypatch.setattr(migrations.time, "sleep", sleep)
+        migrations.upgrade(impatient)
+        assert len(tries) == 3
+        busy.dispose()
+        impatient.dispose()
+
+    def test_not_for_ever(self, tmp_path, monkeypatch):
+        url = f"sqlite:///{tmp_path}/db.sqlite"
+        monkeypatch.setattr(migrations, "PATIENCE", -1)
+        busy = make_engine({"url": url})
+        impatient = make_one_time_engine({"url": url, "connect_args": {"timeout": 0}})
+        with busy.begin(), pytest.raises(OperationalError, match="locked"):
+            migrations.upgrade(impatient)
+        busy.dispose()
+
+    def test_other_errors_are_not_tried_again(self):
+        engine = make_one_time_engine({"url": "sqlite:////nowhere/at/all.db"})
+        with pytest.raises(OperationalError, match="unable to open"):
+            migrations.upgrade(engine)
+
+
+def kept(connection):
+    """The total, and what counting says."""
+    total = connection.execute(text("SELECT sum(books) FROM bookstore_totals")).scalar_one()
+    return int(total), connection.execute(select(func.count()).select_from(Book)).scalar_one()
+
+
+class TestTotals:
+    def test_one_many_and_none(self, engine):
+        with engine.begin() as connection:
+            assert kept(connection) == (0, 0)
+            connection.execute(insert(Book), row())
+            assert kept(connection) == (1, 1)
+            connection.execute(insert(Book).values(rows(7)))
+            assert kept(connection) == (8, 8)
+            connection.execute(text("DELETE FROM bookstore_books WHERE isbn < '0000000000003'"))
+            assert kept(connection) == (5, 5)
+            connection.execute(text("DELETE FROM bookstore_books WHERE isbn = 'none'"))
+            connection.execute(text("UPDATE bookstore_books SET stock = 2"))
+            assert kept(connection) == (5, 5)
+            connection.execute(text("DELETE FROM bookstore_books"))
+            assert kept(connection) == (0, 0)
+
+    def test_nothing_to_count_touches_nothing(self, engine):
+        """A statement that changes no row takes no lock on the total."""
+        with engine.begin() as connection:
+            before = connection.execute(text(versions_of(engine))).all()
+            connection.execute(text("DELETE FROM bookstore_books"))
+            assert connection.execute(text(versions_of(engine))).all() == before
+
+    def test_rollback_and_savepoint(self, engine):
+        with engine.connect() as connection:
+            with connection.begin():
+                connection.execute(insert(Book).values(rows(3)))
+            with connection.begin() as transaction:
+                connection.execute(insert(Book), row())
+                transaction.rollback()
+            with connection.begin():
+                inner = connection.begin_nested()
+                connection.execute(insert(Book), row())
+                assert kept(connection) == (4, 4)
+                inner.rollback()
+                assert kept(connection) == (3, 3)
+            assert kept(connection) == (3, 3)
+
+    def test_refused_and_merged_inserts(self, engine):
+        """ON CONFLICT counts what was inserted, not what was tried."""
+        dialect = dialect_named(engine.dialect.name)
+        with engine.begin() as connection:
+            connection.execute(insert(Book).values(rows(3)))
+            some_new = dialect.insert(Book).values([row(each["isbn"]) for each in rows(5)])
+            connection.execute(some_new.on_conflict_do_nothing(index_elements=[Book.isbn]))
+            assert kept(connection) == (5, 5)
+            one_new = dialect.insert(Book).values([row(each["isbn"]) for each in rows(6)])
+            update = {"stock": one_new.excluded.stock}
+            connection.execute(
+                one_new.on_conflict_do_update(index_elements=[Book.isbn], set_=update)
+            )
+            assert kept(connection) == (6, 6)
+
+    def test_it_follows_the_books_alone(self, engine):
+        """Who empties every table, in whatever order, leaves no total that is off."""
+        with engine.begin() as connection:
+            connection.execute(insert(Book).values(rows(3)))
+            connection.execute(text("DELETE FROM bookstore_totals"))
+            assert kept(connection) == (3, 3)
+            connection.execute(text("DELETE FROM bookstore_books"))
+            assert kept(connection) == (0, 0)
+
+    def test_what_others_do_is_not_seen_before_they_commit(self, engine):
+        with engine.connect() as writer, engine.connect() as reader:
+            reader = reader.execution_options(bookstore_read_only=True)
+            writer.execute(insert(Book), row())
+            assert kept(reader) == (0, 0)
+            writer.commit()
+            reader.rollback()
+            assert kept(reader) == (1, 1)
+
+
+def versions_of(engine):
+    columns = "slot, xmin::text" if engine.dialect.name == "postgresql" else "slot, books"
+    return f"SELECT {columns} FROM bookstore_totals ORDER BY slot"
+
+
+@pytest.fixture
+def postgres_engine(postgres_backend):
+    url = postgres_backend.create()
+    engine = make_engine({"url": url})
+    yield engine
+    engine.dispose()
+    postgres_backend.drop(url)
+
+
+class TestTotalsOnPostgreSQL:
+    def test_truncate(self, postgres_engine):
+        with postgres_engine.begin() as connection:
+            connection.execute(insert(Book).values(rows(3)))
+            connection.execute(text("TRUNCATE bookstore_books"))
+            assert kept(connection) == (0, 0)
+            connection.execute(insert(Book).values(rows(2)))
+            connection.execute(text("TRUNCATE bookstore_totals"))
+            assert kept(connection) == (2, 2)
+            connection.execute(text("TRUNCATE bookstore_totals, bookstore_books"))
+            assert kept(connection) == (0, 0)
+
+    def test_copy(self, postgres_engine):
+        given = row()
+        columns = ", ".join(given)
+        with postgres_engine.begin() as connection:
+            cursor = connection.connection.cursor()
+            with cursor.copy(f"COPY bookstore_books ({columns}) FROM STDIN") as copy:
+                for number in range(50):
+                    copy.write_row(
+                        list((given | {"id": uuid7(), "isbn": f"{number:013}"}).values())
+                    )
+            assert kept(connection) == (50, 50)
+
+    def test_a_truncate_that_began_before_others_wrote(self, postgres_engine):
+        """Its snapshot is older than the rows it removes: refused, not counted wrongly."""
+        old = postgres_engine.connect().execution_options(isolation_level="REPEATABLE READ")
+        kept(old)
+        with postgres_engine.begin() as connection:
+            connection.execute(insert(Book).values(rows(3)))
+        with pytest.raises(OperationalError, match="could not serialize"):
+            old.execute(text("TRUNCATE bookstore_books"))
+        old.close()
+        with postgres_engine.connect() as connection:
+            assert kept(connection) == (3, 3)
+
+    def test_writers_do_not_wait_for_each_other(self, postgres_engine):
+        """Two open transactions with a new book each, in slots of their own."""
+        found = {}
+        slot = text("SELECT mod(pg_backend_pid(), 64)")
+        connections = [postgres_engine.connect() for _ in range(3)]
+        for connection in connections:
+            found.setdefault(connection.execute(slot).scalar_one(), connection)
+            connection.rollback()
+        assert len(found) >= 2, "three processes started in a row share one slot"
+        first, second = list(found.values())[:2]
+        first.execute(insert(Book), row("0000000000001"))
+        second.execute(text("SET LOCAL lock_timeout = '1s'"))
+        second.execute(insert(Book), row("0000000000002"))
+        second.commit()
+        first.commit()
+        assert kept(first) == (2, 2)
+        for connection in connections:
+            connection.close()
+
+    def test_another_search_path(self, postgres_engine):
+        """The functions find their tables whatever the session's path is."""
+        with postgres_engine.begin() as connection:
+            connection.execute(text("SET LOCAL search_path = pg_catalog"))
+            statement = insert(Book.__table__.to_metadata(MetaData(), schema="public"))
+            connection.execute(statement, row())
+            connection.execute(text("SET LOCAL search_path = public"))
+            assert kept(connection) == (1, 1)
+
+
+def test_sqlite_row_numbers_last(sqlite_backend):
+    """The search index refers to rows by number; VACUUM must not renumber them."""
+    url = sqlite_backend.create()
+    engine = make_engine({"url": url})
+    with engine.begin() as connection:
+        connection.execute(insert(Book).values(rows(5)))
+        connection.execute(text("DELETE FROM bookstore_books WHERE isbn < '0000000000002'"))
+    numbers = text("SELECT seq, isbn FROM bookstore_books ORDER BY isbn")
+    with engine.connect() as connection:
+        before = connection.execute(numbers).all()
+    engine.dispose()
+    plain = sqlite3.connect(make_url(url).database)
+    plain.execute("VACUUM")
+    plain.close()
+    with engine.connect() as connection:
+        assert connection.execute(numbers).all() == before
+        assert inspect(engine).get_pk_constraint("bookstore_books")["constrained_columns"] == [
+            "seq"
+        ]
+    engine.dispose()
+    sqlite_backend.drop(url)
