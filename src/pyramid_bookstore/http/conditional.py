@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 
@@ -10,6 +11,10 @@ from pyramid.request import Request
 
 from pyramid_bookstore.books.data import BookData
 from pyramid_bookstore.books.store import Condition
+from pyramid_bookstore.http.errors import BadRequest
+
+#: More entity tags than this nobody holds of one book, and databases have a limit too.
+MAX_TAGS = 100
 
 _TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
 # 51 bits of microseconds reach until the year 9999 with room to spare.
@@ -27,14 +32,16 @@ def http_date(moment: datetime) -> str:
 
 
 def write_condition(request: Request) -> Condition:
-    """In which state the client wants the book to be: If-Match, else If-Unmodified-Since."""
+    """In which state the client wants the book to be: If-Match, else If-Unmodified-Since.
+
+    In the order of RFC 9110, 13.2.2. Raises `BadRequest` for more tags than `MAX_TAGS`.
+    """
     match = request.environ.get("HTTP_IF_MATCH")
     if match is not None:
         if match.strip() == "*":
             return Condition("any")
         # Weak tags never match where bytes matter; what is no tag of ours matches nothing.
-        tags = (tag for weak, tag in _tags(match) if not weak)
-        return Condition(frozenset(int(tag, 16) for tag in tags if _is_version(tag)))
+        return Condition(_versions(tag for weak, tag in _tags(match) if not weak))
     since = _date(request.environ.get("HTTP_IF_UNMODIFIED_SINCE"))
     # The header counts in whole seconds, so the named second itself still fits.
     return Condition(before=since + timedelta(seconds=1)) if since else Condition()
@@ -67,6 +74,10 @@ def not_modified(request: Request, book: BookData) -> bool:
     return settled and changed <= since
 
 
+def _versions(tags: Iterable[str]) -> frozenset[int]:
+    return frozenset(int(tag, 16) for tag in tags if _is_version(tag))
+
+
 def _tags(header: str) -> list[tuple[bool, str]]:
     """The entity tags of a list, each with whether it is weak; none of a malformed list."""
     tags = []
@@ -76,6 +87,8 @@ def _tags(header: str) -> list[tuple[bool, str]]:
         if not found:
             return []
         tags.append((bool(found[1]), found[2]))
+        if len(tags) > MAX_TAGS:
+            raise BadRequest(f"A condition may name at most {MAX_TAGS} entity tags.")
         position = found.end()
     return tags
 

@@ -23,6 +23,8 @@ class Operation:
     writes: bool = False
     #: Whether it honours `Idempotency-Key`.
     idempotent: bool = False
+    #: Takes no query parameters: any is refused, so that none is passed over in silence.
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,31 +65,31 @@ RESOURCES = (
         "/books",
         (
             Operation("GET", books.list_books, VIEW),
-            Operation("POST", books.create, ADD, writes=True, idempotent=True),
+            Operation("POST", books.create, ADD, writes=True, idempotent=True, bare=True),
         ),
     ),
     Resource(
         "isbn",
         "/books/isbn/{isbn}",
         (
-            Operation("GET", isbn.show, VIEW),
-            Operation("PUT", isbn.upsert, EDIT, writes=True),
+            Operation("GET", isbn.show, VIEW, bare=True),
+            Operation("PUT", isbn.upsert, EDIT, writes=True, bare=True),
         ),
     ),
     Resource(
         "book",
         "/books/{id}",
         (
-            Operation("GET", books.show, VIEW),
-            Operation("PUT", books.update, EDIT, writes=True),
-            Operation("PATCH", books.patch, EDIT, writes=True),
-            Operation("DELETE", books.delete, DELETE, writes=True),
+            Operation("GET", books.show, VIEW, bare=True),
+            Operation("PUT", books.update, EDIT, writes=True, bare=True),
+            Operation("PATCH", books.patch, EDIT, writes=True, bare=True),
+            Operation("DELETE", books.delete, DELETE, writes=True, bare=True),
         ),
     ),
     Resource(
         "stock",
         "/books/{id}/stock",
-        (Operation("POST", books.change_stock, STOCK, writes=True, idempotent=True),),
+        (Operation("POST", books.change_stock, STOCK, writes=True, idempotent=True, bare=True),),
     ),
     Resource("health", "/health", (Operation("GET", health.health, None),)),
     Resource("ready", "/ready", (Operation("GET", health.ready, None),)),

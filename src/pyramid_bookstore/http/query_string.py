@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from pyramid.request import Request
+from pyramid.response import Response
 
 from pyramid_bookstore.http.errors import BadRequest
+from pyramid_bookstore.schema.listing import parse_nothing
 
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 #: More parameters than this no request of ours has use for.
 MAX_PARAMETERS = 100
+
+
+def without_parameters(view: Callable[[Any, Request], Response]) -> Callable[..., Response]:
+    """Decorator for views of operations that have no query parameters: any is a fault."""
+
+    def bare(context: Any, request: Request) -> Response:
+        if request.environ.get("QUERY_STRING"):
+            parse_nothing(query_pairs(request))
+        return view(context, request)
+
+    return bare
 
 
 def query_pairs(request: Request) -> list[tuple[str, str]]:

@@ -10,6 +10,9 @@ from pyramid_bookstore.http.request_id import HEADER, request_id
 
 JSON = "application/json"
 
+#: In a request's environ: true once the process is about to end (`pyramid_bookstore.server`).
+LEAVING = "bookstore.leaving"
+
 #: May be kept, but only be used again after asking (RFC 9111, 5.2.2.4).
 REVALIDATE = "no-cache"
 NO_STORE = "no-store"

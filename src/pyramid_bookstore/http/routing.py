@@ -14,6 +14,7 @@ from pyramid_bookstore.http.errors import MethodNotAllowed
 from pyramid_bookstore.http.idempotent import idempotent
 from pyramid_bookstore.http.operations import RESOURCES, Operation, Resource
 from pyramid_bookstore.http.problems import error_view
+from pyramid_bookstore.http.query_string import without_parameters
 from pyramid_bookstore.http.responses import answer
 from pyramid_bookstore.http.unit_of_work import unit_of_work
 from pyramid_bookstore.mount import Mount
@@ -65,9 +66,12 @@ def _add_views(config: Configurator, resource: Resource) -> None:
 
 def _decorators(operation: Operation) -> tuple[Any, ...]:
     """What is around the view, the outermost first."""
-    if not operation.writes:
-        return ()
-    return (unit_of_work, idempotent) if operation.idempotent else (unit_of_work,)
+    around = (
+        (operation.bare, without_parameters),
+        (operation.writes, unit_of_work),
+        (operation.idempotent, idempotent),
+    )
+    return tuple(decorator for wanted, decorator in around if wanted)
 
 
 def _options(allowed: tuple[str, ...]) -> Any:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pyramid.request import Request
 from pyramid.response import Response
 
-from pyramid_bookstore.http.responses import answer
+from pyramid_bookstore.errors import Unavailable
+from pyramid_bookstore.http.responses import LEAVING, answer
 from pyramid_bookstore.readiness import check_ready
 
 
@@ -16,5 +17,7 @@ def health(request: Request) -> Response:
 
 def ready(request: Request) -> Response:
     """200 when the database answers and its schema is the one this code was written for."""
+    if request.environ.get(LEAVING):
+        raise Unavailable("This process is about to end.")
     revision = check_ready(request)
     return answer(request, b'{"status":"ready","revision":"%s"}' % revision.encode())
