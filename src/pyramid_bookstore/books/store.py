@@ -52,11 +52,13 @@ class Condition:
     """In which state a book must be to be changed; by default in any.
 
     ``versions`` are those a caller saw (`BookData.version`), or "any" that exists; ``before`` is
-    the moment from which on it must not have changed (If-Unmodified-Since).
+    the moment from which on it must not have changed (If-Unmodified-Since); ``unless`` are
+    versions in which it must not be (If-None-Match).
     """
 
     versions: Collection[int] | Literal["any"] | None = None
     before: datetime | None = None
+    unless: Collection[int] = ()
 
     @property
     def given(self) -> bool:
@@ -71,13 +73,17 @@ class Condition:
             parameters["versions"] = [from_microseconds(version) for version in versions]
         if self.before is not None:
             parameters["before"] = self.before
-        return Guard(versions is not None, self.before is not None), parameters
+        if self.unless:
+            parameters["unless"] = [from_microseconds(version) for version in self.unless]
+        guard = Guard(versions is not None, self.before is not None, bool(self.unless))
+        return guard, parameters
 
     def check(self, book: BookData) -> None:
         """Raises `VersionMismatch` for a book in another state."""
         versions = self.versions
         stale = versions is not None and versions != "any" and book.version not in versions
-        if stale or (self.before is not None and book.updated_at >= self.before):
+        late = self.before is not None and book.updated_at >= self.before
+        if stale or late or book.version in self.unless:
             raise VersionMismatch(book.version)
 
 

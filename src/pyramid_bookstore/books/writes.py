@@ -36,6 +36,8 @@ class Guard(NamedTuple):
     versions: bool = False
     #: ``before``: a moment that ``updated_at`` must be earlier than.
     before: bool = False
+    #: ``unless``: moments of which ``updated_at`` must be none.
+    unless: bool = False
     #: The stock must be 0, or the price above 0.
     unstocked: bool = False
     priced: bool = False
@@ -108,6 +110,8 @@ def _guarded(guard: Guard) -> list[ColumnElement[bool]]:
         clauses.append(changed.in_(bindparam("versions", expanding=True, type_=changed.type)))
     if guard.before:
         clauses.append(changed < bindparam("before", type_=changed.type))
+    if guard.unless:
+        clauses.append(changed.not_in(bindparam("unless", expanding=True, type_=changed.type)))
     if guard.unstocked:
         clauses.append(_BOOKS.c.stock == 0)
     if guard.priced:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
 
@@ -45,6 +46,17 @@ def write_condition(request: Request) -> Condition:
     since = _date(request.environ.get("HTTP_IF_UNMODIFIED_SINCE"))
     # The header counts in whole seconds, so the named second itself still fits.
     return Condition(before=since + timedelta(seconds=1)) if since else Condition()
+
+
+def change_condition(request: Request) -> Condition:
+    """As `write_condition`, for a book that is there: If-None-Match must not name its version."""
+    condition = write_condition(request)
+    header = request.environ.get("HTTP_IF_NONE_MATCH")
+    if header is None:
+        return condition
+    if header.strip() == "*":
+        return Condition(frozenset())
+    return replace(condition, unless=_versions(tag for _, tag in _tags(header)))
 
 
 def create_only(request: Request) -> bool:

@@ -96,6 +96,12 @@ class ImportParameters(colander.MappingSchema):  # type: ignore[misc]  # colande
     dry_run = parameter(Flag(), missing=False)
 
 
+class NoParameters(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
+    """The parameters of an operation that has none."""
+
+    schema_type = Parameters
+
+
 @dataclass(frozen=True, slots=True)
 class BookFilter:
     """Which books; None is no restriction. Terms are as typed, only trimmed and in NFC."""
@@ -172,6 +178,12 @@ def parse_import(pairs: Iterable[tuple[str, str]]) -> ImportQuery:
     return ImportQuery(**_apply(_IMPORT, pairs))
 
 
+def parse_nothing(pairs: Iterable[tuple[str, str]]) -> None:
+    """Check that there are no parameters; raises as :func:`parse_listing`."""
+    _apply(_NONE, pairs)
+
+
+_NONE = NoParameters()
 _EXPORT = ExportParameters()
 _IMPORT = ImportParameters()
 

@@ -13,11 +13,11 @@ from pyramid_bookstore.books.store import Condition
 from pyramid_bookstore.errors import BookNotFound
 from pyramid_bookstore.http.body import JSON, MERGE_PATCH, read_json
 from pyramid_bookstore.http.conditional import (
+    change_condition,
     etag,
     http_date,
     not_modified,
     tag_matches,
-    write_condition,
 )
 from pyramid_bookstore.http.errors import PreconditionRequired
 from pyramid_bookstore.http.headers import prefers_minimal
@@ -93,7 +93,7 @@ def delete(request: Request) -> Response:
 
 def change_stock(request: Request) -> Response:
     """Copies in or out, never below none."""
-    condition = write_condition(request)
+    condition = change_condition(request)
     delta = validate_stock_change(json_body(request))
     return written(request, request.bookstore.change_stock(book_id(request), delta, condition))
 
@@ -119,7 +119,7 @@ def json_body(request: Request, *accepted: str) -> object:
 
 def required_condition(request: Request) -> Condition:
     """The client's condition for a change; raises `PreconditionRequired` where one must be."""
-    condition = write_condition(request)
+    condition = change_condition(request)
     if not condition.given and Mount.of(request.registry).settings.require_if_match:
         raise PreconditionRequired
     return condition
