@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 
 def includeme(config: Configurator) -> None:
-    """Mount the bookstore: settings, `request.bookstore`, directives, routes, start-up."""
+    """Mount the bookstore: settings, `request.bookstore`, directives, tokens, routes, start-up."""
     from pyramid_bookstore import configuration
 
     configuration.refuse_second_include(config)
     configuration.add_mount(config)
     configuration.add_request_method(config)
     configuration.add_directives(config)
+    configuration.add_security(config)
     configuration.add_routes(config)
     configuration.add_start_up(config)

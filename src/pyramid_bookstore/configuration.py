@@ -8,7 +8,7 @@ import logging
 from typing import Any
 
 import colander
-from pyramid.config import PHASE0_CONFIG, PHASE1_CONFIG, Configurator
+from pyramid.config import PHASE0_CONFIG, PHASE1_CONFIG, PHASE2_CONFIG, Configurator
 from pyramid.events import ApplicationCreated
 from pyramid.exceptions import ConfigurationError
 from pyramid.interfaces import ISecurityPolicy
@@ -24,6 +24,7 @@ __all__ = [
     "add_mount",
     "add_request_method",
     "add_routes",
+    "add_security",
     "add_start_up",
     "refuse_second_include",
 ]
@@ -108,6 +109,20 @@ def set_bookstore_extra_schema(config: Configurator, schema: Any) -> None:
         order=PHASE1_CONFIG,
         introspectables=(introspectable,),
     )
+
+
+def add_security(config: Configurator) -> None:
+    """Bearer tokens on our own routes, with `bookstore.auth = jwt`."""
+
+    def protect() -> None:
+        settings = Mount.of(config.registry).settings
+        if settings.auth == "jwt":
+            from pyramid_bookstore.auth import own_routes  # needs the jwt extra
+
+            own_routes.protect(config.registry, settings)
+
+    # After the host's set_security_policy (phase 2), before views take hold of it (phase 3).
+    config.action(("bookstore", "security"), protect, order=PHASE2_CONFIG + 5)
 
 
 def add_start_up(config: Configurator) -> None:

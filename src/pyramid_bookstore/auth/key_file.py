@@ -1,0 +1,91 @@
+"""A file of keys that is read again when it changes, so that keys rotate without a restart."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from time import monotonic
+from typing import TypeAlias
+
+from .keys import KeyFault, KeySet, from_file
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks at the file.
+INTERVAL = 1.0
+
+_MAX_SIZE = 1024 * 1024  # bytes; a path to something endless must not fill the memory
+# Which file it is, and in which state. The change time tells of a chmod, and of a new content
+# with an old modification time.
+_Version: TypeAlias = tuple[int, int, int, int, int]
+
+
+class KeyFile:
+    """The keys in a file.
+
+    Takes no lock: what changes is put in place in one assignment, and threads that look at the
+    same moment read the file twice, to the same end.
+    """
+
+    def __init__(self, path: str, algorithms: tuple[str, ...]) -> None:
+        """Reads the file; raises `KeyFault` if that fails or it has no key for ``algorithms``."""
+        self._path = path
+        self._algorithms = algorithms
+        version = self._version()
+        self._state: tuple[_Version | None, KeySet] = (version, self._read())
+        self._next_look = monotonic() + INTERVAL
+
+    def __call__(self) -> KeySet:
+        """The keys of now: at most `INTERVAL` seconds behind the file.
+
+        A new file that cannot be used is logged, once, as an error, and the old keys stay. So do
+        they when the file is gone: a rotation that went wrong must not lock everybody out.
+        """
+        now = monotonic()
+        if now >= self._next_look:
+            self._next_look = now + INTERVAL
+            self._look()
+        return self._state[1]
+
+    def _look(self) -> None:
+        seen, keys = self._state
+        version: _Version | None = None
+        try:
+            # Before reading: if the file changes in between, the next look finds it changed.
+            version = self._version()
+            if version == seen:
+                return
+            self._state = (version, self._read())
+            log.info("bookstore.jwt.key_file was read again: %d keys", len(self._state[1].keys))
+        except KeyFault as fault:
+            self._state = (version, keys)
+            if version != seen:  # once for each state, and not with every look at a missing file
+                log.error("bookstore.jwt.key_file: %s; the keys read before stay in use", fault)
+
+    def _version(self) -> _Version:
+        try:
+            found = os.stat(self._path)
+        except (OSError, ValueError) as error:  # ValueError: NUL in the path
+            raise KeyFault(_unreadable(error)) from None
+        if not stat.S_ISREG(found.st_mode):
+            raise KeyFault("is no file")
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+    def _read(self) -> KeySet:
+        try:
+            with open(self._path, "rb") as file:
+                data = file.read(_MAX_SIZE + 1)
+        except OSError as error:
+            raise KeyFault(_unreadable(error)) from None
+        if len(data) > _MAX_SIZE:
+            raise KeyFault(f"the file is larger than {_MAX_SIZE} bytes")
+        keys = from_file(data, self._algorithms)
+        for note in keys.notes:
+            log.warning("bookstore.jwt.key_file: passed over: %s", note)
+        return keys
+
+
+def _unreadable(error: Exception) -> str:
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return f"the file cannot be read ({reason})"

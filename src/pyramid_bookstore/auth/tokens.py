@@ -1,0 +1,119 @@
+"""From a token to its claims: JWS signature (RFC 7515), registered claims (RFC 7519).
+
+Follows the best practices of RFC 8725. What the header of a token says is used for one thing:
+``kid`` chooses among our own keys. Nothing in it is ever fetched or taken for a key.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import jwt
+
+from pyramid_bookstore.settings import JwtSettings
+
+from .bearer import BadToken
+from .key_file import KeyFile
+from .keys import KeySet, from_setting
+
+#: Gives the keys of now.
+KeySource: TypeAlias = Callable[[], KeySet]
+
+# Each brings or points at a key of the sender's choice (RFC 8725, 3.10).
+_FOREIGN_KEYS = ("jku", "jwk", "x5u", "x5c")
+# Media types of an access token, without "application/" (RFC 7519, 5.1; RFC 9068, 2.1). Other
+# tokens of the same issuer, say of a logout, are not to be mistaken for it (RFC 8725, 3.11).
+_TYPES = ("jwt", "at+jwt")
+_MAX_SUBJECT = 255  # characters, as in OpenID Connect Core 1.0, section 2
+
+_DESCRIPTIONS: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
+    (jwt.ExpiredSignatureError, "The token has expired."),
+    (jwt.ImmatureSignatureError, "The token is not valid yet."),
+    (jwt.InvalidAudienceError, "The token is for another audience."),
+    (jwt.InvalidIssuerError, "The token is from another issuer."),
+    (jwt.InvalidAlgorithmError, "The token is signed with an algorithm that is not taken."),
+    (jwt.InvalidSignatureError, "The signature does not hold."),
+)
+
+
+class Verifier:
+    """Checks tokens by the settings ``bookstore.jwt.*``."""
+
+    def __init__(self, settings: JwtSettings, keys: KeySource) -> None:
+        self._keys = keys
+        # RFC 7519, 4.1.3: without a name of our own, a token for a named audience is not for us.
+        self._audience = settings.audience or None
+        self._issuer = settings.issuer
+        self._leeway = settings.leeway
+        # "iat" is left alone: it limits nothing (RFC 7519, 4.1.6), and an issuer whose clock is
+        # a second ahead would have each new token refused.
+        self._options: jwt.types.Options = {
+            "require": ["exp"],
+            "verify_iat": False,
+            "enforce_minimum_key_length": True,
+        }
+
+    @classmethod
+    def from_settings(cls, settings: JwtSettings) -> Verifier:
+        """Reads the key or the file of keys; raises `pyramid_bookstore.auth.keys.KeyFault`."""
+        if settings.key_file is not None:
+            return cls(settings, KeyFile(settings.key_file, settings.algorithms))
+        keys = from_setting(settings.key or "", settings.algorithms)
+        return cls(settings, lambda: keys)
+
+    def claims(self, token: str) -> dict[str, Any]:
+        """The claims of a good token; their times are numbers, and ``sub``, if there, is a text
+        that can be stored and logged. Raises `BadToken` for every other token."""
+        try:
+            header = jwt.get_unverified_header(token)
+            _check_header(header)
+            key = self._keys().choose(header.get("kid"))
+            if key is None:
+                raise BadToken("The token names no key that is known here.")
+            claims = jwt.decode(
+                token,
+                key.material,
+                algorithms=list(key.algorithms),
+                audience=self._audience,
+                issuer=self._issuer,
+                leeway=self._leeway,
+                options=self._options,
+            )
+        except jwt.PyJWTError as error:
+            # From None: a traceback would hold the token.
+            raise BadToken(_description(error)) from None
+        _check_claims(claims)
+        return claims
+
+
+def _description(error: jwt.PyJWTError) -> str:
+    if isinstance(error, jwt.MissingRequiredClaimError):
+        return f"The token lacks {error.claim}."
+    known = (text for kind, text in _DESCRIPTIONS if isinstance(error, kind))
+    return next(known, "The token is malformed.")
+
+
+def _check_header(header: Mapping[str, Any]) -> None:
+    if any(name in header for name in _FOREIGN_KEYS):
+        raise BadToken("The token brings its own key.")
+    if "crit" in header:  # RFC 7515, 4.1.11: extensions that must be understood; there are none
+        raise BadToken("The token has critical extensions.")
+    kind = header.get("typ", "JWT")
+    if not isinstance(kind, str) or kind.lower().removeprefix("application/") not in _TYPES:
+        raise BadToken("The token is not an access token.")
+
+
+def _check_claims(claims: Mapping[str, Any]) -> None:
+    for name in ("exp", "nbf", "iat"):
+        value = claims.get(name, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise BadToken(f"The claim {name} must be a number.")
+    subject = claims.get("sub", "-")
+    if (
+        not 1 <= len(subject) <= _MAX_SUBJECT
+        # NUL and lone surrogates go into no database, line ends forge lines in logs.
+        or any(unicodedata.category(character) in ("Cc", "Cs") for character in subject)
+    ):
+        raise BadToken(f"The claim sub must be a plain text of 1 to {_MAX_SUBJECT} characters.")

@@ -1,0 +1,370 @@
+"""Bearer tokens through a real Configurator: who gets in, and what the others are told."""
+
+import configparser
+import logging
+import os
+import re
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pyramid.config import Configurator
+from pyramid.exceptions import ConfigurationError
+from pyramid.interfaces import ISecurityPolicy
+from pyramid.request import Request
+from zope.interface.verify import verifyObject
+
+from pyramid_bookstore.auth import key_file, make_policy
+from pyramid_bookstore.converters import ASYMMETRIC, PERMISSIONS, SYMMETRIC
+from pyramid_bookstore.settings import Settings
+from tests.support.guarded import SETTINGS, bearer, guarded
+from tests.support.tokens import (
+    KINDS,
+    SECRET,
+    claims,
+    forge,
+    jwk,
+    jwks,
+    private_key,
+    public_pem,
+    sign,
+)
+
+CHALLENGE = 'Bearer realm="bookstore"'
+
+
+def token(**members):
+    return sign(claims(**members), SECRET, "HS256")
+
+
+@pytest.fixture(scope="module")
+def app():
+    return guarded()
+
+
+@pytest.fixture(scope="module")
+def open_app():
+    """Everybody may view."""
+    return guarded({"bookstore.anonymous": "view"})
+
+
+class TestPermissions:
+    def test_without_a_token(self, app):
+        answer = app.get("/view", status=401)
+        assert answer.headers["WWW-Authenticate"] == CHALLENGE
+        assert app.get("/who").json == {
+            "userid": None,
+            "authenticated": False,
+            "roles": None,
+            "permissions": None,
+        }
+
+    def test_a_role_has_its_permissions(self, app):
+        staff, clerk = bearer(token()), bearer(token(roles=["clerk"]))
+        both = bearer(token(roles=["clerk", "staff"]))
+        expected = {
+            "view": (200, 403, 200),
+            "add": (200, 403, 200),
+            "edit": (200, 403, 200),
+            "delete": (403, 403, 403),
+            "stock": (403, 200, 200),
+            "import": (403, 200, 200),
+        }
+        assert set(expected) == set(PERMISSIONS)
+        for name, statuses in expected.items():
+            got = [
+                app.get(f"/{name}", headers=headers, expect_errors=True).status_int
+                for headers in (staff, clerk, both)
+            ]
+            assert (name, *got) == (name, *statuses)
+
+    def test_not_enough(self, app):
+        answer = app.get("/delete", headers=bearer(token()), status=403)
+        assert answer.headers["WWW-Authenticate"] == f'{CHALLENGE}, error="insufficient_scope"'
+
+    def test_identity(self, app):
+        assert app.get("/who", headers=bearer(token(roles="clerk"))).json == {
+            "userid": "ada",
+            "authenticated": True,
+            "roles": ["clerk"],
+            "permissions": ["bookstore.import", "bookstore.stock"],
+        }
+
+    def test_anonymous(self, open_app):
+        open_app.get("/view", status=200)
+        open_app.get("/add", status=401)
+
+    def test_a_good_token_never_gives_less_than_none(self, open_app):
+        open_app.get("/view", headers=bearer(token(roles=[])), status=200)
+
+    def test_a_bad_token_gives_less_than_none(self, open_app):
+        """RFC 6750, 3.1: the client is told that its token no longer counts."""
+        answer = open_app.get("/view", headers=bearer(token(exp=1)), status=401)
+        assert answer.headers["WWW-Authenticate"] == (
+            f'{CHALLENGE}, error="invalid_token", error_description="The token has expired."'
+        )
+
+    @pytest.mark.parametrize(
+        ("roles", "found"),
+        [
+            ("staff", ["staff"]),
+            ("staff clerk", ["staff", "clerk"]),
+            (["staff", "baker"], ["staff", "baker"]),
+            ([], []),
+            (None, []),
+        ],
+    )
+    def test_roles(self, app, roles, found):
+        assert app.get("/who", headers=bearer(token(roles=roles))).json["roles"] == found
+
+    def test_roles_of_another_claim(self):
+        app = guarded({"bookstore.jwt.roles_claim": "scope"})
+        app.get("/stock", headers=bearer(token(scope="clerk openid")), status=200)
+        app.get("/view", headers=bearer(token(scope="clerk openid")), status=403)
+
+    def test_a_token_without_sub_is_somebody_but_nobody_else(self, app):
+        first, second = (token(sub=None, jti=jti) for jti in "ab")
+        names = [
+            app.get("/who", headers=bearer(one)).json["userid"] for one in (first, first, second)
+        ]
+        assert names[0] == names[1] != names[2]
+        assert names[0].startswith("token:")
+
+    def test_a_permission_that_is_not_the_bookstores(self):
+        policy = make_policy(Settings.from_mapping(SETTINGS | {"bookstore.anonymous": "view"}))
+        anonymous = Request.blank("/")
+        ada = Request.blank("/", headers=bearer(token()))
+        for request in (anonymous, ada):
+            assert not policy.permits(request, None, "view")
+            assert not policy.permits(request, None, "edit 100%s of it")
+            assert policy.permits(request, None, "bookstore.view")
+
+
+class TestAlgorithms:
+    @pytest.mark.parametrize("algorithm", SYMMETRIC)
+    def test_shared_secret(self, algorithm):
+        app = guarded({"bookstore.jwt.algorithms": algorithm})
+        app.get("/view", headers=bearer(sign(claims(), SECRET, algorithm)), status=200)
+        app.get("/view", headers=bearer(sign(claims(), "x" * 64, algorithm)), status=401)
+
+    @pytest.mark.parametrize("algorithm", ASYMMETRIC)
+    def test_key_pair(self, algorithm):
+        key, other = (private_key(KINDS[algorithm], name) for name in ("", "other"))
+        app = guarded({"bookstore.jwt.algorithms": algorithm, "bookstore.jwt.key": public_pem(key)})
+        app.get("/view", headers=bearer(sign(claims(), key, algorithm)), status=200)
+        # PEM has no kid: what the token says of it is no matter.
+        app.get("/view", headers=bearer(sign(claims(), key, algorithm, kid="a")), status=200)
+        app.get("/view", headers=bearer(sign(claims(), other, algorithm)), status=401)
+
+    @pytest.mark.parametrize("algorithm", ["RS384", "PS256"])
+    def test_an_algorithm_that_the_key_could_serve_but_is_not_set(self, algorithm):
+        key = private_key("RSA")
+        app = guarded({"bookstore.jwt.algorithms": "RS256", "bookstore.jwt.key": public_pem(key)})
+        answer = app.get("/view", headers=bearer(sign(claims(), key, algorithm)), status=401)
+        assert "an algorithm that is not taken" in answer.headers["WWW-Authenticate"]
+
+
+@pytest.fixture
+def key_path(tmp_path):
+    path = tmp_path / "jwks.json"
+    path.write_text(
+        jwks(
+            jwk(private_key("P-256"), kid="ec"),
+            jwk(private_key("RSA"), kid="rsa", alg="PS256", use="sig"),
+            jwk(private_key("Ed25519"), kid="ed"),
+            jwk(private_key("RSA", "enc"), kid="enc", use="enc"),
+        )
+    )
+    return path
+
+
+@pytest.fixture
+def many(key_path):
+    return guarded(
+        {
+            "bookstore.jwt.key": None,
+            "bookstore.jwt.key_file": str(key_path),
+            "bookstore.jwt.algorithms": "ES256 RS256 PS256 EdDSA",
+        }
+    )
+
+
+class TestKeyFile:
+    @pytest.mark.parametrize(
+        ("kind", "algorithm", "kid", "status"),
+        [
+            ("P-256", "ES256", "ec", 200),
+            ("RSA", "PS256", "rsa", 200),
+            ("Ed25519", "EdDSA", "ed", 200),
+            ("RSA", "RS256", "rsa", 401),  # the key says PS256
+            ("RSA", "PS256", "ec", 401),  # another key's kid
+            ("P-256", "ES256", "unknown", 401),
+            ("P-256", "ES256", "../ec", 401),
+            ("P-256", "ES256", "", 401),
+        ],
+    )
+    def test_kid_chooses(self, many, kind, algorithm, kid, status):
+        headers = bearer(sign(claims(), private_key(kind), algorithm, kid=kid))
+        many.get("/view", headers=headers, status=status)
+
+    def test_a_key_for_encryption_checks_no_signature(self, many):
+        headers = bearer(sign(claims(), private_key("RSA", "enc"), "PS256", kid="enc"))
+        many.get("/view", headers=headers, status=401)
+
+    def test_no_kid_among_several(self, many):
+        many.get("/view", headers=bearer(sign(claims(), private_key("P-256"), "ES256")), status=401)
+
+    def test_rotation(self, many, key_path, monkeypatch):
+        """Old key; old and new; new alone: without a restart, nobody refused who should not be."""
+        now = time.monotonic()
+        monkeypatch.setattr(key_file, "monotonic", lambda: now)
+        old, new = private_key("P-256"), private_key("P-256", "new")
+        with_old = bearer(sign(claims(), old, "ES256", kid="ec"))
+        with_new = bearer(sign(claims(), new, "ES256", kid="new"))
+        steps = [
+            (jwks(jwk(old, kid="ec")), 200, 401),
+            (jwks(jwk(old, kid="ec"), jwk(new, kid="new")), 200, 200),
+            ("{ broken", 200, 200),
+            (jwks(jwk(new, kid="new")), 401, 200),
+        ]
+        for text, *expected in steps:
+            fresh = key_path.with_suffix(".new")
+            fresh.write_text(text)
+            os.replace(fresh, key_path)
+            now += 2
+            got = [many.get("/view", headers=h, expect_errors=True) for h in (with_old, with_new)]
+            assert [answer.status_int for answer in got] == expected
+
+
+class TestStart:
+    def fault(self, settings):
+        with pytest.raises(ConfigurationError) as caught:
+            guarded(settings)
+        return str(caught.value)
+
+    def test_without_the_setting(self):
+        assert self.fault({"bookstore.auth": "host"}) == (
+            "pyramid_bookstore.auth needs bookstore.auth = jwt"
+        )
+
+    @pytest.mark.parametrize("name", ["jwt", "cryptography"])
+    def test_without_the_extra(self, monkeypatch, name):
+        monkeypatch.setitem(sys.modules, name, None)
+        assert self.fault({}) == (
+            f"bookstore.auth = jwt needs {name}, which is not installed:"
+            ' pip install "pyramid_bookstore[jwt]"'
+        )
+
+    def test_key(self):
+        assert self.fault({"bookstore.jwt.key": "hunter2"}) == (
+            "bookstore.jwt.key: has 7 bytes; HS256 needs at least 32"
+        )
+
+    def test_key_file(self, tmp_path):
+        settings = {"bookstore.jwt.key": None, "bookstore.jwt.key_file": str(tmp_path / "none")}
+        assert self.fault(settings) == (
+            "bookstore.jwt.key_file: the file cannot be read (No such file or directory)"
+        )
+
+    def test_the_key_is_in_no_error(self):
+        # The wrong one of the two: a secret where a public key belongs.
+        assert SECRET not in self.fault({"bookstore.jwt.algorithms": "RS256"})
+
+
+class TestPolicy:
+    def test_it_is_a_security_policy(self):
+        assert verifyObject(ISecurityPolicy, make_policy(Settings.from_mapping(SETTINGS)))
+
+    def test_remember_and_forget(self):
+        policy = make_policy(Settings.from_mapping(SETTINGS))
+        request = Request.blank("/")
+        assert policy.remember(request, "ada", max_age=1) == []
+        assert policy.forget(request) == [("WWW-Authenticate", CHALLENGE)]
+
+    def test_a_request_is_checked_once(self, monkeypatch):
+        policy = make_policy(Settings.from_mapping(SETTINGS))
+        checked = []
+        claims_of = policy._verifier.claims
+        monkeypatch.setattr(
+            policy._verifier, "claims", lambda text: checked.append(text) or claims_of(text)
+        )
+        for headers in (bearer(token()), bearer("bad")):
+            request = Request.blank("/", headers=headers)
+            for permission in PERMISSIONS:
+                policy.permits(request, None, f"bookstore.{permission}")
+            policy.identity(request)
+            policy.challenge(request)
+        assert len(checked) == 2
+
+    def test_reasons(self):
+        policy = make_policy(Settings.from_mapping(SETTINGS | {"bookstore.anonymous": "view"}))
+
+        def reason(permission, headers):
+            return policy.permits(Request.blank("/", headers=headers), None, permission).msg
+
+        assert reason("bookstore.view", {}) == "bookstore.view needs no token."
+        assert reason("bookstore.add", {}) == "bookstore.add needs a token."
+        assert reason("bookstore.add", bearer(token())) == "The token gives bookstore.add."
+        assert reason("bookstore.stock", bearer(token())) == (
+            "The token does not give bookstore.stock."
+        )
+        assert reason("bookstore.view", bearer("x")) == "The token is bad: The token is malformed."
+
+    def test_nothing_of_a_token_is_logged_or_shown(self, app, caplog):
+        """Neither a good one, nor a bad one, nor what is in them."""
+        caplog.set_level(logging.DEBUG)
+        good = token(sub="ada", email="ada@example.org")
+        bad = forge({"alg": "HS256", "kid": "s3cret"}, claims(email="ada@example.org"), "x" * 32)
+        app.get("/who", headers=bearer(good), status=200)
+        answer = app.get("/view", headers=bearer(bad), status=401)
+        assert "Token refused: The signature does not hold." in caplog.text
+        policy = make_policy(Settings.from_mapping(SETTINGS))
+        shown = repr(policy.identity(Request.blank("/", headers=bearer(good))))
+        for text in (caplog.text, shown, str(answer)):
+            for part in (*good.split("."), *bad.split("."), "example.org", "s3cret"):
+                assert part not in text
+
+    def test_identities_are_compared_by_who_they_are(self):
+        policy = make_policy(Settings.from_mapping(SETTINGS))
+        one, two = (
+            policy.identity(Request.blank("/", headers=bearer(token(jti=jti)))) for jti in "ab"
+        )
+        assert {one} == {two}
+        assert one.claims["jti"] == "a"
+        with pytest.raises(TypeError):
+            one.claims["jti"] = "b"
+
+
+def test_settings_may_be_added_before_the_include():
+    config = Configurator()
+    config.add_settings(SETTINGS)
+    config.include("pyramid_bookstore.auth")
+    config.commit()
+    assert config.registry.queryUtility(ISecurityPolicy) is not None
+
+
+HOWTO = (Path(__file__).parents[2] / "docs" / "howto" / "auth.md").read_text(encoding="utf-8")
+
+
+class TestHowto:
+    def blocks(self, language):
+        return re.findall(rf"```{language}\n(.*?)```", HOWTO, re.DOTALL)
+
+    def test_its_settings_are_good(self):
+        blocks = self.blocks("ini")
+        assert len(blocks) == 2
+        for text in blocks:
+            parser = configparser.ConfigParser({"here": "/srv"})
+            parser.read_string(f"[app:main]\n{text}")
+            settings = dict(parser["app:main"]) | {"bookstore.sqlalchemy.url": "sqlite://"}
+            found = Settings.from_mapping(settings)
+            assert found.auth == "jwt"
+            assert found.roles["staff"] == ("view", "add", "edit")
+
+    def test_its_token_gets_in(self, capsys):
+        parser = configparser.ConfigParser()
+        parser.read_string(f"[app:main]\n{self.blocks('ini')[1]}")
+        exec(self.blocks("python")[0], {})
+        headers = bearer(capsys.readouterr().out.strip())
+        guarded(dict(parser["app:main"])).get("/add", headers=headers, status=200)

@@ -1,0 +1,155 @@
+"""A file of keys, changed under the feet of who reads it."""
+
+import logging
+import os
+
+import pytest
+
+from pyramid_bookstore.auth import key_file
+from pyramid_bookstore.auth.key_file import KeyFile
+from pyramid_bookstore.auth.keys import KeyFault
+from tests.support.tokens import jwk, jwks, private_key
+
+OLD = jwks(jwk(private_key("P-256", "old"), kid="old"))
+NEW = jwks(jwk(private_key("P-256", "new"), kid="new"))
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    class Clock:
+        now = 1000.0
+
+        def __call__(self):
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr(key_file, "monotonic", clock)
+    return clock
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "keys.json"
+    path.write_text(OLD)
+    return path
+
+
+def replace(path, text):
+    """As a careful operator does: a new file under the old name, in one step."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    os.replace(fresh, path)
+
+
+def kids(keys):
+    return [key.kid for key in keys().keys]
+
+
+def errors(caplog):
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_a_new_file_is_read_at_most_a_second_later(path, clock, caplog):
+    caplog.set_level(logging.INFO)
+    keys = KeyFile(str(path), ("ES256",))
+    replace(path, NEW)
+    clock.now += 0.9
+    assert kids(keys) == ["old"]
+    clock.now += 0.2
+    assert kids(keys) == ["new"]
+    assert "was read again: 1 keys" in caplog.text
+
+
+def test_a_file_that_stays_is_not_read_again(path, clock, monkeypatch):
+    keys = KeyFile(str(path), ("ES256",))
+    before = keys()
+    monkeypatch.setattr(KeyFile, "_read", lambda self: pytest.fail("read again"))
+    clock.now += 5
+    assert keys() is before
+
+
+def test_the_file_is_looked_at_once_a_second(path, clock, monkeypatch):
+    keys = KeyFile(str(path), ("ES256",))
+    looks = []
+    monkeypatch.setattr(KeyFile, "_look", lambda self: looks.append(clock.now))
+    for _ in range(100):
+        clock.now += 0.125
+        keys()
+    assert len(looks) == 12
+
+
+@pytest.mark.parametrize("text", ["", "{", jwks(jwk(private_key("RSA"), kid="rsa"))])
+def test_a_broken_file_leaves_the_old_keys_and_is_logged_once(path, clock, caplog, text):
+    keys = KeyFile(str(path), ("ES256",))
+    replace(path, text)
+    for _ in range(3):
+        clock.now += 2
+        assert kids(keys) == ["old"]
+    (message,) = errors(caplog)
+    assert message.endswith("the keys read before stay in use")
+    replace(path, NEW)
+    clock.now += 2
+    assert kids(keys) == ["new"]
+
+
+def test_a_file_that_is_gone_leaves_the_old_keys(path, clock, caplog):
+    keys = KeyFile(str(path), ("ES256",))
+    path.unlink()
+    for _ in range(3):
+        clock.now += 2
+        assert kids(keys) == ["old"]
+    (message,) = errors(caplog)
+    assert "No such file" in message
+    path.write_text(NEW)
+    clock.now += 2
+    assert kids(keys) == ["new"]
+
+
+def test_a_change_that_keeps_size_and_time_is_seen(path, clock):
+    """As after ``cp -p`` or ``rsync -t`` over a file of the same length."""
+    keys = KeyFile(str(path), ("ES256",))
+    before = path.stat()
+    assert len(OLD) == len(NEW)
+    path.write_text(NEW)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    clock.now += 2
+    assert kids(keys) == ["new"]
+
+
+def test_keys_that_are_passed_over_are_in_the_log(path, caplog):
+    path.write_text(jwks(jwk(private_key("P-384"), kid="x"), jwk(private_key("P-256"), kid="a")))
+    assert kids(KeyFile(str(path), ("ES256",))) == ["a"]
+    assert "passed over: keys[0] is an EC key on secp384r1" in caplog.text
+
+
+class TestUnreadable:
+    def fault(self, path):
+        with pytest.raises(KeyFault) as caught:
+            KeyFile(str(path), ("ES256",))
+        return str(caught.value)
+
+    def test_missing(self, tmp_path):
+        assert self.fault(tmp_path / "none") == (
+            "the file cannot be read (No such file or directory)"
+        )
+
+    def test_no_path_at_all(self):
+        assert self.fault("a\0b") == "the file cannot be read (embedded null byte)"
+
+    def test_a_folder(self, tmp_path):
+        assert self.fault(tmp_path) == "is no file"
+
+    def test_endless(self):
+        assert self.fault("/dev/zero") == "is no file"
+
+    def test_too_large(self, path):
+        path.write_bytes(b" " * (1024 * 1024 + 1))
+        assert self.fault(path) == "the file is larger than 1048576 bytes"
+
+    def test_not_permitted(self, path, monkeypatch):
+        # Not by chmod: the tests may run as root, who may read everything.
+        def refuse(*args):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("builtins.open", refuse)
+        assert self.fault(path) == "the file cannot be read (Permission denied)"
