@@ -14,6 +14,11 @@ def money(amount: Decimal) -> str:
     return f"€{amount:,.2f}"
 
 
+def search_words(text: str | None) -> str:
+    """What was typed into a search field, without what no text in a database holds."""
+    return (text or "").replace("\0", "").strip()[:200]
+
+
 def whole_number(text: str | None, *, least: int, most: int) -> int | None:
     """The number that was typed, within bounds; `None` for what is none, or beyond them."""
     if text is None or not _DIGITS.fullmatch(text.strip()):

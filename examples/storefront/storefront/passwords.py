@@ -9,10 +9,10 @@ import secrets
 _N, _R, _P = 2**14, 8, 1
 
 
-def hash_password(password: str) -> str:
-    """The hash to be kept, with a salt of its own."""
+def hash_password(password: str, n: int = _N) -> str:
+    """The hash to be kept, with a salt of its own; ``n`` is what a guess costs, a power of 2."""
     salt = secrets.token_bytes(16)
-    return f"scrypt${_N}${_R}${_P}${salt.hex()}${_scrypt(password, salt, _N, _R, _P).hex()}"
+    return f"scrypt${n}${_R}${_P}${salt.hex()}${_scrypt(password, salt, n, _R, _P).hex()}"
 
 
 def check_password(password: str, hashed: str | None) -> bool:

@@ -11,7 +11,7 @@ from pyramid.view import view_config
 from storefront.security import find_user
 
 
-@view_config(route_name="login", renderer="../templates/login.jinja2")
+@view_config(route_name="login", renderer="storefront:templates/login.jinja2")
 def login(request: Any) -> Any:
     """Ask for name and password; then back to where the visitor came from."""
     onward = local_path(request.params.get("next"))

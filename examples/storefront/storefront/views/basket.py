@@ -12,7 +12,9 @@ from storefront.covers import cover
 from storefront.formats import uuid_from, whole_number
 
 
-@view_config(route_name="basket", request_method="GET", renderer="../templates/basket.jinja2")
+@view_config(
+    route_name="basket", request_method="GET", renderer="storefront:templates/basket.jinja2"
+)
 def basket(request: Any) -> Any:
     """What is in it, at today's prices and stock."""
     lines = request.basket.lines(request.bookstore)

@@ -9,7 +9,7 @@ from pyramid.view import view_config
 
 from storefront.basket import MOST_COPIES
 from storefront.covers import cover
-from storefront.formats import whole_number
+from storefront.formats import search_words, whole_number
 
 PAGE_SIZE = 18
 
@@ -30,11 +30,13 @@ SORTS = {
 }
 
 
-@view_config(route_name="catalogue", request_method="GET", renderer="../templates/catalogue.jinja2")
+@view_config(
+    route_name="catalogue", request_method="GET", renderer="storefront:templates/catalogue.jinja2"
+)
 def catalogue(request: Any) -> Any:
     """Search, sort, filter, turn the page: all from the query string, so that it can be shared."""
-    search = request.GET.get("q", "").strip()[:200]
-    author = request.GET.get("author", "").strip()[:200]
+    search = search_words(request.GET.get("q"))
+    author = search_words(request.GET.get("author"))
     sort = request.GET.get("sort")
     in_stock = request.GET.get("in_stock") == "1"
     number = whole_number(request.GET.get("page"), least=1, most=1_000_000) or 1
@@ -93,7 +95,7 @@ def page_numbers(current: int, last: int) -> list[int | None]:
     return numbers
 
 
-@view_config(route_name="book", request_method="GET", renderer="../templates/book.jinja2")
+@view_config(route_name="book", request_method="GET", renderer="storefront:templates/book.jinja2")
 def book(request: Any) -> Any:
     """One book, by its ISBN in any writing."""
     found = request.bookstore.get_by_isbn(request.matchdict["isbn"])

@@ -14,7 +14,7 @@ from pyramid.view import exception_view_config, forbidden_view_config, notfound_
 
 from pyramid_bookstore.errors import BookNotFound
 
-TEMPLATE = "../templates/error.jinja2"
+TEMPLATE = "storefront:templates/error.jinja2"
 
 
 def page(request: Any, status: int, title: str, text: str) -> dict[str, str]:

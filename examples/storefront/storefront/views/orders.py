@@ -56,7 +56,7 @@ def already_placed(error: AlreadyPlaced, request: Any) -> Any:
     route_name="orders",
     request_method="GET",
     permission="storefront.order",
-    renderer="../templates/orders.jinja2",
+    renderer="storefront:templates/orders.jinja2",
 )
 def orders(request: Any) -> Any:
     """What this visitor has ordered, the newest first."""
@@ -74,7 +74,7 @@ def orders(request: Any) -> Any:
     route_name="order",
     request_method="GET",
     permission="storefront.order",
-    renderer="../templates/order.jinja2",
+    renderer="storefront:templates/order.jinja2",
 )
 def order(request: Any) -> Any:
     """One order, for who placed it and for the staff."""

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import joinedload, selectinload
 
 from pyramid_bookstore.errors import ValidationFailed
-from storefront.formats import uuid_from, whole_number
+from storefront.formats import search_words, uuid_from, whole_number
 from storefront.models import Order, OrderLine, StockNote
 from storefront.views.account import local_path
 
@@ -21,7 +21,7 @@ MOST_DELIVERED = 9_999
     route_name="staff",
     request_method="GET",
     permission="storefront.staff",
-    renderer="../templates/staff.jinja2",
+    renderer="storefront:templates/staff.jinja2",
 )
 def staff(request: Any) -> Any:
     """The newest orders, the day's figures, and the notes on what runs out."""
@@ -46,11 +46,11 @@ def staff(request: Any) -> Any:
     route_name="staff_stock",
     request_method="GET",
     permission="storefront.staff",
-    renderer="../templates/stock.jinja2",
+    renderer="storefront:templates/stock.jinja2",
 )
 def stock(request: Any) -> Any:
     """What is on the shelves, the least first."""
-    search = request.GET.get("q", "").strip()[:200]
+    search = search_words(request.GET.get("q"))
     page = request.bookstore.list(
         search=search or None, sort=(("stock", False), ("title", False)), limit=30
     )

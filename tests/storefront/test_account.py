@@ -1,0 +1,96 @@
+"""Signing in and out, and who may see which page."""
+
+import pytest
+
+from storefront.passwords import check_password, hash_password
+from storefront.views.account import local_path
+from tests.storefront.conftest import PASSWORD
+
+
+def submit(browser, login, password, status=303):
+    form = browser.get("/login?next=/orders").form_of("/login")
+    form["login"], form["password"] = login, password
+    return form.submit(status=status)
+
+
+def test_sign_in_goes_on_to_where_one_wanted(shop):
+    browser = shop.browser()
+    answer = browser.get("/orders", status=303)
+    assert answer.location == "http://example.com/login?next=%2Forders"
+    page = submit(browser, "ada", PASSWORD).follow()
+    assert page.request.path == "/orders"
+    assert "Welcome, Ada." in page.text
+
+
+@pytest.mark.parametrize(
+    ("login", "password"), [("ada", "wrong"), ("nobody", PASSWORD), ("ada\0", "x"), ("", "")]
+)
+def test_who_does_not_know_stays_outside(shop, login, password):
+    browser = shop.browser()
+    answer = submit(browser, login, password, status=401)
+    assert "do not go together" in answer.text
+    assert browser.get("/orders").status_int == 303
+
+
+def test_sign_out(shop):
+    browser = shop.browser().sign_in("ada")
+    browser.get("/orders").form_of("/logout").submit(status=303)
+    assert browser.get("/orders").status_int == 303
+
+
+def test_a_forged_cookie_is_nobody(shop):
+    browser = shop.browser().sign_in("ada")
+    value = browser.cookies["storefront_auth"]
+    browser.set_cookie("storefront_auth", ("0" if value[0] != "0" else "1") + value[1:])
+    assert browser.get("/orders").status_int == 303
+
+
+def test_cookies_are_out_of_reach_of_scripts_and_other_sites(shop):
+    browser = shop.browser()
+    answer = submit(browser, "ada", PASSWORD)
+    cookies = answer.headers.getall("Set-Cookie")
+    assert len(cookies) == 2
+    for cookie in cookies:
+        assert "HttpOnly" in cookie
+        assert "SameSite=Lax" in cookie
+
+
+def test_the_token_changes_at_sign_in(shop):
+    browser = shop.browser()
+    before = browser.get("/login").form_of("/login")["csrf_token"].value
+    browser.sign_in("ada")
+    assert browser.get("/orders").form_of("/logout")["csrf_token"].value != before
+
+
+@pytest.mark.parametrize("path", ["/staff", "/staff/stock"])
+def test_the_counter_is_for_the_staff(shop, path):
+    browser = shop.browser()
+    assert "login" in browser.get(path, status=303).location
+    assert "Staff only" in browser.sign_in("ada").get(path, status=403).text
+    assert browser.sign_in("basil").get(path).status_int == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/orders?x=1", "/orders?x=1"),
+        ("https://elsewhere.example/", "/"),
+        ("//elsewhere.example/", "/"),
+        ("/\\elsewhere.example/", "/"),
+        ("/\t/elsewhere.example/", "/"),
+        ("/a\r\nSet-Cookie: x=1", "/"),
+        ("", "/"),
+        (None, "/"),
+    ],
+)
+def test_going_on_never_leaves_the_shop(path, expected):
+    assert local_path(path) == expected
+
+
+def test_passwords_are_kept_as_salted_hashes():
+    first, second = hash_password("secret"), hash_password("secret")
+    assert first != second
+    assert "secret" not in first
+    assert check_password("secret", first)
+    assert not check_password("Secret", first)
+    assert not check_password("secret", None)

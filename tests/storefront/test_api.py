@@ -1,0 +1,68 @@
+"""The bookstore's API inside the shop: the shop's rules, the bookstore's answers."""
+
+import pytest
+
+from tests.storefront.conftest import DUNE, HOBBIT
+
+
+@pytest.fixture
+def book(shop):
+    return shop.add_books(HOBBIT)[0]
+
+
+def test_customers_read(shop, book):
+    assert shop.api("ada").get("/api/books").json["total"] == 1
+    browser = shop.browser().sign_in("ada")
+    assert browser.get(f"/api/books/{book['id']}").json == book
+
+
+def test_nobody_else_does(shop, book):
+    answer = shop.browser().get("/api/books", status=401)
+    assert answer.json["error"] == "unauthorized"
+
+
+def test_a_wrong_password_is_nobody(shop, book):
+    browser = shop.browser()
+    browser.authorization = ("Basic", ("basil", "wrong"))
+    browser.get("/api/books", status=401)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("post_json", "/api/books", DUNE),
+        ("put_json", "/api/books/{id}", {"price": 1}),
+        ("patch_json", "/api/books/{id}", {"price": 1}),
+        ("put_json", "/api/books/isbn/9780261102217", HOBBIT),
+        ("post_json", "/api/books/{id}/stock", {"delta": 1}),
+    ],
+)
+def test_only_the_staff_write(shop, book, method, path, body):
+    path = path.format(**book)
+    answer = getattr(shop.api("ada"), method)(path, body, status=403)
+    assert answer.json["error"] == "forbidden"
+    assert getattr(shop.api("basil"), method)(path, body).status_int in (200, 201)
+
+
+def test_the_shops_error_pages_stay_on_the_shops_pages(shop, book):
+    """The shop has views for 404 and 403 and for BookNotFound; the API answers for itself."""
+    api = shop.api("ada")
+    missing = f"/api/books/{'0' * 8}-0000-0000-0000-{'0' * 12}"
+    for path, status in ((missing, 404), ("/api/books/%ff", 400), ("/api/books?q=%ff", 400)):
+        answer = api.get(path, status=status)
+        assert answer.content_type == "application/problem+json"
+
+
+def test_json_needs_no_token_and_forms_do_not_get_in(shop, book):
+    """The shop asks for a CSRF token on every form; what another site can send is no JSON."""
+    browser = shop.browser().sign_in("basil")
+    path = f"/api/books/{book['id']}/stock"
+    assert browser.post_json(path, {"delta": 1}).json["stock"] == 6
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data"):
+        answer = browser.post(path, '{"delta": 1}', content_type=kind, status=415)
+        assert answer.json["error"] == "unsupported_media_type"
+
+
+def test_a_change_by_the_api_is_on_the_page_at_once(shop, book):
+    shop.api("basil").put_json(f"/api/books/{book['id']}", {"price": 12.5})
+    assert "€12.50" in shop.browser().get("/books/9780261102217").text

@@ -1,0 +1,156 @@
+"""The catalogue: what visitors see, and what they can do to its addresses."""
+
+import pytest
+from webob import Request
+
+from storefront.views.catalogue import page_numbers
+from tests.storefront.conftest import DUNE, HOBBIT
+
+
+def many(count):
+    """Books with ISBNs of their own, the last one made newest."""
+    digits = (f"97800000{number:04}" for number in range(count))
+    return [
+        {
+            "title": f"Volume {n:02}",
+            "author": "Anon",
+            "isbn": with_check(d),
+            "price": 1 + n,
+            "stock": 9,
+        }
+        for n, d in enumerate(digits)
+    ]
+
+
+def with_check(twelve):
+    total = sum(int(digit) * (3 if index % 2 else 1) for index, digit in enumerate(twelve))
+    return f"{twelve}{-total % 10}"
+
+
+def titles(page):
+    return [title.text for title in page.html.select(".shelf .card-title")]
+
+
+@pytest.fixture
+def books(shop):
+    return shop.add_books(HOBBIT, DUNE)
+
+
+def test_front_page_shows_the_newest_first(shop, books):
+    page = shop.browser().get("/")
+    assert titles(page) == ["Dune", "The Hobbit"]
+    assert page.html.select_one(".hero")
+    assert "Last copy" in page.html.select(".shelf .card")[0].text
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("q=hobbit", ["The Hobbit"]),
+        ("q=TOLKI%C3%89N", ["The Hobbit"]),
+        ("q=978-0-441-17271-9", ["Dune"]),
+        ("q=%25", []),
+        ("q=%00", ["Dune", "The Hobbit"]),
+        ("author=herbert", ["Dune"]),
+        ("sort=title", ["Dune", "The Hobbit"]),
+        ("sort=dear", ["The Hobbit", "Dune"]),
+        ("sort=nonsense", ["Dune", "The Hobbit"]),
+        ("in_stock=1", ["Dune", "The Hobbit"]),
+        ("q=" + "x" * 5000, []),
+    ],
+)
+def test_search_sort_and_filter(shop, books, query, expected):
+    assert titles(shop.browser().get("/?" + query)) == expected
+
+
+def test_pages_turn_and_keep_the_search(shop):
+    shop.add_books(*many(40))
+    browser = shop.browser()
+    first = browser.get("/?q=volume&sort=title")
+    assert len(titles(first)) == 18
+    assert "40 books, page 1 of 3" in first.text
+    last = first.click("On").click("On")
+    assert titles(last) == ["Volume 36", "Volume 37", "Volume 38", "Volume 39"]
+    assert titles(last.click("Back")) == titles(first.click("On"))
+
+
+@pytest.mark.parametrize("page", ["9", "999999"])
+def test_beyond_the_end_is_the_last_page(shop, page):
+    shop.add_books(*many(20))
+    answer = shop.browser().get(f"/?sort=title&page={page}", status=303)
+    assert answer.location == "http://example.com/?sort=title&page=2"
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "x", "9" * 300, "١", ""])
+def test_what_is_no_page_is_the_first(shop, books, page):
+    assert titles(shop.browser().get("/", {"page": page})) == ["Dune", "The Hobbit"]
+
+
+def test_nothing_found_says_so(shop, books):
+    assert "Nothing on our shelves" in shop.browser().get("/?q=xyzzy").text
+
+
+def test_what_was_searched_is_text_and_no_markup(shop, books):
+    page = shop.browser().get("/", {"q": "<script>alert(1)</script>"})
+    assert not page.html.select("main script")
+    assert page.html.select_one("q").text == "<script>alert(1)</script>"
+
+
+def test_book_page(shop, books):
+    page = shop.browser().get("/books/9780441172719")
+    assert page.html.h1.text == "Dune"
+    assert "€10.00" in page.text
+    assert "A desert planet" in page.text
+    assert "English" in page.html.select_one(".facts").text
+
+
+def test_book_page_has_one_address(shop, books):
+    answer = shop.browser().get("/books/0-441-17271-7", status=303)
+    assert answer.location == "http://example.com/books/9780441172719"
+
+
+def test_book_page_shows_the_authors_other_books(shop, books):
+    other = HOBBIT | {"title": "The Two Towers", "isbn": "9780261102361"}
+    shop.add_books(other)
+    assert titles(shop.browser().get("/books/9780261102217")) == ["The Two Towers"]
+
+
+@pytest.mark.parametrize("path", ["/books/9780306406157", "/books/nonsense", "/nowhere"])
+def test_what_is_not_there_is_a_page_of_the_shop(shop, books, path):
+    page = shop.browser().get(path, status=404)
+    assert page.content_type == "text/html"
+    assert "We looked on every shelf" in page.text
+
+
+@pytest.mark.parametrize("path", ["/?q=%ff", "/books/%ff"])
+def test_damaged_address_is_a_page_of_the_shop(shop, path):
+    # WebTest's cookies cannot make anything of such an address.
+    answer = Request.blank(path, environ=shop.environ).get_response(shop.app)
+    assert answer.status_int == 400
+    assert "makes no sense" in answer.text
+
+
+def test_nothing_comes_from_elsewhere(shop, books):
+    """No page asks another host for anything."""
+    page = shop.browser().get("/")
+    loaded = [tag.get("href") or tag.get("src") for tag in page.html.select("link, script, img")]
+    assert loaded
+    for address in loaded:
+        assert shop.browser().get(address).status_int == 200
+
+
+@pytest.mark.parametrize(
+    ("current", "last", "expected"),
+    [
+        (1, 1, [1]),
+        (1, 2, [1, 2]),
+        (1, 9, [1, 2, None, 9]),
+        (3, 9, [1, 2, 3, 4, None, 9]),
+        (4, 9, [1, 2, 3, 4, 5, None, 9]),
+        (5, 9, [1, None, 4, 5, 6, None, 9]),
+        (9, 9, [1, None, 8, 9]),
+    ],
+)
+def test_page_numbers(current, last, expected):
+    """A gap stands for two pages or more."""
+    assert page_numbers(current, last) == expected
