@@ -48,8 +48,8 @@ def server(url: str | None) -> Iterator[Server]:
 def database(running: Server, name: str) -> Iterator[str]:
     """A new database (dropped at the end); yields its `postgresql://` URL.
 
-    The collation is C.UTF-8 where there is one: ILIKE is at its fastest with it, which is to the
-    peers' advantage.
+    The collation is C.UTF-8 where there is one: ILIKE, which is the peers' search, is faster with
+    it than with a language's, and still knows letters beyond ASCII.
     """
     running.drop_database(name)
     create = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name))

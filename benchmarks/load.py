@@ -59,17 +59,14 @@ def peers_columns(books: Books) -> Columns:
 
 def our_columns(books: Books, dialect: str) -> Columns:
     """The columns of `bookstore_books` as `dialect` ("postgresql" or "sqlite") stores them."""
-    from pyramid_bookstore.text import search_text, sort_key
+    from pyramid_bookstore.books.rows import folded
 
-    author_key = lru_cache(maxsize=None)(sort_key)  # authors are shared
+    folded_author = lru_cache(maxsize=None)(folded)  # authors are shared
     columns = dict(peers_columns(books))
     columns |= {
         "extra": ["{}"] * len(books),
-        "title_folded": [sort_key(title) for title in books.title],
-        "author_folded": [author_key(author) for author in books.author],
-        "search_text": [
-            search_text(*texts) for texts in zip(books.title, books.author, books.isbn, strict=True)
-        ],
+        "title_folded": [folded(title) for title in books.title],
+        "author_folded": [folded_author(author) for author in books.author],
     }
     if dialect == "sqlite":
         columns |= {

@@ -88,7 +88,7 @@ def _sections(results: Results) -> Iterator[str]:
         ]
         yield from _table(["database", "books", "books/s", "peak memory, MB"], rows)
     if results.get("writes"):
-        yield "## Writes, beside a table with the same columns, its key and unique ISBN only"
+        yield "## Writes in SQL, beside the tutorial's table"
         yield ""
         rows = [
             [f"{dialect}, {kind}", f"{r['ours_rate']:,.0f}", f"{r['plain_rate']:,.0f}"]
