@@ -7,7 +7,8 @@ it reaches into no application.
 
 Options are waitress's own, and two more, in seconds: ``shutdown_grace`` (20), after which what is
 still unanswered is cut; ``shutdown_delay`` (0), for which the process goes on taking connections
-after SIGTERM, so that a load balancer can learn from ``/ready`` first.
+after SIGTERM, so that a load balancer can learn from ``/ready`` first. ``pserve FILE
+http_port=8081`` goes before ``port`` of the INI, which by itself cannot give a variable a default.
 """
 
 from __future__ import annotations
@@ -135,6 +136,8 @@ def serve(
     **options: Any,
 ) -> int:
     """Entry point ``paste.server_runner``: what ``pserve`` calls with the options of the INI."""
+    if "http_port" in global_conf and "listen" not in options:
+        options["port"] = global_conf["http_port"]
     server = GracefulServer(
         app, grace=float(shutdown_grace), delay=float(shutdown_delay), **options
     )

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.mount import Mount
+
+log = logging.getLogger(__name__)
 
 
 def start(mount: Mount) -> None:
@@ -22,10 +26,11 @@ def start(mount: Mount) -> None:
         engine = make_one_time_engine(settings.database)
     # Imported only where they are needed: Alembic is no small part of a process.
     if settings.migrate:
-        from pyramid_bookstore.db.migrations import upgrade
+        from pyramid_bookstore.db.migrations import head, upgrade
 
         upgrade(engine)
+        log.info("The database is at revision %s.", head())
     if settings.sample_data:
         from pyramid_bookstore.sample import load_sample
 
-        load_sample(engine)
+        log.info("%d sample books were put into the database.", load_sample(engine))

@@ -24,16 +24,14 @@ from tests.support.processes import DidNotStart, GuardedProcess, free_port, wait
 
 HEALTH = "/api/v1/health"
 _INI = """\
-[DEFAULT]
-http_port = {port}
-
 [app:main]
 use = egg:pyramid_bookstore
 {settings}
 
 [server:main]
-use = egg:waitress#main
-listen = 127.0.0.1:%(http_port)s
+use = egg:pyramid_bookstore#waitress
+host = 127.0.0.1
+port = 6543
 """
 
 
@@ -65,7 +63,7 @@ def write_ini(folder: Path, settings: Mapping[str, object]) -> Path:
     # PasteDeploy interpolates: a percent sign of a URL is written twice.
     lines = (f"{key} = {str(value).replace('%', '%%')}" for key, value in settings.items())
     ini = folder / "test.ini"
-    ini.write_text(_INI.format(port=free_port(), settings="\n".join(lines)), encoding="utf-8")
+    ini.write_text(_INI.format(settings="\n".join(lines)), encoding="utf-8")
     return ini
 
 

@@ -43,7 +43,7 @@ def _readable_errors() -> Iterator[None]:
         yield
     except click.UsageError as error:
         # Click exits with 2 for these, which `import` needs for a result of its own.
-        error.exit_code = 1
+        error.exit_code = 1  # type: ignore[misc]  # click reads it from the instance
         raise
     except EXPECTED as error:
         raise click.ClickException(_line(error)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from sqlalchemy import Engine
 
 from pyramid_bookstore.cli.ini import Ini
 from pyramid_bookstore.db import migrations
@@ -20,11 +21,15 @@ def command(ini: Ini, sql: bool) -> None:
         if sql:
             migrations.upgrade(engine, sql=True)
             return
-        with engine.connect() as connection:
-            before = migrations.current(connection)
+        before = migrations.patiently(engine, lambda: _revision(engine))
         migrations.upgrade(engine)
     now = migrations.head()
     if before == now:
         click.echo(f"The database is at revision {now} already.")
     else:
         click.echo(f"The database is at revision {now} now (before: {before or 'none'}).")
+
+
+def _revision(engine: Engine) -> str | None:
+    with engine.connect() as connection:
+        return migrations.current(connection)

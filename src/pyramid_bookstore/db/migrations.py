@@ -22,9 +22,8 @@ from typing import Any, TextIO, TypeVar
 
 from alembic import command
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Connection, Engine, column, inspect, select, table
 from sqlalchemy.exc import DBAPIError
 
 from pyramid_bookstore.db import diagnosis
@@ -98,9 +97,11 @@ def head() -> str:
 
 def current(connection: Connection) -> str | None:
     """The database's revision; ``None`` where there is none in a version table of ours."""
-    return MigrationContext.configure(
-        connection, opts={"version_table": VERSION_TABLE}
-    ).get_current_revision()
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    return connection.execute(
+        select(column("version_num")).select_from(table(VERSION_TABLE))
+    ).scalar()
 
 
 def is_current(connection: Connection) -> bool:
