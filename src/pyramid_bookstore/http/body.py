@@ -53,17 +53,23 @@ def check_type(request: Request, accepted: Sequence[str]) -> None:
 
 
 def read_body(request: Request, limit: int) -> bytes:
-    """The whole body; raises `PayloadTooLarge` where more comes than was allowed or announced."""
+    """The whole body; raises `PayloadTooLarge` where more comes than was allowed, and `BadRequest`
+    where less comes than was announced.
+    """
+    if not request.is_body_readable:
+        return b""
+    announced: int | None = request.content_length
+    if request.is_body_seekable:
+        request.body_file_raw.seek(0)
     try:
-        if request.content_length is None and request.is_body_readable:
-            # No length was announced, so the end is found out by reading.
-            body: bytes = request.body_file_raw.read(limit + 1)
-            if len(body) > limit:
-                raise PayloadTooLarge(limit)
-            # Kept, for a second attempt at this request.
-            request.body = body
-        # WebOb keeps the bytes and rewinds, so that another attempt can read them again.
-        whole: bytes = request.body
+        # Where no length was announced, the end is found out by reading.
+        body: bytes = request.body_file.read(limit + 1 if announced is None else announced)
     except DisconnectionError:
-        raise BadRequest("The body ended before its announced length.") from None
-    return whole
+        body = b""
+    if announced is not None and len(body) < announced:
+        raise BadRequest("The body ended before its announced length.")
+    if len(body) > limit:
+        raise PayloadTooLarge(limit)
+    # Kept, for another attempt at this request; in memory, where WebOb would take a file.
+    request.body = body
+    return body

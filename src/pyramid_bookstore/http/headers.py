@@ -8,6 +8,9 @@ from pyramid.request import Request
 
 _PARAMETER = re.compile(r';\s*([\w!#$%&\'*+.^`|~-]+)=(?:"([^"]*)"|([^\s;"]*))')
 
+# What is between two commas; those within a quoted string do not count.
+_LISTED = re.compile(r'(?:[^",]++|"(?:[^"\\]++|\\.)*+"?)++')
+
 
 def media_type(value: str) -> tuple[str, dict[str, str]]:
     """A Content-Type (RFC 9110, 8.3) as its type and its parameters, all in lower case."""
@@ -20,9 +23,10 @@ def media_type(value: str) -> tuple[str, dict[str, str]]:
 
 def prefers_minimal(request: Request) -> bool:
     """Whether the client asked for no representation back (RFC 7240, return=minimal)."""
-    preferences: str = request.environ.get("HTTP_PREFER", "").lower()
-    for preference in preferences.split(","):
+    preferences: str = request.environ.get("HTTP_PREFER", "")
+    for preference in _LISTED.findall(preferences.lower()):
         name, _, value = preference.partition(";")[0].partition("=")
+        # Of several the first counts.
         if name.strip() == "return":
             return value.strip().strip('"') == "minimal"
     return False

@@ -1,0 +1,71 @@
+"""/health asks nobody; /ready asks the database for its revision."""
+
+import pytest
+from sqlalchemy import text
+
+from tests.support.api import API, BOOKS, ask, assert_problem, new_book
+
+
+def test_health(client):
+    answer = client.get(f"{API}/health")
+    assert (answer.json, answer.body) == ({"status": "ok"}, b'{"status":"ok"}')
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert client.head(f"{API}/health").body == b""
+
+
+def test_ready(client):
+    answer = client.get(f"{API}/ready")
+    assert answer.json["status"] == "ready"
+    assert answer.json["revision"].startswith("bookstore_")
+    assert client.head(f"{API}/ready").body == b""
+
+
+def test_ready_holds_no_lock(client):
+    """Asking for the revision leaves nothing open that a writer would have to wait for."""
+    for number in range(3):
+        client.get(f"{API}/ready")
+        client.post_json(BOOKS, new_book(number), status=201)
+
+
+def test_ready_inside_a_hosts_transaction(testapp):
+    assert testapp.get(f"{API}/ready").json["status"] == "ready"
+
+
+@pytest.mark.parametrize("path", ["health", "ready"])
+def test_parameters_are_passed_over(client, path):
+    """Load balancers add what they like to what they ask."""
+    assert ask(client, "GET", f"{API}/{path}?probe=1&probe=2&%ff").status_int == 200
+
+
+def test_another_revision(database, engine, make_client):
+    client = make_client(url=database)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE bookstore_alembic_version SET version_num = 'old'"))
+    refused = assert_problem(client.get(f"{API}/ready", status=503), 503, "unavailable")
+    assert "old" in refused["detail"]
+    assert client.get(f"{API}/health").json == {"status": "ok"}
+
+
+def test_no_schema(database, engine, make_client):
+    client = make_client(url=database)
+    with engine.begin() as connection:
+        for table in ("bookstore_alembic_version", "bookstore_totals"):
+            connection.execute(text(f"DROP TABLE {table}"))
+    answer = client.get(f"{API}/ready", status=503)
+    assert answer.headers["Retry-After"].isdigit()
+    assert_problem(answer, 503, "unavailable")
+
+
+def test_a_host_with_its_own_session(make_client, database, engine):
+    from sqlalchemy.orm import Session
+
+    def configure(config):
+        def dbsession(request):
+            session = Session(engine)
+            request.add_finished_callback(lambda request: session.close())
+            return session
+
+        config.add_request_method(dbsession, "dbsession", reify=True)
+
+    client = make_client({"bookstore.dbsession": "dbsession"}, url=database, configure=configure)
+    assert client.get(f"{API}/ready").json["status"] == "ready"

@@ -1,0 +1,134 @@
+"""Books by ISBN: reading in any writing, and the upsert of a whole book."""
+
+import pytest
+
+from tests.support.api import BOOKS, RUST, ask, assert_problem, isbn, new_book
+
+URL = f"{BOOKS}/isbn/9781718500440"
+
+
+class TestRead:
+    @pytest.mark.parametrize(
+        "written",
+        ["9781718500440", "978-1-7185-0044-0", "978%201%207185%200044%200", "1718500440",
+         "1-7185-0044-0", "978%E2%80%931%E2%80%937185%E2%80%930044%E2%80%930", "%20%201718500440"],
+    )  # fmt: skip
+    def test_in_any_writing(self, client, written):
+        book = client.post_json(BOOKS, RUST).json
+        answer = client.get(f"{BOOKS}/isbn/{written}")
+        assert answer.json == book
+        assert answer.headers["Content-Location"] == f"{BOOKS}/{book['id']}"
+        assert answer.headers["ETag"] == client.get(f"{BOOKS}/{book['id']}").headers["ETag"]
+
+    def test_head_and_304(self, client):
+        client.post_json(BOOKS, RUST)
+        answer = client.get(URL)
+        assert client.head(URL).headers["Content-Location"] == answer.headers["Content-Location"]
+        again = client.get(URL, headers={"If-None-Match": answer.headers["ETag"]}, status=304)
+        assert again.body == b""
+        assert again.headers["Content-Location"] == answer.headers["Content-Location"]
+
+    @pytest.mark.parametrize(
+        "written", ["9780000000002", "0000000000000", "x", "978171850044", "%00", "9781718500441"]
+    )
+    def test_no_such_book(self, client, written):
+        client.post_json(BOOKS, RUST)
+        answer = client.get(f"{BOOKS}/isbn/{written}", status=404)
+        assert_problem(answer, 404, "not_found")
+
+
+class TestUpsert:
+    def test_creates_then_replaces(self, client):
+        created = client.put_json(URL, RUST, status=201)
+        book = created.json
+        assert created.headers["Location"] == f"http://localhost{BOOKS}/{book['id']}"
+        assert created.headers["Content-Location"] == f"{BOOKS}/{book['id']}"
+        assert client.get(f"{BOOKS}/{book['id']}").json == book
+
+        whole = {"title": "T", "author": "A", "price": 1}
+        replaced = client.put_json(URL, whole, status=200)
+        assert "Location" not in replaced.headers
+        assert replaced.headers["Content-Location"] == f"{BOOKS}/{book['id']}"
+        expected = book | {"title": "T", "author": "A", "price": 1, "stock": 0}
+        expected |= {"description": None, "extra": {}, "updated_at": replaced.json["updated_at"]}
+        assert replaced.json == expected
+        assert replaced.json["updated_at"] > book["updated_at"]
+        assert replaced.headers["ETag"] != created.headers["ETag"]
+
+    def test_isbn_in_another_writing(self, client):
+        client.put_json(f"{BOOKS}/isbn/1-7185-0044-0", RUST | {"isbn": "1718500440"}, status=201)
+        client.put_json(URL, RUST | {"isbn": "978 1 7185 0044 0"}, status=200)
+        assert client.get(BOOKS).json["total"] == 1
+
+    def test_another_isbn_in_the_body(self, client):
+        refused = client.put_json(URL, RUST | {"isbn": isbn(5)}, status=422)
+        assert_problem(refused, 422, "validation_failed", "isbn")
+
+    def test_every_fault_at_once(self, client):
+        wrong = {"isbn": isbn(5), "price": "1", "stock": -1, "author": "A"}
+        refused = client.put_json(URL, wrong, status=422)
+        assert_problem(refused, 422, "validation_failed", "isbn", "title", "price", "stock")
+
+    @pytest.mark.parametrize("given", [None, 5, "", "9781718500441", "x", []])
+    def test_no_isbn_at_all_in_the_body(self, client, given):
+        refused = client.put_json(URL, RUST | {"isbn": given}, status=422)
+        assert_problem(refused, 422, "validation_failed", "isbn")
+
+    @pytest.mark.parametrize("wrong", ["9780000000000", "x", "%00", "1718500441"])
+    def test_no_isbn_in_the_path(self, client, wrong):
+        book = {name: RUST[name] for name in RUST if name != "isbn"}
+        refused = client.put_json(f"{BOOKS}/isbn/{wrong}", book, status=422)
+        assert_problem(refused, 422, "validation_failed", "isbn")
+
+    def test_a_whole_book_is_needed(self, client):
+        client.put_json(URL, RUST)
+        refused = client.put_json(URL, {"stock": 3}, status=422)
+        assert_problem(refused, 422, "validation_failed", "title", "author", "price")
+        assert client.get(URL).json["stock"] == RUST["stock"]
+
+    def test_free_and_in_stock(self, client):
+        refused = client.put_json(URL, RUST | {"price": 0}, status=422)
+        assert_problem(refused, 422, "validation_failed", "price")
+
+    def test_return_minimal(self, client):
+        minimal = {"Prefer": "return=minimal"}
+        created = client.put_json(URL, RUST, headers=minimal, status=201)
+        assert (created.body, created.headers["Preference-Applied"]) == (b"", "return=minimal")
+        replaced = client.put_json(URL, RUST, headers=minimal, status=204)
+        assert replaced.headers["ETag"] == client.get(URL).headers["ETag"]
+
+
+class TestConditions:
+    def test_if_none_match_any_creates_only(self, client):
+        only_new = {"If-None-Match": "*"}
+        client.put_json(URL, RUST, headers=only_new, status=201)
+        current = client.get(URL).headers["ETag"]
+        refused = client.put_json(URL, RUST | {"stock": 1}, headers=only_new, status=412)
+        assert_problem(refused, 412, "precondition_failed")
+        assert refused.headers["ETag"] == current
+        assert client.get(URL).json["stock"] == RUST["stock"]
+
+    def test_if_match_replaces_only(self, client):
+        refused = client.put_json(URL, RUST, headers={"If-Match": "*"}, status=412)
+        assert_problem(refused, 412, "precondition_failed")
+        assert "ETag" not in refused.headers
+        assert client.get(BOOKS).json["total"] == 0
+        tag = client.put_json(URL, RUST).headers["ETag"]
+        client.put_json(URL, RUST, headers={"If-Match": "*"}, status=200)
+        stale = client.put_json(URL, RUST, headers={"If-Match": tag}, status=412)
+        assert_problem(stale, 412, "precondition_failed")
+        current = stale.headers["ETag"]
+        client.put_json(URL, RUST | {"stock": 4}, headers={"If-Match": current}, status=200)
+        assert client.get(URL).json["stock"] == 4
+
+    def test_required(self, make_client):
+        client = make_client({"bookstore.require_if_match": "true"})
+        assert_problem(client.put_json(URL, RUST, status=428), 428, "precondition_required")
+        client.put_json(URL, RUST, headers={"If-None-Match": "*"}, status=201)
+        client.put_json(URL, RUST, headers={"If-Match": "*"}, status=200)
+
+
+def test_isbn_is_no_id(client):
+    """/books/isbn is a book called isbn, which there is not; its methods are a book's."""
+    assert_problem(ask(client, "GET", f"{BOOKS}/isbn"), 404, "not_found")
+    assert_problem(ask(client, "POST", f"{BOOKS}/isbn", new_book()), 405, "method_not_allowed")
