@@ -7,10 +7,10 @@ from itertools import count
 from pathlib import Path
 from typing import Protocol
 
-from sqlalchemy import Engine, MetaData, NullPool
+from sqlalchemy import Engine, MetaData
 from sqlalchemy.engine import make_url
 
-from pyramid_bookstore.db.engines import make_engine
+from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.db.migrations import VERSION_TABLE, upgrade
 from tests.support.postgres_databases import Databases
 
@@ -31,7 +31,7 @@ class Backend(Protocol):
 
 def migrate(url: str) -> None:
     """Bring a database to the newest revision and leave no connection open."""
-    engine = make_engine({"url": url}, poolclass=NullPool)
+    engine = make_one_time_engine({"url": url})
     try:
         upgrade(engine)
     finally:
