@@ -33,7 +33,8 @@ def test_every_package_is_listed(cfg):
     folders = {path.parent for path in PACKAGE.rglob("*.py")}
     found = {".".join(path.relative_to(PACKAGE.parent).parts) for path in folders}
     found |= {"pyramid_bookstore.migrations", "pyramid_bookstore.migrations.versions"}
-    assert sorted(found) == sorted(lines(cfg["options"]["packages"]))
+    listed = lines(cfg["options"]["packages"])
+    assert sorted(found) == sorted(listed), "add what is missing to [options] packages"
 
 
 def test_every_package_is_a_regular_one():
