@@ -17,6 +17,7 @@ from pyramid_bookstore import sessions
 from pyramid_bookstore.db.engines import Database
 from pyramid_bookstore.http.routing import OwnPath, add_routes
 from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.retry import mark_retryable_errors
 from pyramid_bookstore.settings import Settings
 
 __all__ = [
@@ -60,6 +61,7 @@ def add_mount(config: Configurator) -> None:
             database = Database(
                 settings.database or {}, statement_timeout=settings.statement_timeout
             )
+            mark_retryable_errors(database.writing)
         Mount(settings, database, path).keep(config.registry)
 
     introspectable = config.introspectable(

@@ -27,6 +27,8 @@ from pyramid_bookstore.http import errors as http_errors
 from pyramid_bookstore.http.conditional import etag
 from pyramid_bookstore.http.request_id import request_id
 from pyramid_bookstore.http.responses import answer
+from pyramid_bookstore.retry import mark_error_retryable
+from pyramid_bookstore.sessions import SAFE_METHODS, active_manager
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +110,20 @@ def error_view(error: Exception, request: Request) -> Response:
     if isinstance(error, HTTPException) and not isinstance(error, _HTTP_REFUSALS):
         # A redirect, say, that the host's security policy raised: that is an answer already.
         return error
+    _undo(request, error)
     return problem_response(request, as_bookstore_error(error, request))
+
+
+def _undo(request: Request, error: Exception) -> None:
+    """See to it that whoever runs the transaction rolls it back, or tries the request again.
+
+    A host's commit veto may look at anything; an answer that says "refused" must be true.
+    """
+    manager = active_manager(request)
+    if manager is not None and request.method not in SAFE_METHODS:
+        manager.doom()
+    if diagnose(error).kind == "retry":
+        mark_error_retryable(error)
 
 
 _HTTP_REFUSALS = (HTTPForbidden, HTTPUnauthorized, HTTPNotFound)

@@ -1,0 +1,230 @@
+"""One session, one transaction: what a host and the bookstore write together, on both databases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+import transaction
+import webtest
+from pyramid.config import Configurator
+from pyramid.request import Request
+from pyramid.response import Response
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.orm import Session
+
+import pyramid_bookstore.testing as bookstore_testing
+from pyramid_bookstore import events
+from pyramid_bookstore.db.engines import make_engine
+from pyramid_bookstore.errors import InsufficientStock, IsbnTaken
+from tests.host.hosts import Note, cookiecutter, notes
+
+
+def selling(config: Configurator) -> None:
+    """A view that writes a row of the host's own and sells a copy."""
+    config.add_route("sell", "/sell/{id}/{copies}")
+    config.add_view(sell, route_name="sell")
+    config.add_route("try", "/try/{id}/{copies}")
+    config.add_view(try_to_sell, route_name="try")
+
+
+def sell(request: Request) -> Response:
+    request.dbsession.add(Note(text="sold " + request.matchdict["copies"]))
+    copies = int(request.matchdict["copies"])
+    book = request.bookstore.change_stock(UUID(request.matchdict["id"]), -copies)
+    if request.params.get("fail"):
+        raise ArithmeticError("after both")
+    return Response(str(book.stock), status=int(request.params.get("status", 200)))
+
+
+def try_to_sell(request: Request) -> Response:
+    try:
+        return sell(request)
+    except InsufficientStock as refused:
+        return Response(f"only {refused.available}")
+
+
+@pytest.fixture
+def book(engine: Engine) -> str:
+    """The id of a committed book with 5 copies."""
+    app = webtest.TestApp(cookiecutter(engine))
+    return str(app.post_json("/shop/books", bookstore_testing.book_fields(stock=5)).json["id"])
+
+
+def stock(engine: Engine) -> int:
+    with engine.connect() as connection:
+        return int(connection.scalar(text("SELECT stock FROM bookstore_books")) or 0)
+
+
+@pytest.mark.parametrize("tm_first", [True, False])
+def test_both_are_committed(engine: Engine, book: str, tm_first: bool) -> None:
+    app = webtest.TestApp(cookiecutter(engine, configure=selling, tm_first=tm_first))
+    assert app.get(f"/sell/{book}/2").text == "3"
+    assert (notes(engine), stock(engine)) == (["sold 2"], 3)
+
+
+@pytest.mark.parametrize("path", ["/sell/{}/9", "/sell/{}/2?fail=1"])
+def test_or_neither(engine: Engine, book: str, path: str) -> None:
+    app = webtest.TestApp(cookiecutter(engine, configure=selling))
+    with pytest.raises((InsufficientStock, ArithmeticError)):
+        app.get(path.format(book))
+    assert (notes(engine), stock(engine)) == ([], 5)
+
+
+def test_a_refusal_leaves_the_hosts_transaction_usable(engine: Engine, book: str) -> None:
+    app = webtest.TestApp(cookiecutter(engine, configure=selling))
+    assert app.get(f"/try/{book}/9").text == "only 5"
+    assert (notes(engine), stock(engine)) == (["sold 9"], 5)
+
+
+def test_a_taken_isbn_leaves_it_usable_too(engine: Engine, book: str) -> None:
+    def configure(config: Configurator) -> None:
+        def view(request: Request) -> Response:
+            request.dbsession.add(Note(text="kept"))
+            isbn = request.bookstore.get(UUID(book)).isbn
+            other = request.bookstore.create(bookstore_testing.book_fields())
+            for write in (
+                lambda: request.bookstore.create(bookstore_testing.book_fields(isbn=isbn)),
+                lambda: request.bookstore.update(other.id, {"isbn": isbn}),
+            ):
+                with pytest.raises(IsbnTaken):
+                    write()
+            return Response("ok")
+
+        config.add_route("both", "/both")
+        config.add_view(view, route_name="both")
+
+    webtest.TestApp(cookiecutter(engine, configure=configure)).get("/both")
+    assert notes(engine) == ["kept"]
+
+
+def test_the_hosts_commit_veto_holds_for_the_bookstore(engine: Engine, book: str) -> None:
+    settings = {"tm.commit_veto": "pyramid_tm.default_commit_veto"}
+    app = webtest.TestApp(cookiecutter(engine, configure=selling, settings=settings))
+    app.get(f"/sell/{book}/2?status=409", status=409)
+    assert (notes(engine), stock(engine)) == ([], 5)
+
+
+def never(request: Request, response: Response) -> bool:
+    """A veto of a host that decides by itself when to roll back: never."""
+    return False
+
+
+def test_a_refused_request_of_ours_is_rolled_back_whatever_the_veto(engine: Engine) -> None:
+    def configure(config: Configurator) -> None:
+        def refuse(event: events.BookCreated) -> None:
+            raise IsbnTaken(event.book.isbn)
+
+        config.add_subscriber(refuse, events.BookCreated)
+
+    settings = {"tm.commit_veto": "tests.host.test_shared_session.never"}
+    app = webtest.TestApp(cookiecutter(engine, configure=configure, settings=settings))
+    app.post_json("/shop/books", bookstore_testing.book_fields(), status=409)
+    assert app.get("/shop/books").json["total"] == 0
+
+
+def test_no_engine_is_opened(engine: Engine) -> None:
+    app = cookiecutter(engine, settings={"sqlalchemy.url": "postgresql+psycopg://127.0.0.1:1/x"})
+    assert webtest.TestApp(app).get("/shop/books").json["total"] == 0
+
+
+def test_without_a_transaction_manager_our_views_commit_the_hosts_session(engine: Engine) -> None:
+    app = webtest.TestApp(cookiecutter(engine, with_tm=False))
+    made = app.post_json("/shop/books", bookstore_testing.book_fields()).json
+    app.post_json("/shop/books", {"title": ""}, status=422)
+    assert app.get("/shop/books/" + made["id"]).json == made
+    assert webtest.TestApp(cookiecutter(engine)).get("/shop/books").json["total"] == 1
+
+
+def test_a_test_sees_what_its_requests_wrote_and_nothing_stays(engine: Engine) -> None:
+    app = cookiecutter(engine, configure=selling)
+    with bookstore_testing.transaction(app, app.registry["dbsession_factory"]) as environ:
+        client = webtest.TestApp(app, extra_environ=environ)
+        made = client.post_json("/shop/books", bookstore_testing.book_fields(stock=5)).json
+        assert client.get("/shop/books").json["total"] == 1
+        assert client.get(f"/sell/{made['id']}/2").text == "3"
+        assert client.get("/shop/books/" + made["id"]).json["stock"] == 3
+        store = bookstore_testing.bookstore(environ["app.dbsession"])
+        assert store.get(UUID(made["id"])).stock == 3
+    assert webtest.TestApp(app).get("/shop/books").json["total"] == 0
+    assert notes(engine) == []
+
+
+def test_the_same_on_the_bookstores_own_engine(database: str, make_app: Any) -> None:
+    app = make_app({"sqlalchemy.url": database})
+    with bookstore_testing.transaction(app) as environ:
+        client = webtest.TestApp(app, extra_environ=environ)
+        made = client.post_json("/api/v1/books", bookstore_testing.book_fields()).json
+        assert client.get("/api/v1/books/" + made["id"]).json == made
+    assert webtest.TestApp(app).get("/api/v1/books").json["total"] == 0
+
+
+def test_a_session_on_another_database_is_not_taken_for_ours(
+    database: str, make_app: Any, tmp_path: Path
+) -> None:
+    """A host with a database of its own passes its own session in its tests."""
+    app = make_app({"bookstore.sqlalchemy.url": database})
+    elsewhere = create_engine(f"sqlite:///{tmp_path}/host.sqlite")
+    manager = transaction.TransactionManager(explicit=True)
+    manager.begin()
+    environ = {
+        "app.dbsession": Session(elsewhere),
+        "tm.active": True,
+        "tm.manager": manager,
+    }
+    client = webtest.TestApp(app, extra_environ=environ)
+    made = client.post_json("/api/v1/books", bookstore_testing.book_fields()).json
+    assert client.get("/api/v1/books/" + made["id"]).json == made
+    manager.abort()
+    environ["app.dbsession"].close()
+    elsewhere.dispose()
+    assert webtest.TestApp(app).get("/api/v1/books").json["total"] == 0
+
+
+class TestRetry:
+    """pyramid_retry in the host: our refusals for its retryable errors are tried again."""
+
+    @pytest.mark.parametrize("veto", [None, "pyramid_tm.default_commit_veto"])
+    @pytest.mark.parametrize("catch_all", [False, True])
+    def test_a_serialization_failure_is_tried_again_with_the_body_intact(
+        self, postgres_backend: Any, veto: str | None, catch_all: bool
+    ) -> None:
+        url = postgres_backend.create()
+        engine = make_engine({"url": url, "isolation_level": "SERIALIZABLE"})
+        tries: list[int] = []
+
+        def configure(config: Configurator) -> None:
+            if catch_all:
+                config.add_exception_view(
+                    lambda error, request: Response("host", status=500), context=Exception
+                )
+
+            def lose(event: events.StockChanged) -> None:
+                """Between our read and our commit somebody else changes what we read."""
+                tries.append(event.delta)
+                request = event.request
+                request.dbsession.execute(text("SELECT sum(stock) FROM bookstore_books")).all()
+                if len(tries) == 1:
+                    with engine.begin() as other:
+                        other.execute(text("SELECT sum(stock) FROM bookstore_books")).all()
+                        other.execute(
+                            text("UPDATE bookstore_books SET stock = 7 WHERE id <> :id"),
+                            {"id": event.book.id},
+                        )
+
+            config.add_subscriber(lose, events.StockChanged)
+
+        settings = {"retry.attempts": 3} | ({"tm.commit_veto": veto} if veto else {})
+        app = webtest.TestApp(
+            cookiecutter(engine, configure=configure, settings=settings, retry=True)
+        )
+        made = [
+            app.post_json("/shop/books", bookstore_testing.book_fields(stock=5)).json
+            for _ in range(2)
+        ]
+        answer = app.post_json(f"/shop/books/{made[0]['id']}/stock", {"delta": -2})
+        assert (answer.json["stock"], tries) == (3, [-2, -2])
+        engine.dispose()
+        postgres_backend.drop(url)
