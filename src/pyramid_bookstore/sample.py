@@ -40,7 +40,8 @@ def _load(engine: Engine) -> int:
             return 0
         statement = dialect_named(engine.dialect.name).insert(Book).values(_rows())
         # A client that creates one of these books at the same moment does not hold this lock.
-        return connection.execute(statement.on_conflict_do_nothing()).rowcount
+        added = connection.execute(statement.on_conflict_do_nothing().returning(Book.id))
+        return len(added.all())
 
 
 def _rows() -> list[dict[str, Any]]:

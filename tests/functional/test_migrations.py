@@ -41,9 +41,9 @@ from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_engine, make_one_time_engine
 from pyramid_bookstore.models import Base, Book
 from pyramid_bookstore.text import search_text
+from tests.support.crowd import PROCESSES, crowd
 
 CHECKOUT = Path(__file__).parents[2]
-PROCESSES = 8
 
 
 @pytest.fixture
@@ -263,17 +263,6 @@ class TestHost:
         migrations.upgrade(bare_engine)
         assert (root.level, list(root.handlers)) == before
 
-    def test_a_stricter_isolation_level_of_the_operators(self, bare, backend):
-        """A snapshot taken before the wait for the lock would show an old database."""
-        if backend.name == "sqlite":
-            pytest.skip("SQLite knows one level only")
-        options = {"url": bare, "isolation_level": "REPEATABLE READ"}
-        engines = [make_one_time_engine(options) for _ in range(3)]
-        with ThreadPoolExecutor() as pool:
-            list(pool.map(run_in_process, [bare] * 3))
-        for engine in engines:
-            migrations.upgrade(engine)
-
 
 class TestCommand:
     """The ``alembic`` command with an INI."""
@@ -348,25 +337,27 @@ class TestCommand:
             command.upgrade(config, "head")
 
 
-def run_in_process(url):
-    """Migrate in a process of its own, as a server does at start."""
-    code = (
-        "import sys; from pyramid_bookstore.db import engines, migrations;"
-        "migrations.upgrade(engines.make_one_time_engine({'url': sys.argv[1]}))"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code, url], capture_output=True, text=True, check=False
-    )
+MIGRATE = "migrations.upgrade(engines.make_one_time_engine({'url': sys.argv[1]} | OPTIONS))"
+
+
+def migrate_in_a_crowd(url, **options):
+    prepare = "from pyramid_bookstore.db import engines, migrations"
+    crowd(f"{prepare}\nOPTIONS = {options!r}", MIGRATE, url)
 
 
 class TestCrowd:
     def test_eight_processes_at_once(self, bare, bare_engine):
         """One works, the others wait; on SQLite they also make the file."""
-        with ThreadPoolExecutor(PROCESSES) as pool:
-            done = list(pool.map(run_in_process, [bare] * PROCESSES))
-        assert [(p.returncode, p.stderr) for p in done] == [(0, "")] * PROCESSES
+        migrate_in_a_crowd(bare)
         with bare_engine.connect() as connection:
             assert migrations.is_current(connection)
+
+    def test_a_stricter_isolation_level_of_the_operators(self, postgres_backend):
+        """A snapshot taken before the wait for the lock would show an old database."""
+        url = postgres_backend.create()
+        migrations.downgrade(make_one_time_engine({"url": url}), "base")
+        migrate_in_a_crowd(url, isolation_level="REPEATABLE READ")
+        postgres_backend.drop(url)
 
     def test_eight_threads_at_once(self, bare, bare_engine):
         engines = [make_one_time_engine({"url": bare}) for _ in range(PROCESSES)]

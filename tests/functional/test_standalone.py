@@ -1,0 +1,208 @@
+"""The bookstore as an application of its own: no host, the environment over the INI."""
+
+from __future__ import annotations
+
+import logging
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+from pyramid.exceptions import ConfigurationError, ConfigurationExecutionError
+from pyramid.paster import get_app
+from webtest import TestApp
+
+from pyramid_bookstore import server, standalone, wsgi
+from pyramid_bookstore.settings import KEYS, Settings
+from tests.support.apps import close_app
+
+CHECKOUT = Path(__file__).parents[2]
+BOOKS = "/api/v1/books"
+PROBLEM = "application/problem+json"
+
+
+@pytest.fixture
+def make(sqlite_backend):
+    """``make(**settings)``: the standalone application in WebTest, on a new SQLite database."""
+    made, urls = [], []
+
+    def make(**settings):
+        urls.append(sqlite_backend.create())
+        settings = {f"bookstore.{name}": value for name, value in settings.items()}
+        made.append(standalone.main({}, **{"bookstore.sqlalchemy.url": urls[-1]} | settings))
+        return TestApp(made[-1])
+
+    yield make
+    for app in made:
+        close_app(app)
+    for url in urls:
+        sqlite_backend.drop(url)
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch):
+    import os
+
+    for name in [name for name in os.environ if name.startswith("BOOKSTORE_")]:
+        monkeypatch.delenv(name)
+
+
+class TestApplication:
+    def test_it_serves_books(self, make):
+        assert make().get(BOOKS).json["total"] == 0
+
+    def test_beside_the_routes_is_nothing(self, make):
+        """A client that mistypes the path reads the same kind of answer as everywhere."""
+        app = make()
+        for path in ("/", "/api", "/api/v2/books", "/api/v1/nothing"):
+            for method in ("GET", "POST", "DELETE"):
+                answer = app.request(path, method=method, status=404)
+                assert answer.content_type == PROBLEM
+                assert answer.json["error"] == "not_found"
+                assert answer.json["instance"] == path
+                assert answer.headers["X-Request-ID"]
+
+    def test_an_unreadable_path_anywhere(self, make):
+        answer = make().get("/%FF", status=400)
+        assert (answer.content_type, answer.json["error"]) == (PROBLEM, "bad_request")
+
+    def test_a_defect_anywhere(self, make):
+        """Whatever is raised outside our routes shows nothing of the inside."""
+        app = make()
+
+        def broken(event):
+            raise ValueError("secret")
+
+        from pyramid.events import NewRequest
+
+        app.app.registry.registerHandler(broken, (NewRequest,))
+        answer = app.get("/elsewhere", status=500)
+        assert answer.json["error"] == "internal_error"
+        assert "secret" not in answer.text
+
+    def test_the_environment_comes_first(self, make, monkeypatch):
+        monkeypatch.setenv("BOOKSTORE_PREFIX", "/shop")
+        assert make(prefix="/other").get("/shop/books").json["total"] == 0
+
+    def test_a_variable_that_is_no_setting(self, make, monkeypatch):
+        monkeypatch.setenv("BOOKSTORE_LIMITS_MAX", "5")
+        with pytest.raises(ConfigurationExecutionError, match="BOOKSTORE_LIMIT_MAX"):
+            make()
+
+    def test_tokens(self, make):
+        key = "x" * 32
+        app = make(
+            **{"auth": "jwt", "jwt.key": key, "jwt.algorithms": "HS256", "roles.clerk": "view"}
+        )
+        assert app.get(BOOKS, status=401).headers["WWW-Authenticate"].startswith("Bearer")
+        assert app.get("/api/v1/health").json == {"status": "ok"}
+
+
+class TestFactory:
+    def test_the_ini_that_the_environment_names(self, sqlite_backend, tmp_path, monkeypatch):
+        url = sqlite_backend.create()
+        ini = tmp_path / "shop.ini"
+        text = "[app:{}]\nuse = egg:pyramid_bookstore\nbookstore.sqlalchemy.url = {}\n"
+        ini.write_text(text.format("other", "nothing") + text.format("main", url))
+        monkeypatch.setenv("BOOKSTORE_INI", str(ini))
+        app = wsgi.make_app()
+        assert TestApp(app).get(BOOKS).json["total"] == 0
+        close_app(app)
+        sqlite_backend.drop(url)
+
+    def test_production_ini_by_default(self, tmp_path, monkeypatch):
+        """Without a name it is the file of this folder, and the error names it."""
+        monkeypatch.chdir(tmp_path)
+        for value in (None, ""):
+            if value is not None:
+                monkeypatch.setenv("BOOKSTORE_INI", value)
+            with pytest.raises(OSError, match=r"production\.ini"):
+                wsgi.make_app()
+
+    def test_logging_is_the_inis(self, sqlite_backend, tmp_path, monkeypatch):
+        url = sqlite_backend.create()
+        ini = tmp_path / "shop.ini"
+        ini.write_text(
+            f"[app:main]\nuse = egg:pyramid_bookstore\nbookstore.sqlalchemy.url = {url}\n"
+            "[loggers]\nkeys = root, bookstore\n[handlers]\nkeys = none\n[formatters]\nkeys =\n"
+            "[logger_root]\nlevel = NOTSET\nhandlers =\n[logger_bookstore]\nlevel = CRITICAL\n"
+            "handlers = none\nqualname = test_of_the_factory\n"
+            "[handler_none]\nclass = NullHandler\nargs = ()\n"
+        )
+        monkeypatch.setenv("BOOKSTORE_INI", str(ini))
+        root = logging.getLogger()
+        before = (root.level, list(root.handlers))
+        try:
+            close_app(wsgi.make_app())
+            assert logging.getLogger("test_of_the_factory").level == logging.CRITICAL
+        finally:
+            root.setLevel(before[0])
+            root.handlers[:] = before[1]
+        sqlite_backend.drop(url)
+
+
+class TestInis:
+    """The files at the top of the checkout."""
+
+    def read(self, name):
+        parser = ConfigParser(interpolation=None)
+        parser.optionxform = str
+        assert parser.read(CHECKOUT / name, encoding="utf-8")
+        return parser
+
+    def test_production_names_what_is_missing(self):
+        """As shipped it does not start open to everybody."""
+        with pytest.raises(ConfigurationError) as caught:
+            get_app(str(CHECKOUT / "production.ini"))
+        assert "bookstore.jwt.key" in str(caught.value)
+        assert "bookstore.jwt.algorithms" in str(caught.value)
+        assert "2 to mend" in str(caught.value)
+
+    def test_production_is_explicit(self):
+        """Every plain setting stands there, so that nobody has to know the defaults."""
+        given = set(self.read("production.ini")["app:main"])
+        plain = {key.name for key in KEYS if not key.family}
+        optional = {name for name in plain if name.startswith("bookstore.jwt.")}
+        # Neither goes with a database and a server of one's own.
+        unused = {"bookstore.dbsession", "bookstore.replica.max_lag", "bookstore.shutdown.grace"}
+        assert plain - optional - unused - given == set()
+
+    def test_production_starts_with_a_key(self):
+        given = dict(self.read("production.ini")["app:main"])
+        del given["use"]
+        secret = {"bookstore.jwt.key": "x" * 32, "bookstore.jwt.algorithms": "HS256"}
+        settings = Settings.from_mapping(given | secret)
+        assert settings.auth == "jwt"
+        assert settings.migrate is settings.sample_data is False
+        assert set(settings.roles) == {"clerk", "editor", "manager"}
+
+    def test_no_request_of_ours_is_refused_by_the_server(self):
+        """Too large a body must get the bookstore's answer, not the server's."""
+        parser = self.read("production.ini")
+        largest = int(parser["app:main"]["bookstore.import.max_body_size"])
+        options = parser["server:main"]
+        assert int(options["max_request_body_size"]) > largest
+        assert int(options["threads"]) <= int(parser["app:main"]["bookstore.sqlalchemy.pool_size"])
+        assert options["trusted_proxy"] != "*"
+
+    @pytest.mark.parametrize("name", ["development.ini", "production.ini"])
+    def test_for_this_machine_only(self, name):
+        options = self.read(name)["server:main"]
+        assert (options["host"], options["port"]) == ("127.0.0.1", "6543")
+
+    @pytest.mark.parametrize("name", ["development.ini", "production.ini"])
+    def test_the_server_takes_its_options(self, name, monkeypatch):
+        made = []
+
+        class Server(server.GracefulServer):
+            def run(self):
+                made.append(self)
+
+        monkeypatch.setattr(server, "GracefulServer", Server)
+        options = dict(self.read(name)["server:main"])
+        del options["use"]
+        server.serve(lambda *args: [], {"http_port": "0"}, **options)
+        (listener,) = made[0]._listeners()
+        assert listener.adj.port == 0
+        assert listener.effective_host == "127.0.0.1"
+        listener.close()
+        listener.task_dispatcher.shutdown()
