@@ -11,6 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 from transaction import TransactionManager
 from transaction.interfaces import NoTransaction
+from zope.interface import implementedBy
 from zope.sqlalchemy.datamanager import join_transaction
 
 from pyramid_bookstore import events
@@ -34,6 +35,7 @@ def bookstore(request: Request) -> Bookstore:
         reader=lambda: _reader_of(request, mount),
         announce=_Announcer(request),
         written=lambda: _mark_changed(request),
+        heard=lambda: _heard(request),
         extra_schema=mount.extra_schema,
     )
 
@@ -134,6 +136,13 @@ def _may_read_lean(request: Request, manager: TransactionManager, database: Data
     ours = route is not None and route.name.startswith(OWN)
     safe = ours and request.method in SAFE_METHODS
     return safe and not _has_own_session(manager, database)
+
+
+def _heard(request: Request) -> bool:
+    """Whether anybody subscribed to what an import announces."""
+    subscriptions = request.registry.adapters.subscriptions
+    kinds = (events.BookCreated, events.BookUpdated, events.ChangesCommitted)
+    return any(subscriptions([implementedBy(kind)], None) for kind in kinds)
 
 
 class _Announcer:

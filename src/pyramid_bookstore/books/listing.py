@@ -6,7 +6,7 @@ built and compiled once; a request only fills in the values.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -37,7 +37,7 @@ SORT_COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
 }
 
 Sort = tuple[tuple[str, bool], ...]
-__all__ = ["NEWEST_FIRST", "SORT_COLUMNS", "Sort", "list_books"]
+__all__ = ["NEWEST_FIRST", "SORT_COLUMNS", "Sort", "list_books", "walk"]
 
 
 class Conditions(NamedTuple):
@@ -223,3 +223,26 @@ def _past(order: Sequence[tuple[Any, bool]]) -> ColumnElement[bool]:
     # Implied by the rest; said aloud so that the index is entered at the right place.
     bound = column <= value if descending else column >= value
     return and_(bound, or_(*alternatives))
+
+
+def walk(reader: Reader, filters: BookFilter, *, size: int) -> Iterator[Sequence[Row]]:
+    """All books that the filters choose, oldest first, as rows that begin with `COLUMNS`.
+
+    They come in pages of ``size``, each entered by the keys of the one before, so that the last
+    page costs what the first did. Each page shows what is committed when it is read; as a book's
+    place never changes, none comes twice and none that stays is left out.
+    """
+    conditions, values = _conditions(filters)
+    shape = Shape(reader.dialect, conditions, _OLDEST_FIRST, False, False, False)
+    values |= {"limit": size, "offset": 0}
+    while True:
+        rows = reader.rows(_page_query(shape), values)
+        if rows:
+            yield rows
+        if len(rows) < size:
+            return
+        shape = shape._replace(after_cursor=True)
+        values |= {"key0": rows[-1][len(COLUMNS)], "key1": rows[-1][0]}
+
+
+_OLDEST_FIRST: Sort = (("created_at", False),)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,10 +18,19 @@ from pyramid_bookstore.books.statements import BY_ID, BY_ISBN
 from pyramid_bookstore.books.store import ANY_STATE, ATTEMPTS, Condition, Store, overtaken
 from pyramid_bookstore.db.query import Query, Reader, SessionReader
 from pyramid_bookstore.errors import BookNotFound, IsbnTaken, VersionMismatch
+from pyramid_bookstore.feeds.bulk import Merged
+from pyramid_bookstore.feeds.exporter import export
+from pyramid_bookstore.feeds.importer import Importer
+from pyramid_bookstore.feeds.intake import Format, Intake
+from pyramid_bookstore.feeds.layout import FeedOptions
+from pyramid_bookstore.feeds.lines import Stream
+from pyramid_bookstore.feeds.report import Report
 from pyramid_bookstore.isbn import canonical
 from pyramid_bookstore.schema import book as schema
 from pyramid_bookstore.schema.extra import apply_merge_patch
 from pyramid_bookstore.schema.listing import BookFilter
+
+_ALL_BOOKS = BookFilter()
 
 
 class Bookstore:
@@ -39,17 +49,19 @@ class Bookstore:
         reader: Callable[[], Reader] | None = None,
         announce: Callable[..., None] | None = None,
         written: Callable[[], None] = lambda: None,
+        heard: Callable[[], bool] = lambda: False,
         extra_schema: colander.SchemaNode | None = None,
     ) -> None:
         """``session`` gives the session when it is first needed; ``reader`` says how to read, by
         default through the session; ``announce`` is called with an event's class and its members;
-        ``written`` is called before each change; ``extra_schema`` is the host's, for the fields
-        below ``extra``.
+        ``written`` is called before each change; ``heard`` tells whether anybody listens to what
+        is announced; ``extra_schema`` is the host's, for the fields below ``extra``.
         """
         self._session_of = session
         self._reading = reader or (lambda: SessionReader(self.session))
         self._announce = announce or (lambda event, **members: None)
         self._written = written
+        self._heard = heard
         self._extra_schema = extra_schema
 
     @property
@@ -192,6 +204,53 @@ class Bookstore:
 
     def _store(self) -> Store:
         return Store(self.session, written=self._written)
+
+    def import_books(
+        self,
+        stream: Stream,
+        format: Format,
+        *,
+        skip_invalid: bool = False,
+        dry_run: bool = False,
+    ) -> Report:
+        """Create and update books from a CSV or NDJSON file, by their ISBN: all of them or none.
+
+        What a row leaves out stays as it is, and has its default in a new book. Raises
+        `ValidationFailed` for a file that cannot be read, and `RowsRefused`, with nothing written,
+        where a row is bad; with ``skip_invalid`` the good rows are taken and the report names the
+        others. A ``dry_run`` writes nothing and reports the same. Events are sent for each book
+        that is changed, but only where somebody subscribed: that costs memory and time per book.
+        """
+        with Intake(FeedOptions(extra_schema=self._extra_schema)) as intake:
+            # The session comes later: nothing is locked while the file is read.
+            intake.read(stream, format)
+            if not dry_run:
+                self._written()
+            session = self.session
+            session.flush()
+            return Importer(intake, session.connection()).run(
+                skip_invalid=skip_invalid,
+                dry_run=dry_run,
+                changed=partial(self._announce_merged, intake.given) if self._heard() else None,
+            )
+
+    def export_books(
+        self, filters: BookFilter = _ALL_BOOKS, format: Format = "csv"
+    ) -> Iterator[bytes]:
+        """The books that the filters choose, oldest first, as a file for `import_books`.
+
+        The pages of the file come one by one and are not kept. Close the iterator if it is not
+        read to its end.
+        """
+        return export(self._reading(), filters, format)
+
+    def _announce_merged(self, given: Collection[str], merged: Merged) -> None:
+        for row in merged.created_rows:
+            self._announce(events.BookCreated, book=book_from_row(row))
+        for row in merged.updated_rows:
+            book = book_from_row(row)
+            changes = {name: getattr(book, name) for name in given if name != "isbn"}
+            self._announce(events.BookUpdated, book=book, changes=changes)
 
     def _update(self, book_id: UUID, changes: dict[str, Any], condition: Condition) -> BookData:
         book = self._store().update(book_id, changes, condition)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from pyramid.request import Request
 from webob.request import DisconnectionError
@@ -15,6 +16,10 @@ from pyramid_bookstore.http.headers import media_type
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
+
+#: Where a request's environ keeps its body as a file.
+_SPOOLED = "bookstore.spooled_body"
+_BLOCK = 64 * 1024
 
 
 def read_json(request: Request, *, limit: int, accepted: Sequence[str] = (JSON,)) -> Any:
@@ -73,3 +78,40 @@ def read_body(request: Request, limit: int) -> bytes:
     # Kept, for another attempt at this request; in memory, where WebOb would take a file.
     request.body = body
     return body
+
+
+def spooled_body(request: Request, limit: int) -> IO[bytes]:
+    """The body as a file of ours, at its beginning; for bodies too large to be kept in memory.
+
+    A second attempt at the same request gets the same file. Raises `PayloadTooLarge`, `BadRequest`.
+    """
+    check_size(request, limit)
+    kept: IO[bytes] | None = request.environ.get(_SPOOLED)
+    if kept is None:
+        kept = TemporaryFile(prefix="bookstore-")  # noqa: SIM115  # closed after the request
+        request.environ[_SPOOLED] = kept
+        request.add_finished_callback(_close_spooled)
+        _copy_body(request, kept, limit)
+    kept.seek(0)
+    return kept
+
+
+def _close_spooled(request: Request) -> None:
+    request.environ.pop(_SPOOLED).close()
+
+
+def _copy_body(request: Request, target: IO[bytes], limit: int) -> None:
+    if not request.is_body_readable:
+        return
+    length = request.content_length
+    left = limit + 1 if length is None else length
+    while left:
+        block = request.body_file_raw.read(min(left, _BLOCK))
+        if not block:
+            break
+        target.write(block)
+        left -= len(block)
+    if length is None and not left:
+        raise PayloadTooLarge(limit)
+    if length is not None and left:
+        raise BadRequest("The body ended before its announced length.")

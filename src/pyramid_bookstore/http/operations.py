@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyramid_bookstore.http.views import books, health, isbn
+from pyramid_bookstore.http.views import books, feeds, health, isbn
 from pyramid_bookstore.settings import Settings
 
 
@@ -76,6 +76,12 @@ RESOURCES = (
             Operation("PUT", isbn.upsert, EDIT, writes=True, bare=True),
         ),
     ),
+    Resource(
+        "import",
+        "/books/import",
+        (Operation("POST", feeds.import_books, IMPORT, writes=True),),
+    ),
+    Resource("export", "/books/export", (Operation("GET", feeds.export_books, VIEW),)),
     Resource(
         "book",
         "/books/{id}",

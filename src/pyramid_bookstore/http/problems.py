@@ -23,6 +23,7 @@ from pyramid_bookstore import errors
 from pyramid_bookstore.books.constraints import refusal
 from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.errors import BookstoreError, Fault
+from pyramid_bookstore.feeds.report import RowsRefused, as_json
 from pyramid_bookstore.http import errors as http_errors
 from pyramid_bookstore.http.conditional import etag
 from pyramid_bookstore.http.request_id import request_id
@@ -189,6 +190,16 @@ def _validation(error: Any, response: Response) -> dict[str, Any]:
     return {"details": _details(error.faults)}
 
 
+def _rows(error: Any, response: Response) -> dict[str, Any]:
+    report = as_json(error.report)
+    details = [
+        {"line": reject["line"], **fault}
+        for reject in report["rejects"]
+        for fault in reject["faults"]
+    ]
+    return {"details": details, **report}
+
+
 def _taken(error: Any, response: Response) -> dict[str, Any]:
     fault = Fault(error.field, f"/{error.field}", error.message)
     return {"field": error.field, "details": _details((fault,))}
@@ -230,6 +241,7 @@ def _challenge(error: Any, response: Response) -> dict[str, Any]:
 #: What an error adds to its document and headers, by its class.
 _MEMBERS: dict[type[BookstoreError], Callable[[Any, Response], dict[str, Any]]] = {
     errors.ValidationFailed: _validation,
+    RowsRefused: _rows,
     errors.IsbnTaken: _taken,
     errors.InsufficientStock: _stock,
     errors.VersionMismatch: _version,

@@ -1,0 +1,296 @@
+"""Writing many books: staged in a temporary table, looked over there, and merged by whole batches.
+
+The statements here are the same on both databases. How rows get into the temporary table, and what
+makes the merge fast, is each database's own: :mod:`.bulk_postgresql`, :mod:`.bulk_sqlite`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    Integer,
+    MetaData,
+    Row,
+    Select,
+    String,
+    Table,
+    Text,
+    and_,
+    case,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.schema import CreateTable, DropTable
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.types import Uuid
+
+from pyramid_bookstore.books.statements import COLUMNS
+from pyramid_bookstore.db.dialects import Dialect, dialect_named
+from pyramid_bookstore.db.types import JSONText, Money, UTCDateTime
+from pyramid_bookstore.feeds.judge import Checked
+from pyramid_bookstore.models import FOLDED, Book
+
+#: The temporary table; its columns are those of `Checked` after ``line`` and ``id``.
+STAGED = Table(
+    "bookstore_import",
+    MetaData(),
+    Column("line", Integer, primary_key=True, autoincrement=False),
+    Column("id", Uuid),
+    Column("isbn", String(13)),
+    Column("title", Text),
+    Column("author", Text),
+    Column("price", Money),
+    Column("stock", Integer),
+    Column("description", Text),
+    Column("described", Boolean),
+    Column("extra", Text),
+    Column("title_folded", FOLDED),
+    Column("author_folded", FOLDED),
+    prefixes=["TEMPORARY"],
+    postgresql_on_commit="DROP",
+)
+REQUIRED_FIELDS = ("title", "author", "price", "extra")
+
+#: Rows that were found bad in the light of the others and of the books: on which line their ISBN
+#: was before, which required fields they lack, whether they make a book free and in stock.
+REFUSED = Table(
+    "bookstore_import_refused",
+    MetaData(),
+    Column("line", Integer, primary_key=True, autoincrement=False),
+    Column("first", Integer),
+    *(Column(f"no_{name}", Boolean) for name in REQUIRED_FIELDS),
+    Column("free", Boolean),
+    prefixes=["TEMPORARY"],
+    postgresql_on_commit="DROP",
+)
+
+#: Refused rows that are read at once.
+PAGE = 1000
+
+_BOOKS: Any = Book.__table__
+_S = STAGED.c
+_B = _BOOKS.c
+
+#: A row of the temporary table: line, id, and the columns of `Checked`.
+Staged = tuple[int, str, Checked]
+
+
+class Merged(NamedTuple):
+    """What a batch did; the books themselves, as rows of `COLUMNS`, only where asked for."""
+
+    created: int
+    updated: int
+    created_rows: Sequence[Any] = ()
+    updated_rows: Sequence[Any] = ()
+
+
+class Bulk(ABC):
+    """One import's work on one connection, in the transaction that runs there."""
+
+    def __init__(
+        self, connection: Connection, *, given: Collection[str], default_extra: str, now: datetime
+    ) -> None:
+        """``given`` are the fields that the feed gives, ``default_extra`` is the JSON text of the
+        ``extra`` of new books without one, ``now`` their time."""
+        self.connection = connection
+        self.dialect: Dialect = dialect_named(connection.dialect.name)
+        #: The fields that an update can change.
+        self._given = [name for name in given if name != "isbn"]
+        self._default_extra = default_extra
+        self._now = now
+        #: How many rows were refused here.
+        self.refusals = 0
+
+    @abstractmethod
+    def stage(self, rows: Sequence[Staged]) -> None:
+        """Put rows into the temporary table."""
+
+    @abstractmethod
+    def alone(self) -> None:
+        """Wait until no other import runs, and keep others off until the transaction ends."""
+
+    @abstractmethod
+    def analyze(self) -> None:
+        """Tell the planner what was staged."""
+
+    @abstractmethod
+    def quickly(self, rows: int) -> AbstractContextManager[None]:
+        """Around a merge of so many rows: whatever makes it fast, undone at its end."""
+
+    def open(self) -> None:
+        """Make the temporary tables; what an import of this connection left is replaced."""
+        for table in (STAGED, REFUSED):
+            self.connection.execute(DropTable(table, if_exists=True))
+            self.connection.execute(CreateTable(table))
+
+    def close(self) -> None:
+        """Drop the temporary tables."""
+        for table in (STAGED, REFUSED):
+            self.connection.execute(DropTable(table))
+
+    def refuse_repeated(self) -> None:
+        """Take out the rows whose ISBN came before."""
+        twice = select(_S.isbn, func.min(_S.line).label("first"))
+        repeated = twice.group_by(_S.isbn).having(func.count() > 1).subquery()
+        later = select(_S.line, repeated.c.first).join(repeated, repeated.c.isbn == _S.isbn)
+        self._refuse(["line", "first"], later.where(_S.line > repeated.c.first))
+
+    def refuse_incomplete(self, *, extra: bool) -> None:
+        """Take out the rows of new books that lack a required field; ``extra`` is one of these."""
+        names = REQUIRED_FIELDS if extra else REQUIRED_FIELDS[:-1]
+        rows = (
+            select(_S.line, *(_S[name].is_(None) for name in names))
+            .where(or_(*(_S[name].is_(None) for name in names)))
+            .where(~exists(select(_B.id).where(_B.isbn == _S.isbn)))
+        )
+        self._refuse(["line", *(f"no_{name}" for name in names)], rows)
+
+    def refuse_free_in_stock(self) -> None:
+        """Take out the rows that would make a stored book free of charge and in stock."""
+        rows = (
+            select(_S.line, true())
+            .join(_BOOKS, _B.isbn == _S.isbn)
+            .where(func.coalesce(_S.price, _B.price) == 0)
+            .where(func.coalesce(_S.stock, _B.stock) > 0)
+        )
+        self._refuse(["line", "free"], rows)
+
+    def refused(self) -> Iterator[Row[Any]]:
+        """The rows that were taken out, as `REFUSED` has them, by line."""
+        page = select(REFUSED).order_by(REFUSED.c.line).limit(PAGE)
+        line = 0
+        while True:
+            rows = self.connection.execute(page.where(REFUSED.c.line > line)).all()
+            yield from rows
+            if len(rows) < PAGE:
+                return
+            line = rows[-1].line
+
+    def counts(self) -> tuple[int, int]:
+        """How many books a merge would create, and how many it would update."""
+        there = exists(select(_B.id).where(_B.isbn == _S.isbn))
+        created = select(func.count()).select_from(STAGED).where(~there)
+        new: int = self.connection.execute(created).scalar_one()
+        if not self._given:
+            return new, 0
+        updated = select(func.count()).select_from(STAGED).join(_BOOKS, _B.isbn == _S.isbn)
+        return new, self.connection.execute(updated.where(self._differs())).scalar_one()
+
+    def merge(self, first: int, last: int, *, wanted: bool) -> Merged:
+        """Write the rows of a range of lines; with ``wanted`` it gives the changed books too."""
+        lines = _S.line.between(first, last)
+        # New ones first: what another transaction adds at the same moment is then updated below.
+        addition = (
+            self.dialect.insert(_BOOKS)
+            .from_select(*self._new(lines))
+            .on_conflict_do_nothing(index_elements=[_B.isbn])
+        )
+        new, new_rows = self._write(addition, wanted=wanted)
+        if not self._given or new == last - first + 1:  # there is nothing to update
+            return Merged(new, 0, new_rows)
+        change = (
+            update(_BOOKS)
+            .where(_B.isbn == _S.isbn, lines, self._differs())
+            .values({**self._changed(), "updated_at": self._moved_on()})
+        )
+        old, old_rows = self._write(change, wanted=wanted)
+        return Merged(new, old, new_rows, old_rows)
+
+    def _write(self, statement: Any, *, wanted: bool) -> tuple[int, Sequence[Any]]:
+        """How many books a statement wrote, and those ``wanted``."""
+        if not wanted:
+            return self._count(statement), ()
+        rows = self.connection.execute(statement.returning(*COLUMNS)).all()
+        return len(rows), rows
+
+    def ranges(self, size: int) -> Iterator[tuple[int, int]]:
+        """The first and last line of batches of about ``size`` rows, which cover all."""
+        bounds = select(func.min(_S.line), func.max(_S.line))
+        first, last = self.connection.execute(bounds).one()
+        if first is None:
+            return
+        for start in range(first, last + 1, size):
+            yield start, min(start + size - 1, last)
+
+    def _refuse(self, columns: list[str], rows: Select[Any]) -> None:
+        """Move rows into the table of the refused; no memory of ours is needed for that."""
+        statement = insert(REFUSED).from_select(columns, rows)
+        count = self._count(statement)
+        if count:
+            self.refusals += count
+            refused = select(REFUSED.c.line)
+            self.connection.execute(delete(STAGED).where(_S.line.in_(refused)))
+
+    def _count(self, statement: Any) -> int:
+        """How many rows a statement wrote; SQLAlchemy keeps that of an INSERT only when asked."""
+        result = self.connection.execute(statement, execution_options={"preserve_rowcount": True})
+        return result.rowcount
+
+    def _new(self, lines: ColumnElement[bool]) -> tuple[list[str], Select[Any]]:
+        """The columns of new books, and the rows for them."""
+        moment = literal(self._now, UTCDateTime())
+        columns: dict[str, Any] = {
+            "id": _S.id,
+            "title": _S.title,
+            "author": _S.author,
+            "isbn": _S.isbn,
+            "price": _S.price,
+            "stock": func.coalesce(_S.stock, 0),
+            "description": _S.description,
+            "extra": cast(func.coalesce(_S.extra, self._default_extra), JSONText()),
+            "created_at": moment,
+            "updated_at": moment,
+            "title_folded": _S.title_folded,
+            "author_folded": _S.author_folded,
+        }
+        # A book that somebody deletes between the look and the merge is not made of half a row.
+        whole = and_(_S.title.is_not(None), _S.author.is_not(None), _S.price.is_not(None))
+        return list(columns), select(*columns.values()).where(lines, whole)
+
+    def _changed(self) -> dict[str, Any]:
+        """The values of the given fields; of a row that leaves one out, the stored value."""
+        changed: dict[str, Any] = {}
+        for name in self._given:
+            if name == "description":
+                changed[name] = case((_S.described, _S.description), else_=_B.description)
+            elif name == "extra":
+                stored = cast(_B.extra, Text)
+                changed[name] = cast(func.coalesce(_S.extra, stored), JSONText())
+            else:
+                changed[name] = func.coalesce(_S[name], _B[name])
+                if name in ("title", "author"):
+                    folded = f"{name}_folded"
+                    changed[folded] = func.coalesce(_S[folded], _B[folded])
+        return changed
+
+    def _differs(self) -> ColumnElement[bool]:
+        """Whether a row says something else than the stored book."""
+        different: list[ColumnElement[bool]] = []
+        for name in self._given:
+            if name == "description":
+                other = _S.description.is_distinct_from(_B.description)
+                different.append(and_(_S.described, other))
+            elif name == "extra":
+                different.append(_S.extra != cast(_B.extra, Text))
+            else:
+                different.append(_S[name] != _B[name])
+        return or_(*different)
+
+    def _moved_on(self) -> ColumnElement[datetime]:
+        return self.dialect.moved_on(_B.updated_at, literal(self._now, UTCDateTime()))

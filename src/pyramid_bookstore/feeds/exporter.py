@@ -1,0 +1,106 @@
+"""The catalogue as CSV or NDJSON, page by page: what is written here, an import takes back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from itertools import chain
+from tempfile import TemporaryFile
+from typing import IO, Any, Final
+
+import msgspec
+
+from pyramid_bookstore.books.listing import walk
+from pyramid_bookstore.db.query import Reader, Row, SessionReader
+from pyramid_bookstore.feeds.intake import Format
+from pyramid_bookstore.feeds.layout import FIELDS
+from pyramid_bookstore.feeds.shield import shielded
+from pyramid_bookstore.schema.listing import BookFilter
+
+#: Books that are read at once.
+PAGE: Final = 1000
+
+_FILE_BLOCK = 64 * 1024
+
+# Semicolon and tab too: where a spreadsheet splits at those, a cell still is one cell.
+_QUOTED = re.compile('[",;\t\r\n]')
+_HEADER = ",".join(FIELDS) + "\r\n"
+
+
+class _Line(msgspec.Struct):
+    """A line of NDJSON."""
+
+    isbn: str
+    title: str
+    author: str
+    price: Decimal
+    stock: int
+    description: str | None
+    extra: msgspec.Raw
+
+
+_encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
+
+
+def export(reader: Reader, filters: BookFilter, format: Format) -> Iterator[bytes]:
+    """The books that the filters choose, oldest first (``created_at``, then ``id``).
+
+    Each page is a read of its own, so no connection is held while a slow client takes its time, and
+    memory is that of one page. A reader on somebody's session cannot be used once that request is
+    over: its pages go through a temporary file at once. The first page is read here, so that a
+    database that does not answer is told before anything is sent. The iterator has a ``close``.
+    """
+    pages = walk(reader, filters, size=PAGE)
+    first = next(pages, ())
+    text = _csv if format == "csv" else _ndjson
+    head = [_HEADER.encode()] if format == "csv" else []
+    chunks = chain(head, map(text, chain([first], pages)))
+    return Spooled(chunks) if isinstance(reader, SessionReader) else (each for each in chunks)
+
+
+class Spooled(Iterator[bytes]):
+    """Bytes that were all made already and wait in a temporary file."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._file: IO[bytes] = TemporaryFile(prefix="bookstore-")  # noqa: SIM115  # in `close`
+        self._file.writelines(chunks)
+        self._file.seek(0)
+
+    def __next__(self) -> bytes:
+        block = self._file.read(_FILE_BLOCK)
+        if not block:
+            self.close()
+            raise StopIteration
+        return block
+
+    def close(self) -> None:
+        """Remove the file; a WSGI server calls this when the client is served or gone."""
+        self._file.close()
+
+
+def _csv(rows: Sequence[Row]) -> bytes:
+    lines = [
+        f"{isbn},{_cell(title)},{_cell(author)},{price},{stock},"
+        f"{'' if description is None else _cell(description)},{_quoted(extra)}\r\n"
+        for _id, title, author, isbn, price, stock, description, extra, *_ in rows
+    ]
+    return "".join(lines).encode()
+
+
+def _cell(text: str) -> str:
+    return _quoted(shielded(text))
+
+
+def _quoted(text: str) -> str:
+    if not _QUOTED.search(text):
+        return text
+    return '"' + text.replace('"', '""') + '"'
+
+
+def _ndjson(rows: Sequence[Row]) -> bytes:
+    lines: list[Any] = [
+        _Line(isbn, title, author, price, stock, description, msgspec.Raw(extra.encode()))
+        for _id, title, author, isbn, price, stock, description, extra, *_ in rows
+    ]
+    return _encode_lines(lines)
