@@ -15,6 +15,7 @@ from pyramid.interfaces import ISecurityPolicy
 
 from pyramid_bookstore import sessions
 from pyramid_bookstore.db.engines import Database
+from pyramid_bookstore.host_checks import check_host
 from pyramid_bookstore.http.routing import OwnPath, add_routes
 from pyramid_bookstore.mount import Mount
 from pyramid_bookstore.retry import mark_retryable_errors
@@ -135,6 +136,7 @@ def add_start_up(config: Configurator) -> None:
 def _started(event: ApplicationCreated) -> None:
     registry = event.app.registry
     mount = Mount.of(registry)
+    check_host(registry, mount)
     if mount.settings.auth == "host" and registry.queryUtility(ISecurityPolicy) is None:
         log.warning(
             "The application has no security policy: everybody who reaches %s may read and write"

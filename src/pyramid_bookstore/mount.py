@@ -27,6 +27,8 @@ class Mount:
     #: The host's schema for the fields below `extra`.
     extra_schema: colander.SchemaNode | None = None
     running_keys: RunningKeys = field(default_factory=RunningKeys)
+    #: Names of the routes that are in place.
+    connected: set[str] = field(default_factory=set)
     #: Attributes that optional parts keep here, by name of the part.
     parts: dict[str, Any] = field(default_factory=dict)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyramid.config import PHASE2_CONFIG, Configurator
+from pyramid.config import Configurator
 from pyramid.exceptions import URLDecodeError
 from pyramid.request import Request
 from pyramid.response import Response
@@ -24,16 +24,10 @@ def add_routes(config: Configurator) -> None:
     """Declare every route now, in the host's order of routes, and fill them in when the
     configuration is executed and the settings are final.
 
-    The discriminator is the one of ``config.add_route``, so a host's route of the same name is
-    found as a conflict.
+    The discriminator is the one under which ``config.add_route`` connects a route.
     """
     for resource in RESOURCES:
-        config.action(
-            ("route", resource.route_name),
-            _connect,
-            order=PHASE2_CONFIG,
-            args=(config, resource),
-        )
+        config.action(("route-connect", resource.route_name), _connect, args=(config, resource))
     config.action(("bookstore", "undecodable"), _add_undecodable, args=(config,))
 
 
@@ -44,6 +38,7 @@ def _connect(config: Configurator, resource: Resource) -> None:
     # Executed at once, and not after all routes that the host declared later.
     immediate = Configurator(registry=config.registry, package=config.package, autocommit=True)
     immediate.add_route(resource.route_name, mount.path + resource.path)
+    mount.connected.add(resource.route_name)
     _add_views(config, resource)
 
 

@@ -1,0 +1,220 @@
+"""Any mount: prefixes, nested includes, SCRIPT_NAME, proxies; and the ways to get it wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import webtest
+from paste.deploy.config import PrefixMiddleware
+from paste.urlmap import URLMap
+from pyramid.config import Configurator
+from pyramid.events import NewRequest
+from pyramid.exceptions import ConfigurationError
+from pyramid.response import Response
+
+from pyramid_bookstore.testing import book_fields
+from tests.support.apps import close_app
+
+
+@pytest.fixture
+def made() -> Any:
+    """Make an application from a configured Configurator, and close it after the test."""
+    apps: list[Any] = []
+
+    def make(config: Configurator) -> Any:
+        apps.append(config.make_wsgi_app())
+        return apps[-1]
+
+    yield make
+    for app in apps:
+        close_app(app)
+
+
+def configured(database: str, **settings: str) -> Configurator:
+    return Configurator(settings={"bookstore.sqlalchemy.url": database, **settings})
+
+
+def walk(app: Any, base: str, *, environ: dict[str, str] | None = None) -> None:
+    """All URLs that the API gives out lead back to it, below ``base``."""
+    client = webtest.TestApp(app, extra_environ=environ or {})
+    inside = base.removeprefix((environ or {}).get("SCRIPT_NAME", ""))
+    books = [client.post_json(f"{inside}/books", book_fields()) for _ in range(3)]
+    for book in books:
+        path = f"{base}/books/{book.json['id']}"
+        assert book.headers["Location"].endswith(path)
+        assert not base or book.headers["Location"].count(base) == 1
+        by_isbn = client.get(f"{inside}/books/isbn/{book.json['isbn']}")
+        assert by_isbn.headers["Content-Location"] == path
+        gone = client.get(f"{inside}/books/{book.json['id'][:-1]}x", status=404)
+        assert gone.json["instance"] == f"{base}/books/{book.json['id'][:-1]}x"
+    page = client.get(f"{inside}/books?limit=1&page=2")
+    links = [link.split(">")[0].strip("< ") for link in page.headers["Link"].split(",")]
+    assert len(links) == 4
+    for link in links:
+        assert link.startswith(f"{base}/books?")
+
+
+@pytest.mark.parametrize(
+    ("route_prefix", "prefix", "base"),
+    [
+        (None, None, "/api/v1"),
+        ("shop", None, "/shop/api/v1"),
+        ("/shop/", "/b", "/shop/b"),
+        ("shop/de", "", "/shop/de"),
+        (None, "", ""),
+        (None, "/", ""),
+        (None, "/a/b/c", "/a/b/c"),
+    ],
+)
+def test_prefixes(
+    database: str, made: Any, route_prefix: str | None, prefix: str | None, base: str
+) -> None:
+    config = configured(database, **({} if prefix is None else {"bookstore.prefix": prefix}))
+    config.include("pyramid_bookstore", route_prefix=route_prefix)
+    walk(made(config), base)
+
+
+def test_nested_includes(database: str, made: Any) -> None:
+    def outer(config: Configurator) -> None:
+        config.include(inner, route_prefix="inner")
+
+    def inner(config: Configurator) -> None:
+        config.include("pyramid_bookstore")
+
+    config = configured(database, **{"bookstore.prefix": "/b"})
+    config.include(outer, route_prefix="outer")
+    walk(made(config), "/outer/inner/b")
+
+
+def test_by_the_setting_of_pyramid(database: str, made: Any) -> None:
+    config = configured(database, **{"pyramid.includes": "pyramid_bookstore"})
+    walk(made(config), "/api/v1")
+
+
+def test_below_a_script_name(database: str, made: Any) -> None:
+    config = configured(database)
+    config.include("pyramid_bookstore")
+    walk(made(config), "/mount/here/api/v1", environ={"SCRIPT_NAME": "/mount/here"})
+
+
+def test_in_pastes_urlmap(database: str, made: Any) -> None:
+    config = configured(database)
+    config.include("pyramid_bookstore")
+    urlmap = URLMap()
+    urlmap["/shop"] = made(config)
+    client = webtest.TestApp(urlmap)
+    book = client.post_json("/shop/api/v1/books", book_fields())
+    assert book.headers["Location"] == f"http://localhost/shop/api/v1/books/{book.json['id']}"
+    assert client.get("/shop/api/v1/books/%FF", status=400).json["error"] == "bad_request"
+
+
+def test_behind_a_proxy_that_takes_a_prefix_off(database: str, made: Any) -> None:
+    config = configured(database)
+    config.include("pyramid_bookstore")
+    client = webtest.TestApp(PrefixMiddleware(made(config), prefix="/public"))
+    headers = {"X-Forwarded-Host": "books.example", "X-Forwarded-Proto": "https"}
+    book = client.post_json("/public/api/v1/books", book_fields(), headers=headers)
+    path = f"/public/api/v1/books/{book.json['id']}"
+    assert book.headers["Location"] == f"https://books.example{path}"
+
+
+def test_included_twice_says_so(database: str) -> None:
+    config = configured(database)
+    config.include("pyramid_bookstore")
+    with pytest.raises(ConfigurationError, match="included in this application already"):
+        config.include("pyramid_bookstore", route_prefix="again")
+
+
+def test_settings_that_the_host_makes_after_the_include_count(database: str, made: Any) -> None:
+    config = Configurator()
+    config.include("pyramid_bookstore")
+    config.add_settings({"bookstore.sqlalchemy.url": database, "bookstore.prefix": "/late"})
+    walk(made(config), "/late")
+
+
+def test_a_catch_all_route_after_the_include_comes_after_ours(database: str, made: Any) -> None:
+    """Registration is deferred, but the place among the host's routes is the one of the include."""
+    config = configured(database)
+    config.include("pyramid_bookstore")
+    config.add_route("all", "/{path:.*}")
+    config.add_view(lambda request: Response("host"), route_name="all")
+    walk(made(config), "/api/v1")
+
+
+def test_and_one_before_it_before_ours(database: str, made: Any) -> None:
+    config = configured(database)
+    config.add_route("all", "/{path:.*}")
+    config.add_view(lambda request: Response("host"), route_name="all")
+    config.include("pyramid_bookstore")
+    assert webtest.TestApp(made(config)).get("/api/v1/books").text == "host"
+
+
+def test_a_route_and_an_attribute_of_the_same_name_are_named() -> None:
+    """Pyramid itself lets the host's take the place of ours without a word."""
+    config = configured("sqlite://")
+    config.include("pyramid_bookstore")
+    config.add_route("bookstore.books", "/mine")
+    config.add_request_method(lambda request: None, "bookstore", reify=True)
+    with pytest.raises(ConfigurationError, match=r"'bookstore\.books'.*attribute 'bookstore'"):
+        config.make_wsgi_app()
+
+
+def test_a_route_named_just_bookstore_is_no_clash(database: str, made: Any) -> None:
+    config = configured(database)
+    config.include("pyramid_bookstore")
+    config.add_route("bookstore", "/mine")
+    config.add_view(lambda request: Response("mine"), route_name="bookstore")
+    app = made(config)
+    assert webtest.TestApp(app).get("/mine").text == "mine"
+    walk(app, "/api/v1")
+
+
+def test_the_mount_and_the_schema_can_be_looked_up(database: str, made: Any) -> None:
+    import colander
+
+    config = configured(database)
+    config.include("pyramid_bookstore")
+    config.set_bookstore_extra_schema(colander.MappingSchema())
+    made(config)
+    titles = {
+        found["introspectable"].type_name for found in config.introspector.get_category("bookstore")
+    }
+    assert titles == {"bookstore mount", "bookstore extra schema"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "bookstore.sqlalchemy.url"),
+        ({"bookstore.sqlalchemy.url": "no url"}, "bookstore.sqlalchemy.url"),
+        ({"sqlalchemy.url": "mysql://localhost/x"}, "mysql"),
+        ({"bookstore.dbsesion": "dbsession", "sqlalchemy.url": "sqlite://"}, "bookstore.dbsession"),
+        ({"bookstore.prefix": "shop", "sqlalchemy.url": "sqlite://"}, "bookstore.prefix"),
+    ],
+)
+def test_wrong_settings_stop_the_start_with_what_to_change(
+    settings: dict[str, str], said: str
+) -> None:
+    config = Configurator(settings=settings)
+    config.include("pyramid_bookstore")
+    with pytest.raises(ConfigurationError, match=said):
+        config.make_wsgi_app()
+
+
+def test_a_session_attribute_that_is_not_there_is_named() -> None:
+    config = Configurator(settings={"bookstore.dbsession": "no_such"})
+    config.include("pyramid_bookstore")
+    with pytest.raises(ConfigurationError, match=r"request\.no_such"):
+        config.make_wsgi_app()
+
+
+def test_one_that_a_subscriber_may_set_is_only_warned_of(caplog: Any) -> None:
+    config = Configurator(settings={"bookstore.dbsession": "no_such"})
+    config.include("pyramid_bookstore")
+    config.add_subscriber(lambda event: None, NewRequest)
+    app = config.make_wsgi_app()
+    assert "request.no_such" in caplog.text
+    assert webtest.TestApp(app).get("/api/v1/health").json == {"status": "ok"}
+    assert webtest.TestApp(app).get("/api/v1/books", status=500).json["error"] == "internal_error"
+    assert "which there is not" in caplog.text
