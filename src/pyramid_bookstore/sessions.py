@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,8 @@ from pyramid_bookstore.books.service import Bookstore
 from pyramid_bookstore.db.engines import Database
 from pyramid_bookstore.db.query import LeanReader, Reader, SessionReader
 from pyramid_bookstore.mount import Mount
+
+log = logging.getLogger(__name__)
 
 #: The prefix of all names that the plug-in registers with Pyramid.
 OWN = "bookstore."
@@ -164,9 +167,13 @@ class _Announcer:
 
     def _committed(self, success: bool) -> None:
         changes, self._changes = tuple(self._changes), []
-        if success:
+        if not success:
+            return
+        try:
             notice = events.ChangesCommitted(request=self._request, changes=changes)
             self._request.registry.notify(notice)
+        except Exception:  # committed is committed, whatever a subscriber meets
+            log.exception("A subscriber of ChangesCommitted failed.")
 
 
 def _after_commit(request: Request, call: Callable[[bool], None]) -> None:

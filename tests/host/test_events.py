@@ -1,0 +1,147 @@
+"""Events: inside the transaction, where a subscriber can undo the change, and after the commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import webtest
+from pyramid.config import Configurator
+from sqlalchemy import Engine
+
+from pyramid_bookstore import events
+from pyramid_bookstore.errors import Fault, ValidationFailed
+from pyramid_bookstore.testing import book_fields
+from tests.host.hosts import Note, cookiecutter, notes
+
+MakeClient = Callable[..., webtest.TestApp]
+
+
+class Recorder:
+    """A host that writes down what it hears."""
+
+    def __init__(self, *kinds: type) -> None:
+        self.heard: list[Any] = []
+        self._kinds = kinds
+
+    def __call__(self, config: Configurator) -> None:
+        for kind in self._kinds:
+            config.add_subscriber(self.heard.append, kind)
+
+    def names(self) -> list[str]:
+        return [type(event).__name__ for event in self.heard]
+
+
+def test_every_change_is_told_once(make_client: MakeClient) -> None:
+    recorder = Recorder(events.BookEvent)
+    client = make_client(configure=recorder)
+    fields = book_fields(stock=5)
+    made = client.post_json("/api/v1/books", fields).json
+    path = f"/api/v1/books/{made['id']}"
+    client.put_json(path, {"price": 7})
+    client.patch_json(path, {"extra": {"shelf": "A"}})
+    client.post_json(path + "/stock", {"delta": -2})
+    client.put_json(f"/api/v1/books/isbn/{made['isbn']}", fields)
+    client.delete(path)
+    client.put_json(f"/api/v1/books/isbn/{made['isbn']}", fields)
+    client.get(path, status=404)
+    assert recorder.names() == [
+        "BookCreated",
+        "BookUpdated",
+        "BookUpdated",
+        "StockChanged",
+        "BookUpdated",
+        "BookDeleted",
+        "BookCreated",
+    ]
+    created, priced, shelved, sold, *_ = recorder.heard
+    assert str(created.book.id) == made["id"]
+    assert created.request.path == "/api/v1/books"
+    assert (dict(priced.changes), priced.book.price) == ({"price": 7}, 7)
+    assert shelved.book.extra == {"shelf": "A"}
+    assert (sold.delta, sold.book.stock) == (-2, 3)
+    assert recorder.heard[5].book.stock == 5
+
+
+def test_a_refused_or_empty_change_is_not_told(make_client: MakeClient) -> None:
+    recorder = Recorder(events.BookEvent, events.ChangesCommitted)
+    client = make_client(configure=recorder)
+    made = client.post_json("/api/v1/books", book_fields(stock=1)).json
+    path = f"/api/v1/books/{made['id']}"
+    del recorder.heard[:]
+    client.post_json("/api/v1/books", book_fields(isbn=made["isbn"]), status=409)
+    client.put_json(path, {"price": 9}, headers={"If-Match": '"1"'}, status=412)
+    client.post_json(path + "/stock", {"delta": -9}, status=409)
+    client.put_json(path, {})
+    client.delete(path, headers={"If-Match": '"1"'}, status=412)
+    assert recorder.names() == []
+
+
+def test_a_subscriber_that_raises_undoes_the_change(make_client: MakeClient) -> None:
+    def refuse(event: events.BookCreated) -> None:
+        if event.book.author == "Banned":
+            raise ValidationFailed([Fault("author", "/author", "Is not sold here.")])
+
+    client = make_client(configure=lambda config: config.add_subscriber(refuse, events.BookCreated))
+    refused = client.post_json("/api/v1/books", book_fields(author="Banned"), status=422)
+    assert refused.json["details"][0]["message"] == "Is not sold here."
+    assert client.get("/api/v1/books").json["total"] == 0
+    client.post_json("/api/v1/books", book_fields(author="Welcome"))
+    assert client.get("/api/v1/books").json["total"] == 1
+
+
+def test_one_that_fails_undoes_it_too_and_tells_nothing_of_itself(make_client: MakeClient) -> None:
+    def fail(event: events.BookEvent) -> None:
+        raise ZeroDivisionError("a secret of the host")
+
+    client = make_client(configure=lambda config: config.add_subscriber(fail, events.BookEvent))
+    answer = client.post_json("/api/v1/books", book_fields(), status=500)
+    assert answer.json["error"] == "internal_error"
+    assert "secret" not in answer.text
+    assert client.get("/api/v1/books").json["total"] == 0
+
+
+def test_a_subscriber_writes_in_the_same_transaction(engine: Engine) -> None:
+    def note(event: events.StockChanged) -> None:
+        event.request.dbsession.add(Note(text=f"{event.delta} of {event.book.stock - event.delta}"))
+        if event.book.stock == 0:
+            raise ValidationFailed([Fault("delta", "/delta", "The last copy stays here.")])
+
+    app = webtest.TestApp(
+        cookiecutter(
+            engine, configure=lambda config: config.add_subscriber(note, events.StockChanged)
+        )
+    )
+    made = app.post_json("/shop/books", book_fields(stock=3)).json
+    path = f"/shop/books/{made['id']}/stock"
+    app.post_json(path, {"delta": -2})
+    app.post_json(path, {"delta": -1}, status=422)
+    assert notes(engine) == ["-2 of 3"]
+    assert app.get(f"/shop/books/{made['id']}").json["stock"] == 1
+
+
+@pytest.mark.parametrize("with_tm", [True, False, None], ids=["tm", "plain session", "own engine"])
+def test_changes_committed_comes_after_the_commit(
+    engine: Engine, make_client: MakeClient, with_tm: bool | None
+) -> None:
+    """None: the bookstore's own engine and transaction."""
+    seen: list[int] = []
+
+    def configure(config: Configurator) -> None:
+        config.add_subscriber(look, events.ChangesCommitted)
+
+    def look(event: events.ChangesCommitted) -> None:
+        assert [type(change) for change in event.changes] == [events.BookCreated]
+        seen.append(client.get(f"{base}/books").json["total"])
+        raise RuntimeError("too late to undo anything")
+
+    if with_tm is None:
+        client, base = make_client(configure=configure), "/api/v1"
+    else:
+        client = webtest.TestApp(cookiecutter(engine, configure=configure, with_tm=with_tm))
+        base = "/shop"
+    client.post_json(f"{base}/books", book_fields())
+    client.post_json(f"{base}/books", {"title": "refused"}, status=422)
+    assert seen == [1]
+    assert client.get(f"{base}/books").json["total"] == 1

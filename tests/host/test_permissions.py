@@ -1,0 +1,185 @@
+"""Who may do what is the host's to say: by ACL, by identity alone, or by nobody at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import webtest
+from pyramid.authorization import ACLHelper, Allow, Authenticated, Everyone
+from pyramid.config import Configurator
+from pyramid.response import Response
+
+from pyramid_bookstore.testing import book_fields
+
+MakeClient = Callable[..., webtest.TestApp]
+
+
+class ByAcl:
+    """Users by a header; what they may do by the context's ACL."""
+
+    acl = ACLHelper()
+
+    def identity(self, request: Any) -> Any:
+        return request.headers.get("X-User")
+
+    authenticated_userid = identity
+
+    def permits(self, request: Any, context: Any, permission: str) -> Any:
+        user = self.identity(request)
+        principals = [Everyone] + ([Authenticated, user] if user else [])
+        return self.acl.permits(context, principals, permission)
+
+    def remember(self, request: Any, userid: str, **kw: Any) -> Any:
+        return []
+
+    def forget(self, request: Any, **kw: Any) -> Any:
+        return [("WWW-Authenticate", 'Basic realm="host"'), ("Set-Cookie", "session=; Max-Age=0")]
+
+
+class ByIdentity(ByAcl):
+    """Whoever is known may do everything, whatever the context."""
+
+    def permits(self, request: Any, context: Any, permission: str) -> bool:
+        return self.identity(request) is not None
+
+    def forget(self, request: Any, **kw: Any) -> Any:
+        return []
+
+
+class Root:
+    __acl__ = (
+        (Allow, Everyone, "bookstore.view"),
+        (Allow, "clerk", ("bookstore.stock", "bookstore.edit")),
+        (Allow, "boss", ("bookstore.add", "bookstore.delete", "bookstore.import")),
+    )
+
+    def __init__(self, request: Any) -> None:
+        self.request = request
+
+
+def with_policy(policy: Any, root: Any = None) -> Callable[[Configurator], None]:
+    def configure(config: Configurator) -> None:
+        config.set_security_policy(policy)
+        if root is not None:
+            config.set_root_factory(root)
+
+    return configure
+
+
+OPERATIONS = [
+    ("GET", "/books", "bookstore.view"),
+    ("POST", "/books", "bookstore.add"),
+    ("GET", "/books/{id}", "bookstore.view"),
+    ("PUT", "/books/{id}", "bookstore.edit"),
+    ("PATCH", "/books/{id}", "bookstore.edit"),
+    ("POST", "/books/{id}/stock", "bookstore.stock"),
+    ("GET", "/books/isbn/{isbn}", "bookstore.view"),
+    ("PUT", "/books/isbn/{isbn}", "bookstore.edit"),
+    ("DELETE", "/books/{id}", "bookstore.delete"),
+]
+
+
+def asked(client: webtest.TestApp, method: str, path: str, user: str | None) -> Any:
+    """With a body that is refused: whoever gets 422 or 404 was let in, and nothing is written."""
+    headers = {"Content-Type": "application/json"} | ({"X-User": user} if user else {})
+    known = "01a20000-0000-7000-8000-000000000000"
+    path = "/api/v1" + path.format(id=known, isbn="9780306406157")
+    body = b"" if method == "GET" else b'{"unknown": 1}'
+    return client.request(path, method=method, headers=headers, body=body, expect_errors=True)
+
+
+@pytest.mark.parametrize(("method", "path", "permission"), OPERATIONS)
+def test_each_operation_has_its_permission(
+    make_client: MakeClient, method: str, path: str, permission: str
+) -> None:
+    """In the ACL of the context that the host's root factory makes."""
+    client = make_client(configure=with_policy(ByAcl(), Root))
+    allowed = {
+        user: any(
+            user in (who, None) or who == Everyone
+            for _, who, what in Root.__acl__
+            if permission in ((what,) if isinstance(what, str) else what)
+        )
+        for user in ("clerk", "boss", "nobody")
+    }
+    for user, may in allowed.items():
+        status = asked(client, method, path, user).status_int
+        assert (status not in (401, 403)) == may, user
+    anonymous = asked(client, method, path, None)
+    assert (anonymous.status_int != 401) == (permission == "bookstore.view")
+
+
+def test_the_hosts_own_challenge_is_given(make_client: MakeClient) -> None:
+    client = make_client(configure=with_policy(ByAcl(), Root))
+    refused = asked(client, "POST", "/books", None)
+    assert refused.headers["WWW-Authenticate"] == 'Basic realm="host"'
+    assert "Set-Cookie" not in refused.headers
+    assert refused.json["error"] == "unauthorized"
+    assert asked(client, "POST", "/books", "clerk").json["error"] == "forbidden"
+
+
+def test_a_policy_that_only_knows_identities(make_client: MakeClient) -> None:
+    client = make_client(configure=with_policy(ByIdentity()))
+    for method, path, _permission in OPERATIONS:
+        refused = asked(client, method, path, None)
+        assert refused.status_int == 401
+        assert refused.headers["WWW-Authenticate"] == 'Bearer realm="bookstore"'
+        assert asked(client, method, path, "anybody").status_int in (200, 404, 422)
+    made = client.post_json("/api/v1/books", book_fields(), headers={"X-User": "ann"})
+    assert made.headers["Cache-Control"] == "no-store"
+    shown = client.get(made.headers["Location"], headers={"X-User": "ann"})
+    assert shown.headers["Cache-Control"] == "private, no-cache"
+
+
+def test_health_readiness_and_what_a_path_serves_need_no_permission(
+    make_client: MakeClient,
+) -> None:
+    client = make_client(configure=with_policy(ByIdentity()))
+    assert client.get("/api/v1/health").status_int == 200
+    assert client.get("/api/v1/ready").status_int == 200
+    assert client.options("/api/v1/books").status_int == 204
+    assert client.request("/api/v1/books", method="TRACE", status=405).json["error"]
+
+
+def test_a_policy_that_redirects_is_let_do_it(make_client: MakeClient) -> None:
+    from pyramid.httpexceptions import HTTPFound
+
+    class Redirecting(ByIdentity):
+        def permits(self, request: Any, context: Any, permission: str) -> bool:
+            raise HTTPFound("/login")
+
+    client = make_client(configure=with_policy(Redirecting()))
+    assert client.get("/api/v1/books", status=302).headers["Location"].endswith("/login")
+
+
+def test_without_a_policy_all_is_open_and_the_log_says_so_once(
+    make_client: MakeClient, caplog: Any
+) -> None:
+    client = make_client()
+    for _ in range(3):
+        client.post_json("/api/v1/books", book_fields())
+    said = [record for record in caplog.records if "no security policy" in record.message]
+    assert len(said) == 1
+
+
+def test_with_a_policy_the_log_is_quiet(make_client: MakeClient, caplog: Any) -> None:
+    make_client(configure=with_policy(ByIdentity()))
+    assert "no security policy" not in caplog.text
+
+
+def test_a_hosts_page_with_the_same_permission_names(make_client: MakeClient) -> None:
+    """The names are ordinary permissions: a host uses them in its own views too."""
+
+    def configure(config: Configurator) -> None:
+        config.set_security_policy(ByAcl())
+        config.set_root_factory(Root)
+        config.add_route("staff", "/staff")
+        config.add_view(
+            lambda request: Response("desk"), route_name="staff", permission="bookstore.stock"
+        )
+
+    client = make_client(configure=configure)
+    assert client.get("/staff", headers={"X-User": "clerk"}).text == "desk"
+    client.get("/staff", headers={"X-User": "boss"}, status=403)
