@@ -69,12 +69,16 @@ class SQLiteBulk(Bulk):
 
     def _indexes(self) -> list[tuple[str, str]]:
         """Name and definition of the indexes that carry no constraint; the host's too."""
-        found: list[tuple[str, str]] = self._driver().execute(
-            "SELECT name, sql FROM main.sqlite_master"
-            " WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL"
-            " AND sql NOT LIKE 'CREATE UNIQUE%' ORDER BY name",
-            (Book.__tablename__,),
-        ).fetchall()
+        found: list[tuple[str, str]] = (
+            self._driver()
+            .execute(
+                "SELECT name, sql FROM main.sqlite_master"
+                " WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL"
+                " AND sql NOT LIKE 'CREATE UNIQUE%' ORDER BY name",
+                (Book.__tablename__,),
+            )
+            .fetchall()
+        )
         return found
 
     def _driver(self) -> Any:

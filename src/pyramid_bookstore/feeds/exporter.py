@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import chain
 from tempfile import TemporaryFile
@@ -43,20 +43,38 @@ class _Line(msgspec.Struct):
 _encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
 
 
-def export(reader: Reader, filters: BookFilter, format: Format) -> Iterator[bytes]:
+def export(
+    reader: Reader,
+    filters: BookFilter,
+    format: Format,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[bytes]:
     """The books that the filters choose, oldest first (``created_at``, then ``id``).
 
     Each page is a read of its own, so no connection is held while a slow client takes its time, and
     memory is that of one page. A reader on somebody's session cannot be used once that request is
     over: its pages go through a temporary file at once. The first page is read here, so that a
     database that does not answer is told before anything is sent. The iterator has a ``close``.
+    ``progress`` is called with the number of books read so far.
     """
     pages = walk(reader, filters, size=PAGE)
+    if progress is not None:
+        pages = _told(pages, progress)
     first = next(pages, ())
     text = _csv if format == "csv" else _ndjson
     head = [_HEADER.encode()] if format == "csv" else []
     chunks = chain(head, map(text, chain([first], pages)))
     return Spooled(chunks) if isinstance(reader, SessionReader) else (each for each in chunks)
+
+
+def _told(
+    pages: Iterator[Sequence[Row]], progress: Callable[[int], None]
+) -> Iterator[Sequence[Row]]:
+    done = 0
+    for page in pages:
+        done += len(page)
+        progress(done)
+        yield page
 
 
 class Spooled(Iterator[bytes]):

@@ -130,14 +130,15 @@ class Importer:
         created = updated = 0
         good = self._intake.rows - self._rejected
         with self._bulk.quickly(good):
-            for first, last in self._bulk.ranges(BATCH):
+            ranges = list(self._bulk.ranges(BATCH))
+            for number, (first, last) in enumerate(ranges, 1):
                 done = self._bulk.merge(first, last, wanted=changed is not None)
                 created += done.created
                 updated += done.updated
                 if changed is not None:
                     changed(done)
                 if progress is not None:
-                    progress(last)
+                    progress(good * number // len(ranges))
         return created, updated
 
 

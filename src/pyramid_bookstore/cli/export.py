@@ -1,0 +1,77 @@
+"""``bookstore export``"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from sqlalchemy import select
+
+from pyramid_bookstore.books.statements import TOTAL
+from pyramid_bookstore.cli.ini import Ini
+from pyramid_bookstore.cli.progress import bar
+from pyramid_bookstore.db.engines import Database
+from pyramid_bookstore.db.query import LeanReader, Query
+from pyramid_bookstore.feeds.exporter import export
+from pyramid_bookstore.feeds.files import format_of, target
+from pyramid_bookstore.feeds.intake import Format
+from pyramid_bookstore.inifile import database_options
+from pyramid_bookstore.schema.listing import parse_export
+
+_ALL = Query(select(TOTAL.label("total")))
+
+
+@click.command("export")
+@click.argument("file")
+@click.option("--author", help="Part of the author, whatever the case or accents.")
+@click.option("--search", help="Part of title, author or ISBN.")
+@click.option("--min-price", help="From this price on.")
+@click.option("--max-price", help="Up to this price.")
+@click.option("--in-stock", type=click.Choice(["true", "false"]), help="Only with, or without.")
+@click.option(
+    "--format",
+    type=click.Choice(["csv", "ndjson"]),
+    help="What to write, where the file's name does not say so; csv by default.",
+)
+@click.pass_context
+def command(
+    context: click.Context, /, file: str, format: Format | None, **filters: str | None
+) -> None:
+    """Write the books to FILE, the oldest first, for `import` to take back.
+
+    The name says what is written: .csv or .ndjson, with .gz packed; - is standard output. A file
+    that is there already is replaced once the new one is whole.
+
+    \b
+    bookstore export books.csv.gz
+    bookstore export - --format ndjson --in-stock true | jq .title
+    """
+    given = [(name, value) for name, value in filters.items() if value is not None]
+    chosen = format or format_of(file) or "csv"
+    query = parse_export(given)
+    ini: Ini = context.obj
+    try:
+        with _database(ini) as database, target(file) as opened:
+            reader = LeanReader(database.reading, database.dialect)
+            total = None if given else int(reader.rows(_ALL, {})[0][0])
+            with bar("Exporting", total) as progress:
+                opened.writelines(export(reader, query, chosen, progress))
+    except BrokenPipeError:
+        # Whoever read our output has enough. What Python flushes at its end must go somewhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        context.exit(1)
+    except KeyboardInterrupt:
+        click.echo("Interrupted: the file was not written.", err=True)
+        context.exit(130)
+
+
+@contextmanager
+def _database(ini: Ini) -> Iterator[Database]:
+    database = Database(database_options(ini.values))
+    try:
+        yield database
+    finally:
+        database.dispose()

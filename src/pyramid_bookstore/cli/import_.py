@@ -1,0 +1,200 @@
+"""``bookstore import``"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import tee
+from typing import IO
+
+import click
+from sqlalchemy import Engine
+
+from pyramid_bookstore.cli.ini import Ini
+from pyramid_bookstore.cli.progress import bar
+from pyramid_bookstore.errors import Fault
+from pyramid_bookstore.feeds.files import source
+from pyramid_bookstore.feeds.importer import Importer
+from pyramid_bookstore.feeds.intake import Format, Intake
+from pyramid_bookstore.feeds.layout import FIELDS, FeedOptions
+from pyramid_bookstore.feeds.report import Reject, Report, RowsRefused
+
+#: Rejected rows that are shown on the terminal where no file takes them.
+SHOWN = 20
+
+SOME_REJECTED, NOTHING_DONE, INTERRUPTED = 2, 1, 130
+
+
+def _pairs(
+    context: click.Context, parameter: click.Parameter, values: Sequence[str]
+) -> dict[str, str]:
+    """FIELD=SOMETHING, as often as given."""
+    pairs: dict[str, str] = {}
+    for value in values:
+        field, equals, rest = value.partition("=")
+        field = field.strip()
+        if not equals or field not in FIELDS:
+            raise click.BadParameter(f"{value!r} is not FIELD=…; FIELD is {', '.join(FIELDS)}.")
+        if field in pairs:
+            raise click.BadParameter(f"{field} is there twice.")
+        pairs[field] = rest
+    return pairs
+
+
+@click.command("import")
+@click.argument("file")
+@click.option("--dry-run", is_flag=True, help="Write nothing, but report all the same.")
+@click.option("--skip-invalid", is_flag=True, help="Take the good rows where others are bad.")
+@click.option(
+    "--rejects",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, writable=True),
+    help="Write the bad rows to this CSV file: line, faults, and the row as it came.",
+)
+@click.option(
+    "--column",
+    "columns",
+    metavar="FIELD=COLUMN",
+    multiple=True,
+    callback=_pairs,
+    help="The field stands under this name in the file.",
+)
+@click.option(
+    "--set",
+    "fixed",
+    metavar="FIELD=VALUE",
+    multiple=True,
+    callback=_pairs,
+    help="The value of a field that the file lacks.",
+)
+@click.option(
+    "--repair-isbn",
+    is_flag=True,
+    help="Put back zeros that a spreadsheet took from the front of an ISBN, where its checksum"
+    " holds then.",
+)
+@click.option(
+    "--format",
+    type=click.Choice(["csv", "ndjson"]),
+    help="What the file is, where its name does not say so.",
+)
+@click.pass_context
+def command(
+    context: click.Context,
+    file: str,
+    dry_run: bool,
+    skip_invalid: bool,
+    rejects: str | None,
+    columns: dict[str, str],
+    fixed: dict[str, str],
+    repair_isbn: bool,
+    format: Format | None,
+) -> None:
+    """Create and update books from FILE, by their ISBN.
+
+    FILE is CSV (comma, semicolon or tab, with a header) or NDJSON, either also as gzip; - is
+    standard input. All rows go in or, if one is bad, none; see --skip-invalid. Exit code 0: all
+    rows are in; 2: some were rejected; 1: nothing was done.
+
+    \b
+    bookstore import books.csv
+    bookstore import feed.csv.gz --column author=authors --set price=9.99 --skip-invalid
+    curl -s https://feeds.example/books.ndjson | bookstore import -
+    """
+    ini: Ini = context.obj
+    if rejects is not None and _same(rejects, file):
+        raise click.BadParameter("The rejected rows would replace the file to import.")
+    options = FeedOptions(columns=columns, fixed=fixed, repair_isbn=repair_isbn, pass_over=True)
+    report: Report | None = None
+    try:
+        with Intake(options, keep_rows=rejects is not None) as intake:
+            _read(intake, file, format)
+            if intake.passed_over:
+                click.echo(f"Passed over: {', '.join(intake.passed_over)}.", err=True)
+            with ini.engine() as engine, _rejects_file(rejects) as rejected:
+                report = _write(engine, intake, rejected, skip_invalid, dry_run)
+    except RowsRefused as refused:
+        _show(refused.report, rejects)
+        click.echo(f"Error: {refused.message}", err=True)
+        context.exit(NOTHING_DONE)
+    except KeyboardInterrupt:
+        # Only a commit makes anything visible, and it comes last.
+        done = "all was written" if report is not None else "nothing was written"
+        click.echo(f"Interrupted: {done}.", err=True)
+        context.exit(INTERRUPTED)
+    _show(report, rejects)
+    click.echo(_summary(report))
+    if report.rejected:
+        context.exit(SOME_REJECTED if report.rejected < report.rows else NOTHING_DONE)
+
+
+def _read(intake: Intake, file: str, format: Format | None) -> None:
+    with source(file) as opened, bar("Reading", opened.size) as progress:
+        intake.read(
+            opened.stream, format or opened.format, lambda done: progress(opened.position() or done)
+        )
+
+
+def _write(
+    engine: Engine, intake: Intake, rejected: IO[str] | None, skip_invalid: bool, dry_run: bool
+) -> Report:
+    def write(rejects: Iterator[Reject]) -> None:
+        if rejected is not None:
+            _write_rejects(rejected, intake, rejects)
+
+    with bar("Writing", intake.rows) as progress, engine.begin() as connection:
+        return Importer(intake, connection).run(
+            skip_invalid=skip_invalid, dry_run=dry_run, progress=progress, rejects=write
+        )
+
+
+@contextmanager
+def _rejects_file(name: str | None) -> Iterator[IO[str] | None]:
+    """The file for the rejects, opened before anything is written to the database."""
+    if name is None:
+        yield None
+        return
+    with open(name, "w", encoding="utf-8", newline="") as opened:
+        yield opened
+
+
+def _write_rejects(opened: IO[str], intake: Intake, rejects: Iterator[Reject]) -> None:
+    writer = csv.writer(opened)
+    writer.writerow(("line", "faults", *intake.header))
+    those, lines = tee(rejects)
+    rows = intake.originals(reject.line for reject in lines)
+    for (line, faults), row in zip(those, rows, strict=True):
+        writer.writerow((line, _sentence(faults), *row))
+    opened.flush()
+
+
+def _show(report: Report, rejects: str | None) -> None:
+    if rejects is not None:
+        if report.rejected:
+            click.echo(f"The rejected rows are in {rejects}.", err=True)
+        return
+    for reject in report.rejects[:SHOWN]:
+        click.echo(f"Line {reject.line}: {_sentence(reject.faults)}", err=True)
+    more = report.rejected - SHOWN
+    if more > 0:
+        click.echo(f"… and {more:,} more; --rejects FILE writes all of them.", err=True)
+
+
+def _same(one: str, other: str) -> bool:
+    return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
+
+
+def _sentence(faults: Sequence[Fault]) -> str:
+    return " ".join(
+        f"{fault.field}: {fault.message}" if fault.field else fault.message for fault in faults
+    )
+
+
+def _summary(report: Report) -> str:
+    numbers = (
+        f"{report.created:,} created, {report.updated:,} updated, {report.unchanged:,} unchanged,"
+        f" {report.rejected:,} rejected"
+    )
+    return numbers + ("; a dry run: nothing was written." if report.dry_run else ".")
