@@ -11,7 +11,12 @@ from webob.request import DisconnectionError
 
 from pyramid_bookstore import jsontext
 from pyramid_bookstore.errors import InvalidJSON
-from pyramid_bookstore.http.errors import BadRequest, PayloadTooLarge, UnsupportedMediaType
+from pyramid_bookstore.http.errors import (
+    BadRequest,
+    PayloadTooLarge,
+    UnsupportedEncoding,
+    UnsupportedMediaType,
+)
 from pyramid_bookstore.http.headers import media_type
 
 JSON = "application/json"
@@ -25,7 +30,8 @@ _BLOCK = 64 * 1024
 def read_json(request: Request, *, limit: int, accepted: Sequence[str] = (JSON,)) -> Any:
     """The JSON value in the body, of at most ``limit`` bytes.
 
-    Raises `PayloadTooLarge`, `UnsupportedMediaType`, `InvalidJSON`, `BadRequest`.
+    Raises `PayloadTooLarge`, `UnsupportedMediaType`, `UnsupportedEncoding`, `InvalidJSON`,
+    `BadRequest`.
     """
     check_size(request, limit)
     no_type = not request.environ.get("CONTENT_TYPE")
@@ -49,7 +55,7 @@ def check_type(request: Request, accepted: Sequence[str]) -> None:
     """Refuse bodies of other types or charsets, and encoded ones."""
     encoding = request.environ.get("HTTP_CONTENT_ENCODING")
     if encoding:
-        raise UnsupportedMediaType("A body with a Content-Encoding is not read.", accepted)
+        raise UnsupportedEncoding
     kind, parameters = media_type(request.environ.get("CONTENT_TYPE", ""))
     if kind not in accepted:
         raise UnsupportedMediaType(f"Content-Type must be {' or '.join(accepted)}.", accepted)

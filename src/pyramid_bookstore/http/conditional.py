@@ -18,8 +18,9 @@ from pyramid_bookstore.http.errors import BadRequest
 MAX_TAGS = 100
 
 _TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
-# 51 bits of microseconds reach until the year 9999 with room to spare.
-_VERSION = re.compile(r"[0-9a-f]{1,15}")
+# Just as `etag` writes it, since tags are compared character by character. 51 bits of
+# microseconds reach until the year 9999 with room to spare.
+_VERSION = re.compile(r"(?:0|[1-9a-f][0-9a-f]{0,14})")
 
 
 def etag(version: int) -> str:

@@ -34,13 +34,22 @@ class PayloadTooLarge(BookstoreError):
 
 
 class UnsupportedMediaType(BookstoreError):
-    """The body is of a type, charset or encoding that is not read here."""
+    """The body is of a type or charset that is not read here; ``accepted`` are those that are."""
 
     code = "unsupported_media_type"
 
     def __init__(self, message: str, accepted: Sequence[str]) -> None:
         self.accepted = tuple(accepted)
         super().__init__(message)
+
+
+class UnsupportedEncoding(BookstoreError):
+    """The body is compressed, or has another Content-Encoding."""
+
+    code = "unsupported_media_type"
+
+    def __init__(self) -> None:
+        super().__init__("A body with a Content-Encoding is not read.")
 
 
 class PreconditionRequired(BookstoreError):

@@ -25,6 +25,7 @@ from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.errors import BookstoreError, Fault
 from pyramid_bookstore.feeds.report import RowsRefused, as_json
 from pyramid_bookstore.http import errors as http_errors
+from pyramid_bookstore.http.body import MERGE_PATCH
 from pyramid_bookstore.http.conditional import etag
 from pyramid_bookstore.http.request_id import request_id
 from pyramid_bookstore.http.responses import answer
@@ -223,7 +224,14 @@ def _methods(error: Any, response: Response) -> dict[str, Any]:
 
 def _media_type(error: Any, response: Response) -> dict[str, Any]:
     response.headers["Accept"] = ", ".join(error.accepted)
+    if MERGE_PATCH in error.accepted:
+        response.headers["Accept-Patch"] = response.headers["Accept"]
     return {"accepted": list(error.accepted)}
+
+
+def _encoding(error: Any, response: Response) -> dict[str, Any]:
+    response.headers["Accept-Encoding"] = "identity"
+    return {}
 
 
 def _retry(error: Any, response: Response) -> dict[str, Any]:
@@ -248,6 +256,7 @@ _MEMBERS: dict[type[BookstoreError], Callable[[Any, Response], dict[str, Any]]] 
     errors.Unavailable: _retry,
     http_errors.MethodNotAllowed: _methods,
     http_errors.UnsupportedMediaType: _media_type,
+    http_errors.UnsupportedEncoding: _encoding,
     Unauthorized: _challenge,
     Forbidden: _challenge,
 }
