@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyramid_bookstore.http.views import books, feeds, health, isbn
+from pyramid_bookstore.http.views import books, description, feeds, health, isbn
 from pyramid_bookstore.settings import Settings
 
 
@@ -99,4 +99,17 @@ RESOURCES = (
     ),
     Resource("health", "/health", (Operation("GET", health.health, None),)),
     Resource("ready", "/ready", (Operation("GET", health.ready, None),)),
+    Resource("openapi", "/openapi.json", (Operation("GET", description.openapi, None),)),
+    Resource(
+        "docs",
+        "/docs",
+        (Operation("GET", description.docs, None),),
+        enabled=lambda settings: settings.docs,
+    ),
+    Resource(
+        "docs_asset",
+        "/docs/{asset}",
+        (Operation("GET", description.docs_asset, None),),
+        enabled=lambda settings: settings.docs,
+    ),
 )

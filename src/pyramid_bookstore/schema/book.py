@@ -28,13 +28,20 @@ def field(typ: Any, **more: Any) -> Any:
 class Book(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
     """A whole book, as create and upsert take it."""
 
-    title = field(Text(1, 255))
-    author = field(Text(1, 255))
-    isbn = field(Isbn())
-    price = field(Price())
-    stock = field(Integer(0, INTEGER_MAX), missing=0)
-    description = field(Text(0, 10_000, trim=False, nullable=True), missing=None)
-    extra = field(Extra(), missing={})
+    title = field(Text(1, 255), description="Trimmed, and kept in Unicode's form NFC.")
+    author = field(Text(1, 255), description="Trimmed, and kept in Unicode's form NFC.")
+    isbn = field(
+        Isbn(),
+        description="ISBN-13 or ISBN-10 with any hyphens or spaces; kept as 13 digits; unique.",
+    )
+    price = field(Price(), description="Exact to the cent; above 0 where there is stock.")
+    stock = field(Integer(0, INTEGER_MAX), missing=0, description="Copies to be had.")
+    description = field(
+        Text(0, 10_000, trim=False, nullable=True), missing=None, description="For readers."
+    )
+    extra = field(
+        Extra(), missing={}, description="Fields of your own, at most 16 KiB as JSON together."
+    )
 
     @staticmethod
     def schema_type() -> Fields:
@@ -51,7 +58,10 @@ class Book(colander.MappingSchema):  # type: ignore[misc]  # colander ships no t
 class StockChange(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
     """A change of the stock by some copies, up or down."""
 
-    delta = field(Integer(-INTEGER_MAX, INTEGER_MAX))
+    delta = field(
+        Integer(-INTEGER_MAX, INTEGER_MAX),
+        description="Copies to add; below 0, copies to take out.",
+    )
 
     @staticmethod
     def schema_type() -> Fields:

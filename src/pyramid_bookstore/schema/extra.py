@@ -17,7 +17,7 @@ MAX_BYTES: Final = 16_384
 # Together with the book around it, what is stored can be read back: jsontext.MAX_DEPTH.
 _MAX_DEPTH: Final = jsontext.MAX_DEPTH - 1
 # Numbers that every JSON reader holds: 64 bits, and the range of a double (RFC 7493, section 2.2).
-_MAX_INTEGER: Final = 2**63 - 1
+MAX_INTEGER: Final = 2**63 - 1
 _MAX_DIGITS: Final = 64
 _MAX_EXPONENT: Final = 307
 _NOT_A_FIELD: Final = "This is not a field of extra."
@@ -201,7 +201,7 @@ class _Reader:
 
 def _number(value: int | float | Decimal) -> int | Decimal:
     if isinstance(value, int):
-        if not -_MAX_INTEGER - 1 <= value <= _MAX_INTEGER:
+        if not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
             raise Refused("The integer must fit into 64 bits.")
         return value
     # From Python code only: the shortest decimal that is this float is what its writer meant.

@@ -35,9 +35,9 @@ NEWEST_FIRST = (("created_at", True),)
 MAX_CURSOR = 2048
 
 
-def parameter(typ: Any, missing: Any = None) -> Any:
+def parameter(typ: Any, description: str, missing: Any = None) -> Any:
     """A node for a parameter, which can always be left out."""
-    return colander.SchemaNode(typ, missing=missing)
+    return colander.SchemaNode(typ, missing=missing, description=description)
 
 
 class Filters(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
@@ -45,11 +45,15 @@ class Filters(colander.MappingSchema):  # type: ignore[misc]  # colander ships n
 
     schema_type = Parameters
 
-    author = parameter(Term())
-    search = parameter(Term())
-    min_price = parameter(Amount())
-    max_price = parameter(Amount())
-    in_stock = parameter(Flag())
+    author = parameter(Term(), "Part of the author, whatever the case or accents.")
+    search = parameter(
+        Term(),
+        "Part of the title, the author or the ISBN, whatever the case or accents; an ISBN with or"
+        " without hyphens.",
+    )
+    min_price = parameter(Amount(), "Lowest price; not above `max_price`.")
+    max_price = parameter(Amount(), "Highest price.")
+    in_stock = parameter(Flag(), "`true`: with copies in stock; `false`: without.")
 
     def validator(self, node: Any, values: dict[str, Any]) -> None:
         """What holds across parameters; asked only once each is valid by itself."""
@@ -68,12 +72,25 @@ class Filters(colander.MappingSchema):  # type: ignore[misc]  # colander ships n
 class ListParameters(Filters):
     """The parameters of the list."""
 
-    page = parameter(WholeNumber(1, INTEGER_MAX))
-    limit = parameter(WholeNumber(1, 100), missing=20)
-    sort = parameter(SortOrder(SORT_FIELDS), missing=NEWEST_FIRST)
-    fields = parameter(Names(FIELDS))
-    cursor = parameter(Token(MAX_CURSOR))
-    count = parameter(Choice("exact", "estimated", "none"))
+    page = parameter(
+        WholeNumber(1, INTEGER_MAX), "Page of the list, 1 by default; not together with `cursor`."
+    )
+    limit = parameter(WholeNumber(1, 100), "Books on a page.", missing=20)
+    sort = parameter(
+        SortOrder(SORT_FIELDS),
+        "Fields to sort by, each once, `-` for descending; ties are broken by `id`.",
+        missing=NEWEST_FIRST,
+    )
+    fields = parameter(Names(FIELDS), "Fields to show of each book; all by default.")
+    cursor = parameter(
+        Token(MAX_CURSOR),
+        "From `next_cursor` or `Link` of the same list; costs the same at any depth. `page`,"
+        " `total` and `total_pages` are then left out unless `count` asks for them.",
+    )
+    count = parameter(
+        Choice("exact", "estimated", "none"),
+        "How `total` is counted: `exact` by default, `none` by default with `cursor`.",
+    )
 
     def check(self, values: dict[str, Any], error: colander.Invalid) -> None:
         super().check(values, error)
@@ -84,7 +101,7 @@ class ListParameters(Filters):
 class ExportParameters(Filters):
     """The parameters of the export."""
 
-    format = parameter(Choice("csv", "ndjson"), missing="csv")
+    format = parameter(Choice("csv", "ndjson"), "The file's format.", missing="csv")
 
 
 class ImportParameters(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
@@ -92,8 +109,8 @@ class ImportParameters(colander.MappingSchema):  # type: ignore[misc]  # colande
 
     schema_type = Parameters
 
-    skip_invalid = parameter(Flag(), missing=False)
-    dry_run = parameter(Flag(), missing=False)
+    skip_invalid = parameter(Flag(), "Take the good rows and report the others.", missing=False)
+    dry_run = parameter(Flag(), "Report what would be done, and write nothing.", missing=False)
 
 
 class NoParameters(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types

@@ -1,0 +1,50 @@
+"""``bookstore openapi``"""
+
+from __future__ import annotations
+
+import json
+
+import click
+from pyramid.paster import get_app
+from pyramid.request import Request
+
+from pyramid_bookstore.cli.ini import Ini
+from pyramid_bookstore.http.operations import RESOURCES
+from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.openapi.document import BEARER, described, document
+
+
+@click.command("openapi")
+@click.option(
+    "--load",
+    is_flag=True,
+    help="Load the application of the INI, and describe the bookstore as it is mounted there: for"
+    " an application that includes the bookstore below a route prefix, with a schema for `extra` or"
+    " with a security policy of its own. The application starts, as `pserve` would start it.",
+)
+@click.pass_obj
+def command(ini: Ini, load: bool) -> None:
+    """Print the API's description (OpenAPI 3.1).
+
+    It is made from the settings alone; no database is asked.
+    """
+    description = _loaded(ini.uri) if load else _from_settings(ini)
+    click.echo(json.dumps(description, indent=2, ensure_ascii=False))
+
+
+def _from_settings(ini: Ini) -> dict[str, object]:
+    settings = ini.settings
+    scheme = BEARER if settings.auth == "jwt" else None
+    return document(settings, settings.prefix, RESOURCES, scheme=scheme)
+
+
+def _loaded(uri: str) -> dict[str, object]:
+    app = get_app(uri)
+    request = Request.blank("/")
+    request.registry = app.registry
+    database = Mount.of(app.registry).database
+    try:
+        return described(request)
+    finally:
+        if database is not None:
+            database.dispose()

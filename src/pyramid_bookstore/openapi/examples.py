@@ -1,0 +1,63 @@
+"""What things look like: examples for the description, each valid by the schema it stands at."""
+
+from __future__ import annotations
+
+from typing import Any
+
+NEW_BOOK: dict[str, Any] = {
+    "title": "Programming Rust",
+    "author": "Jim Blandy, Jason Orendorff, Leonora F. S. Tindall",
+    "isbn": "978-1-4920-5259-3",
+    "price": 49.99,
+    "stock": 12,
+    "description": "Fast, safe systems development.",
+    "extra": {},
+}
+BOOK: dict[str, Any] = {
+    "id": "01935e3c-9d2f-7b40-8a3c-5d1f0e9b7a26",
+    **NEW_BOOK,
+    "isbn": "9781492052593",
+    "created_at": "2026-03-01T09:30:00.000000Z",
+    "updated_at": "2026-03-02T17:05:12.481516Z",
+}
+CHANGES: dict[str, Any] = {"price": 34.99, "stock": 80}
+PATCH: dict[str, Any] = {"price": 34.99, "description": None}
+STOCK_CHANGE: dict[str, Any] = {"delta": -3}
+PAGE: dict[str, Any] = {
+    "data": [BOOK],
+    "total": 7,
+    "page": 1,
+    "limit": 1,
+    "total_pages": 7,
+    "next_cursor": "gqFrkrMyMDI2LTAzLTAxVDA5OjMw",
+}
+REPORT: dict[str, Any] = {
+    "rows": 3,
+    "created": 1,
+    "updated": 1,
+    "unchanged": 0,
+    "rejected": 1,
+    "dry_run": False,
+    "rejects": [
+        {
+            "line": 4,
+            "faults": [
+                {"field": "price", "pointer": "/price", "message": "This field is required."}
+            ],
+        }
+    ],
+}
+CSV = (
+    "isbn,title,author,price,stock\r\n"
+    "9781492052593,Programming Rust,Jim Blandy,49.99,12\r\n"
+    '9781718500440,The Rust Programming Language,"Klabnik, Nichols",39.99,100\r\n'
+)
+NDJSON = (
+    '{"isbn":"9781492052593","title":"Programming Rust","author":"Jim Blandy","price":49.99}\n'
+    '{"isbn":"9781718500440","title":"The Rust Programming Language",'
+    '"author":"Klabnik, Nichols","price":39.99,"stock":100}\n'
+)
+ETAG = '"63fa1b2c4d5e6"'
+WHEN = "Mon, 02 Mar 2026 17:05:12 GMT"
+ISBN = "978-1-4920-5259-3"
+KEY = "order-4711"

@@ -1,0 +1,111 @@
+"""Headers of requests and of answers, each described once."""
+
+from __future__ import annotations
+
+from pyramid_bookstore.http.conditional import MAX_TAGS
+from pyramid_bookstore.openapi import examples
+from pyramid_bookstore.openapi.own_types import Schema
+
+_TEXT: Schema = {"type": "string"}
+
+
+def _parameter(name: str, text: str, example: str, schema: Schema = _TEXT) -> Schema:
+    return {
+        "name": name,
+        "in": "header",
+        "description": text,
+        "schema": schema,
+        # Named, so that a form for trying out leaves them empty: they are no defaults.
+        "examples": {"example": {"value": example}},
+    }
+
+
+#: What requests may carry, by name.
+REQUEST: dict[str, Schema] = {
+    parameter["name"]: parameter
+    for parameter in (
+        _parameter(
+            "X-Request-ID",
+            "A name for this request, to find it again in logs: up to 128 letters, digits and"
+            " `._:@/+=-`. One that is none is replaced.",
+            "checkout-4711",
+        ),
+        _parameter(
+            "Idempotency-Key",
+            "A key of your own for this request: sent again, it gets the answer that it got"
+            " before, and nothing is done twice.",
+            examples.KEY,
+            {
+                "type": "string",
+                "pattern": r'^("[\x20\x21\x23-\x5b\x5d-\x7e]{1,255}"|[\x21\x23-\x7e]{1,255})$',
+            },
+        ),
+        _parameter(
+            "If-Match",
+            f"ETags (at most {MAX_TAGS}) of which the book must have one, or `*` (RFC 9110,"
+            " 13.1.1); otherwise 412.",
+            examples.ETAG,
+        ),
+        _parameter(
+            "If-None-Match",
+            f"ETags (at most {MAX_TAGS}) of which it must have none, or `*` (RFC 9110, 13.1.2):"
+            " 304 for a read, 412 for a change.",
+            examples.ETAG,
+        ),
+        _parameter(
+            "If-Modified-Since",
+            "304 unless the book has changed since (RFC 9110, 13.1.3); ignored with"
+            " `If-None-Match`, and where it is no HTTP date.",
+            examples.WHEN,
+        ),
+        _parameter(
+            "If-Unmodified-Since",
+            "412 if the book has changed since (RFC 9110, 13.1.4); ignored with `If-Match`, and"
+            " where it is no HTTP date.",
+            examples.WHEN,
+        ),
+        _parameter(
+            "Prefer",
+            "`return=minimal`: no book in the answer (RFC 7240).",
+            "return=minimal",
+        ),
+        _parameter(
+            "Cache-Control",
+            "`no-cache`: read the primary database, not a replica that may lag behind.",
+            "no-cache",
+        ),
+    )
+}
+
+
+def _header(text: str, schema: Schema = _TEXT, *, required: bool = False) -> Schema:
+    return {"description": text, "schema": schema} | ({"required": True} if required else {})
+
+
+_TAG: Schema = {"type": "string", "pattern": '^"[^"]*"$', "examples": [examples.ETAG]}
+_PATH: Schema = {"type": "string", "format": "uri-reference"}
+_WHEN: Schema = {"type": "string", "examples": [examples.WHEN]}
+
+#: What answers carry, by name.
+RESPONSE: dict[str, Schema] = {
+    "X-Request-ID": _header(
+        "The request's name in the logs.", {"type": "string", "minLength": 1}, required=True
+    ),
+    "ETag": _header("The entity tag of what was answered, or of the book.", _TAG),
+    "Last-Modified": _header("When the book was changed, to the second.", _WHEN),
+    "Location": _header("The path of the new book.", _PATH),
+    "Content-Location": _header("The book's own path.", _PATH),
+    "Link": _header("The first, previous, next and last page, as they apply (RFC 8288)."),
+    "Preference-Applied": _header("The preference that was honoured (RFC 7240)."),
+    "Idempotency-Replayed": _header(
+        "`true` where the answer is the one to an earlier request with this key.",
+        {"const": "true"},
+    ),
+    "Content-Disposition": _header("A name for the file."),
+    "Allow": _header("The methods that the path serves.", required=True),
+    "Accept": _header("The media types that are read here.", required=True),
+    "WWW-Authenticate": _header("How to authenticate (RFC 9110, 11.6.1).", required=True),
+    "Retry-After": _header(
+        "Seconds after which to try again.", {"type": "integer", "minimum": 0}, required=True
+    ),
+}
