@@ -28,5 +28,5 @@ def prefers_minimal(request: Request) -> bool:
         name, _, value = preference.partition(";")[0].partition("=")
         # Of several the first counts.
         if name.strip() == "return":
-            return value.strip().strip('"') == "minimal"
+            return bool(value.strip().strip('"') == "minimal")
     return False
