@@ -18,6 +18,7 @@ from pyramid_bookstore.db.engines import Database
 from pyramid_bookstore.host_checks import check_host
 from pyramid_bookstore.http.routing import OwnPath, add_routes
 from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.observability import sql_comment
 from pyramid_bookstore.retry import mark_retryable_errors
 from pyramid_bookstore.settings import Settings
 
@@ -63,7 +64,12 @@ def add_mount(config: Configurator) -> None:
                 settings.database or {}, statement_timeout=settings.statement_timeout
             )
             mark_retryable_errors(database.writing)
-        Mount(settings, database, path).keep(config.registry)
+            if settings.log_sql_comment:
+                sql_comment.add_to(database.writing, database.reading)
+        mount = Mount(settings, database, path)
+        if settings.metrics:
+            mount.metrics = _metrics(database)
+        mount.keep(config.registry)
 
     introspectable = config.introspectable(
         "bookstore", "mount", "pyramid_bookstore", "bookstore mount"
@@ -71,6 +77,17 @@ def add_mount(config: Configurator) -> None:
     config.action(
         ("bookstore", "mount"), make, order=PHASE0_CONFIG, introspectables=(introspectable,)
     )
+
+
+def _metrics(database: Database | None) -> Any:
+    try:
+        from pyramid_bookstore.observability.metrics import Metrics
+    except ImportError as error:
+        raise ConfigurationError(
+            "bookstore.metrics = true needs the metrics extra:"
+            " pip install 'pyramid_bookstore[metrics]'."
+        ) from error
+    return Metrics(database)
 
 
 def add_request_method(config: Configurator) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import colander
 from pyramid.registry import Registry
@@ -11,6 +11,9 @@ from pyramid.registry import Registry
 from pyramid_bookstore.db.engines import Database
 from pyramid_bookstore.idempotency import RunningKeys
 from pyramid_bookstore.settings import Settings
+
+if TYPE_CHECKING:
+    from pyramid_bookstore.observability.metrics import Metrics  # needs the metrics extra
 
 _KEY = "bookstore"
 
@@ -26,6 +29,8 @@ class Mount:
     path: str
     #: The host's schema for the fields below `extra`.
     extra_schema: colander.SchemaNode | None = None
+    #: `None` where nobody asked for metrics.
+    metrics: Metrics | None = None
     running_keys: RunningKeys = field(default_factory=RunningKeys)
     #: Names of the routes that are in place.
     connected: set[str] = field(default_factory=set)

@@ -98,8 +98,9 @@ KEYS: tuple[Key, ...] = (
         "Title of the API's description."),
     Key("bookstore.log.format", "text", choice("text", "json"),
         "One log line per request: `text` for people, `json` for machines."),
-    Key("bookstore.shutdown.grace", 20, integer(0, 3600, "seconds"),
-        "How long a stopping process waits for requests in flight."),
+    Key("bookstore.log.sql_comment", False, BOOLEAN,
+        "Put the request's id into every statement as a comment, for the server's own log; reads"
+        " are then not prepared, and slower."),
 )
 # fmt: on
 
@@ -177,8 +178,8 @@ class Settings:
     title: str
     #: Style of the request log.
     log_format: Literal["text", "json"]
-    #: Seconds a stopping process waits for requests in flight.
-    shutdown_grace: int
+    #: Put the request's id into every statement.
+    log_sql_comment: bool
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> "Settings":

@@ -163,7 +163,7 @@ class TestInis:
         plain = {key.name for key in KEYS if not key.family}
         optional = {name for name in plain if name.startswith("bookstore.jwt.")}
         # Neither goes with a database and a server of one's own.
-        unused = {"bookstore.dbsession", "bookstore.replica.max_lag", "bookstore.shutdown.grace"}
+        unused = {"bookstore.dbsession", "bookstore.replica.max_lag"}
         assert plain - optional - unused - given == set()
 
     def test_production_starts_with_a_key(self):

@@ -66,7 +66,7 @@ class TestDefaults:
             "metrics": False,
             "title": "Bookstore",
             "log_format": "text",
-            "shutdown_grace": 20,
+            "log_sql_comment": False,
         }
 
     def test_none_is_not_given(self):

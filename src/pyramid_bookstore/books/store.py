@@ -40,6 +40,7 @@ from pyramid_bookstore.errors import (
     ValidationFailed,
     VersionMismatch,
 )
+from pyramid_bookstore.observability.current import count_statement
 from pyramid_bookstore.schema.book import FREE_STOCK, check_price_and_stock
 from pyramid_bookstore.schema.types import INTEGER_MAX
 
@@ -206,6 +207,7 @@ class Store:
         rows are the host's to refresh.
         """
         self._written()
+        count_statement()
         connection = self.session.connection()
         if isbn is None:
             return connection.execute(statement, parameters).first()

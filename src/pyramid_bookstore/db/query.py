@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
+from pyramid_bookstore.observability.current import count_statement
 
 Row = Sequence[Any]
 _Processor = Callable[[Any], Any] | None
@@ -118,19 +119,18 @@ class SessionReader:
         return dialect_named(self._session.get_bind().dialect.name)
 
     def rows(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
+        count_statement()
         return self._session.execute(query.statement, values).all()
 
 
 class LeanReader:
     """Reads what is committed, each statement a transaction of its own, in one round trip."""
 
-    __slots__ = ("_engine", "dialect", "statements")
+    __slots__ = ("_engine", "dialect")
 
     def __init__(self, engine: Engine, dialect: Dialect) -> None:
         self._engine = engine
         self.dialect = dialect
-        #: How many statements were sent.
-        self.statements = 0
 
     def rows(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
         try:
@@ -145,7 +145,7 @@ class LeanReader:
                 raise again.error from again
 
     def _run(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
-        self.statements += 1
+        count_statement()
         engine = self._engine
         if engine.dispatch.before_cursor_execute or engine.dispatch.after_cursor_execute:
             return self._run_observed(query, values)

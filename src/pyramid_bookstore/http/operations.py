@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyramid_bookstore.http.views import books, description, feeds, health, isbn
+from pyramid_bookstore.http.views import books, description, feeds, health, isbn, metrics
 from pyramid_bookstore.settings import Settings
 
 
@@ -96,6 +96,12 @@ RESOURCES = (
         "stock",
         "/books/{id}/stock",
         (Operation("POST", books.change_stock, STOCK, writes=True, idempotent=True, bare=True),),
+    ),
+    Resource(
+        "metrics",
+        "/metrics",
+        (Operation("GET", metrics.metrics, None, bare=True),),
+        enabled=lambda settings: settings.metrics,
     ),
     Resource("health", "/health", (Operation("GET", health.health, None),)),
     Resource("ready", "/ready", (Operation("GET", health.ready, None),)),

@@ -29,6 +29,7 @@ from pyramid_bookstore.http.body import MERGE_PATCH
 from pyramid_bookstore.http.conditional import etag
 from pyramid_bookstore.http.request_id import request_id
 from pyramid_bookstore.http.responses import answer
+from pyramid_bookstore.observability.observe import observe
 from pyramid_bookstore.retry import mark_error_retryable
 from pyramid_bookstore.sessions import SAFE_METHODS, active_manager
 
@@ -112,6 +113,7 @@ def error_view(error: Exception, request: Request) -> Response:
     if isinstance(error, HTTPException) and not isinstance(error, _HTTP_REFUSALS):
         # A redirect, say, that the host's security policy raised: that is an answer already.
         return error
+    observe(request)
     _undo(request, error)
     return problem_response(request, as_bookstore_error(error, request))
 

@@ -18,6 +18,7 @@ from pyramid_bookstore.http.query_string import without_parameters
 from pyramid_bookstore.http.responses import answer
 from pyramid_bookstore.http.unit_of_work import unit_of_work
 from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.observability.observe import observed
 
 
 def add_routes(config: Configurator) -> None:
@@ -53,7 +54,7 @@ def _add_views(config: Configurator, resource: Resource) -> None:
             **route,
         )
     allowed = resource.methods
-    unguarded = {"permission": NO_PERMISSION_REQUIRED, **route}
+    unguarded = {"permission": NO_PERMISSION_REQUIRED, "decorator": observed, **route}
     config.add_view(_options(allowed), request_method="OPTIONS", **unguarded)
     config.add_view(_method_not_allowed(allowed), **unguarded)
     config.add_exception_view(error_view, context=Exception, route_name=resource.route_name)
@@ -62,6 +63,7 @@ def _add_views(config: Configurator, resource: Resource) -> None:
 def _decorators(operation: Operation) -> tuple[Any, ...]:
     """What is around the view, the outermost first."""
     around = (
+        (True, observed),
         (operation.bare, without_parameters),
         (operation.writes, unit_of_work),
         (operation.idempotent, idempotent),

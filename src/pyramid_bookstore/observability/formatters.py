@@ -1,0 +1,44 @@
+"""Formatters for the handlers of an INI: the request's id on every record, text or JSON.
+
+::
+
+    [formatter_plain]
+    class = pyramid_bookstore.observability.formatters.TextFormatter
+    format = %(asctime)s %(levelname)-5.5s [%(name)s] %(request_id)s %(message)s
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from datetime import UTC, datetime
+
+from pyramid_bookstore.observability import current
+
+
+class TextFormatter(logging.Formatter):
+    """Like `logging.Formatter`, with ``%(request_id)s``; "-" outside of requests."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        record.request_id = current.request_id.get()
+        return super().format(record)
+
+
+class JSONFormatter(logging.Formatter):
+    """One JSON object a line: ``time`` (RFC 3339), ``level``, ``logger``, ``message``,
+    ``request_id``, what a record says of a request (``method``, ``route``, ``status``,
+    ``duration_ms``, ``sql``), and ``exception``.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        document = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+            "request_id": current.request_id.get(),
+            **getattr(record, "bookstore", {}),
+        }
+        if record.exc_info:
+            document["exception"] = self.formatException(record.exc_info)
+        return json.dumps(document, ensure_ascii=False)

@@ -1,0 +1,204 @@
+"""What goes on: a line and some numbers for each request of ours, and none for a host's."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import webtest
+from pyramid.config import Configurator
+from pyramid.exceptions import ConfigurationError
+from pyramid.response import Response
+from sqlalchemy import event
+
+from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.observability.formatters import JSONFormatter, TextFormatter
+from pyramid_bookstore.testing import book_fields
+
+MakeClient = Callable[..., webtest.TestApp]
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Iterator[Callable[[], list[logging.LogRecord]]]:
+    """The records of the access log so far."""
+    with caplog.at_level(logging.INFO, "pyramid_bookstore.access"):
+        yield lambda: [r for r in caplog.records if r.name == "pyramid_bookstore.access"]
+
+
+def with_page(config: Configurator) -> None:
+    config.add_route("page", "/page")
+    config.add_view(lambda request: Response("host"), route_name="page")
+
+
+def test_each_request_of_ours_has_a_line(make_client: MakeClient, lines: Any) -> None:
+    client = make_client(configure=with_page)
+    made = client.post_json("/api/v1/books", book_fields(), headers={"X-Request-ID": "order-7"})
+    client.get("/api/v1/books/" + made.json["id"])
+    client.get("/page")
+    client.get("/api/v1/books/%FF", status=400)
+    client.get("/api/v1/books?page=0", status=422)
+    said = [re.sub(r"\d+\.\d\d ms", "T", re.sub(r"[0-9a-f]{32}", "ID", r.message)) for r in lines()]
+    assert said == [
+        "POST /api/v1/books 201 T, 1 SQL, order-7",
+        "GET /api/v1/books/{id} 200 T, 1 SQL, ID",
+        "GET /api/v1/ 400 T, 0 SQL, ID",
+        "GET /api/v1/books 422 T, 0 SQL, ID",
+    ]
+
+
+def test_the_line_for_machines(make_client: MakeClient, lines: Any) -> None:
+    client = make_client({"bookstore.log.format": "json"})
+    client.get("/api/v1/books?search=secret", headers={"X-Request-ID": "a"})
+    facts = json.loads(lines()[0].message)
+    assert facts.pop("duration_ms") >= 0
+    assert facts == {
+        "request_id": "a",
+        "method": "GET",
+        "route": "/api/v1/books",
+        "status": 200,
+        "sql": 1,
+    }
+
+
+def test_no_line_is_made_where_none_is_wanted(make_client: MakeClient, caplog: Any) -> None:
+    client = make_client()
+    with caplog.at_level(logging.WARNING, "pyramid_bookstore.access"):
+        client.get("/api/v1/books")
+    assert not [r for r in caplog.records if r.name == "pyramid_bookstore.access"]
+
+
+def test_the_formatters_put_the_id_on_every_record_of_the_request(make_client: MakeClient) -> None:
+    """Also on records of others: here one that a host's subscriber writes."""
+    made: list[str] = []
+    text, machine = TextFormatter("%(request_id)s %(message)s"), JSONFormatter()
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            made.extend((text.format(record), machine.format(record)))
+
+    other = logging.getLogger("somebody.else")
+    other.addHandler(Handler())
+
+    def subscriber(event: Any) -> None:
+        if hasattr(event, "book"):
+            try:
+                raise ValueError("odd")
+            except ValueError:
+                other.warning("seen %s", "it", exc_info=True)
+
+    client = make_client(configure=lambda config: config.add_subscriber(subscriber))
+    client.post_json("/api/v1/books", book_fields(), headers={"X-Request-ID": "r-1"})
+    other.warning("between")
+    assert made[0].splitlines()[0] == "r-1 seen it"
+    document = json.loads(made[1])
+    assert document["request_id"] == "r-1"
+    assert document["exception"].endswith("ValueError: odd")
+    assert document["time"].endswith("Z")
+    assert made[2] == "- between"
+
+
+def test_metrics_are_there_when_asked_for(make_client: MakeClient) -> None:
+    client = make_client({"bookstore.metrics": "true"}, configure=with_page)
+    made = client.post_json("/api/v1/books", book_fields(stock=1)).json
+    path = f"/api/v1/books/{made['id']}"
+    client.get(path)
+    client.get(path)
+    client.post_json(path + "/stock", {"delta": -2}, status=409)
+    client.get("/page")
+    client.get("/api/v1/books/" + "x" * 300, status=404)
+    text = client.get("/api/v1/metrics").text
+    for sample in (
+        'bookstore_requests_total{method="GET",route="/api/v1/books/{id}",status="200"} 2.0',
+        'bookstore_requests_total{method="GET",route="/api/v1/books/{id}",status="404"} 1.0',
+        'bookstore_request_duration_seconds_count{method="POST",route="/api/v1/books"} 1.0',
+        "bookstore_stock_refusals_total 1.0",
+        'bookstore_pool_connections_in_use{pool="reading"} 0.0',
+        'bookstore_pool_connections_in_use{pool="writing"} 0.0',
+    ):
+        assert sample in text
+    assert "xxx" not in text
+    assert "/page" not in text
+
+
+def test_no_client_can_make_up_a_label(make_client: MakeClient) -> None:
+    client = make_client({"bookstore.metrics": "true"})
+    for method in ("LINK", "FOO"):
+        client.request("/api/v1/books", method="TRACE", status=405)
+        environ = {"REQUEST_METHOD": method}
+        request = webtest.TestRequest.blank("/api/v1/books", environ=environ)
+        assert request.get_response(client.app).status_int == 405
+    text = client.get("/api/v1/metrics").text
+    sample = 'bookstore_requests_total{method="other",route="/api/v1/books",status="405"} 2.0'
+    assert sample in text
+
+
+def test_without_metrics_the_path_is_nobodys(make_client: MakeClient) -> None:
+    make_client().get("/api/v1/metrics", status=404)
+
+
+def test_on_a_hosts_session_there_is_no_pool_to_look_at(engine: Any) -> None:
+    from tests.host.hosts import cookiecutter
+
+    client = webtest.TestApp(cookiecutter(engine, settings={"bookstore.metrics": "true"}))
+    client.get("/shop/books")
+    text = client.get("/shop/metrics").text
+    assert 'route="/shop/books"' in text
+    assert "bookstore_pool_connections_in_use{" not in text
+
+
+def test_metrics_without_the_extra_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyramid_bookstore.observability.metrics", None)
+    config = Configurator(settings={"sqlalchemy.url": "sqlite://", "bookstore.metrics": "true"})
+    config.include("pyramid_bookstore")
+    with pytest.raises(ConfigurationError, match=r"pyramid_bookstore\[metrics\]"):
+        config.make_wsgi_app()
+
+
+_PROCESS = """
+import webtest
+from pyramid.config import Configurator
+
+config = Configurator(settings={"sqlalchemy.url": "sqlite://", "bookstore.metrics": "true"})
+config.include("pyramid_bookstore")
+client = webtest.TestApp(config.make_wsgi_app())
+for _ in range(3):
+    client.get("/api/v1/health")
+print(client.get("/api/v1/metrics").text)
+"""
+
+
+def test_several_processes_count_together(tmp_path: Path) -> None:
+    environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    for total in (3, 6):
+        run = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", _PROCESS],
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        sample = 'bookstore_requests_total{method="GET",route="/api/v1/health",status="200"}'
+        assert f"{sample} {total}.0" in run.stdout
+
+
+def test_the_id_in_the_sql(make_client: MakeClient) -> None:
+    client = make_client({"bookstore.log.sql_comment": "true"})
+    database = Mount.of(client.app.registry).database
+    assert database is not None
+    sent: list[str] = []
+    for engine in (database.writing, database.reading):
+        event.listen(engine, "after_cursor_execute", lambda *given: sent.append(given[2]))
+    made = client.post_json("/api/v1/books", book_fields(), headers={"X-Request-ID": "w-1"})
+    client.get("/api/v1/books/" + made.json["id"], headers={"X-Request-ID": "r-1"})
+    assert [text.rpartition("/*")[2] for text in sent if "/*" in text][-2:] == [
+        " request w-1 */",
+        " request r-1 */",
+    ]
