@@ -6,14 +6,16 @@ import os
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import databases
 from console import say
 from generate import write_csv
 from stacks import OurDatabase
+from usage import Meter
 
 
-def _import(database: OurDatabase, file: Path, books: int, dialect: str) -> dict[str, object]:
+def _import(database: OurDatabase, file: Path, books: int, dialect: str) -> dict[str, Any]:
     begun = time.perf_counter()
     log = file.with_suffix(".log")
     with log.open("wb") as output:
@@ -29,9 +31,20 @@ def _import(database: OurDatabase, file: Path, books: int, dialect: str) -> dict
     return {"database": dialect, "books": books, "seconds": seconds, "peak_rss_mb": peak}
 
 
-def measure(running: databases.Server, folder: Path, sizes: list[int]) -> list[dict[str, object]]:
+def _watched(
+    meter: Meter, database: OurDatabase, file: Path, books: int, dialect: str
+) -> dict[str, Any]:
+    load: dict[str, Any] = {}
+    with meter.watch(load):
+        entry = _import(database, file, books, dialect)
+    return entry | load
+
+
+def measure(
+    running: databases.Server, meter: Meter, folder: Path, sizes: list[int]
+) -> list[dict[str, Any]]:
     """Import catalogues of `sizes` into PostgreSQL and SQLite, start of the process included."""
-    found = []
+    found: list[dict[str, Any]] = []
     for books in sizes:
         file = folder / f"import_{books}.csv"
         with file.open("w", encoding="utf-8", newline="") as stream:
@@ -39,11 +52,11 @@ def measure(running: databases.Server, folder: Path, sizes: list[int]) -> list[d
         with databases.database(running, "bookstore_bench_import") as url:
             target = OurDatabase(url, folder, "import_postgresql")
             target.migrate()
-            found.append(_import(target, file, books, "PostgreSQL"))
+            found.append(_watched(meter, target, file, books, "PostgreSQL"))
         path = folder / f"import_{books}.sqlite"
         target = OurDatabase(f"sqlite:///{path}", folder, "import_sqlite")
         target.migrate()
-        found.append(_import(target, file, books, "SQLite"))
+        found.append(_watched(meter, target, file, books, "SQLite"))
         file.unlink()
         path.unlink()
         for entry in found[-2:]:

@@ -9,9 +9,11 @@ from typing import Any
 
 import plot
 from targets import verdicts
+from usage import is_quiet
 from works import WORKS
 
 Results = Mapping[str, Any]
+_VERDICTS = {True: "met", False: "**missed**", None: "undecided"}
 _LABELS = {work.name: work.label for work in WORKS}
 
 
@@ -28,7 +30,17 @@ def _rate(entry: Mapping[str, Any] | None) -> str:
         return "–"
     rate = float(entry["rate"])
     text = f"{rate:,.0f}" if rate >= 100 else f"{rate:.3g}"
+    text += "" if is_quiet(entry["foreign_cpus"]) else " †"
     return text if not entry["errors"] else f"{text} ({entry['errors']} errors)"
+
+
+def _cpu(entry: Mapping[str, Any] | None) -> str:
+    return "–" if entry is None else f"{entry['cpu_ms']:.3g}"
+
+
+def _busy(results: Results) -> bool:
+    rows = [row for works in results["sizes"].values() for row in works.values()]
+    return not all(is_quiet(entry["foreign_cpus"]) for row in rows for entry in row.values())
 
 
 def _sections(results: Results) -> Iterator[str]:
@@ -51,12 +63,17 @@ def _sections(results: Results) -> Iterator[str]:
         yield "**This PostgreSQL does not make commits durable: disregard the figures for writes.**"
         yield ""
     found = verdicts(results)
+    if any(verdict.met is None for verdict in found) or _busy(results):
+        yield "**The machine was busy with other work (figures with †), so their targets are left"
+        yield "undecided: requests per second then tell who wins the scheduler. The processor time"
+        yield "per request suffers less from that, but a busy machine inflates it too.**"
+        yield ""
     if found:
         yield "## Targets"
         yield ""
         yield from _table(
             ["work", "target", "measured", ""],
-            [[v.work, v.target, v.measured, "met" if v.met else "**missed**"] for v in found],
+            [[v.work, v.target, v.measured, _VERDICTS[v.met]] for v in found],
         )
     yield "## Requests per second"
     yield ""
@@ -66,6 +83,17 @@ def _sections(results: Results) -> Iterator[str]:
         stacks = [name for name in names if any(name in row for row in works.values())]
         rows = [
             [_LABELS[work], *[_rate(row.get(name)) for name in stacks]]
+            for work, row in works.items()
+        ]
+        yield from _table(["work", *[names[name] for name in stacks]], rows)
+    yield "## Processor time per request, server processes and PostgreSQL together, ms"
+    yield ""
+    for size, works in results["sizes"].items():
+        yield f"### {int(size):,} books, ms"
+        yield ""
+        stacks = [name for name in names if any(name in row for row in works.values())]
+        rows = [
+            [_LABELS[work], *[_cpu(row.get(name)) for name in stacks]]
             for work, row in works.items()
         ]
         yield from _table(["work", *[names[name] for name in stacks]], rows)

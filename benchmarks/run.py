@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import signal
-import statistics
 import sys
 import tempfile
 import time
@@ -29,21 +28,9 @@ import works
 import writes
 from console import say
 from loadgen import CONNECTIONS, Measurement, expect, measure
-
-DOCS = Path(__file__).parent.parent / "docs" / "benchmarks"
-Entry = dict[str, Any]
-
-
-def summary(runs: list[Measurement]) -> Entry:
-    """The median run's figures, with all rates beside them."""
-    return {
-        "rate": statistics.median(run.rate for run in runs),
-        "p50_ms": statistics.median(run.p50_ms for run in runs),
-        "p99_ms": statistics.median(run.p99_ms for run in runs),
-        "errors": sum(run.errors for run in runs),
-        "generator": runs[0].generator,
-        "rates": [round(run.rate, 2) for run in runs],
-    }
+from options import arguments
+from summary import Entry, summary
+from usage import Meter, Usage, is_quiet
 
 
 class Bench:
@@ -58,6 +45,7 @@ class Bench:
         self.cleanup = ExitStack()
         self.samples: dict[int, works.Sample] = {}
         self.urls: dict[int, str] = {}
+        self.meter = Meter(running)
         settings = databases.settings(running)
         self.results: dict[str, Any] = {
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),
@@ -114,12 +102,17 @@ class Bench:
     def start(self, stack: stacks.Stack, size: int, servers: ExitStack) -> stacks.Server:
         ready = "/ready" if stack.ours else f"/books/{self.samples[size].ids[0]}"
         log = self.folder / str(size) / f"{stack.name}.log"
+        stop = self.meter.start()
+        begun = time.perf_counter()
         server = servers.enter_context(stacks.Server(stack, log, stack.prefix + ready))
+        foreign = stop(server.group).foreign
+        seconds = time.perf_counter() - begun
         self.results["stacks"][stack.name] = stack.label
         self.results["processes"].setdefault(
             stack.name,
             {
                 "label": stack.label,
+                "foreign_cpus": None if foreign is None else foreign / seconds,
                 "ready_seconds": server.ready_seconds,
                 "idle_rss_mb": server.idle_rss_mb,
                 "largest_idle_rss_mb": max(server.idle_rss_mb, default=0.0),
@@ -137,7 +130,7 @@ class Bench:
             for name, (server, sample) in entrants.items()
         }
         seconds = self.options.seconds
-        runs: dict[str, list[Measurement]] = {name: [] for name in entrants}
+        runs: dict[str, list[tuple[Measurement, Usage]]] = {name: [] for name in entrants}
         plans = {}
         for _ in range(self.options.runs):
             for name, (server, sample) in entrants.items():
@@ -145,11 +138,17 @@ class Bench:
                     # enough new books for wrk at twice the rate that the Python loop saw
                     bodies = int(max(expected[name] * 6, 6000) * seconds)
                     plans[name] = works.plan(work, server, sample, bodies)
-                runs[name].append(measure(server.port, plans[name], seconds, expected[name]))
+                stop = self.meter.start(server.group)
+                run = measure(server.port, plans[name], seconds, expected[name])
+                runs[name].append((run, stop()))
         found = {name: summary(taken) for name, taken in runs.items()}
         line = ", ".join(f"{name} {entry['rate']:,.4g}" for name, entry in found.items())
         say(f"  {work.name}: {line}")
         for name, entry in found.items():
+            if not is_quiet(entry["foreign_cpus"]):
+                taken = entry["foreign_cpus"]
+                said = "unknown" if taken is None else f"{taken:.2f} processors"
+                say(f"    {name}: foreign load {said}: judges no target")
             if entry["errors"]:
                 say(f"    {name}: {entry['errors']} answers were errors")
         return found
@@ -211,10 +210,15 @@ class Bench:
                 size = [size for size in self.options.sizes if size <= 100_000][-1:]
                 for count in size or self.options.sizes[:1]:
                     path = self.folder / f"books_{count}.sqlite"
-                    self.results["writes"]["PostgreSQL"] = writes.on_postgresql(self.urls[count])
-                    self.results["writes"]["SQLite"] = writes.on_sqlite(path)
+                    self.results["writes"]["PostgreSQL"] = writes.on_postgresql(
+                        self.urls[count], self.meter
+                    )
+                    self.results["writes"]["SQLite"] = writes.on_sqlite(path, self.meter)
                 self.results["imports"] = imports.measure(
-                    self.running, self.folder, sorted({10_000, max(10_000, *self.options.sizes)})
+                    self.running,
+                    self.meter,
+                    self.folder,
+                    sorted({10_000, max(10_000, *self.options.sizes)}),
                 )
                 self.save()
 
@@ -222,30 +226,8 @@ class Bench:
         report.write(self.results, self.options.output)
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--url", help="PostgreSQL to use; by default one is started")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 100_000, 1_000_000])
-    parser.add_argument("--runs", type=int, default=5, help="alternating runs per figure")
-    parser.add_argument("--seconds", type=float, default=4.0, help="of each run")
-    parser.add_argument("--works", nargs="+", choices=[work.name for work in works.WORKS])
-    parser.add_argument("--stacks", nargs="+", help="names, e.g. ours drf; by default all")
-    parser.add_argument("--quick", action="store_true", help="1,000 and 20,000 books, 1 s runs")
-    parser.add_argument("--output", type=Path, default=DOCS, help="folder of the report")
-    options = parser.parse_args()
-    if options.quick:
-        options.sizes, options.seconds = [1_000, 20_000], 1.0
-    options.sizes = sorted(set(options.sizes))
-    options.ours = stacks.available()
-    if not options.ours:
-        say("pyramid_bookstore is not installed here: the peers only")
-    return options
-
-
 def main() -> None:
-    options = arguments()
+    options = arguments(__doc__)
     # as Ctrl-C does: end the servers, drop the databases, remove the files
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     with (

@@ -107,13 +107,18 @@ class Server:
         finally:
             connection.close()
 
+    @property
+    def group(self) -> int:
+        """The process group of the server and its workers."""
+        return self._process.pid
+
     def rss_mb(self) -> list[float]:
         """Resident memory of each process of the group in MB, largest first."""
         sizes = []
         for folder in Path("/proc").glob("[0-9]*"):
             try:
                 group = int((folder / "stat").read_text().rpartition(")")[2].split()[2])
-                if group == self._process.pid:
+                if group == self.group:
                     pages = int((folder / "statm").read_text().split()[1])
                     sizes.append(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
             except OSError:  # ended meanwhile, or no /proc on this system
@@ -182,7 +187,7 @@ def ours(database: OurDatabase) -> Stack:
     options = ("--workers", str(PROCESSES), "--host", "127.0.0.1", "--port", "{port}")
     return Stack(
         database.name,
-        "pyramid_bookstore, granian",
+        f"pyramid_bookstore, granian{', SQLite' if database.url.startswith('sqlite') else ''}",
         (*command, *options, "--log-level", "warning", "pyramid_bookstore.wsgi:make_app"),
         {"BOOKSTORE_INI": str(database.ini())},
         "/api/v1",

@@ -14,12 +14,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from console import say
 from generate import generate
 from load import OUR_TABLE, Columns, our_columns
 from psycopg import sql
+from usage import Meter
 
 PLAIN_TABLE = "plain_books"
 PLAIN_COLUMNS = (
@@ -53,17 +55,25 @@ def _fresh(count: int, dialect: str, table: str) -> tuple[list[str], Rows]:
     return names, rows
 
 
-def _medians(kinds: dict[str, tuple[int, Work]], dialect: str) -> dict[str, dict[str, float]]:
-    found = {}
+def _medians(
+    kinds: dict[str, tuple[int, Work]], dialect: str, meter: Meter
+) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
     for kind, (count, work) in kinds.items():
         times: dict[str, list[float]] = {OUR_TABLE: [], PLAIN_TABLE: []}
+        loads: list[float] = []
         for _ in range(ROUNDS):
             for table, taken in times.items():
                 names, rows = _fresh(count, dialect, table)
-                begun = time.perf_counter()
-                work(table, names, rows)
-                taken.append(time.perf_counter() - begun)
+                load: dict[str, Any] = {}
+                with meter.watch(load):
+                    begun = time.perf_counter()
+                    work(table, names, rows)
+                    taken.append(time.perf_counter() - begun)
+                if load["foreign_cpus"] is not None:
+                    loads.append(load["foreign_cpus"])
         found[kind] = {
+            "foreign_cpus": statistics.median(loads) if loads else None,
             "ours_rate": count / statistics.median(times[OUR_TABLE]),
             "plain_rate": count / statistics.median(times[PLAIN_TABLE]),
         }
@@ -71,7 +81,7 @@ def _medians(kinds: dict[str, tuple[int, Work]], dialect: str) -> dict[str, dict
     return found
 
 
-def on_postgresql(url: str) -> dict[str, dict[str, float]]:
+def on_postgresql(url: str, meter: Meter) -> dict[str, dict[str, Any]]:
     """Single commits, single commits from eight writers at once, and COPY."""
 
     def insert(table: str, names: Sequence[str], rows: Rows) -> None:
@@ -126,10 +136,10 @@ def on_postgresql(url: str) -> dict[str, dict[str, float]]:
         f"single inserts, {WRITERS} writers": (SINGLE, insert_at_once),
         "bulk": (BULK, copy),
     }
-    return _medians(kinds, "postgresql")
+    return _medians(kinds, "postgresql", meter)
 
 
-def on_sqlite(path: Path) -> dict[str, dict[str, float]]:
+def on_sqlite(path: Path, meter: Meter) -> dict[str, dict[str, Any]]:
     """Single commits and one transaction of many rows, as durable as SQLite is by default."""
 
     def statement(table: str, names: Sequence[str]) -> str:
@@ -158,4 +168,4 @@ def on_sqlite(path: Path) -> dict[str, dict[str, float]]:
         "single inserts": (SINGLE, insert),
         "bulk": (BULK, insert_together),
     }
-    return _medians(kinds, "sqlite")
+    return _medians(kinds, "sqlite", meter)
