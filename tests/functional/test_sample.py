@@ -124,7 +124,12 @@ class TestStart:
         """With `bookstore.dbsession` the engine settings serve the start alone."""
         url = f"sqlite:///{tmp_path}/new.sqlite"
         settings = {"bookstore.dbsession": "dbsession", "bookstore.sqlalchemy.url": url}
-        make_app(settings | {"bookstore.migrate": "true", "bookstore.sample_data": "true"})
+        settings |= {"bookstore.migrate": "true", "bookstore.sample_data": "true"}
+
+        def host(config):
+            config.add_request_method(lambda request: None, "dbsession", reify=True)
+
+        make_app(settings, configure=host)
         engine = make_engine({"url": url})
         assert "The Hobbit" in titles(engine)
         engine.dispose()
