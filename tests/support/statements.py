@@ -63,14 +63,9 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Statements]:
         statements.append(query if isinstance(query, str) else str(query))
         return execute(self, query, *args, **options)
 
-    triggered: list[str] = []
-
     def trace(text: str) -> None:
-        # A trigger shows up as a comment, and the statement that it is part of once more after it.
-        if text.startswith("--"):
-            triggered.append(text)
-        elif not (triggered and statements and statements[-1] == text):
-            triggered.clear()
+        # A trigger shows up as its statement, values included, once more.
+        if text not in statements[-1:]:
             statements.append(text)
 
     def checkout(connection: Any, *_more: Any) -> None:
