@@ -17,7 +17,6 @@ from zlib import crc32
 from markupsafe import Markup
 
 PALETTES = 12
-LAYOUTS = ("top", "foot", "plate")
 WIDTH = 200
 _COLOURS = "abc"
 
@@ -39,9 +38,11 @@ def cover(title: str, author: str) -> Cover:
     # Small differences in a checksum are small numbers; Random spreads them.
     random = Random(crc32(f"{author}\n{title}".encode()))
     palette = Random(crc32(author.encode())).randrange(PALETTES)
-    layout = random.choice(LAYOUTS)
+    motif = random.choice(MOTIFS)
+    # A label in the middle would hide what such a motif has there.
+    layout = random.choice(("top", "foot", "plate") if motif in ALL_OVER else ("top", "foot"))
     height = 300 if layout == "plate" else 190
-    art = random.choice(MOTIFS)(random, height)
+    art = motif(random, height)
     return Cover(palette, layout, _size(title), Markup("".join(art)), height)
 
 
@@ -50,7 +51,7 @@ def _size(title: str) -> str:
     longest = max((len(word) for word in title.split()), default=0)
     if len(title) <= 14 and longest <= 8:
         return "xl"
-    if len(title) <= 26 and longest <= 10:
+    if len(title) <= 22 and longest <= 10:
         return "l"
     return "m" if len(title) <= 48 and longest <= 13 else "s"
 
@@ -80,7 +81,7 @@ def _sunset(random: Random, height: int) -> list[str]:
     shapes = [_circle(first, x, y, radius)]
     shapes += [_box("g", 0, y + 6 + 17 * i, WIDTH, 3 + 3 * i) for i in range(4)]
     shapes.append(_box(second, 0, height - 26, WIDTH, 26))
-    shapes.append(_circle(third, (x + 100) % WIDTH, height * 0.2, 9))
+    shapes.append(_circle(third, x + random.choice((-62, 62)), height * 0.16, 10))
     return shapes
 
 
@@ -246,6 +247,8 @@ def _stripes(random: Random, height: int) -> list[str]:
     return [*shapes, _circle(colours[0], 100, height / 2, radius * 0.55)]
 
 
-MOTIFS: tuple[Callable[[Random, int], list[str]], ...] = (
+Motif = Callable[[Random, int], list[str]]
+MOTIFS: tuple[Motif, ...] = (
     _sunset, _arches, _waves, _tiles, _hills, _dots, _rings, _blocks, _petals, _rays, _stripes,
 )  # fmt: skip
+ALL_OVER: frozenset[Motif] = frozenset({_waves, _tiles, _dots, _rings, _blocks, _rays})

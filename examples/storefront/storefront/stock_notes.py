@@ -6,7 +6,9 @@ import logging
 from datetime import UTC, datetime
 
 from pyramid.events import subscriber
+from sqlalchemy.orm import Session
 
+from pyramid_bookstore.books.data import BookData
 from pyramid_bookstore.events import (
     BookDeleted,
     BookEvent,
@@ -32,11 +34,17 @@ def keep_note(event: BookEvent) -> None:
     stock: if an order comes to nothing, its note does too.
     """
     book, dbsession = event.book, event.request.dbsession
-    note = dbsession.get(StockNote, book.id)
     if isinstance(event, BookDeleted) or book.stock > LOW:
+        note = dbsession.get(StockNote, book.id)
         if note is not None:
             dbsession.delete(note)
-        return
+    else:
+        write_note(dbsession, book)
+
+
+def write_note(dbsession: Session, book: BookData) -> None:
+    """Note, or note anew, how many copies are left."""
+    note = dbsession.get(StockNote, book.id)
     if note is None:
         note = StockNote(book_id=book.id, noted_at=datetime.now(UTC))
         dbsession.add(note)

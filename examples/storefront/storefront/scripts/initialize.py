@@ -11,11 +11,13 @@ from pyramid.paster import get_appsettings
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from pyramid_bookstore.books.service import Bookstore
 from pyramid_bookstore.db import migrations
 from pyramid_bookstore.sample import load_sample
 from storefront.database import make_engine, upgrade
 from storefront.models import User
 from storefront.passwords import hash_password
+from storefront.stock_notes import LOW, write_note
 
 #: Login, name and role of the people in the demonstration.
 PEOPLE = (
@@ -34,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         migrations.upgrade(engine)
         upgrade(engine)
         added = load_sample(engine)
+        note_what_runs_out(engine)
         passwords = set_people(engine)
     finally:
         engine.dispose()
@@ -43,6 +46,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     for login, password in passwords.items():
         out(f"  {login:10}{password}\n")
     return 0
+
+
+def note_what_runs_out(engine: Engine) -> None:
+    """Write the notes for the books at hand; later ones come by events."""
+    with Session(engine) as session, session.begin():
+        # Outside a request the bookstore works on any session it is given.
+        bookstore = Bookstore(lambda: session)
+        for book in bookstore.list(sort=(("stock", False),), limit=100, counted=False).books:
+            if book.stock <= LOW:
+                write_note(session, book)
 
 
 def set_people(engine: Engine) -> dict[str, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.view import view_config
 
+from pyramid_bookstore.books.data import BookData
 from storefront.basket import MOST_COPIES
 from storefront.covers import cover
 from storefront.formats import search_words, whole_number
@@ -22,12 +24,13 @@ class Sort(NamedTuple):
 
 
 SORTS = {
-    "new": Sort("Newest", (("created_at", True),)),
     "title": Sort("Title", (("title", False),)),
     "author": Sort("Author", (("author", False), ("title", False))),
+    "new": Sort("Newest", (("created_at", True),)),
     "cheap": Sort("Price, low to high", (("price", False),)),
     "dear": Sort("Price, high to low", (("price", True),)),
 }
+USUAL = "title"
 
 
 @view_config(
@@ -40,7 +43,7 @@ def catalogue(request: Any) -> Any:
     sort = request.GET.get("sort")
     in_stock = request.GET.get("in_stock") == "1"
     number = whole_number(request.GET.get("page"), least=1, most=1_000_000) or 1
-    sort = sort if sort in SORTS else "new"
+    sort = sort if sort in SORTS else USUAL
     page = request.bookstore.list(
         search=search or None,
         author=author or None,
@@ -52,7 +55,7 @@ def catalogue(request: Any) -> Any:
 
     def here(**changes: object) -> str:
         """The address of this list with something changed; a new list begins on page 1."""
-        query = {"q": search, "author": author, "sort": sort if sort != "new" else ""}
+        query = {"q": search, "author": author, "sort": sort if sort != USUAL else ""}
         query |= {"in_stock": "1" if in_stock else "", "page": ""}
         query |= {name: str(value or "") for name, value in changes.items()}
         if query["page"] == "1":
@@ -75,9 +78,18 @@ def catalogue(request: Any) -> Any:
         "sorts": SORTS,
         "in_stock": in_stock,
         "here": here,
-        "front": number == 1 and not (search or author or in_stock) and sort == "new",
+        "front": number == 1 and not (search or author or in_stock) and sort == USUAL,
+        "window": shop_window(page.books),
+        "usual": USUAL,
         "cover": cover,
     }
+
+
+def shop_window(books: Sequence[BookData]) -> list[BookData]:
+    """Five books for the top of the front page, in as many colours as there are."""
+    by_palette = {cover(book.title, book.author).palette: book for book in reversed(books)}
+    chosen = [book for book in books if book in by_palette.values()]
+    return (chosen + [book for book in books if book not in chosen])[:5]
 
 
 def page_numbers(current: int, last: int) -> list[int | None]:

@@ -15,6 +15,7 @@ from storefront.models import Order, OrderLine, StockNote
 from storefront.views.account import local_path
 
 MOST_DELIVERED = 9_999
+NOTES_SHOWN = 8
 
 
 @view_config(
@@ -32,10 +33,13 @@ def staff(request: Any) -> Any:
         .order_by(Order.placed_at.desc(), Order.id)
         .limit(25)
     )
-    notes = select(StockNote).order_by(StockNote.stock, StockNote.title)
+    notes = (
+        select(StockNote).order_by(StockNote.noted_at.desc(), StockNote.title).limit(NOTES_SHOWN)
+    )
     return {
         "orders": dbsession.scalars(newest).all(),
         "notes": dbsession.scalars(notes).all(),
+        "note_count": dbsession.scalar(select(func.count(StockNote.book_id))),
         "order_count": dbsession.scalar(select(func.count(Order.id))),
         "copies_sold": dbsession.scalar(select(func.sum(OrderLine.quantity))) or 0,
         "earned": sum(dbsession.scalars(select(Order.total))),
