@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyramid.request import Request
 
-from pyramid_bookstore.db import migrations
+from pyramid_bookstore.db.revision import require_current
 from pyramid_bookstore.mount import Mount
 from pyramid_bookstore.sessions import session_of
 
@@ -15,6 +15,6 @@ def check_ready(request: Request) -> str:
     """
     database = Mount.of(request.registry).database
     if database is None:
-        return migrations.require_current(session_of(request).connection())
+        return require_current(session_of(request).connection())
     with database.reading.connect() as connection:
-        return migrations.require_current(connection)
+        return require_current(connection)

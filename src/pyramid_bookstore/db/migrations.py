@@ -23,17 +23,17 @@ from typing import Any, TextIO, TypeVar
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, column, inspect, select, table
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from pyramid_bookstore.db import diagnosis
 from pyramid_bookstore.db.autogenerate import include_object, own_objects
 from pyramid_bookstore.db.dialects import dialect_named
-from pyramid_bookstore.errors import Unavailable
-from pyramid_bookstore.models import Base
+from pyramid_bookstore.db.revision import VERSION_TABLE, current, is_current, require_current
 
 __all__ = [
     "VERSION_TABLE",
+    "ExtensionMissing",
     "current",
     "downgrade",
     "head",
@@ -47,13 +47,15 @@ __all__ = [
     "upgrade",
 ]
 
-#: Where Alembic keeps the revision; a name of our own, beside the host's ``alembic_version``.
-VERSION_TABLE = "bookstore_alembic_version"
-
 #: Seconds to wait while another process migrates: long enough to index a large catalogue.
 PATIENCE = 600
 
 Result = TypeVar("Result")
+
+
+class ExtensionMissing(RuntimeError):
+    """An extension of PostgreSQL is needed that we may not create; the message says how to go on."""
+
 
 # Alembic keeps what it is at in module globals.
 _one_at_a_time = threading.RLock()
@@ -93,40 +95,6 @@ def head() -> str:
     if revision is None:
         raise RuntimeError(f"There are no revisions in {script_location()}.")
     return revision
-
-
-def current(connection: Connection) -> str | None:
-    """The database's revision; ``None`` where there is none in a version table of ours."""
-    if not inspect(connection).has_table(VERSION_TABLE):
-        return None
-    return connection.execute(
-        select(column("version_num")).select_from(table(VERSION_TABLE))
-    ).scalar()
-
-
-def is_current(connection: Connection) -> bool:
-    """Whether the schema is the one this code is written for.
-
-    A host that keeps our revisions in one history with its own has no version table of ours, and
-    its own need not name our revision. Then it counts that every table and column is there.
-    """
-    inspector = inspect(connection)
-    if inspector.has_table(VERSION_TABLE):
-        return current(connection) == head()
-    return all(
-        inspector.has_table(table.name)
-        and {column["name"] for column in inspector.get_columns(table.name)} >= {*table.c.keys()}
-        for table in Base.metadata.tables.values()
-    )
-
-
-def require_current(connection: Connection) -> str:
-    """The revision, where it is the code's own; raises `Unavailable` where it is not."""
-    if not is_current(connection):
-        found = current(connection)
-        state = f"at revision {found}" if found else "not set up"
-        raise Unavailable(f"The database is {state}; this code needs {head()}: run the migrations.")
-    return head()
 
 
 @contextmanager
