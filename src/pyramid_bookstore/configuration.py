@@ -12,8 +12,10 @@ from pyramid.config import PHASE0_CONFIG, PHASE1_CONFIG, PHASE2_CONFIG, Configur
 from pyramid.events import ApplicationCreated
 from pyramid.exceptions import ConfigurationError
 from pyramid.interfaces import ISecurityPolicy
+from sqlalchemy.exc import ArgumentError
 
 from pyramid_bookstore import sessions
+from pyramid_bookstore.db.dialects import UnknownDialect
 from pyramid_bookstore.db.engines import Database
 from pyramid_bookstore.host_checks import check_host
 from pyramid_bookstore.http.routing import OwnPath, add_routes
@@ -60,9 +62,7 @@ def add_mount(config: Configurator) -> None:
         path = (f"/{prefix}" if prefix else "") + settings.prefix
         database = None
         if settings.dbsession is None:
-            database = Database(
-                settings.database or {}, statement_timeout=settings.statement_timeout
-            )
+            database = _database(settings)
             mark_retryable_errors(database.writing)
             if settings.log_sql_comment:
                 sql_comment.add_to(database.writing, database.reading)
@@ -77,6 +77,19 @@ def add_mount(config: Configurator) -> None:
     config.action(
         ("bookstore", "mount"), make, order=PHASE0_CONFIG, introspectables=(introspectable,)
     )
+
+
+def _database(settings: Settings) -> Database:
+    """The engines; what SQLAlchemy says of their settings becomes a fault of the configuration."""
+    try:
+        return Database(settings.database or {}, statement_timeout=settings.statement_timeout)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{settings.database_prefix}url: the driver is not installed ({error}). For PostgreSQL:"
+            " pip install 'pyramid_bookstore[postgres]'."
+        ) from error
+    except (ArgumentError, UnknownDialect, TypeError, ValueError) as error:
+        raise ConfigurationError(f"{settings.database_prefix}*: {error}") from error
 
 
 def _metrics(database: Database | None) -> Any:
