@@ -24,6 +24,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from pyramid_bookstore.db import diagnosis
 from pyramid_bookstore.db.diagnosis import Diagnosis
 from pyramid_bookstore.db.dialects.base import Dialect
+from pyramid_bookstore.db.dialects.sqlite_search import SQLiteSearch
 from pyramid_bookstore.db.types import UTCDateTime
 
 #: Seconds a write waits for the other writers before it gives up.
@@ -59,9 +60,12 @@ class SQLite(Dialect):
     """One file, many readers, one writer at a time."""
 
     name = "sqlite"
+    search = SQLiteSearch()
 
     def engine_options(self, url: URL, options: Mapping[str, Any]) -> dict[str, Any]:
-        chosen: dict[str, Any] = {"connect_args": {"timeout": LOCK_TIMEOUT}}
+        # What the URL says is an argument of the driver too, and goes before.
+        waiting = {} if "timeout" in url.query else {"timeout": LOCK_TIMEOUT}
+        chosen: dict[str, Any] = {"connect_args": waiting}
         if in_memory(url):
             # Every connection would be a database of its own: one is handed around.
             chosen |= {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0}
@@ -103,11 +107,6 @@ class SQLite(Dialect):
         following = type_coerce(column, BigInteger) + 1
         return type_coerce(func.max(now, following), UTCDateTime())
 
-    def contains(
-        self, column: SQLColumnExpression[str], term: ColumnElement[str]
-    ) -> ColumnElement[bool]:
-        return column.like(term, escape="\\")
-
     def lock_migrations(self, connection: Connection) -> None:
         # BEGIN IMMEDIATE holds every other writer off; a host's engine may not have said it.
         driver: Any = connection.connection.dbapi_connection
@@ -129,7 +128,7 @@ class SQLite(Dialect):
             return Diagnosis("constraint", constraint=_UNIQUE.get(subject, subject))
         if code == sqlite3.SQLITE_BUSY_SNAPSHOT:
             return Diagnosis("retry", diagnosis.LOCKED.reason)
-        if text.startswith(("no such table", "no such column")):
+        if text.startswith(("no such table", "no such column")) or "has no column named" in text:
             return diagnosis.NOT_READY
         # The low byte is the primary code; the rest says more than is needed here.
         return _BY_CODE.get(code & 0xFF, diagnosis.DEFECT) if code else diagnosis.DEFECT
