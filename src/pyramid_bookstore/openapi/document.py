@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # the table names the view that shows the description
 _TEXT = """\
 Errors are problem documents (RFC 9457): `error` says in a word what is wrong, `message` in a
 sentence, and `details`, with 422, names every fault at once. A method that a path does not serve
-is answered with 405 and `Allow`.
+is answered with 405 and `Allow`, which is what `OPTIONS` answers with on every path.
 
 Changes can be made conditional on the `ETag` that was read (`If-Match`); adding a book and changing
 its stock can be repeated safely with an `Idempotency-Key`.

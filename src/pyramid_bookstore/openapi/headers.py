@@ -78,6 +78,13 @@ REQUEST: dict[str, Schema] = {
 }
 
 
+#: `Prefer` where something may be created. OpenAPI cannot say that a 201 has a body or none, so no
+#: example asks for the one without: tools that check answers would take it for a fault.
+PREFER_MINIMAL_CREATED = {
+    name: REQUEST["Prefer"][name] for name in ("name", "in", "description")
+} | {"schema": _TEXT}
+
+
 def _header(text: str, schema: Schema = _TEXT, *, required: bool = False) -> Schema:
     return {"description": text, "schema": schema} | ({"required": True} if required else {})
 
@@ -86,11 +93,16 @@ _TAG: Schema = {"type": "string", "pattern": '^"[^"]*"$', "examples": [examples.
 _PATH: Schema = {"type": "string", "format": "uri-reference"}
 _WHEN: Schema = {"type": "string", "examples": [examples.WHEN]}
 
+#: What every answer carries.
+EVERYWHERE = ("X-Request-ID", "Cache-Control", "X-Content-Type-Options")
+
 #: What answers carry, by name.
 RESPONSE: dict[str, Schema] = {
     "X-Request-ID": _header(
         "The request's name in the logs.", {"type": "string", "minLength": 1}, required=True
     ),
+    "Cache-Control": _header("Whether it may be kept (RFC 9111).", required=True),
+    "X-Content-Type-Options": _header("`nosniff`.", {"const": "nosniff"}, required=True),
     "ETag": _header("The entity tag of what was answered, or of the book.", _TAG),
     "Last-Modified": _header("When the book was changed, to the second.", _WHEN),
     "Location": _header("The path of the new book.", _PATH),
@@ -101,6 +113,8 @@ RESPONSE: dict[str, Schema] = {
         "`true` where the answer is the one to an earlier request with this key.",
         {"const": "true"},
     ),
+    "Content-Security-Policy": _header("From where the page may load anything."),
+    "Referrer-Policy": _header("What the page tells others of itself."),
     "Content-Disposition": _header("A name for the file."),
     "Allow": _header("The methods that the path serves.", required=True),
     "Accept": _header("The media types that are read here.", required=True),
@@ -109,3 +123,8 @@ RESPONSE: dict[str, Schema] = {
         "Seconds after which to try again.", {"type": "integer", "minimum": 0}, required=True
     ),
 }
+
+
+def refs(*names: str) -> Schema:
+    """References to headers of an answer, after those that every answer carries."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in (*EVERYWHERE, *names)}

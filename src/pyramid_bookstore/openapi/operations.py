@@ -32,7 +32,7 @@ PATH_PARAMETERS: dict[str, Schema] = {
     },
     "isbn": {
         "description": "ISBN-13 or ISBN-10, with any hyphens or spaces.",
-        "schema": {"type": "string", "format": "isbn", "minLength": 1, "pattern": "^[^/]+$"},
+        "schema": {"type": "string", "format": "isbn"},
         "examples": {"hyphens": {"value": examples.ISBN}, "digits": {"value": "9781492052593"}},
     },
     "asset": {
@@ -43,6 +43,7 @@ PATH_PARAMETERS: dict[str, Schema] = {
 }
 
 _TEXT: Schema = {"type": "string"}
+_POLICIES = ("Content-Security-Policy", "Referrer-Policy")
 _READ = ("ETag", "Last-Modified")
 _ON = ("getBook", "updateBook", "patchBook", "changeStock", "deleteBook")
 _UNCHANGED = "The client's copy is good still."
@@ -231,7 +232,7 @@ DESCRIBED: dict[tuple[str, str], Described] = {
         id="getDocs",
         tag=DESCRIPTION,
         summary="This description, as a page",
-        answers={200: Answer("The page.", (), {"text/html": Content(_TEXT)})},
+        answers={200: Answer("The page.", _POLICIES, {"text/html": Content(_TEXT)})},
     ),
     ("GET", "/docs/{asset}"): Described(
         id="getDocsAsset",

@@ -33,7 +33,7 @@ class Paths:
         self.responses: dict[str, Schema] = {}
 
     def item(self, resource: Resource) -> Schema:
-        """All methods of a path, HEAD and OPTIONS too."""
+        """All methods of a path that do something, and HEAD; `OPTIONS` is the same for all."""
         item: Schema = {}
         parameters = [_path_parameter(name) for name in names_in(resource.path)]
         if parameters:
@@ -41,10 +41,9 @@ class Paths:
         for operation in resource.operations:
             described = DESCRIBED[operation.method, resource.path]
             item[operation.method.lower()] = self._operation(operation, described, resource.path)
-            tag = described.tag
         if "get" in item:
             item["head"] = self._head(item["get"])
-        return item | {"options": self._options(resource, tag)}
+        return item
 
     def _operation(self, operation: Operation, described: Described, path: str) -> Schema:
         result: Schema = {
@@ -80,25 +79,6 @@ class Paths:
             "responses": responses,
         }
 
-    def _options(self, resource: Resource, tag: str) -> Schema:
-        allow = {
-            "description": "The methods that the path serves.",
-            "schema": {"const": ", ".join(resource.methods)},
-            "required": True,
-        }
-        done = {
-            "description": "They are in `Allow`.",
-            "headers": {"Allow": allow, "X-Request-ID": _header("X-Request-ID")},
-        }
-        return {
-            "operationId": f"options{problems.camel(resource.name)}",
-            "tags": [tag],
-            "summary": "Which methods the path serves",
-            "parameters": [headers.REQUEST["X-Request-ID"]],
-            "responses": {"204": done} | self._refusals({"bad_request", "internal_error"}),
-            "security": [],
-        }
-
     def _query(self, described: Described) -> Iterator[Schema]:
         for node in described.query(self.settings) if described.query else ():
             schema = property_schema(node)
@@ -115,6 +95,8 @@ class Paths:
         for name in ("X-Request-ID", *described.headers):
             if name == "If-Match" and required:
                 yield headers.REQUEST[name] | {"required": True}
+            elif name == "Prefer" and 201 in described.answers:
+                yield headers.PREFER_MINIMAL_CREATED
             elif name != "Cache-Control" or self.settings.replica is not None:
                 yield headers.REQUEST[name]
         if operation.idempotent:
@@ -169,10 +151,6 @@ def _path_parameter(name: str) -> Schema:
     return {"name": name, "in": "path", "required": True, **PATH_PARAMETERS[name]}
 
 
-def _header(name: str) -> Schema:
-    return {"$ref": f"#/components/headers/{name}"}
-
-
 def _content(content: Mapping[str, Content]) -> Schema:
     return {kind: _media(each) for kind, each in content.items()}
 
@@ -186,7 +164,7 @@ def _media(content: Content) -> Schema:
 def _answer(answer: Answer) -> Schema:
     result: Schema = {
         "description": answer.text,
-        "headers": {name: _header(name) for name in ("X-Request-ID", *answer.headers)},
+        "headers": headers.refs(*answer.headers),
     }
     if answer.content:
         result["content"] = _content(answer.content)

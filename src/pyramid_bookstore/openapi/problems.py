@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pyramid_bookstore.http.problems import PROBLEM, PROBLEMS
 from pyramid_bookstore.openapi import examples
+from pyramid_bookstore.openapi.headers import refs
 from pyramid_bookstore.openapi.own_types import Schema
 from pyramid_bookstore.openapi.schemas import ref, report
 
@@ -31,17 +32,8 @@ class Told(NamedTuple):
 
 _FAULT = {"field": "price", "pointer": "/price", "message": "This field is required."}
 _TAKEN = "Another book has ISBN 9781492052593."
+_ROWS: Schema = {"type": "array", "items": ref("RowFault")}
 _DETAILS: Schema = {"type": "array", "items": ref("Fault"), "minItems": 1}
-_LINE: Schema = {
-    "type": "array",
-    "items": {
-        "allOf": [ref("Fault")],
-        "type": "object",
-        "properties": {"line": {"type": "integer", "minimum": 1}},
-        "required": ["line"],
-    },
-}
-
 #: Every code, as `pyramid_bookstore.http.problems` has it.
 TOLD: dict[str, Told] = {
     "invalid_json": Told(
@@ -57,7 +49,11 @@ TOLD: dict[str, Told] = {
         "No credentials, or bad ones, where some are needed.",
         headers=("WWW-Authenticate",),
     ),
-    "forbidden": Told("You may not do this.", "The credentials do not give the permission."),
+    "forbidden": Told(
+        "You may not do this.",
+        "The credentials do not give the permission.",
+        headers=("WWW-Authenticate",),
+    ),
     "not_found": Told("There is no such book.", "There is no such book; an id that is none, too."),
     "method_not_allowed": Told(
         "This path serves GET, HEAD, OPTIONS only.",
@@ -101,17 +97,18 @@ TOLD: dict[str, Told] = {
         {"accepted": ["application/json"]},
         ("Accept",),
     ),
+    # Before the next: it is that one too, and clients take the first that fits.
+    ROWS_REFUSED: Told(
+        "1 of 3 rows is refused; nothing was written.",
+        "Rows are bad and nothing was written; each is named with its line and its faults.",
+        {**report()["properties"], "details": _ROWS},
+        {**examples.REPORT, "details": [{"line": 4, **_FAULT}]},
+    ),
     "validation_failed": Told(
         "price: This field is required.",
         "Well-formed, with wrong values; every one is named: type, range, length, unknown name.",
         {"details": _DETAILS},
         {"details": [_FAULT]},
-    ),
-    ROWS_REFUSED: Told(
-        "1 of 3 rows is refused; nothing was written.",
-        "Rows are bad and nothing was written; each is named with its line and its faults.",
-        {**report()["properties"], "details": _LINE},
-        {**examples.REPORT, "details": [{"line": 4, **_FAULT}]},
     ),
     "idempotency_key_reused": Told(
         "This Idempotency-Key was used for a request with another body.",
@@ -202,16 +199,14 @@ def response_name(codes: Iterable[str]) -> str:
 
 def response(codes: tuple[str, ...]) -> Schema:
     """An answer that is one of these errors, all of one status."""
-    refs = [ref(schema_name(code)) for code in codes]
-    headers = dict.fromkeys(name for code in codes for name in TOLD[code].headers)
+    documents = [ref(schema_name(code)) for code in codes]
+    names = dict.fromkeys(name for code in codes for name in TOLD[code].headers)
     return {
         "description": " / ".join(f"`{_wire(code)}`: {TOLD[code].when}" for code in codes),
-        "headers": {
-            name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-ID", *headers)
-        },
+        "headers": refs(*names),
         "content": {
             PROBLEM: {
-                "schema": refs[0] if len(refs) == 1 else {"oneOf": refs},
+                "schema": documents[0] if len(documents) == 1 else {"anyOf": documents},
                 "examples": {code: {"value": example(code)} for code in codes},
             }
         },

@@ -9,20 +9,20 @@ import colander
 from pyramid_bookstore.feeds.report import MAX_LISTED
 from pyramid_bookstore.openapi import examples
 from pyramid_bookstore.openapi.colander_types import mapping_schema
-from pyramid_bookstore.openapi.own_types import (
-    Schema,
-    default_value,
-    json_value,
-    type_schema,
-)
+from pyramid_bookstore.openapi.own_types import Schema, default_value, type_schema
 from pyramid_bookstore.schema.book import FREE_STOCK, StockChange, book_schemas
 from pyramid_bookstore.schema.listing import FIELDS
 
 _TIME: Schema = {"type": "string", "format": "date-time", "pattern": "Z$", "readOnly": True}
+_LINE: Schema = {"type": "integer", "minimum": 1, "description": "The line the row begins in."}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _FREE_IN_STOCK: Schema = {
     "description": FREE_STOCK,
-    "properties": {"price": {"const": 0}, "stock": {"exclusiveMinimum": 0}},
+    "properties": {
+        "price": {"const": 0},
+        # Without the type, a null would be as good: limits are for numbers only.
+        "stock": {"type": "integer", "exclusiveMinimum": 0},
+    },
     "required": ["price", "stock"],
 }
 
@@ -68,10 +68,10 @@ def schemas(extra_schema: colander.SchemaNode | None) -> dict[str, Schema]:
         ),
         "Extra": _extra(extra_schema, stored=False),
         "StoredExtra": _extra(extra_schema, stored=True),
-        "JsonValue": json_value(),
         "ImportReport": report(),
         "Reject": reject(),
         "Fault": _fault(),
+        "RowFault": _fault(line=_LINE),
         "Health": _object({"status": {"const": "ok"}}, ["status"]),
         "Ready": _object(
             {"status": {"const": "ready"}, "revision": {"type": "string"}}, ["status", "revision"]
@@ -160,7 +160,6 @@ def _patched(given: dict[str, Schema], whole: Any) -> dict[str, Schema]:
             patched[node.name] = schema | {"type": list(dict.fromkeys([*kinds, "null"]))}
     patched["extra"] = {
         "type": ["object", "null"],
-        "additionalProperties": ref("JsonValue"),
         "description": "A merge patch of `extra`.",
     }
     return patched
@@ -191,13 +190,13 @@ def report(**more: Schema) -> Schema:
 def reject() -> Schema:
     """A row that an import did not take."""
     faults = {"type": "array", "items": ref("Fault")}
-    line = {"type": "integer", "minimum": 1, "description": "The line it begins in."}
-    return _object({"line": line, "faults": faults}, ["line", "faults"])
+    return _object({"line": _LINE, "faults": faults}, ["line", "faults"])
 
 
-def _fault() -> Schema:
+def _fault(**more: Schema) -> Schema:
     """One thing wrong with the input."""
     properties: dict[str, Schema] = {
+        **more,
         "field": {
             "type": "string",
             "description": "Field or parameter, dotted below the first level.",

@@ -40,7 +40,10 @@ class Book(colander.MappingSchema):  # type: ignore[misc]  # colander ships no t
         Text(0, 10_000, trim=False, nullable=True), missing=None, description="For readers."
     )
     extra = field(
-        Extra(), missing={}, description="Fields of your own, at most 16 KiB as JSON together."
+        Extra(),
+        missing={},
+        description="Fields of your own, at most 16 KiB as JSON; no NUL in texts, integers of 64"
+        " bits.",
     )
 
     @staticmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 from decimal import Decimal
 from typing import Any, Final
 
@@ -17,9 +18,8 @@ MAX_BYTES: Final = 16_384
 # Together with the book around it, what is stored can be read back: jsontext.MAX_DEPTH.
 _MAX_DEPTH: Final = jsontext.MAX_DEPTH - 1
 # Numbers that every JSON reader holds: 64 bits, and the range of a double (RFC 7493, section 2.2).
-MAX_INTEGER: Final = 2**63 - 1
+_MAX_INTEGER: Final = 2**63 - 1
 _MAX_DIGITS: Final = 64
-_MAX_EXPONENT: Final = 307
 _NOT_A_FIELD: Final = "This is not a field of extra."
 
 log = logging.getLogger(__name__)
@@ -201,14 +201,16 @@ class _Reader:
 
 def _number(value: int | float | Decimal) -> int | Decimal:
     if isinstance(value, int):
-        if not -MAX_INTEGER - 1 <= value <= MAX_INTEGER:
+        if not -_MAX_INTEGER - 1 <= value <= _MAX_INTEGER:
             raise Refused("The integer must fit into 64 bits.")
         return value
     # From Python code only: the shortest decimal that is this float is what its writer meant.
     number = Decimal(repr(value)) if isinstance(value, float) else value
     if not number.is_finite():
         raise Refused("The number must be finite.")
-    if abs(number.adjusted()) > _MAX_EXPONENT or len(number.as_tuple().digits) > _MAX_DIGITS:
+    double = float(number)
+    in_range = math.isfinite(double) and (double != 0 or number == 0)
+    if not in_range or len(number.as_tuple().digits) > _MAX_DIGITS:
         raise Refused(
             f"The number must have at most {_MAX_DIGITS} digits and fit into a double's range."
         )
