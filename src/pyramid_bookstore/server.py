@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -49,7 +50,14 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
     def idle(self) -> bool:
         """Whether nothing is being received, served or sent on this connection."""
         begun = self.request is not None and not self.request.empty
-        return not (self.requests or begun or self.total_outbufs_len)
+        return not (self.requests or begun or self.total_outbufs_len or self._has_mail())
+
+    def _has_mail(self) -> bool:
+        """Whether the kernel has bytes for us that were not read yet."""
+        try:
+            return bool(self.socket.recv(1, socket.MSG_PEEK))
+        except OSError:
+            return False
 
 
 class GracefulServer:
@@ -101,7 +109,7 @@ class GracefulServer:
         while self._channels() and time.monotonic() < deadline:
             for channel in self._channels():
                 if channel.idle and channel.last_activity < time.time() - 2 * _TICK:
-                    channel.will_close = True
+                    channel.handle_close()
             self._turn()
         cut = len(self._channels())
         if cut:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Engine, NullPool, engine_from_config, make_url
+from pyramid.settings import asbool
+from sqlalchemy import Engine, NullPool, engine_from_config, event, make_url
+from sqlalchemy.engine import ExceptionContext
 
+from pyramid_bookstore.db import diagnosis
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
 from pyramid_bookstore.db.dialects.sqlite import in_memory
+from pyramid_bookstore.db.errors import diagnose
 
 
 def make_engine(options: Mapping[str, Any], *, statement_timeout: int = 0, **fixed: Any) -> Engine:
@@ -20,6 +24,8 @@ def make_engine(options: Mapping[str, Any], *, statement_timeout: int = 0, **fix
     url = make_url(options["url"])
     dialect = dialect_named(url.get_backend_name())
     chosen = {**dialect.engine_options(url, options), **options}
+    # What people send stays out of logs and tracebacks, unless an operator wants it there.
+    chosen["hide_parameters"] = asbool(options.get("hide_parameters", True))
     if "poolclass" in fixed:
         # Another pool takes other options.
         of_pools = ("pool", "max_overflow")
@@ -60,6 +66,15 @@ class Database:
             if self.in_memory
             else make_reading_engine(options, statement_timeout=statement_timeout)
         )
+        if not self.in_memory:
+            event.listen(self.writing, "handle_error", self._leave_what_is_read_only)
+
+    def _leave_what_is_read_only(self, context: ExceptionContext) -> None:
+        """A server that was demoted, or a file that was opened while it could not be written,
+        keeps its connections open and useless. New ones reach the primary that took over."""
+        if diagnose(context.original_exception) is diagnosis.READ_ONLY:
+            context.is_disconnect = True
+            self.reading.dispose()
 
     def dispose(self) -> None:
         """Close every idle connection; the pools fill again on demand."""

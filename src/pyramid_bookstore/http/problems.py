@@ -149,8 +149,10 @@ def as_bookstore_error(error: Exception, request: Request) -> BookstoreError:
         if found is not None:
             return found
     if diagnosis.kind in ("unavailable", "retry"):
-        # The driver's own text says what an operator needs, and stays in the log.
-        log.warning("%s Request %s: %s", diagnosis.reason, request_id(request), error)
+        # The driver's own text says what an operator needs, and stays in the log. SQLAlchemy's
+        # would add the statement with what the client sent.
+        said = getattr(error, "orig", None) or error
+        log.warning("%s Request %s: %s", diagnosis.reason, request_id(request), said)
         return errors.Unavailable(diagnosis.reason)
     log.error("Internal error, request %s", request_id(request), exc_info=error)
     return InternalError("Something went wrong here; it was logged under the request's id.")
