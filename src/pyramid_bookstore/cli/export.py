@@ -10,11 +10,11 @@ from contextlib import contextmanager
 import click
 from sqlalchemy import select
 
-from pyramid_bookstore.books.statements import TOTAL
 from pyramid_bookstore.cli.ini import Ini
 from pyramid_bookstore.cli.progress import bar
 from pyramid_bookstore.db.engines import Database
 from pyramid_bookstore.db.query import LeanReader, Query
+from pyramid_bookstore.db.search import TOTAL
 from pyramid_bookstore.feeds.exporter import export
 from pyramid_bookstore.feeds.files import format_of, target
 from pyramid_bookstore.feeds.intake import Format
@@ -64,7 +64,7 @@ def command(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         context.exit(1)
     except KeyboardInterrupt:
-        click.echo("Interrupted: the file was not written.", err=True)
+        click.echo("Interrupted: nothing was written.", err=True)
         context.exit(130)
 
 

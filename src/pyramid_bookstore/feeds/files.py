@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 from pyramid_bookstore.feeds.intake import Format
 from pyramid_bookstore.feeds.lines import Stream
@@ -59,7 +59,10 @@ def _guess(stream: io.BufferedReader | gzip.GzipFile) -> Format:
 def source(name: str) -> Iterator[Source]:
     """The file, or standard input for ``-``, unpacked if it is gzip, whatever its name."""
     if name == PIPE:
-        yield Source(name, cast(io.BufferedReader, sys.stdin.buffer), None)
+        piped: Any = sys.stdin.buffer
+        # What stands in for standard input in somebody's test need not be buffered.
+        buffered = piped if hasattr(piped, "peek") else io.BufferedReader(piped)
+        yield Source(name, buffered, None)
         return
     with open(name, "rb") as raw:
         regular = os.path.isfile(name)  # not a named pipe, as the shell's <(…) is

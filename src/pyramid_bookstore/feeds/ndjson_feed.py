@@ -75,7 +75,7 @@ class NdjsonFeed:
             if field is not None:
                 fields[field] = item
             elif not self._options.pass_over:
-                fields[name] = item  # the schema names it
+                fields.setdefault(name, item)  # the schema names it
             elif len(self._passed_over) < _MAX_PASSED_OVER:
                 self._passed_over[name] = None
         return fields

@@ -1,0 +1,345 @@
+"""``bookstore import`` and ``bookstore export``: files, pipes, gzip, exit codes, words."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import os
+import signal
+import subprocess
+import time
+
+import click
+import pytest
+from click.testing import CliRunner
+from rich.console import Console
+from sqlalchemy import text
+
+from pyramid_bookstore.cli import main
+from pyramid_bookstore.cli.progress import bar
+from pyramid_bookstore.feeds import importer
+from pyramid_bookstore.feeds.intake import Intake
+from tests.support.feeds import FAUST, MOMO, csv_of
+from tests.support.server import program, write_ini
+
+HEADER = "isbn,title,author,price,stock\n"
+MOMO_ROW = f"{MOMO},Momo,Michael Ende,15.00,3\n"
+FAUST_ROW = f"{FAUST},Faust,Goethe,9.50,0\n"
+
+
+@pytest.fixture
+def ini(database, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return str(write_ini(tmp_path, {"bookstore.sqlalchemy.url": database}))
+
+
+@pytest.fixture
+def run(ini):
+    def run(*words, code=0, **options):
+        done = CliRunner().invoke(main, ("-c", ini, *words), **options)
+        assert done.exit_code == code, (done.output, done.exception)
+        assert "Traceback" not in done.output
+        return done
+
+    return run
+
+
+@pytest.fixture
+def titles(engine):
+    def titles():
+        with engine.connect() as connection:
+            return list(
+                connection.scalars(text("SELECT title FROM bookstore_books ORDER BY title"))
+            )
+
+    return titles
+
+
+def write(tmp_path, content, name="feed.csv"):
+    (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    return name
+
+
+def test_all_in(run, tmp_path, titles):
+    done = run("import", write(tmp_path, HEADER + MOMO_ROW + FAUST_ROW))
+    assert done.stdout == "2 created, 0 updated, 0 unchanged, 0 rejected.\n"
+    assert done.stderr == ""
+    assert titles() == ["Faust", "Momo"]
+    done = run("import", write(tmp_path, HEADER + MOMO_ROW + FAUST_ROW.replace("9.50", "8")))
+    assert done.stdout == "0 created, 1 updated, 1 unchanged, 0 rejected.\n"
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_pipe(run, titles, pack):
+    run("import", "-", input=pack((HEADER + MOMO_ROW).encode()))
+    assert titles() == ["Momo"]
+    run("import", "-", input=pack(f'{{"isbn":"{MOMO}","title":"New"}}'.encode()))
+    assert titles() == ["New"]
+
+
+def test_one_bad_row_and_nothing_is_done(run, tmp_path, titles):
+    bad = "9783866472330,Faust,Goethe,1.00,1\n"
+    done = run("import", write(tmp_path, HEADER + MOMO_ROW + bad), code=1)
+    assert titles() == []
+    assert done.stdout == ""
+    first, last = done.stderr.splitlines()
+    assert first.startswith("Line 3: isbn: The check digit")
+    assert last == "Error: 1 of 2 row is refused; nothing was written."
+
+
+def test_skip_invalid(run, tmp_path, titles):
+    name = write(tmp_path, HEADER + MOMO_ROW + "x\n" * 25)
+    done = run("import", name, "--skip-invalid", code=2)
+    assert titles() == ["Momo"]
+    assert done.stdout == "1 created, 0 updated, 0 unchanged, 25 rejected.\n"
+    lines = done.stderr.splitlines()
+    assert len(lines) == 21
+    assert lines[-1] == "… and 5 more; --rejects FILE writes all of them."
+    run("import", write(tmp_path, HEADER + "x\n"), "--skip-invalid", code=1)
+
+
+def test_dry_run(run, tmp_path, titles):
+    name = write(tmp_path, HEADER + MOMO_ROW)
+    done = run("import", name, "--dry-run")
+    assert done.stdout == (
+        "1 created, 0 updated, 0 unchanged, 0 rejected; a dry run: nothing was written.\n"
+    )
+    assert titles() == []
+
+
+def test_rejects_have_line_faults_and_the_row_as_it_came(run, tmp_path, titles):
+    feed = (
+        'isbn,title,author,price,colour\n,"A, b",C,1,red\n'
+        f'{MOMO},Momo,Ende,"1,5",\n{MOMO},Momo,Ende,1,\n{FAUST},Faust,Goethe,1,\n{MOMO},M,E,2,x\n'
+        "1,2\n"
+    )
+    done = run("import", write(tmp_path, feed), "--skip-invalid", "--rejects", "bad.csv", code=2)
+    assert titles() == ["Faust", "Momo"]
+    assert done.stderr.splitlines() == [
+        "Passed over: colour.",
+        "The rejected rows are in bad.csv.",
+    ]
+    rows = list(csv.reader(io.StringIO((tmp_path / "bad.csv").read_text(), newline="")))
+    assert rows == [
+        ["line", "faults", "isbn", "title", "author", "price", "colour"],
+        ["2", "isbn: This field is required.", "", "A, b", "C", "1", "red"],
+        ["3", "price: The price has a decimal comma; write it with a point, as 12.50, and no"
+         " separators.", MOMO, "Momo", "Ende", "1,5", ""],
+        ["6", "isbn: This ISBN is on line 4 already.", MOMO, "M", "E", "2", "x"],
+        ["7", "The row has 2 cells, the header 5.", "1", "2"],
+    ]  # fmt: skip
+
+
+def test_rejects_of_ndjson_and_without_any(run, tmp_path):
+    feed = write(tmp_path, f'{{"isbn":"{MOMO}"}}\n{{"isbn":\n', "feed.ndjson")
+    run("import", feed, "--rejects", "bad.csv", code=1)
+    rows = list(csv.reader(io.StringIO((tmp_path / "bad.csv").read_text(), newline="")))
+    assert rows[0] == ["line", "faults", "row"]
+    assert [row[2] for row in rows[1:]] == [f'{{"isbn":"{MOMO}"}}', '{"isbn":']
+    good = write(tmp_path, HEADER + MOMO_ROW)
+    assert run("import", good, "--rejects", "bad.csv").stderr == ""
+    assert (tmp_path / "bad.csv").read_text() == "line,faults,isbn,title,author,price,stock\n"
+
+
+def test_the_file_to_import_is_not_replaced_by_its_rejects(run, tmp_path):
+    name = write(tmp_path, HEADER + "x\n")
+    done = run("import", name, "--rejects", f"./{name}", code=1)
+    assert "would replace" in done.stderr
+    assert (tmp_path / name).read_text() == HEADER + "x\n"
+
+
+def test_rejects_that_cannot_be_written_stop_the_import(run, tmp_path, titles):
+    name = write(tmp_path, HEADER + MOMO_ROW)
+    run("import", name, "--rejects", "no/such/folder.csv", code=1)
+    assert titles() == []
+
+
+def test_columns_fixed_values_and_repair(run, tmp_path, engine):
+    feed = "no;isbn;authors;title\n1;439023483;Suzanne Collins;The Hunger Games\n"
+    run(
+        "import", write(tmp_path, feed), "--column", "author=authors", "--set", "price=9.99",
+        "--set", "stock=10", "--repair-isbn",
+    )  # fmt: skip
+    with engine.connect() as connection:
+        row = connection.execute(text("SELECT isbn, author, stock FROM bookstore_books")).one()
+    assert row == ("9780439023481", "Suzanne Collins", 10)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--set", "price"], "is not FIELD="),
+        (["--set", "colour=red"], "is not FIELD="),
+        (["--set", "price=1", "--set", "price=2"], "there twice"),
+        (["--set", "price=1,5"], "decimal comma"),
+        (["--column", "author=authors"], "no column 'authors'"),
+        (["--column", "price=p", "--set", "price=1"], "both"),
+        (["--set", "price=1"], "a fixed value was set too"),
+        (["--format", "xml"], "'csv', 'ndjson'"),
+    ],
+)
+def test_options_that_cannot_be_meant(run, tmp_path, titles, options, words):
+    done = run("import", write(tmp_path, HEADER + MOMO_ROW), *options, code=1)
+    assert words in done.stderr
+    assert titles() == []
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "The file is empty."),
+        (HEADER.encode(), "a header and no rows"),
+        (b"isbn|title\n1|2\n", "separated by commas, semicolons or tabs"),
+        (b"<?xml version='1.0'?><books/>", "XML"),
+        (b"isbn,title\n1,caf\xe9\n", "Line 2, byte 6"),
+        (gzip.compress((HEADER + MOMO_ROW).encode() * 99)[:-20], "cut off"),
+        (b"isbn,title\n" + b"x" * 3_000_000, "Line 2 has more than 1,048,576 bytes"),
+        (b"title,author\nMomo,Ende\n", "isbn: This field is required."),
+    ],
+)
+def test_files_that_cannot_be_read_get_one_line(run, tmp_path, titles, content, words):
+    done = run("import", write(tmp_path, content, "feed"), code=1)
+    [line] = done.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert words in line
+    assert titles() == []
+
+
+def test_a_file_that_is_not_there(run):
+    assert "no.csv" in run("import", "no.csv", code=1).stderr
+
+
+def test_an_interrupted_import_leaves_nothing(run, tmp_path, titles, monkeypatch):
+    def interrupt(self, *args):
+        raise KeyboardInterrupt
+
+    name = write(tmp_path, HEADER + MOMO_ROW)
+    for place in ((Intake, "read"), (importer.Importer, "_report")):
+        with monkeypatch.context() as patch:
+            patch.setattr(*place, interrupt)
+            done = run("import", name, code=130)
+        assert done.stderr == "Interrupted: nothing was written.\n"
+        assert titles() == []
+    real = Intake.close
+
+    def close(self):
+        real(self)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Intake, "close", close)
+    assert run("import", name, code=130).stderr == "Interrupted: all was written.\n"
+    assert titles() == ["Momo"]
+
+
+def test_ctrl_c_while_a_pipe_is_read(ini, titles):
+    """A real signal to a real process that waits for more of its feed."""
+    process = subprocess.Popen(
+        [program("bookstore"), "-c", ini, "import", "-"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+    )
+    try:
+        process.stdin.write((HEADER + MOMO_ROW).encode())
+        process.stdin.flush()
+        deadline = time.monotonic() + 30
+        # Until it sleeps in a read of its pipe; a signal during start-up would prove nothing.
+        while f"/proc/{process.pid}" and not _waits_for_input(process.pid):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130
+    assert errors.decode() == "Interrupted: nothing was written.\n"
+    assert titles() == []
+
+
+def _waits_for_input(pid):
+    try:
+        with open(f"/proc/{pid}/wchan") as opened:
+            return "pipe" in opened.read()
+    except OSError:
+        pytest.skip("needs /proc to see what a process waits for")
+
+
+def test_export_and_back(run, tmp_path, titles):
+    run("import", write(tmp_path, HEADER + MOMO_ROW + FAUST_ROW))
+    for name in ("a.csv", "a.ndjson", "a.csv.gz", "a.ndjson.gz"):
+        done = run("export", name)
+        assert (done.stdout, done.stderr) == ("", "")
+        assert run("import", name).stdout.startswith("0 created, 0 updated, 2 unchanged")
+    assert (
+        gzip.decompress((tmp_path / "a.csv.gz").read_bytes()) == (tmp_path / "a.csv").read_bytes()
+    )
+    assert run("export", "-").stdout_bytes == (tmp_path / "a.csv").read_bytes()
+    assert (
+        run("export", "-", "--format", "ndjson").stdout_bytes
+        == (tmp_path / "a.ndjson").read_bytes()
+    )
+
+
+def test_export_takes_the_filters_of_the_list(run, tmp_path):
+    run("import", write(tmp_path, HEADER + MOMO_ROW + FAUST_ROW))
+    assert run("export", "-", "--author", "ENDE", "--in-stock", "true").stdout.count(MOMO) == 1
+    assert MOMO not in run("export", "-", "--max-price", "10").stdout
+    assert "min_price" in run("export", "-", "--min-price", "x", code=1).stderr
+
+
+def test_an_interrupted_export_leaves_nothing(run, tmp_path, monkeypatch):
+    def interrupt(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pyramid_bookstore.cli.export.export", interrupt)
+    done = run("export", "a.csv", code=130)
+    assert done.stderr == "Interrupted: nothing was written.\n"
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_a_reader_that_has_enough_ends_an_export_quietly(ini, run, tmp_path):
+    rows = "".join(f"{book['isbn']},{'T' * 200},{'A' * 200},1,1\n" for book in csv_of(3000))
+    run("import", write(tmp_path, HEADER + rows))
+    process = subprocess.Popen(
+        [program("bookstore"), "-c", ini, "export", "-"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+    )
+    try:
+        assert process.stdout.read(4) == b"isbn"
+        process.stdout.close()
+        errors = process.stderr.read()
+        assert process.wait(timeout=30) == 1
+    finally:
+        process.kill()
+        process.wait()
+        process.stderr.close()
+    assert b"Error" not in errors
+    assert b"Exception" not in errors
+
+
+@pytest.mark.parametrize("total", [100, None])
+def test_on_a_terminal_there_is_a_bar(total):
+    shown = io.StringIO()
+    with bar("Reading", total, Console(file=shown, force_terminal=True, width=120)) as progress:
+        progress(50)
+        progress(100)
+    assert "Reading" in shown.getvalue()
+    assert "/s" in shown.getvalue()
+
+
+def test_in_a_pipe_there_is_none():
+    shown = io.StringIO()
+    with bar("Reading", 10, Console(file=shown)) as progress:
+        progress(5)
+    assert shown.getvalue() == ""
+
+
+@pytest.mark.parametrize("command", ["import", "export"])
+def test_help_shows_how(command):
+    done = CliRunner().invoke(main, [command, "--help"])
+    assert f"bookstore {command} " in done.output
+    assert isinstance(main.commands[command], click.Command)

@@ -1,0 +1,225 @@
+"""The quick way and the schema's way to judge a row come to the same."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+import colander
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyramid_bookstore import jsontext
+from pyramid_bookstore.books.rows import columns_of
+from pyramid_bookstore.errors import ValidationFailed
+from pyramid_bookstore.feeds.judge import Judge
+from pyramid_bookstore.feeds.layout import FIELDS, FeedOptions
+from pyramid_bookstore.schema.book import validate_book
+from tests.support.feeds import FAUST, MOMO, isbn
+
+ROW = (MOMO, "Momo", "Michael Ende", "15.00", "3", "", "{}")
+
+
+class ExtraSchema(colander.MappingSchema):
+    publisher = colander.SchemaNode(colander.String())
+
+
+WITH_SCHEMA = FeedOptions(extra_schema=ExtraSchema().bind())
+
+
+def row(**changes):
+    """The cells of a good row, but for the changes."""
+    return tuple((dict(zip(FIELDS, ROW, strict=True)) | changes).values())
+
+
+texts = st.text(st.characters(codec="utf-8"), max_size=12)
+odd = st.sampled_from(
+    ["", " ", "'", "''", "'=1", "'Tis", "=1", "\0", "a\0b", "  x\t", "e\u0301", "\u212b", "ﬀ", "Å",
+     "x" * 255, "x" * 256, "é" * 255, "é" * 256, "\x1c a", "\u2028", "İ", "x" * 10_000,
+     "x" * 10_001, "e\u0301" * 255, "İ" * 255]
+)  # fmt: skip
+isbns = st.one_of(
+    st.integers(0, 999_999_999).map(isbn),
+    st.sampled_from(
+        [MOMO, FAUST, "978-3-522-20255-8", " 9783522202558", "3522202554", "351", "9783522202559",
+         "9790000000001", "9771234567003", "9791090636071", "", "97835222０2558", "9783522202558\n",
+         "439023483", "000000000X"]
+    ),
+)  # fmt: skip
+prices = st.one_of(
+    st.decimals(0, 100_000_000, places=2).map(str),
+    st.sampled_from(
+        ["", "0", "0.0", "0.00", "1", "1.", "1.5", "01", "007.50", ".5", "-0", "-1", "+1", " 1 ",
+         "1.234", "1.500", "1e2", "1,50", "1.000,50", "1,000", "99999999.99", "100000000", "NaN",
+         "１", "12 €", "999999999.9"]
+    ),
+)  # fmt: skip
+stocks = st.one_of(
+    st.integers(-5, 2**31 + 5).map(str),
+    st.sampled_from(["", " ", "007", "3.0", "2147483647", "2147483648", "1" * 11, "٣", "+1", "-0"]),
+)
+extras = st.one_of(
+    st.dictionaries(texts, st.one_of(st.integers(), texts, st.none()), max_size=3).map(json.dumps),
+    st.sampled_from(
+        ["", " ", "{}", " {} ", "null", "[]", "{", '{"a":1.50}', '{"a":1,"a":2}',
+         '{"publisher":"P"}',
+         '{"publisher":1}', '{"a":"\\ud800"}', json.dumps({"a": "x" * 17_000})]
+    ),
+)  # fmt: skip
+
+
+def maybe(strategy):
+    return st.one_of(strategy, st.none())
+
+
+any_text = st.one_of(texts, odd)
+rows = st.tuples(
+    isbns, maybe(any_text), maybe(any_text), maybe(prices), maybe(stocks), maybe(any_text),
+    maybe(extras),
+)  # fmt: skip
+clean_rows = st.tuples(
+    st.integers(0, 999_999_999).map(isbn),
+    texts,
+    texts,
+    st.decimals("0.01", 1000, places=2).map(str),
+    st.integers(0, 99).map(str),
+    texts,
+    st.just("{}"),
+)
+judges = st.sampled_from(
+    [Judge(FeedOptions()), Judge(WITH_SCHEMA), Judge(FeedOptions(repair_isbn=True))]
+)
+
+
+@given(st.one_of(rows, clean_rows), judges)
+def test_cells_are_judged_alike_on_both_ways(cells, judge):
+    assert judge.cells(cells) == judge.examine_cells(cells)
+
+
+values = st.one_of(
+    any_text, st.integers(-3, 2**31), st.decimals(0, 1000, places=2), st.none(), st.booleans(),
+    st.dictionaries(texts, st.integers(), max_size=2), st.just("\ud800"), st.just([]),
+    st.sampled_from([Decimal("1E+3"), Decimal("0.001"), Decimal("1E-2"), Decimal("-0")]),
+)  # fmt: skip
+good = st.fixed_dictionaries(
+    {"isbn": isbns, "title": any_text, "author": any_text, "price": st.decimals(0, 10, places=2)},
+    optional={"stock": st.integers(0, 9), "description": maybe(any_text),
+              "extra": st.dictionaries(texts, st.integers(), max_size=2)},
+)  # fmt: skip
+
+
+@given(st.one_of(good, st.dictionaries(st.sampled_from([*FIELDS, "id", "other"]), values)), judges)
+def test_documents_are_judged_alike_on_both_ways(value, judge):
+    assert judge.document(value) == judge.examine(value)
+
+
+@given(good)
+def test_a_whole_document_becomes_what_the_schema_of_the_book_says(value):
+    """What is imported is what POST would have made of it, the columns derived from it too."""
+    verdict = Judge(FeedOptions()).document(value)
+    if isinstance(verdict, list):
+        with pytest.raises(ValidationFailed) as refused:
+            validate_book(value)
+        assert sorted(verdict) == sorted(refused.value.faults)
+        return
+    columns = columns_of(validate_book(value))
+    found = verdict._asdict() | {"price": Decimal(verdict.price)}
+    assert found.pop("described") is ("description" in value)
+    left_out = {"stock": 0, "extra": "{}"}
+    assert {n: left_out.get(n) if v is None else v for n, v in found.items()} == columns
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "message"),
+    [
+        ({"isbn": " "}, "isbn", "required"),
+        ({"isbn": "123"}, "isbn", "10 or 13 digits"),
+        ({"title": ""}, "title", "required"),
+        ({"title": "'"}, "title", "must not be empty"),
+        ({"author": "x" * 256}, "author", "at most 255"),
+        ({"price": ""}, "price", "required"),
+        ({"price": "12,50"}, "price", "decimal comma"),
+        ({"price": "1.234,5"}, "price", "decimal comma"),
+        ({"price": "1,234"}, "price", "plain number"),
+        ({"price": "€ 5"}, "price", "plain number"),
+        ({"price": "-1"}, "price", "must be from"),
+        ({"price": "1.001"}, "price", "decimals"),
+        ({"price": "0"}, "price", "price above 0"),
+        ({"stock": "many"}, "stock", "whole number"),
+        ({"stock": "-1"}, "stock", "must be from"),
+        ({"description": "x" * 10_001}, "description", "at most 10000"),
+        ({"extra": "{"}, "extra", "The cell is not JSON"),
+        ({"extra": "null"}, "extra", "not null"),
+        ({"extra": "[]"}, "extra", "must be an object"),
+        ({"extra": '{"a": "\\u0000"}'}, "extra.a", "NUL"),
+    ],
+)
+def test_what_is_wrong_is_said(changes, field, message):
+    [fault] = Judge(FeedOptions()).cells(row(**changes))
+    assert fault.field == field
+    assert fault.pointer == "/" + field.replace(".", "/")
+    assert message in fault.message
+
+
+def test_every_fault_of_a_row_is_told_in_the_order_of_the_fields():
+    faults = Judge(FeedOptions()).cells(row(extra="[", isbn="", price="x", title="", stock="-1"))
+    assert [fault.field for fault in faults] == ["isbn", "title", "price", "stock", "extra"]
+
+
+def test_cells_that_were_shielded_come_back():
+    checked = Judge(FeedOptions()).cells(row(title="'=1", author="''=1", description="'"))
+    assert (checked.title, checked.author, checked.description) == ("=1", "'=1", "")
+    assert Judge(FeedOptions()).cells(row(title="'Tis")).title == "'Tis"
+
+
+def test_isbns_are_repaired_where_that_was_asked_for():
+    lost = row(isbn="439023483")
+    assert isinstance(Judge(FeedOptions()).cells(lost), list)
+    assert Judge(FeedOptions(repair_isbn=True)).cells(lost).isbn == "9780439023481"
+    [fault] = Judge(FeedOptions(repair_isbn=True)).cells(row(isbn="439023484"))
+    assert fault.field == "isbn"
+    assert isinstance(Judge(FeedOptions(repair_isbn=True)).document({"isbn": 1}), list)
+
+
+def test_fixed_values_are_checked_once_for_all_rows():
+    with pytest.raises(ValidationFailed) as refused:
+        Judge(FeedOptions(fixed={"price": "9,99", "stock": "-1", "title": "T"}))
+    assert [fault.field for fault in refused.value.faults] == ["price", "stock"]
+    judge = Judge(FeedOptions(fixed={"price": "9.99", "stock": "2"}))
+    checked = judge.document({"isbn": MOMO, "title": "T", "author": "A"})
+    assert (checked.price, checked.stock) == ("9.99", 2)
+
+
+@pytest.mark.parametrize("value", [[], 1, None, "x"])
+def test_a_line_must_be_an_object(value):
+    [fault] = Judge(FeedOptions()).document(value)
+    assert fault.field == ""
+    assert "JSON object" in fault.message
+
+
+def test_the_hosts_schema_says_what_new_books_without_extra_get():
+    class WithDefault(colander.MappingSchema):
+        language = colander.SchemaNode(colander.String(), missing="de")
+
+    judge = Judge(FeedOptions(extra_schema=WithDefault().bind()))
+    assert jsontext.loads(judge.default_extra.encode()) == {"language": "de"}
+    assert judge.faults_without_extra == []
+    [fault] = Judge(WITH_SCHEMA).faults_without_extra
+    assert fault.field == "extra.publisher"
+
+
+def test_authors_are_remembered_only_so_many(monkeypatch):
+    monkeypatch.setattr("pyramid_bookstore.feeds.judge._MAX_AUTHORS", 2)
+    judge = Judge(FeedOptions())
+    for author in "ABCABC":
+        assert judge.cells(row(author=author)).author_folded == author.lower()
+
+
+def test_plain_rows_need_no_schema(monkeypatch):
+    """The quick way is taken, or an import would be ten times as slow."""
+    judge = Judge(FeedOptions())
+    monkeypatch.setattr(judge, "examine", None)
+    assert judge.cells(row(title="Größe", description="Ä", extra='{"a":1}')).title == "Größe"
+    assert judge.cells(row(isbn="978-3-522-20255-8", price="1", stock="")).price == "1.00"
+    assert judge.document({"isbn": MOMO, "title": "T", "author": "A", "price": Decimal("1.5")})

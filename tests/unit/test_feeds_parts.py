@@ -1,0 +1,146 @@
+"""The small parts: shield, spool, ids, reports, files."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import threading
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyramid_bookstore.errors import Fault
+from pyramid_bookstore.feeds.files import format_of, source, target
+from pyramid_bookstore.feeds.ids import ids
+from pyramid_bookstore.feeds.report import Reject, in_order
+from pyramid_bookstore.feeds.shield import shielded, unshielded
+from pyramid_bookstore.feeds.spool import Spool
+
+tricky = st.text(st.sampled_from("'=+-@\t\r\nab ＝"), max_size=6)
+
+
+@given(st.one_of(tricky, st.text()))
+def test_the_shield_comes_off_exactly(text):
+    cell = shielded(text)
+    assert unshielded(cell) == text
+    assert cell != ""
+    assert cell[0] not in "=+-@\t\r\n＝＋－＠"
+
+
+@given(st.one_of(tricky, st.text()))
+def test_no_two_texts_share_a_cell(text):
+    assert shielded(unshielded(text)) == text or shielded(text) != text
+
+
+@pytest.mark.parametrize("text", ["Momo", "'Tis", "'Salem's Lot", "a=b", " =1", "1984", "''x"])
+def test_other_cells_stay_as_they_are(text):
+    assert shielded(text) == text == unshielded(text)
+
+
+@given(st.lists(st.tuples(st.integers(0, 2**31), st.text(max_size=3)), max_size=20))
+def test_what_is_spooled_comes_back_as_often_as_asked(items):
+    with Spool(tuple[int, str], batch=3) as spool:
+        for item in items:
+            spool.append(item)
+            assert list(spool)[-1] == item
+        assert len(spool) == len(items)
+        assert list(spool) == items
+        assert list(spool) == items
+        assert all(1 <= len(batch) <= 3 for batch in spool.batches())
+
+
+def test_ids_are_of_version_7_and_ascend():
+    moment = 1_700_000_000_123
+    made = ids(moment)
+    found = [UUID(next(made)) for _ in range(1000)]
+    assert found == sorted(set(found))
+    assert {each.version for each in found} == {7}
+    assert {each.variant for each in found} == {"specified in RFC 4122"}
+    assert {each.int >> 80 for each in found} == {moment}
+    assert next(ids(moment)) != next(ids(moment))
+
+
+def test_rejects_are_told_by_line():
+    early = [Reject(line, [Fault("", "", "x")]) for line in (2, 7, 9)]
+    late = [Reject(line, [Fault("", "", "y")]) for line in (3, 8)]
+    assert [reject.line for reject in in_order(early, late)] == [2, 3, 7, 8, 9]
+
+
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [("a.csv", "csv"), ("A.CSV.GZ", "csv"), ("a.tsv", "csv"), ("a.ndjson", "ndjson"),
+     ("dir.csv/a.jsonl.gz", "ndjson"), ("a", None), ("-", None), ("a.gz", None)],
+)  # fmt: skip
+def test_the_name_tells_the_format(name, format):
+    assert format_of(name) == format
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+@pytest.mark.parametrize(
+    ("data", "format"),
+    [(b"isbn\n1\n", "csv"), (b'\xef\xbb\xbf \n{"isbn":1}', "ndjson"), (b"", "csv")],
+)
+def test_a_source_tells_what_it_is(tmp_path, monkeypatch, pack, data, format):
+    path = tmp_path / "feed"
+    path.write_bytes(pack(data))
+    with source(str(path)) as found:
+        assert found.format == format
+        assert found.stream.read(1000) == data
+        assert found.position() == found.size == len(pack(data))
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(pack(data)))))
+    with source("-") as found:
+        assert (found.format, found.size, found.position()) == (format, None, 0)
+        assert found.stream.read(1000) == data
+
+
+def test_a_damaged_source_is_not_looked_into(tmp_path):
+    path = tmp_path / "feed"
+    path.write_bytes(gzip.compress(b"isbn" * 99)[:12])
+    with source(str(path)) as found:
+        assert found.format == "csv"
+
+
+def test_a_named_pipe_has_no_size(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(b"isbn\n",))
+    writer.start()
+    with source(str(path)) as found:
+        assert found.size is None
+        assert found.stream.read(10) == b"isbn\n"
+    writer.join()
+
+
+def test_a_target_is_whole_or_not_there(tmp_path):
+    path = tmp_path / "books.csv"
+    with target(str(path)) as opened:
+        opened.write(b"old")
+
+    def broken_off():
+        with target(str(path)) as opened:
+            opened.write(b"new")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        broken_off()
+    assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["books.csv"]
+
+
+def test_the_same_bytes_are_packed_the_same(tmp_path):
+    packed = []
+    for name in ("a.csv.gz", "b.csv.gz"):
+        with target(str(tmp_path / name)) as opened:
+            opened.write(b"isbn")
+        packed.append((tmp_path / name).read_bytes())
+    assert packed[0] == packed[1]
+    assert gzip.decompress(packed[0]) == b"isbn"
+
+
+def test_a_device_is_written_to_as_it_is():
+    with target(os.devnull) as opened:
+        opened.write(b"x")
+    assert not os.path.isfile(os.devnull)

@@ -1,0 +1,281 @@
+"""From bytes to rows: encodings, line ends, headers, delimiters, and what is no feed at all."""
+
+from __future__ import annotations
+
+import gzip
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyramid_bookstore.errors import ValidationFailed
+from pyramid_bookstore.feeds import lines as lines_module
+from pyramid_bookstore.feeds.csv_feed import CsvFeed
+from pyramid_bookstore.feeds.intake import Intake
+from pyramid_bookstore.feeds.layout import FeedOptions
+from pyramid_bookstore.feeds.lines import MAX_LINE, Lines
+from pyramid_bookstore.feeds.ndjson_feed import NdjsonFeed
+
+KNOWN = "The first line must name the columns"
+
+
+def read_lines(data):
+    return list(Lines(io.BytesIO(data)))
+
+
+def read_csv(text, **options):
+    feed = CsvFeed(io.BytesIO(text.encode()), FeedOptions(**options))
+    return [(row.line, row.cells, row.fault) for row in feed.rows()], feed.layout
+
+
+def refusal(read):
+    with pytest.raises(ValidationFailed) as refused:
+        read()
+    return refused.value
+
+
+def csv_refusal(text, **options):
+    data = text if isinstance(text, bytes) else text.encode()
+    feed = lambda: list(CsvFeed(io.BytesIO(data), FeedOptions(**options)).rows())  # noqa: E731  # short
+    return refusal(feed)
+
+
+class Trickle(io.BytesIO):
+    """A stream that gives a few bytes at a time."""
+
+    def read(self, size=-1):
+        return super().read(min(size, 3))
+
+
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60))
+def test_no_character_is_lost_on_the_way_to_lines(text):
+    data = ("x" + text).encode()
+    for stream in (io.BytesIO(data), Trickle(data)):
+        lines = list(Lines(stream))
+        assert "".join(lines).encode() == data
+        assert all("\n" not in line[:-1] for line in lines)
+
+
+def test_lines_end_at_line_ends_only():
+    assert read_lines("a\nb\r\nc\rd\x0be\u2028f\x85g".encode()) == [
+        "a\n", "b\r\n", "c\r", "d\x0be\u2028f\x85g",
+    ]  # fmt: skip
+
+
+def test_progress_is_told_in_bytes():
+    told = []
+    assert len(list(Lines(io.BytesIO("é\nb\n".encode()), told.append))) == 2
+    assert told == [5]
+
+
+def test_a_byte_order_mark_is_passed_over():
+    assert read_lines(b"\xef\xbb\xbfa\n") == ["a\n"]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("isbn,title\n".encode("utf-16"), "Line 1, byte 1: the file is UTF-16"),
+        ("isbn,title\n".encode("utf-16-be"), "NUL bytes"),
+        (b"\xfe\xff\0i", "UTF-16"),
+        (gzip.compress(b"isbn"), "compressed with gzip"),
+        (b"PK\x03\x04...", "ZIP archive"),
+        (b"\xd0\xcf\x11\xe0", "old Excel workbook"),
+        (b"%PDF-1.7", "PDF"),
+        ("isbn,title\n1,ok\n2,caf\xe9\n".encode("latin-1"),
+         "Line 3, byte 6 of the line (byte 22 of the file, 0xE9) is not UTF-8"),
+        (b"a\r\nb\rc\xff", "Line 3, byte 2 of the line (byte 7 of the file, 0xFF)"),
+        (b"\xef\xbb\xbfa\n\xff", "Line 2, byte 1 of the line (byte 6 of the file"),
+    ],
+)  # fmt: skip
+def test_what_is_not_utf8_is_told_by_line_and_byte(data, words):
+    assert words in refusal(lambda: read_lines(data)).message
+
+
+def test_a_fault_far_into_the_file_is_found_in_its_line(monkeypatch):
+    monkeypatch.setattr(lines_module, "BLOCK", 64)
+    data = b"0123456789\n" * 1000 + b"01\xff\n"
+    message = refusal(lambda: read_lines(data)).message
+    assert message.startswith("Line 1001, byte 3 of the line (byte 11003 of the file")
+
+
+@pytest.mark.parametrize("before", [b"", b"a\n" * 41, b"a\r" * 41])
+def test_an_endless_line_is_refused_before_it_is_all_in_memory(before):
+    class Endless:
+        given = 0
+
+        def read(self, size):
+            self.given += size
+            return before + b"x" * size if self.given == size else b"x" * size
+
+    stream = Endless()
+    message = refusal(lambda: list(Lines(stream))).message
+    assert message.startswith(f"Line {42 if before else 1} has more than 1,048,576 bytes")
+    assert stream.given < 3 * MAX_LINE
+
+
+def test_a_long_line_with_an_end_is_refused_too():
+    message = refusal(lambda: read_lines(b"a\n" + b"x" * (MAX_LINE + 1) + b"\n")).message
+    assert message.startswith("Line 2 has more than")
+    assert len(read_lines(b"x" * MAX_LINE)) == 1
+
+
+def test_old_macintosh_line_ends_in_a_large_file():
+    data = b"0123456789\r" * 200_000
+    assert len(read_lines(data)) == 200_000
+
+
+@pytest.mark.parametrize(
+    ("cut", "words"), [(slice(-9), "cut off"), (slice(40), "cut off"), (None, "damaged")]
+)
+def test_a_gzip_file_that_is_not_whole(cut, words):
+    packed = gzip.compress("".join(f"line {i}\n" for i in range(99_999)).encode())
+    broken = packed[cut] if cut else packed[:60] + b"\xff" * 40 + packed[100:]
+    read = lambda: list(Lines(gzip.GzipFile(fileobj=io.BytesIO(broken))))  # noqa: E731  # short
+    assert words in refusal(read).message
+
+
+def test_rows_and_their_lines():
+    rows, layout = read_csv('\n\nISBN , title\n1,"a\n\nb"\n\n2,c\n')
+    assert rows == [(4, ["1", "a\n\nb"], None), (8, ["2", "c"], None)]
+    assert layout.names == ("ISBN", "title")
+    assert layout.given == ("isbn", "title")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_the_delimiter_is_found_by_the_header(delimiter):
+    rows, _ = read_csv(f'"isbn"{delimiter}title\n1{delimiter}"a,b;c"\n')
+    assert rows == [(2, ["1", "a,b;c"], None)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "The file is empty."),
+        (" \n\n", "The file is empty."),
+        ("isbn,title\n", "a header and no rows"),
+        ("isbn,title\n\n\n", "a header and no rows"),
+        ("isbn|title\n1|2\n", f"{KNOWN} (isbn, title"),
+        ("9783522202558,Momo\n", "it reads: 9783522202558,Momo"),
+        ("<?xml version='1.0'?>\n<books/>", "XML or HTML"),
+        ('{"isbn": "1"}\n', "JSON, not CSV"),
+        ('[{"isbn": "1"}]\n', "JSON, not CSV"),
+        ('isbn,"title\n1,2\n', "The header, line 1, cannot be read"),
+        ('isbn,title\n1,"2\n3,4\n', "Line 2: a quotation mark is opened"),
+        ('isbn,title\n1,"' + "x\n" * 70_000, "Line 2: a quotation mark is opened"),
+    ],
+)
+def test_files_that_are_no_csv_get_one_sentence(text, words):
+    error = csv_refusal(text)
+    assert words in error.message
+    assert len(error.faults) == 1
+    assert "\n" not in error.message
+
+
+def test_rows_of_another_width():
+    rows, _ = read_csv("isbn,title,,\n1,2\n1\n1,2,,\n1,2,3\n")
+    assert [(row[0], row[2]) for row in rows] == [
+        (2, None),
+        (3, "The row has 1 cells, the header 2."),
+        (4, None),
+        (5, "The row has 3 cells, the header 2."),
+    ]
+
+
+def test_quotes_out_of_place_are_the_rows_own_fault():
+    rows, _ = read_csv('isbn,title\n1,"a"b\n2,c\n')
+    assert [row[0] for row in rows] == [2, 3]
+    assert rows[0][2].startswith("The row is not CSV")
+    assert rows[1] == (3, ["2", "c"], None)
+
+
+@pytest.mark.parametrize(
+    ("header", "options", "field", "words"),
+    [
+        ("title,author", {}, "isbn", "required"),
+        ("isbn,colour", {}, "colour", "not a field of a book"),
+        ("isbn,id", {}, "id", "set by the server"),
+        ("isbn,,title", {}, "", "Column 2 has no name"),
+        ("isbn,ISBN", {}, "isbn", "there twice"),
+        ("isbn,title", {"columns": {"author": "authors"}}, "author", "no column 'authors'"),
+        ("isbn,title", {"fixed": {"title": "x"}}, "title", "a fixed value was set too"),
+        ("isbn,title", {"fixed": {"title": "x"}, "pass_over": True}, "title", "fixed value"),
+    ],
+)
+def test_headers_that_cannot_be_right(header, options, field, words):
+    error = csv_refusal(f"{header}\n1,2,3\n", **options)
+    assert [fault.field for fault in error.faults] == [field]
+    assert words in error.message
+
+
+def test_every_fault_of_a_header_is_told():
+    error = csv_refusal("title,colour,size\n")
+    assert [fault.field for fault in error.faults] == ["colour", "size", "isbn"]
+
+
+def test_columns_are_mapped_fixed_and_passed_over():
+    options = FeedOptions(
+        columns={"author": "Authors", "isbn": "EAN"}, fixed={"price": "1"}, pass_over=True
+    )
+    text = "ean,isbn,title,authors,author,\n9783522202558,x,T,A,B,\n"
+    feed = CsvFeed(io.BytesIO(text.encode()), options)
+    [row] = feed.rows()
+    layout = feed.layout
+    assert layout.passed_over == ("isbn", "author")
+    assert layout.given == ("isbn", "title", "author", "price")
+    cells = layout.pick([*row.cells, *layout.tail])
+    assert cells == ("9783522202558", "T", "A", "1", None, None, None)
+
+
+def test_unnamed_columns_are_passed_over_too():
+    _, layout = read_csv("isbn,,title\n1,2,3\n", pass_over=True)
+    assert layout.passed_over == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"columns": {"colour": "x"}}, "no field 'colour'"),
+        ({"fixed": {"colour": "x"}}, "no field 'colour'"),
+        ({"columns": {"price": "x"}, "fixed": {"price": "1"}}, "both a column and a fixed value"),
+    ],
+)
+def test_options_are_checked(options, words):
+    assert words in refusal(lambda: Intake(FeedOptions(**options))).message
+
+
+def documents(text, **options):
+    feed = NdjsonFeed(io.BytesIO(text.encode()), FeedOptions(**options))
+    return [(each.line, each.value, each.fault) for each in feed.documents()], feed
+
+
+def test_documents_and_their_lines():
+    found, feed = documents('\n{"isbn":"1"}\r\n\n7\n{"a":1')
+    assert found[:2] == [(2, {"isbn": "1"}, None), (4, 7, None)]
+    assert found[2][0] == 5
+    assert found[2][2].startswith("The line is not JSON")
+    assert feed.passed_over == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "empty"),
+        ("\n \n", "empty"),
+        ('\n[{"isbn":"1"}]', "Line 2: a JSON list"),
+        ("<a/>", "Line 1: the file is XML"),
+    ],
+)
+def test_files_that_are_no_ndjson(text, words):
+    assert words in refusal(lambda: documents(text)).message
+
+
+def test_members_are_renamed_and_passed_over(monkeypatch):
+    monkeypatch.setattr("pyramid_bookstore.feeds.ndjson_feed._MAX_PASSED_OVER", 2)
+    text = '{"EAN":"1","isbn":"2","x":1,"y":2,"z":3}\n3\n'
+    found, feed = documents(text, columns={"isbn": "ean"}, pass_over=True)
+    assert [each[1] for each in found] == [{"isbn": "1"}, 3]
+    assert feed.passed_over == ("isbn", "x")
+    found, _ = documents(text, columns={"isbn": "ean"})
+    assert found[0][1] == {"isbn": "1", "x": 1, "y": 2, "z": 3}
