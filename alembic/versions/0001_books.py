@@ -152,12 +152,6 @@ def upgrade() -> None:
         sa.Column("updated_at", MOMENT, nullable=False),
         sa.Column("title_folded", FOLDED, nullable=False),
         sa.Column("author_folded", FOLDED, nullable=False),
-        sa.Column(
-            "search_text",
-            FOLDED,
-            sa.Computed("title_folded || '\n' || author_folded || '\n' || isbn", persisted=True),
-            nullable=False,
-        ),
         sa.UniqueConstraint("isbn", name="bookstore_books_isbn_key"),
         sa.CheckConstraint("price >= 0", name="bookstore_books_price_check"),
         sa.CheckConstraint(

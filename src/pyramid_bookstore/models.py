@@ -14,7 +14,6 @@ from uuid import UUID
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    Computed,
     Index,
     Integer,
     LargeBinary,
@@ -43,7 +42,8 @@ class Book(Base):
     """One book as stored.
 
     ``title_folded`` and ``author_folded`` are what `pyramid_bookstore.text.fold` makes of the
-    fields they are named after, written with them; the database joins them into ``search_text``.
+    fields they are named after, written with them. The indexes that search by parts of them are
+    the migrations' own (0002): each database has its own kind.
     """
 
     __tablename__ = "bookstore_books"
@@ -81,11 +81,6 @@ class Book(Base):
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
     title_folded: Mapped[str] = mapped_column(FOLDED)
     author_folded: Mapped[str] = mapped_column(FOLDED)
-    search_text: Mapped[str] = mapped_column(
-        FOLDED,
-        # A line feed between the parts, which no folded text holds: no match spans two of them.
-        Computed("title_folded || '\n' || author_folded || '\n' || isbn", persisted=True),
-    )
 
 
 class Total(Base):

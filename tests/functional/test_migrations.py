@@ -142,10 +142,11 @@ class TestRevisions:
         database's own kind of search index."""
         with engine.connect() as connection:
             found = own_differences(connection)
-        hidden = {(kind, thing.name) for kind, thing in found if kind != "remove_column"}
+        hidden = {(kind, thing[-1].name) for kind, *thing in found if kind != "remove_column"}
         tables = {name for kind, name in hidden if kind == "remove_table"}
         assert all(name.startswith("bookstore_search") for name in tables)
-        others = hidden - {("remove_table", name) for name in tables}
+        others = {(kind, name) for kind, name in hidden if name not in tables}
+        others -= {("remove_index", name) for _, name in hidden if name.startswith("sqlite_")}
         if engine.dialect.name == "sqlite":
             assert tables
             assert others == {("remove_constraint", "bookstore_books_pkey")}
@@ -292,7 +293,7 @@ class TestCommand:
         self.alembic("-c", str(ini), "upgrade", "head")
         with bare_engine.connect() as connection:
             assert migrations.is_current(connection)
-        assert "bookstore_0001" in self.alembic("-c", str(ini), "current").stdout
+        assert migrations.head() in self.alembic("-c", str(ini), "current").stdout
 
     def test_database_of_the_alembic_section(self, bare, bare_engine, tmp_path):
         ini = self.ini(tmp_path, f"sqlalchemy.url = {bare.replace('%', '%%')}")

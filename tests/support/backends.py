@@ -90,8 +90,10 @@ class Emptier:
         self._engine = engine
         found = MetaData()
         found.reflect(engine)
-        tables = reversed(found.sorted_tables)
-        self._deletes = [table.delete() for table in tables if table.name != VERSION_TABLE]
+        # SQLite's search index is emptied by triggers, and is destroyed by anything else.
+        kept = (VERSION_TABLE, "bookstore_search")
+        tables = [table for table in found.sorted_tables if not table.name.startswith(kept)]
+        self._deletes = [table.delete() for table in reversed(tables)]
 
     def __call__(self) -> None:
         with self._engine.begin() as connection:

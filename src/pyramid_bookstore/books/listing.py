@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Select, and_, bindparam, func, or_, select, tuple_
+from sqlalchemy import and_, bindparam, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.books.cursor import Cursor, decode, encode, fingerprint
 from pyramid_bookstore.books.data import Page, book_from_row
-from pyramid_bookstore.books.statements import COLUMNS, TOTAL
+from pyramid_bookstore.books.statements import COLUMNS
 from pyramid_bookstore.db.dialects import Dialect
-from pyramid_bookstore.db.dialects.base import like_pattern
 from pyramid_bookstore.db.query import Query, Reader, Row
+from pyramid_bookstore.db.search import TOTAL, Conditions
 from pyramid_bookstore.isbn import search_forms
 from pyramid_bookstore.models import Book
 from pyramid_bookstore.schema.listing import NEWEST_FIRST, BookFilter
@@ -37,25 +37,13 @@ SORT_COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
 }
 
 Sort = tuple[tuple[str, bool], ...]
-__all__ = ["NEWEST_FIRST", "SORT_COLUMNS", "Sort", "list_books", "walk"]
+Count = Literal["exact", "estimated", "none"]
+__all__ = ["NEWEST_FIRST", "SORT_COLUMNS", "Count", "Sort", "list_books", "order_index", "walk"]
 
 
-class Conditions(NamedTuple):
-    """The filters of a shape: which are there, and how many writings of the search term."""
-
-    author: bool
-    terms: int
-    min_price: bool
-    max_price: bool
-    in_stock: bool | None
-
-    @property
-    def none(self) -> bool:
-        """Whether all books are meant."""
-        return self == _NO_CONDITIONS
-
-
-_NO_CONDITIONS = Conditions(False, 0, False, False, None)
+def order_index(sort: Sort) -> str:
+    """The index that holds the books by the first key of the order."""
+    return f"bookstore_books_{sort[0][0]}_idx"
 
 
 class Shape(NamedTuple):
@@ -66,7 +54,8 @@ class Shape(NamedTuple):
     sort: Sort
     after_cursor: bool
     backwards: bool
-    counted: bool
+    total: Count
+    path: str
 
 
 def list_books(
@@ -77,18 +66,19 @@ def list_books(
     limit: int,
     page: int,
     cursor: str | None,
-    counted: bool,
+    count: Count,
 ) -> Page:
     """One page. With a ``cursor`` the ``page`` does not count; ``limit`` and ``page`` are >= 1.
 
-    Costs one statement; a second one only for the total of a page with no book on it.
+    Costs one statement, and a second one for the total of a page with no book on it; filters on
+    SQLite cost one more, which looks how rare each of them is.
     Raises `ValidationFailed` for a cursor of another list.
     """
-    conditions, values = _conditions(filters)
+    dialect, conditions, path, values = _read(reader, filters)
     mark = fingerprint(*(getattr(filters, part.name) for part in fields(BookFilter)), sort)
     at = decode(cursor, mark, [field for field, _ in sort]) if cursor else None
     backwards = bool(at and at.backwards)
-    shape = Shape(reader.dialect, conditions, sort, at is not None, backwards, counted)
+    shape = Shape(dialect, conditions, sort, at is not None, backwards, count, path)
     values["limit"] = limit + 1  # one more tells whether the list goes on
     values["offset"] = 0 if at else (page - 1) * limit
     if at:
@@ -96,7 +86,9 @@ def list_books(
     rows = reader.rows(_page_query(shape), values)
     more = len(rows) > limit
     rows = rows[:limit]
-    total = _total(reader, shape, values, rows, first=page == 1 and not at) if counted else None
+    total = None
+    if count != "none":
+        total = _total(reader, shape, values, rows, first=page == 1 and not at)
     if backwards:
         rows = rows[::-1]
     has_next = bool(rows) and (more or backwards)
@@ -111,27 +103,28 @@ def list_books(
     )
 
 
-def _conditions(filters: BookFilter) -> tuple[Conditions, dict[str, Any]]:
-    """The shape of the filters, and their values by parameter name."""
-    values: dict[str, Any] = {}
-    author = fold(filters.author) if filters.author else ""
-    if author:
-        values["author"] = like_pattern(author)
+def _read(reader: Reader, filters: BookFilter) -> tuple[Dialect, Conditions, str, dict[str, Any]]:
+    """The dialect, the shape of the filters, the path to take, and the values by name."""
+    dialect = reader.dialect
     terms = [fold(filters.search), *search_forms(filters.search)] if filters.search else []
-    terms = [term for term in terms if term]
-    values |= {f"term{index}": like_pattern(term) for index, term in enumerate(terms)}
+    text, values = dialect.search.read(
+        fold(filters.author) if filters.author else "", [term for term in terms if term]
+    )
     for name in ("min_price", "max_price"):
         value = getattr(filters, name)
         if value is not None:
             values[name] = value
     conditions = Conditions(
-        author=bool(author),
-        terms=len(terms),
+        text=text,
         min_price=filters.min_price is not None,
         max_price=filters.max_price is not None,
         in_stock=filters.in_stock,
     )
-    return conditions, values
+    probe = _probe_query(dialect, conditions)
+    path = ""
+    if probe is not None:
+        path = dialect.search.choose(conditions, reader.rows(probe, values)[0])
+    return dialect, conditions, path, values
 
 
 def _total(
@@ -142,7 +135,7 @@ def _total(
     if first:
         return 0
     # A page past the end has no row that could carry the total.
-    return int(reader.rows(_count_query(shape.dialect, shape.conditions), values)[0][0])
+    return int(reader.rows(_count_query(shape), values)[0][0])
 
 
 def _cursor(row: Row, sort: Sort, mark: str, *, backwards: bool) -> str:
@@ -154,14 +147,16 @@ def _cursor(row: Row, sort: Sort, mark: str, *, backwards: bool) -> str:
 def _page_query(shape: Shape) -> Query:
     columns: list[Any] = [*COLUMNS]
     columns += [SORT_COLUMNS[field].label(f"sort_{field}") for field, _ in shape.sort]
-    if shape.counted:
-        columns.append(_count(shape.dialect, shape.conditions).label("total"))
+    if shape.total != "none":
+        columns.append(_count(shape).label("total"))
     order = [(SORT_COLUMNS[field], descending) for field, descending in shape.sort]
     # The id goes the way of the key before it, so that one index serves both.
     order.append((Book.id, order[-1][1]))
     if shape.backwards:
         order = [(column, not descending) for column, descending in order]
-    statement = select(*columns).where(*_where(shape.dialect, shape.conditions))
+    search = shape.dialect.search
+    statement = select(*columns).where(*search.where(shape.conditions, shape.path))
+    statement = search.steer(statement, shape.path, order_index(shape.sort))
     if shape.after_cursor:
         statement = statement.where(_past(order))
     return Query(
@@ -169,40 +164,29 @@ def _page_query(shape: Shape) -> Query:
             *(column.desc() if descending else column.asc() for column, descending in order)
         )
         .limit(bindparam("limit", type_=Book.stock.type))
-        .offset(bindparam("offset"))
+        .offset(bindparam("offset")),
+        by_value=not shape.conditions.none,
     )
 
 
 @lru_cache(maxsize=256)
-def _count_query(dialect: Dialect, conditions: Conditions) -> Query:
-    return Query(select(_count(dialect, conditions).label("total")))
+def _count_query(shape: Shape) -> Query:
+    return Query(select(_count(shape).label("total")), by_value=not shape.conditions.none)
 
 
-def _count(dialect: Dialect, conditions: Conditions) -> ColumnElement[int]:
-    """The exact number of books, as a subquery of the statement that reads the page."""
-    if conditions.none:
+@lru_cache(maxsize=256)
+def _probe_query(dialect: Dialect, conditions: Conditions) -> Query | None:
+    statement = dialect.search.probe(conditions)
+    return None if statement is None else Query(statement)
+
+
+def _count(shape: Shape) -> ColumnElement[int]:
+    """The number of books, as a subquery of the statement that reads the page."""
+    if shape.conditions.none:
         return TOTAL
-    matches: Select[Any] = select(func.count()).select_from(Book)
-    return matches.where(*_where(dialect, conditions)).correlate(None).scalar_subquery()
-
-
-def _where(dialect: Dialect, conditions: Conditions) -> list[ColumnElement[bool]]:
-    clauses: list[ColumnElement[bool]] = []
-    if conditions.author:
-        clauses.append(dialect.contains(Book.author_folded, bindparam("author")))
-    if conditions.terms:
-        matches = (
-            dialect.contains(Book.search_text, bindparam(f"term{index}"))
-            for index in range(conditions.terms)
-        )
-        clauses.append(or_(*matches))
-    if conditions.min_price:
-        clauses.append(Book.price >= bindparam("min_price"))
-    if conditions.max_price:
-        clauses.append(Book.price <= bindparam("max_price"))
-    if conditions.in_stock is not None:
-        clauses.append(Book.stock > 0 if conditions.in_stock else Book.stock == 0)
-    return clauses
+    search = shape.dialect.search
+    count = search.count if shape.total == "exact" else search.estimate
+    return count(shape.conditions, shape.path)
 
 
 def _past(order: Sequence[tuple[Any, bool]]) -> ColumnElement[bool]:
@@ -232,8 +216,8 @@ def walk(reader: Reader, filters: BookFilter, *, size: int) -> Iterator[Sequence
     page costs what the first did. Each page shows what is committed when it is read; as a book's
     place never changes, none comes twice and none that stays is left out.
     """
-    conditions, values = _conditions(filters)
-    shape = Shape(reader.dialect, conditions, _OLDEST_FIRST, False, False, False)
+    dialect, conditions, path, values = _read(reader, filters)
+    shape = Shape(dialect, conditions, _OLDEST_FIRST, False, False, "none", path)
     values |= {"limit": size, "offset": 0}
     while True:
         rows = reader.rows(_page_query(shape), values)

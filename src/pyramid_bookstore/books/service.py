@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import colander
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from pyramid_bookstore import events
@@ -50,6 +51,7 @@ class Bookstore:
         announce: Callable[..., None] | None = None,
         written: Callable[[], None] = lambda: None,
         heard: Callable[[], bool] = lambda: False,
+        alone: Callable[[], Connection | None] = lambda: None,
         extra_schema: colander.SchemaNode | None = None,
     ) -> None:
         """``session`` gives the session when it is first needed; ``reader`` says how to read, by
@@ -62,6 +64,7 @@ class Bookstore:
         self._announce = announce or (lambda event, **members: None)
         self._written = written
         self._heard = heard
+        self._alone = alone
         self._extra_schema = extra_schema
 
     @property
@@ -96,14 +99,16 @@ class Bookstore:
         limit: int = 20,
         page: int = 1,
         cursor: str | None = None,
-        counted: bool = True,
+        count: listing.Count = "exact",
     ) -> Page:
         """One page of books, by default the newest first.
 
         ``author`` and ``search`` are found as parts of the author, and of title, author or ISBN,
         whatever the case or accents. ``sort`` names fields, each with whether it descends. ``page``
-        counts from 1; a ``cursor`` from an earlier page of the same list takes its place. Without
-        ``counted`` the total is left out. Raises `ValidationFailed` for a cursor of another list.
+        counts from 1; a ``cursor`` from an earlier page of the same list takes its place. The
+        total is ``count``-ed "exact" or "estimated" (exact up to some thousands, at a cost that
+        does not grow), or left out ("none"). Raises `ValidationFailed` for a cursor of another
+        list.
         """
         return listing.list_books(
             self._reading(),
@@ -112,7 +117,7 @@ class Bookstore:
             limit=limit,
             page=page,
             cursor=cursor,
-            counted=counted,
+            count=count,
         )
 
     def create(self, fields: Mapping[str, Any]) -> BookData:
@@ -203,7 +208,10 @@ class Bookstore:
         return book
 
     def _store(self) -> Store:
-        return Store(self.session, written=self._written)
+        alone = self._alone()
+        if alone is not None:
+            return Store(alone, transactional=False)
+        return Store(self.session.connection(), written=self._written)
 
     def import_books(
         self,

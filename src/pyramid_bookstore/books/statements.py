@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, select
 
 from pyramid_bookstore.db.query import Query
-from pyramid_bookstore.models import Book, Total
+from pyramid_bookstore.models import Book
 
 #: A book's columns, in the order `pyramid_bookstore.books.data.book_from_row` takes them.
 COLUMNS = (
@@ -23,6 +23,3 @@ COLUMNS = (
 
 BY_ID = Query(select(*COLUMNS).where(Book.id == bindparam("id")))
 BY_ISBN = Query(select(*COLUMNS).where(Book.isbn == bindparam("isbn")))
-
-#: All books, within the reader's snapshot, at the cost of reading a handful of rows.
-TOTAL = select(func.coalesce(func.sum(Total.books), 0)).scalar_subquery()

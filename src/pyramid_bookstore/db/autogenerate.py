@@ -13,7 +13,14 @@ PREFIX = "bookstore_"
 # rows at VACUUM unless they have such a column, and a UUID can be none. It is no business of the
 # model's, whose primary key is `id`; there `id` is held unique by a constraint that stands for
 # that primary key.
-_HIDDEN = {("column", "seq"), ("unique_constraint", "bookstore_books_pkey")}
+#
+# The GIN indexes of PostgreSQL rest on an extension and a function, which models do not make.
+_HIDDEN = {
+    ("column", "seq"),
+    ("unique_constraint", "bookstore_books_pkey"),
+    ("index", "bookstore_books_search_idx"),
+    ("index", "bookstore_books_grams_idx"),
+}
 
 
 def include_object(
@@ -31,7 +38,7 @@ def include_object(
 def own_objects(
     object_: Any, name: str | None, type_: str, reflected: bool, _compare_to: Any
 ) -> bool:
-    """For our own environment: the tables of the models alone, without what SQLite has on top."""
+    """For our own environment: the models' tables alone, without a database's own additions."""
     if type_ == "table":
         return name in Base.metadata.tables
     ours = object_.table.name == "bookstore_books"

@@ -29,7 +29,13 @@ from sqlalchemy.exc import DBAPIError
 from pyramid_bookstore.db import diagnosis
 from pyramid_bookstore.db.autogenerate import include_object, own_objects
 from pyramid_bookstore.db.dialects import dialect_named
-from pyramid_bookstore.db.revision import VERSION_TABLE, current, is_current, require_current
+from pyramid_bookstore.db.revision import (
+    VERSION_TABLE,
+    current,
+    in_hosts_history,
+    is_current,
+    require_current,
+)
 
 __all__ = [
     "VERSION_TABLE",
@@ -54,7 +60,7 @@ Result = TypeVar("Result")
 
 
 class ExtensionMissing(RuntimeError):
-    """An extension of PostgreSQL is needed that we may not create; the message says how to go on."""
+    """PostgreSQL needs an extension that we may not create; the message says how to go on."""
 
 
 # Alembic keeps what it is at in module globals.
@@ -76,6 +82,9 @@ def upgrade(
     Any number of processes and threads may call this at once: one works, the others wait, up to
     `PATIENCE` seconds. All is one transaction. With ``sql`` nothing connects: the statements for
     an empty database (``revision`` as ``from:to`` for another) go to ``output``, stdout by default.
+
+    Where a host keeps our revisions in one history with its own, they are its to run: then this
+    does nothing, or raises `Unavailable` if the schema is behind the code.
     """
     _run(engine, command.upgrade, revision, sql=sql, output=output)
 
@@ -147,6 +156,10 @@ def _run(
 
     def work() -> None:
         with engine.connect() as connection:
+            if step is command.upgrade and in_hosts_history(connection):
+                require_current(connection)
+                return
+            connection.rollback()
             config.attributes["connection"] = connection
             step(config, revision)
 

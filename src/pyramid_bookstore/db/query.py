@@ -29,10 +29,12 @@ class Query:
     :mod:`pyramid_bookstore.books.statements`.
     """
 
-    __slots__ = ("_compiled", "statement")
+    __slots__ = ("_compiled", "by_value", "statement")
 
-    def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
+    def __init__(self, statement: Select[*tuple[Any, ...]], *, by_value: bool = False) -> None:
+        """``by_value``: which plan is best depends on the values, so the database plans anew."""
         self.statement = statement
+        self.by_value = by_value
         self._compiled: dict[str, _Compiled] = {}
 
     def compiled_for(self, engine: Engine) -> _Compiled:
@@ -40,17 +42,21 @@ class Query:
         key = f"{engine.dialect.name}+{engine.dialect.driver}"
         compiled = self._compiled.get(key)
         if compiled is None:
-            compiled = self._compiled[key] = _Compiled(self.statement, engine)
+            compiled = self._compiled[key] = _Compiled(self, engine)
         return compiled
 
 
 class _Compiled:
     """A statement as the driver takes it."""
 
-    __slots__ = ("_binds", "_names", "_results", "_statement", "_target", "text")
+    __slots__ = ("_binds", "_names", "_results", "_statement", "_target", "options", "text")
 
-    def __init__(self, statement: Select[*tuple[Any, ...]], engine: Engine) -> None:
-        dialect = engine.dialect
+    def __init__(self, query: Query, engine: Engine) -> None:
+        dialect, statement = engine.dialect, query.statement
+        #: Arguments for the cursor's `execute`.
+        self.options: dict[str, Any] = {}
+        if query.by_value:
+            self.options = dialect_named(dialect.name).unplanned(dialect.driver)
         compiled: Any = statement.compile(dialect=dialect)
         self.text: str = compiled.string
         self._statement = statement
@@ -154,7 +160,7 @@ class LeanReader:
         connection = engine.raw_connection()
         try:
             cursor = connection.cursor()
-            cursor.execute(compiled.text, parameters)
+            cursor.execute(compiled.text, parameters, **compiled.options)
             rows = compiled.rows(cursor)
             cursor.close()
         except BaseException as error:

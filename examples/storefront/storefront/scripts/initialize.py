@@ -53,7 +53,7 @@ def note_what_runs_out(engine: Engine) -> None:
     with Session(engine) as session, session.begin():
         # Outside a request the bookstore works on any session it is given.
         bookstore = Bookstore(lambda: session)
-        for book in bookstore.list(sort=(("stock", False),), limit=100, counted=False).books:
+        for book in bookstore.list(sort=(("stock", False),), limit=100, count="none").books:
             if book.stock <= LOW:
                 write_note(session, book)
 

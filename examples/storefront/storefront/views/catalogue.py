@@ -114,7 +114,7 @@ def book(request: Any) -> Any:
     if request.matchdict["isbn"] != found.isbn:
         return HTTPSeeOther(request.route_path("book", isbn=found.isbn))
     others = request.bookstore.list(
-        author=found.author, sort=SORTS["title"].keys, limit=7, counted=False
+        author=found.author, sort=SORTS["title"].keys, limit=7, count="none"
     )
     return {
         "book": found,

@@ -11,12 +11,15 @@ from sqlalchemy import URL, Connection, Engine, SQLColumnExpression
 from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.db.diagnosis import Diagnosis
+from pyramid_bookstore.db.search import Search
 
 
 class Dialect(ABC):
     """One database system: its engines, its expressions, its errors."""
 
     name: ClassVar[str]
+    #: How books are found by filters.
+    search: ClassVar[Search]
 
     @abstractmethod
     def engine_options(self, url: URL, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,6 +32,11 @@ class Dialect(ABC):
         SQLAlchemy announces a BEGIN in ``autocommit`` mode too, where there is none.
         """
 
+    def unplanned(self, driver: str) -> dict[str, Any]:
+        """Arguments for the driver's ``cursor.execute`` of a statement whose best plan depends on
+        the values, so that none is kept from other values."""
+        return {}
+
     @abstractmethod
     def insert(self, entity: Any) -> Any:
         """An INSERT that knows ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
@@ -40,12 +48,6 @@ class Dialect(ABC):
         """The later of ``now`` and the first moment after ``column``: strictly increasing."""
 
     @abstractmethod
-    def contains(
-        self, column: SQLColumnExpression[str], term: ColumnElement[str]
-    ) -> ColumnElement[bool]:
-        """Whether a folded text contains a term, as a ``LIKE`` pattern of `like_pattern`."""
-
-    @abstractmethod
     def lock_migrations(self, connection: Connection) -> None:
         """Hold all other migrations off until the connection's transaction ends."""
 
@@ -54,15 +56,13 @@ class Dialect(ABC):
         """Take the lock of this name until the transaction ends; `False` if another has it."""
 
     @abstractmethod
+    def died(self, connection: Any) -> bool:
+        """Whether the driver's connection, idle until now, turns out to be dead."""
+
+    @abstractmethod
     def raised(self, error: BaseException) -> bool:
         """Whether this database's driver raised the error."""
 
     @abstractmethod
     def diagnose(self, error: BaseException) -> Diagnosis:
         """What an error of the driver (not SQLAlchemy's wrapper of it) means."""
-
-
-def like_pattern(term: str) -> str:
-    r"""``%term%`` with the wildcards in it made plain by ``\``."""
-    plain = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{plain}%"

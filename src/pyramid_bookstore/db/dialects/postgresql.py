@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import select
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from pyramid_bookstore.db import diagnosis
 from pyramid_bookstore.db.diagnosis import Diagnosis
 from pyramid_bookstore.db.dialects.base import Dialect
+from pyramid_bookstore.db.dialects.postgresql_search import PostgreSQLSearch
 
 #: Key of the advisory lock under which migrations run: "bookstor" as eight bytes.
 MIGRATION_LOCK = int.from_bytes(b"bookstor", "big")
@@ -54,11 +56,17 @@ class PostgreSQL(Dialect):
     """A server that many processes share."""
 
     name = "postgresql"
+    search = PostgreSQLSearch()
 
     def engine_options(self, url: URL, options: Mapping[str, Any]) -> dict[str, Any]:
-        if "connect_timeout" in url.query:
-            return {}
-        return {"connect_args": {"connect_timeout": CONNECT_TIMEOUT}}
+        arguments: dict[str, Any] = {}
+        if "connect_timeout" not in url.query:
+            arguments["connect_timeout"] = CONNECT_TIMEOUT
+        # From a URL everything is text, which psycopg would compare with a number.
+        threshold = url.query.get("prepare_threshold")
+        if isinstance(threshold, str):
+            arguments["prepare_threshold"] = int(threshold) if threshold.isdigit() else None
+        return {"connect_args": arguments}
 
     def prepare(self, engine: Engine, *, statement_timeout: int, autocommit: bool) -> None:
         if not statement_timeout:
@@ -78,6 +86,11 @@ class PostgreSQL(Dialect):
             # SET LOCAL ends with the transaction, so it holds behind PgBouncer too.
             connection.exec_driver_sql(f"SET LOCAL {limit}")
 
+    def unplanned(self, driver: str) -> dict[str, Any]:
+        # psycopg prepares what it has sent five times, and PostgreSQL may then settle on one plan
+        # for rare terms and common ones alike. Other drivers prepare nothing of their own accord.
+        return {"prepare": False} if driver == "psycopg" else {}
+
     def insert(self, entity: Any) -> Any:
         return postgresql.insert(entity)
 
@@ -85,11 +98,6 @@ class PostgreSQL(Dialect):
         self, column: SQLColumnExpression[datetime], now: ColumnElement[datetime]
     ) -> ColumnElement[datetime]:
         return func.greatest(now, column + literal(timedelta(microseconds=1)))
-
-    def contains(
-        self, column: SQLColumnExpression[str], term: ColumnElement[str]
-    ) -> ColumnElement[bool]:
-        return column.like(term)
 
     def lock_migrations(self, connection: Connection) -> None:
         # Under a stricter level the snapshot would be from before the wait, and show a database
@@ -103,6 +111,12 @@ class PostgreSQL(Dialect):
     def try_lock(self, connection: Connection, name: str) -> bool:
         number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
         return bool(connection.scalar(_TRY_LOCK, {"key": number}))
+
+    def died(self, connection: Any) -> bool:
+        # Nothing is due on an idle connection but the server's farewell, or the end of the stream.
+        poll = select.poll()
+        poll.register(connection.fileno(), select.POLLIN)
+        return bool(poll.poll(0))
 
     def raised(self, error: BaseException) -> bool:
         # By name: which of the drivers there are is not known here.

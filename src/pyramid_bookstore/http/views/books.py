@@ -47,7 +47,7 @@ def list_books(request: Request) -> Response:
         limit=query.limit,
         page=query.page,
         cursor=query.cursor,
-        counted=count != "none",
+        count=count,
     )
     body = page_json(page, query.fields)
     tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'

@@ -1,0 +1,138 @@
+"""Search on PostgreSQL: two GIN indexes, and the planner's statistics to choose between them and
+the index of the order.
+
+``bookstore_books_search_idx`` (pg_trgm) answers LIKE for terms of ASCII letters and digits with a
+word of three or more. pg_trgm sees no punctuation, nothing in one or two letters, and in a database
+with the C locale no letters but ASCII ones. All such terms go to ``bookstore_books_grams_idx``,
+which holds every single character and every pair of neighbours of title and author.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from sqlalchemy import Select, Text, and_, bindparam, case, func, literal, or_, select, tablesample
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import aliased
+from sqlalchemy.sql.elements import ColumnElement
+
+from pyramid_bookstore.db.search import (
+    EXACT_UP_TO,
+    SAMPLE,
+    TOTAL,
+    Conditions,
+    Search,
+    TextShape,
+    number_of,
+    price_and_stock,
+)
+from pyramid_bookstore.models import Book
+
+# How a term is looked up.
+DIGITS = "digits"  # LIKE, in the ISBN too
+WORDS = "words"  # LIKE
+GRAMS = "grams"  # characters and pairs, then the term itself
+
+_WORDS = re.compile("[a-z0-9 ]+", re.ASCII)
+
+
+class PostgreSQLSearch(Search):
+    """The planner chooses: it has statistics of the folded texts and of their characters."""
+
+    def read(self, author: str, terms: Sequence[str]) -> tuple[TextShape, dict[str, Any]]:
+        values: dict[str, Any] = {}
+        named = {f"term{index}": term for index, term in enumerate(terms)}
+        ways = [_take(name, term, values) for name, term in named.items()]
+        return TextShape(_take("author", author, values) if author else "", tuple(ways)), values
+
+    def where(self, conditions: Conditions, path: str = "", book: Any = Book) -> list[Any]:
+        clauses: list[Any] = []
+        if conditions.text.author:
+            clauses.append(_matches("author", conditions.text.author, [book.author_folded], book))
+        terms = []
+        for index, way in enumerate(conditions.text.terms):
+            columns = [book.title_folded, book.author_folded]
+            if way == DIGITS:
+                columns.append(book.isbn)
+            terms.append(_matches(f"term{index}", way, columns, book))
+        if terms:
+            clauses.append(or_(*terms))
+        return [*clauses, *price_and_stock(conditions, book)]
+
+    def probe(self, conditions: Conditions) -> Select[Any] | None:
+        return None
+
+    def choose(self, conditions: Conditions, probed: Sequence[int]) -> str:
+        return ""
+
+    def steer(self, statement: Select[Any], path: str, order_index: str) -> Select[Any]:
+        return statement
+
+    def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
+        matches = select(func.count()).select_from(Book).where(*self.where(conditions))
+        return matches.correlate(None).scalar_subquery()
+
+    def estimate(self, conditions: Conditions, path: str) -> ColumnElement[int]:
+        found = select(literal(1)).select_from(Book).where(*self.where(conditions))
+        exact = number_of(found.limit(EXACT_UP_TO + 1))
+        # Whole blocks at random; `seed` makes them the same ones each time.
+        percentage = func.least(100, 100.0 * SAMPLE / func.greatest(TOTAL, 1))
+        sample: Any = aliased(
+            Book, tablesample(Book.__table__, func.system(percentage), seed=literal(1))
+        )
+        hits = func.count().filter(*self.where(conditions, book=sample))
+        seen = func.greatest(func.count(sample.id), 1)
+        sampled = select(TOTAL * hits / seen).select_from(sample).scalar_subquery()
+        # CASE runs the sample only if it is needed.
+        beyond = func.greatest(func.round(sampled), EXACT_UP_TO)
+        return case((exact <= EXACT_UP_TO, exact), else_=beyond)
+
+
+def like_pattern(term: str) -> str:
+    r"""``%term%`` with the wildcards in it made plain by ``\``."""
+    plain = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{plain}%"
+
+
+def _take(name: str, term: str, values: dict[str, Any]) -> str:
+    """The way for a term; its values are added."""
+    digits = term.isascii() and term.isdigit()
+    if digits or _has_trigram(term):
+        values[name] = like_pattern(term)
+        return DIGITS if digits else WORDS
+    values[name] = term
+    values[f"{name}_grams"] = _grams(term)
+    return GRAMS
+
+
+def _has_trigram(term: str) -> bool:
+    """Whether pg_trgm finds something in ``%term%`` to look up, whatever the database's locale.
+
+    It pads words with two blanks before and one behind, except where the term may go on.
+    """
+    if not _WORDS.fullmatch(term):
+        return False
+    words = term.split(" ")
+    padding = [2 * (index > 0) + (index < len(words) - 1) for index in range(len(words))]
+    return any(len(word) + more >= 3 for word, more in zip(words, padding, strict=True))
+
+
+def _grams(term: str) -> list[str]:
+    """What of the grams index every text has that contains the term: its pairs, or if it has none
+    its characters. Blanks are in nearly every text and narrow nothing down."""
+    pairs = {first + second for first, second in pairwise(term)}
+    return sorted({pair for pair in pairs if " " not in pair} or {*term.replace(" ", "")})
+
+
+def _matches(name: str, way: str, columns: Sequence[Any], book: Any) -> ColumnElement[bool]:
+    term = bindparam(name, type_=Text())
+    if way != GRAMS:
+        return or_(*(column.like(term) for column in columns))
+    grams = func.bookstore_grams(book.title_folded, book.author_folded)
+    looked_up = grams.op("@>")(bindparam(f"{name}_grams", type_=ARRAY(Text)))
+    # strpos() rather than LIKE: the planner has an estimate for the grams already, and would
+    # multiply it with that of a LIKE as if the two had nothing to do with each other.
+    return and_(looked_up, or_(*(func.strpos(column, term) > 0 for column in columns)))

@@ -1,0 +1,243 @@
+"""Search on SQLite: an FTS5 index of trigrams, and a look at how often a term occurs.
+
+SQLite keeps no statistics that would tell a rare term from a common one. So a first statement
+counts the candidates of each filter, up to `RARE`; with fewer, the rarest filter's are fetched and
+sorted, and with more the index of the order is walked until the page is full. The choice is then
+written into the statement (``INDEXED BY``), where no planner can get it wrong.
+
+``bookstore_search`` holds each text with two line feeds behind it, so that every character begins a
+trigram: a term of one or two letters is a range in the list of trigrams (``fts5vocab``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    Select,
+    Text,
+    and_,
+    bindparam,
+    case,
+    column,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    table,
+)
+from sqlalchemy.sql.elements import ColumnElement
+
+from pyramid_bookstore.db.search import (
+    EXACT_UP_TO,
+    SAMPLE,
+    TOTAL,
+    Conditions,
+    Search,
+    TextShape,
+    number_of,
+    price_and_stock,
+)
+from pyramid_bookstore.models import Book
+
+#: A filter with fewer candidates than this is rare. At a million books, sorting so many costs
+#: about what walking the order costs for a filter that lets through just as many.
+RARE = 2_000
+
+# How a term is looked up, and whether it can be part of an ISBN.
+LONG, SHORT = "long", "short"
+LONG_DIGITS, SHORT_DIGITS = "long digits", "short digits"
+
+# The paths.
+WALK, TEXT, PRICE, STOCK = "walk", "text", "price", "stock"
+_INDEX = {PRICE: "bookstore_books_price_idx", STOCK: "bookstore_books_stock_idx"}
+
+_SEARCH = table("bookstore_search", column("rowid"))
+_GRAMS = table("bookstore_search_grams", column("term", Text), column("doc"), column("col", Text))
+_MATCHES = literal_column("bookstore_search").op("MATCH", is_comparison=True)
+_SEQ: ColumnElement[int] = literal_column("bookstore_books.seq")
+_BOOKS: Any = Book.__table__
+
+# Places of a sample, spread evenly and without a period by the golden ratio (Knuth, TAOCP 6.4).
+_GOLDEN, _RANGE = 2654435769, 1 << 32
+
+
+class SQLiteSearch(Search):
+    """Paths are chosen by probing."""
+
+    def read(self, author: str, terms: Sequence[str]) -> tuple[TextShape, dict[str, Any]]:
+        values: dict[str, Any] = {}
+        phrases = []
+        if author:
+            _take("author", author, values)
+            if len(author) >= 3:
+                phrases.append(f"author : {_phrase(author)}")
+        ways = [_take(f"term{index}", term, values) for index, term in enumerate(terms)]
+        if terms and all(len(term) >= 3 for term in terms):
+            phrases.append(f"({' OR '.join(map(_phrase, terms))})")
+        if phrases:
+            values["match"] = " AND ".join(phrases)
+        return TextShape(_way(author) if author else "", tuple(ways)), values
+
+    def where(self, conditions: Conditions, path: str = "", book: Any = Book) -> list[Any]:
+        text = conditions.text
+        clauses: list[Any] = []
+        indexed = path == TEXT
+        if indexed:
+            clauses.append(_SEQ.in_(_candidates(text)))
+        decided = indexed and _by_phrase(text)
+        if text.author and not (decided and _long(text.author)):
+            clauses.append(_contains("author", [book.author_folded]))
+        if text.terms and not (decided and _long(text.terms[0])):
+            clauses.append(
+                or_(*(_found(f"term{index}", way, book) for index, way in enumerate(text.terms)))
+            )
+        return [*clauses, *price_and_stock(conditions, book)]
+
+    def probe(self, conditions: Conditions) -> Select[Any] | None:
+        paths = _paths(conditions)
+        if not paths:
+            return None
+        columns: list[Any] = [
+            number_of(_some(conditions, path).limit(RARE)).label(path) for path in paths
+        ]
+        return select(*columns)
+
+    def choose(self, conditions: Conditions, probed: Sequence[int]) -> str:
+        fewest, path = min(zip(probed, _paths(conditions), strict=True))
+        return path if fewest < RARE else WALK
+
+    def steer(self, statement: Select[Any], path: str, order_index: str) -> Select[Any]:
+        if not path:
+            return statement
+        if path == TEXT:
+            return statement.with_hint(_BOOKS, "NOT INDEXED", "sqlite")
+        index = _INDEX.get(path, order_index)
+        return statement.with_hint(_BOOKS, f"INDEXED BY {index}", "sqlite")
+
+    def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
+        single = _single(conditions)
+        if single is not None:
+            return number_of(single)
+        statement = select(func.count()).select_from(Book).where(*self.where(conditions, path))
+        if path == WALK:
+            # Nothing of this is rare: reading the table from end to end is the cheapest.
+            statement = statement.with_hint(_BOOKS, "NOT INDEXED", "sqlite")
+        else:
+            statement = self.steer(statement, path, "")
+        return statement.correlate(None).scalar_subquery()
+
+    def estimate(self, conditions: Conditions, path: str) -> ColumnElement[int]:
+        if path != WALK:
+            return self.count(conditions, path)
+        sampled = self._sampled(conditions)
+        single = _single(conditions)
+        if single is None:
+            return sampled
+        exact = number_of(single.limit(EXACT_UP_TO + 1))
+        return case((exact <= EXACT_UP_TO, exact), else_=func.max(sampled, EXACT_UP_TO))
+
+    def _sampled(self, conditions: Conditions) -> ColumnElement[int]:
+        numbers = select(literal(0).label("number")).cte("numbers", recursive=True)
+        numbers = numbers.union_all(
+            select(numbers.c.number + 1).where(numbers.c.number < SAMPLE - 1)
+        )
+        last = select(func.max(_SEQ)).select_from(_BOOKS).correlate(None).scalar_subquery()
+        place = 1 + (numbers.c.number * _GOLDEN % _RANGE) * last // _RANGE
+        hits = func.sum(case((and_(*self.where(conditions)), 1), else_=0))
+        return (
+            select(TOTAL * hits // func.max(func.count(), 1))
+            .select_from(numbers.join(_BOOKS, place == _SEQ))
+            .with_hint(_BOOKS, "NOT INDEXED", "sqlite")
+            .correlate(None)
+            .scalar_subquery()
+        )
+
+
+def _way(term: str) -> str:
+    if term.isascii() and term.isdigit():
+        return LONG_DIGITS if len(term) >= 3 else SHORT_DIGITS
+    return LONG if len(term) >= 3 else SHORT
+
+
+def _long(way: str) -> bool:
+    return way in (LONG, LONG_DIGITS)
+
+
+def _take(name: str, term: str, values: dict[str, Any]) -> str:
+    """The way for a term; its values are added."""
+    way = _way(term)
+    values[name] = term
+    if not _long(way):
+        values[f"{name}_end"] = f"{term}\U0010ffff"
+    return way
+
+
+def _phrase(term: str) -> str:
+    """A string of FTS5's query language."""
+    return '"' + term.replace('"', '""') + '"'
+
+
+def _by_phrase(text: TextShape) -> bool:
+    """Whether the full-text index is asked, rather than its list of trigrams."""
+    return _long(text.author) or bool(text.terms and _long(text.terms[0]))
+
+
+def _candidates(text: TextShape) -> Select[Any]:
+    """The numbers of the rows that have the texts, or at least one of them."""
+    if _by_phrase(text):
+        return select(_SEARCH.c.rowid).where(_MATCHES(bindparam("match", type_=Text())))
+    name = "term0" if text.terms else "author"
+    rows = select(_GRAMS.c.doc).where(
+        _GRAMS.c.term >= bindparam(name, type_=Text()),
+        _GRAMS.c.term < bindparam(f"{name}_end", type_=Text()),
+    )
+    return rows if text.terms else rows.where(_GRAMS.c.col == "author")
+
+
+def _contains(name: str, columns: Sequence[Any]) -> ColumnElement[bool]:
+    term = bindparam(name, type_=Text())
+    return or_(*(func.instr(folded, term) > 0 for folded in columns))
+
+
+def _found(name: str, way: str, book: Any) -> ColumnElement[bool]:
+    columns = [book.title_folded, book.author_folded]
+    if way in (LONG_DIGITS, SHORT_DIGITS):
+        columns.append(book.isbn)
+    return _contains(name, columns)
+
+
+def _paths(conditions: Conditions) -> list[str]:
+    """The filters that have an index."""
+    there = {
+        TEXT: conditions.text != TextShape(),
+        PRICE: conditions.price,
+        STOCK: conditions.in_stock is not None,
+    }
+    return [path for path, given in there.items() if given]
+
+
+def _some(conditions: Conditions, path: str) -> Select[Any]:
+    """The candidates of one filter, by its index alone."""
+    if path == TEXT:
+        return _candidates(conditions.text)
+    alone = conditions._replace(
+        text=TextShape(),
+        min_price=conditions.min_price and path == PRICE,
+        max_price=conditions.max_price and path == PRICE,
+        in_stock=conditions.in_stock if path == STOCK else None,
+    )
+    found = select(literal(1)).select_from(Book).where(*price_and_stock(alone, Book))
+    return found.with_hint(_BOOKS, f"INDEXED BY {_INDEX[path]}", "sqlite")
+
+
+def _single(conditions: Conditions) -> Select[Any] | None:
+    """The matches, where one index alone knows them."""
+    paths = _paths(conditions)
+    if len(paths) > 1:
+        return None
+    text = conditions.text
+    ways = [text.author] * bool(text.author) + list(text.terms[:1])
+    return _some(conditions, paths[0]) if all(map(_long, ways)) else None

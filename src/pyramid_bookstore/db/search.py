@@ -1,0 +1,113 @@
+"""Which books a list is about, and how a database finds them without looking at every one.
+
+`Conditions` is the *shape* of the filters: what is asked, without the values. A dialect's `Search`
+turns a shape into SQL. The values go by fixed parameter names (``author``, ``term0`` ...,
+``min_price``, ``max_price``), so that one shape is one statement.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy.sql.elements import ColumnElement
+
+from pyramid_bookstore.models import Book, Total
+
+#: All books, within the reader's snapshot, at the cost of reading a handful of rows.
+TOTAL = select(func.coalesce(func.sum(Total.books), 0)).scalar_subquery()
+
+#: An estimated total is exact up to so many matches, beyond that it comes from a sample.
+EXACT_UP_TO = 10_000
+
+#: Books that a sample looks at. More than `EXACT_UP_TO` matches among a million books are 1 % of
+#: them, which is 200 of the sample: off by 7 % (one standard deviation), and by less beyond.
+SAMPLE = 20_000
+
+
+class TextShape(NamedTuple):
+    """How each term is looked up, in words of the dialect's own; ``""`` is no author filter.
+
+    Several ``terms`` are writings of one search, of which one has to match.
+    """
+
+    author: str = ""
+    terms: tuple[str, ...] = ()
+
+
+class Conditions(NamedTuple):
+    """The shape of the filters: which there are."""
+
+    text: TextShape
+    min_price: bool
+    max_price: bool
+    in_stock: bool | None
+
+    @property
+    def none(self) -> bool:
+        """Whether all books are meant."""
+        return self == _NO_CONDITIONS
+
+    @property
+    def price(self) -> bool:
+        """Whether the price is restricted."""
+        return self.min_price or self.max_price
+
+
+_NO_CONDITIONS = Conditions(TextShape(), False, False, None)
+
+
+class Search(ABC):
+    """Finding books on one database system.
+
+    A *path* is the way a statement is made to take: ``""`` leaves it to the planner.
+    """
+
+    @abstractmethod
+    def read(self, author: str, terms: Sequence[str]) -> tuple[TextShape, dict[str, Any]]:
+        """The shape of folded terms, and the values for its parameters; ``""`` is no author."""
+
+    @abstractmethod
+    def where(self, conditions: Conditions, path: str = "", book: Any = Book) -> list[Any]:
+        """The conditions as clauses on ``book``, written so that the path can be taken."""
+
+    @abstractmethod
+    def probe(self, conditions: Conditions) -> Select[Any] | None:
+        """A cheap statement of one row for `choose`; ``None`` where the planner knows enough."""
+
+    @abstractmethod
+    def choose(self, conditions: Conditions, probed: Sequence[int]) -> str:
+        """The path, by the row that the probe gave."""
+
+    @abstractmethod
+    def steer(self, statement: Select[Any], path: str, order_index: str) -> Select[Any]:
+        """The statement made to take the path; ``order_index`` holds the books in its order."""
+
+    @abstractmethod
+    def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
+        """The exact number of matches, as a scalar subquery."""
+
+    @abstractmethod
+    def estimate(self, conditions: Conditions, path: str) -> ColumnElement[int]:
+        """Roughly the number of matches, at a cost that does not grow with it: exact up to
+        `EXACT_UP_TO`, beyond it by the share of matches among about `SAMPLE` books. The sample is
+        the same each time, so that an unchanged list keeps its total (and its ETag)."""
+
+
+def price_and_stock(conditions: Conditions, book: Any) -> list[Any]:
+    """The conditions that are the same on every database."""
+    clauses: list[Any] = []
+    if conditions.min_price:
+        clauses.append(book.price >= bindparam("min_price"))
+    if conditions.max_price:
+        clauses.append(book.price <= bindparam("max_price"))
+    if conditions.in_stock is not None:
+        clauses.append(book.stock > 0 if conditions.in_stock else book.stock == 0)
+    return clauses
+
+
+def number_of(statement: Select[Any]) -> ColumnElement[int]:
+    """How many rows a statement gives, as a scalar subquery."""
+    return select(func.count()).select_from(statement.subquery()).scalar_subquery()
