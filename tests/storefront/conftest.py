@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-import transaction
-import zope.sqlalchemy
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from webtest import TestApp
@@ -22,6 +20,7 @@ from webtest import TestApp
 pytest.importorskip("pyramid_jinja2", reason="the storefront is set in pyramid_jinja2 templates")
 
 import storefront
+from pyramid_bookstore.testing import transaction
 from storefront.database import make_engine, upgrade
 from storefront.models import User
 from storefront.passwords import hash_password
@@ -138,25 +137,24 @@ def shop_app(shop_engine: Engine) -> Any:
 
 
 @pytest.fixture
-def shop_session(shop_engine: Engine, tm: transaction.TransactionManager) -> Iterator[Session]:
-    session = Session(shop_engine)
-    zope.sqlalchemy.register(session, transaction_manager=tm)
-    add_people(session)
-    session.flush()
-    yield session
-    # Before `tm` aborts: what the test still holds shall not ask the database again.
-    session.expunge_all()
+def environ(shop_app: Any, shop_engine: Engine) -> Iterator[dict[str, Any]]:
+    with transaction(shop_app, lambda: Session(shop_engine)) as environ:
+        yield environ
 
 
 @pytest.fixture
-def shop(shop_app: Any, tm: transaction.TransactionManager, shop_session: Session) -> Shop:
-    environ = {
-        "HTTP_HOST": "example.com",
-        "tm.active": True,
-        "tm.manager": tm,
-        "app.dbsession": shop_session,
-    }
-    return Shop(shop_app, shop_session.get_bind().engine, environ)
+def shop_session(environ: dict[str, Any]) -> Session:
+    session: Session = environ["app.dbsession"]
+    add_people(session)
+    session.flush()
+    return session
+
+
+@pytest.fixture
+def shop(
+    shop_app: Any, shop_engine: Engine, shop_session: Session, environ: dict[str, Any]
+) -> Shop:
+    return Shop(shop_app, shop_engine, {"HTTP_HOST": "example.com", **environ})
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ def test_customers_read(shop, book):
 def test_nobody_else_does(shop, book):
     answer = shop.browser().get("/api/books", status=401)
     assert answer.json["error"] == "unauthorized"
+    assert answer.headers["WWW-Authenticate"].startswith("Basic ")
 
 
 def test_a_wrong_password_is_nobody(shop, book):

@@ -95,7 +95,9 @@ class SecurityPolicy:
         return self._cookie.remember(request, userid, **options)
 
     def forget(self, request: Any, **options: Any) -> Any:
-        return self._cookie.forget(request, **options)
+        # The bookstore's 401 says with this how to sign in.
+        challenge = ("WWW-Authenticate", 'Basic realm="Marginalia", charset="UTF-8"')
+        return [*self._cookie.forget(request, **options), challenge]
 
 
 def find_user(request: Any, login: str, password: str) -> User | None:
