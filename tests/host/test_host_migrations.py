@@ -1,0 +1,331 @@
+"""Migrations beside a host's own: two histories, or one, on both databases."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import webtest
+from alembic import command
+from pyramid.config import Configurator
+from sqlalchemy import Engine, inspect, text
+
+from pyramid_bookstore.db import migrations
+from pyramid_bookstore.db.engines import make_engine
+from pyramid_bookstore.errors import Unavailable
+from tests.host.alembic_hosts import AlembicHost
+from tests.support.apps import close_app
+
+CHECKOUT = Path(__file__).parents[2]
+
+MakeHost = Callable[..., AlembicHost]
+
+
+@pytest.fixture
+def bare(backend: Any, tmp_path: Path) -> Iterator[str]:
+    """URL of a database with nothing of the bookstore's in it."""
+    if backend.name == "sqlite":
+        yield f"sqlite:///{tmp_path}/host.sqlite"
+        return
+    url = backend.create()
+    engine = make_engine({"url": url})
+    migrations.downgrade(engine, "base")
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP TABLE {migrations.VERSION_TABLE}"))
+    engine.dispose()
+    yield url
+    backend.drop(url)
+
+
+@pytest.fixture
+def bare_engine(bare: str) -> Iterator[Engine]:
+    engine = make_engine({"url": bare})
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def host(bare: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeHost]:
+    """Make a host in a folder of its own; its models module is forgotten after the test."""
+    monkeypatch.setattr(sys, "path", list(sys.path))  # alembic puts the host's folder there
+
+    def make(**options: Any) -> AlembicHost:
+        return AlembicHost(tmp_path / "host", bare, **options)
+
+    yield make
+    sys.modules.pop("host_models", None)
+
+
+@pytest.fixture
+def ready(bare: str) -> Iterator[Callable[[], tuple[int, str]]]:
+    """What /ready of an application on the database says."""
+    config = Configurator(settings={"sqlalchemy.url": bare})
+    config.include("pyramid_bookstore")
+    app = config.make_wsgi_app()
+
+    def ask() -> tuple[int, str]:
+        answer = webtest.TestApp(app).get("/api/v1/ready", expect_errors=True)
+        return answer.status_int, answer.text
+
+    yield ask
+    close_app(app)
+
+
+def tables(engine: Engine) -> set[str]:
+    return set(inspect(engine).get_table_names())
+
+
+def versions(engine: Engine, table: str = "alembic_version") -> set[str]:
+    with engine.connect() as connection:
+        return set(connection.scalars(text(f"SELECT version_num FROM {table}")))
+
+
+def generated(host: AlembicHost, **options: Any) -> str:
+    """The revision that ``alembic revision --autogenerate`` writes, without its imports."""
+    sys.modules.pop("host_models", None)
+    script = command.revision(host.config(), "next", autogenerate=True, **options)
+    text = Path(script.path).read_text(encoding="utf-8")
+    return text[text.index("def upgrade") :]
+
+
+class TestApart:
+    """Two histories, two version tables: the default."""
+
+    @pytest.mark.parametrize("hosts_first", [True, False])
+    def test_either_order_and_each_goes_alone(
+        self, host: MakeHost, bare_engine: Engine, ready: Any, hosts_first: bool
+    ) -> None:
+        alembic = host().config()
+        assert ready()[0] == 503
+        if hosts_first:
+            command.upgrade(alembic, "head")
+            assert ready()[0] == 503
+            migrations.upgrade(bare_engine)
+        else:
+            migrations.upgrade(bare_engine)
+            command.upgrade(alembic, "head")
+        assert ready()[0] == 200
+        assert versions(bare_engine) == {"shop_0001"}
+        assert versions(bare_engine, migrations.VERSION_TABLE) == {migrations.head()}
+        command.downgrade(alembic, "base")
+        assert "customers" not in tables(bare_engine)
+        assert ready()[0] == 200
+        command.upgrade(alembic, "head")
+        migrations.downgrade(bare_engine, "base")
+        assert {"customers"} == {name for name in tables(bare_engine) if "version" not in name}
+        assert ready()[0] == 503
+
+    def test_behind_by_one_is_not_ready(self, bare_engine: Engine, ready: Any) -> None:
+        migrations.upgrade(bare_engine, "bookstore_0001")
+        status, said = ready()
+        assert status == 503
+        assert "at revision bookstore_0001" in said
+
+    def test_autogenerate_sees_the_hosts_tables_alone(
+        self, host: MakeHost, bare_engine: Engine
+    ) -> None:
+        made = host()
+        command.upgrade(made.config(), "head")
+        migrations.upgrade(bare_engine)
+        made.models(more=", Column('points', Integer)")
+        written = generated(made)
+        assert "op.add_column('customers', sa.Column('points'" in written
+        assert "bookstore" not in written
+        command.upgrade(made.config(), "head")
+        command.check(made.config())
+        with bare_engine.connect() as connection:
+            assert migrations.is_current(connection)
+
+    def test_without_the_filter_it_would_drop_the_books(
+        self, host: MakeHost, bare_engine: Engine
+    ) -> None:
+        made = host(filtered=False)
+        command.upgrade(made.config(), "head")
+        migrations.upgrade(bare_engine)
+        assert "op.drop_table('bookstore_books')" in generated(made)
+
+
+class TestJoint:
+    """One history, by ``version_locations`` and the branch label ``bookstore``."""
+
+    @pytest.mark.parametrize("separator", ["newline", "space"])
+    def test_there_and_back(
+        self, host: MakeHost, bare_engine: Engine, ready: Any, separator: str
+    ) -> None:
+        alembic = host(joint=True, separator=separator).config()
+        assert ready()[0] == 503
+        command.upgrade(alembic, "heads")
+        assert ready()[0] == 200
+        assert versions(bare_engine) == {"shop_0001", migrations.head()}
+        assert migrations.VERSION_TABLE not in tables(bare_engine)
+        command.downgrade(alembic, "bookstore@base")
+        assert versions(bare_engine) == {"shop_0001"}
+        assert ready()[0] == 503
+        assert tables(bare_engine) == {"alembic_version", "customers"}
+        command.upgrade(alembic, "bookstore@head")
+        command.downgrade(alembic, "shop@base")
+        assert versions(bare_engine) == {migrations.head()}
+        assert "customers" not in tables(bare_engine)
+        assert ready()[0] == 200
+
+    def test_behind_by_one_is_not_ready(self, host: MakeHost, ready: Any) -> None:
+        """All tables are there, and the host's version table says that one step is missing."""
+        command.upgrade(host(joint=True).config(), "bookstore_0001")
+        status, said = ready()
+        assert status == 503
+        assert "at revision bookstore_0001" in said
+
+    def test_a_revision_that_depends_on_the_bookstores(
+        self, host: MakeHost, bare_engine: Engine, ready: Any
+    ) -> None:
+        """Asked for the host's alone, Alembic runs what it depends on first."""
+        made = host(joint=True, dependent=True)
+        command.upgrade(made.config(), "shop@head")
+        assert {"orders", "bookstore_books"} <= tables(bare_engine)
+        keys = inspect(bare_engine).get_foreign_keys("orders")
+        assert [key["referred_table"] for key in keys] == ["bookstore_books"]
+        command.upgrade(made.config(), "heads")
+        assert ready()[0] == 200
+        command.check(made.config())
+        command.downgrade(made.config(), "shop_0001")
+        assert "orders" not in tables(bare_engine)
+        assert ready()[0] == 200
+
+    def test_autogenerate_sees_the_hosts_tables_alone(
+        self, host: MakeHost, bare_engine: Engine
+    ) -> None:
+        made = host(joint=True, dependent=True)
+        command.upgrade(made.config(), "heads")
+        written = generated(made, head="shop@head")
+        assert written.count("pass") == 2
+        command.upgrade(made.config(), "heads")
+        made.models(more=", Column('points', Integer)")
+        written = generated(made, head="shop@head")
+        assert "add_column('customers'" in written
+        assert "bookstore" not in written
+
+    @pytest.mark.parametrize("table", ["alembic_version", "shop_version"])
+    def test_migrating_by_ourselves_leaves_it_to_the_host(
+        self, host: MakeHost, bare: str, bare_engine: Engine, table: str
+    ) -> None:
+        """`bookstore.migrate` beside a joint history: nothing to do, or one clear error."""
+        made = host(joint=True)
+        env = made.folder / "alembic" / "env.py"
+        env.write_text(
+            env.read_text(encoding="utf-8").replace(
+                "configure(", f"configure(version_table={table!r}, "
+            ),
+            encoding="utf-8",
+        )
+        settings = {"sqlalchemy.url": bare, "bookstore.migrate": "true"}
+        command.upgrade(made.config(), "bookstore_0001")
+        if table == "alembic_version":
+            with pytest.raises(Unavailable, match=r"at revision bookstore_0001.*run the migrat"):
+                started(settings)
+        command.upgrade(made.config(), "heads")
+        before = tables(bare_engine)
+        close_app(started(settings))
+        assert tables(bare_engine) == before
+
+    def test_dropping_the_version_table_is_found_out(self, bare_engine: Engine) -> None:
+        """Tables that are not this code's, and nobody who keeps a revision of them."""
+        with bare_engine.begin() as connection:
+            connection.execute(text("CREATE TABLE bookstore_books (id INTEGER PRIMARY KEY)"))
+        with pytest.raises(Unavailable, match="not set up"):
+            migrations.upgrade(bare_engine)
+
+
+def started(settings: dict[str, str]) -> Any:
+    config = Configurator(settings=settings)
+    config.include("pyramid_bookstore")
+    return config.make_wsgi_app()
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment with the wheel alone; its dependencies are this one's."""
+    folder = tmp_path_factory.mktemp("wheel")
+    # Built in an environment of its own, as everybody builds it: that needs a package index.
+    run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps",
+        "-w", str(folder), str(copied(folder)))  # fmt: skip
+    (wheel,) = folder.glob("*.whl")
+    venv.create(folder / "venv", with_pip=False)
+    python = folder / "venv" / "bin" / "python"
+    (site,) = (folder / "venv" / "lib").glob("python*/site-packages")
+    run(sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index",
+        "--target", str(site), str(wheel))  # fmt: skip
+    # After the wheel's own folder, and by a .pth without this environment's editable install: a
+    # path that a .pth names is not searched for .pth files itself.
+    purelib = {path for path in sys.path if path.endswith("site-packages")}
+    (site / "dependencies.pth").write_text("\n".join(sorted(purelib)) + "\n", encoding="utf-8")
+    return python
+
+
+def copied(folder: Path) -> Path:
+    """The sources that a wheel is made of, away from the checkout, which stays as it is."""
+    target = folder / "sources"
+    words = ["alembic", "src", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"]
+    run("sh", "-c", f'mkdir "$0" && tar -C "$1" --exclude=*.egg-info --exclude=__pycache__ '
+        f'-cf - {" ".join(words)} | tar -C "$0" -xf -', str(target), str(CHECKOUT))  # fmt: skip
+    return target
+
+
+def run(*words: str, cwd: Path | None = None) -> str:
+    surroundings = {k: v for k, v in os.environ.items() if not k.startswith(("BOOKSTORE_", "COV"))}
+    surroundings.pop("PYTHONPATH", None)
+    done = subprocess.run(
+        words, capture_output=True, text=True, check=False, cwd=cwd, env=surroundings
+    )
+    assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-1000:]
+    return done.stdout
+
+
+WHERE = "import pyramid_bookstore.db.migrations as m; print(m.script_location())"
+UPGRADE = """
+import sys
+from pyramid_bookstore.db import engines, migrations
+migrations.upgrade(engines.make_one_time_engine({"url": sys.argv[1]}))
+"""
+ALEMBIC = "from alembic.config import main; main(prog='alembic')"
+
+
+class TestFromTheWheel:
+    """Installed, the revisions are found in the package: by us, and by the host's version_locations
+    as ``pyramid_bookstore:migrations/versions``."""
+
+    def test_both_ways(
+        self, installed: Path, host: MakeHost, bare: str, bare_engine: Engine, ready: Any
+    ) -> None:
+        python = str(installed)
+        made = host(joint=True, locations="pyramid_bookstore:migrations/versions")
+        where = run(python, "-c", WHERE, cwd=made.folder).strip()
+        assert where.startswith(str(installed.parents[1]))
+        assert where.endswith("pyramid_bookstore/migrations")
+        run(python, "-c", ALEMBIC, "-c", str(made.ini), "upgrade", "heads", cwd=made.folder)
+        assert versions(bare_engine) == {"shop_0001", migrations.head()}
+        assert ready()[0] == 200
+        run(python, "-c", ALEMBIC, "-c", str(made.ini), "downgrade", "base", cwd=made.folder)
+        assert "bookstore_books" not in tables(bare_engine)
+        run(python, "-c", UPGRADE, bare, cwd=made.folder)
+        assert versions(bare_engine, migrations.VERSION_TABLE) == {migrations.head()}
+        assert ready()[0] == 200
+
+    def test_the_separator_that_splits_at_the_colon(
+        self, installed: Path, host: MakeHost, bare_engine: Engine, ready: Any
+    ) -> None:
+        """What docs/howto/migrations.md warns of: nothing is upgraded, and nothing says so."""
+        locations = "pyramid_bookstore:migrations/versions"
+        made = host(joint=True, locations=locations, separator="space")
+        text = made.ini.read_text(encoding="utf-8")
+        text = text.replace("path_separator = space", "path_separator = os")
+        made.ini.write_text(text.replace(f" {locations}", f":{locations}"), encoding="utf-8")
+        python = str(installed)
+        run(python, "-c", ALEMBIC, "-c", str(made.ini), "upgrade", "heads", cwd=made.folder)
+        assert "bookstore_books" not in tables(bare_engine)
+        assert ready()[0] == 503
