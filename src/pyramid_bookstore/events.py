@@ -63,3 +63,7 @@ class ChangesCommitted:
 
     request: Request
     changes: tuple[BookEvent, ...]
+
+
+#: Every kind of change.
+KINDS = (BookCreated, BookUpdated, BookDeleted, StockChanged)

@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 #: The prefix of all names that the plug-in registers with Pyramid.
 OWN = "bookstore."
 
+#: Where a request keeps the connection of a change that is one statement and commits itself.
+ALONE = "_bookstore_alone"
+
 #: Methods that change nothing (RFC 9110, 9.2.1).
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -38,7 +41,8 @@ def bookstore(request: Request) -> Bookstore:
         reader=lambda: _reader_of(request, mount),
         announce=_Announcer(request),
         written=lambda: _mark_changed(request),
-        heard=lambda: _heard(request),
+        heard=lambda: heard(request),
+        alone=lambda: request.__dict__.get(ALONE),
         extra_schema=mount.extra_schema,
     )
 
@@ -141,10 +145,10 @@ def _may_read_lean(request: Request, manager: TransactionManager, database: Data
     return safe and not _has_own_session(manager, database)
 
 
-def _heard(request: Request) -> bool:
-    """Whether anybody subscribed to what an import announces."""
+def heard(request: Request) -> bool:
+    """Whether anybody subscribed to changes."""
     subscriptions = request.registry.adapters.subscriptions
-    kinds = (events.BookCreated, events.BookUpdated, events.ChangesCommitted)
+    kinds = (*events.KINDS, events.ChangesCommitted)
     return any(subscriptions([implementedBy(kind)], None) for kind in kinds)
 
 
@@ -157,7 +161,7 @@ class _Announcer:
 
     def __call__(self, kind: type[events.BookEvent], **members: Any) -> None:
         request = self._request
-        if not request.registry.has_listeners:
+        if not heard(request):
             return
         change = kind(request=request, **members)
         if not self._changes:

@@ -7,13 +7,14 @@ usable; which refusal it is, is found out by reading only after nothing was writ
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
 from uuid6 import uuid7
 
 from pyramid_bookstore.books.constraints import refusal
@@ -29,7 +30,7 @@ from pyramid_bookstore.books.writes import (
     upsert_statement,
 )
 from pyramid_bookstore.db.dialects import dialect_named
-from pyramid_bookstore.db.query import Query, SessionReader
+from pyramid_bookstore.db.query import Query
 from pyramid_bookstore.db.types import from_microseconds
 from pyramid_bookstore.errors import (
     BookNotFound,
@@ -97,13 +98,25 @@ def overtaken() -> Unavailable:
 
 
 class Store:
-    """Writes on one session, in its transaction. Fields come in checked and in their final form."""
+    """Writes on one connection. Fields come in checked and in their final form.
 
-    def __init__(self, session: Session, *, written: Callable[[], None] = lambda: None) -> None:
-        """``written`` is called before each change, for whoever must know that there is one."""
-        self.session = session
+    Past the ORM: objects of a host's session that stand for the same rows are its own to refresh.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        written: Callable[[], None] = lambda: None,
+        transactional: bool = True,
+    ) -> None:
+        """``written`` is called before each change, for whoever must know that there is one;
+        not ``transactional`` is a connection on which each statement commits itself.
+        """
+        self._connection = connection
         self._written = written
-        self._dialect = dialect_named(session.get_bind().dialect.name)
+        self._transactional = transactional
+        self._dialect = dialect_named(connection.dialect.name)
 
     def insert(self, fields: Mapping[str, Any]) -> BookData:
         """A new book; raises `IsbnTaken`."""
@@ -195,26 +208,23 @@ class Store:
         return book
 
     def _read(self, query: Query, values: Mapping[str, Any]) -> BookData | None:
-        rows = SessionReader(self.session).rows(query, values)
+        count_statement()
+        rows = self._connection.execute(query.statement, values).all()
         return book_from_row(rows[0]) if rows else None
 
     def _write(
         self, statement: Any, parameters: Mapping[str, Any], *, isbn: str | None = None
     ) -> Any:
-        """The row that a writing statement returns, or `None`; with ``isbn``, that may be taken.
-
-        On the session's connection, past the ORM: objects of the host's that stand for the same
-        rows are the host's to refresh.
-        """
+        """The row that a writing statement returns, or `None`; with ``isbn``, that may be taken."""
         self._written()
         count_statement()
-        connection = self.session.connection()
+        execute = self._connection.execute
         if isbn is None:
-            return connection.execute(statement, parameters).first()
+            return execute(statement, parameters).first()
         try:
-            # The savepoint keeps the transaction usable after the refusal.
-            with connection.begin_nested():
-                return connection.execute(statement, parameters).first()
+            # The savepoint keeps the transaction, where there is one, usable after the refusal.
+            with self._connection.begin_nested() if self._transactional else nullcontext():
+                return execute(statement, parameters).first()
         except IntegrityError as error:
             constraint = self._dialect.diagnose(error.orig).constraint if error.orig else ""
             if isinstance(refusal(constraint), IsbnTaken):

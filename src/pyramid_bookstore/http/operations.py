@@ -21,6 +21,8 @@ class Operation:
     view: Callable[..., Any]
     permission: str | None
     writes: bool = False
+    #: Whether a single statement does all of the writing.
+    single: bool = False
     #: Whether it honours `Idempotency-Key`.
     idempotent: bool = False
     #: Takes no query parameters: any is refused, so that none is passed over in silence.
@@ -65,7 +67,9 @@ RESOURCES = (
         "/books",
         (
             Operation("GET", books.list_books, VIEW),
-            Operation("POST", books.create, ADD, writes=True, idempotent=True, bare=True),
+            Operation(
+                "POST", books.create, ADD, writes=True, single=True, idempotent=True, bare=True
+            ),
         ),
     ),
     Resource(
@@ -73,7 +77,7 @@ RESOURCES = (
         "/books/isbn/{isbn}",
         (
             Operation("GET", isbn.show, VIEW, bare=True),
-            Operation("PUT", isbn.upsert, EDIT, writes=True, bare=True),
+            Operation("PUT", isbn.upsert, EDIT, writes=True, single=True, bare=True),
         ),
     ),
     Resource(
@@ -87,15 +91,25 @@ RESOURCES = (
         "/books/{id}",
         (
             Operation("GET", books.show, VIEW, bare=True),
-            Operation("PUT", books.update, EDIT, writes=True, bare=True),
-            Operation("PATCH", books.patch, EDIT, writes=True, bare=True),
-            Operation("DELETE", books.delete, DELETE, writes=True, bare=True),
+            Operation("PUT", books.update, EDIT, writes=True, single=True, bare=True),
+            Operation("PATCH", books.patch, EDIT, writes=True, single=True, bare=True),
+            Operation("DELETE", books.delete, DELETE, writes=True, single=True, bare=True),
         ),
     ),
     Resource(
         "stock",
         "/books/{id}/stock",
-        (Operation("POST", books.change_stock, STOCK, writes=True, idempotent=True, bare=True),),
+        (
+            Operation(
+                "POST",
+                books.change_stock,
+                STOCK,
+                writes=True,
+                single=True,
+                idempotent=True,
+                bare=True,
+            ),
+        ),
     ),
     Resource(
         "metrics",

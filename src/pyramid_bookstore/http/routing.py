@@ -16,7 +16,7 @@ from pyramid_bookstore.http.operations import RESOURCES, Operation, Resource
 from pyramid_bookstore.http.problems import error_view
 from pyramid_bookstore.http.query_string import without_parameters
 from pyramid_bookstore.http.responses import answer
-from pyramid_bookstore.http.unit_of_work import unit_of_work
+from pyramid_bookstore.http.unit_of_work import one_statement, unit_of_work
 from pyramid_bookstore.mount import Mount
 from pyramid_bookstore.observability.observe import observed
 
@@ -65,7 +65,8 @@ def _decorators(operation: Operation) -> tuple[Any, ...]:
     around = (
         (True, observed),
         (operation.bare, without_parameters),
-        (operation.writes, unit_of_work),
+        (operation.writes and not operation.single, unit_of_work),
+        (operation.single, one_statement),
         (operation.idempotent, idempotent),
     )
     return tuple(decorator for wanted, decorator in around if wanted)

@@ -117,6 +117,10 @@ class SQLite(Dialect):
         """Always: there is one writer at a time, and this transaction is it."""
         return True
 
+    def died(self, connection: Any) -> bool:
+        """Never: there is no server that could go away."""
+        return False
+
     def raised(self, error: BaseException) -> bool:
         return isinstance(error, sqlite3.Error)
 
