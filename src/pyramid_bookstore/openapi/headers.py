@@ -117,8 +117,11 @@ RESPONSE: dict[str, Schema] = {
     "Referrer-Policy": _header("What the page tells others of itself."),
     "Content-Disposition": _header("A name for the file."),
     "Allow": _header("The methods that the path serves.", required=True),
-    "Accept": _header("The media types that are read here.", required=True),
-    "WWW-Authenticate": _header("How to authenticate (RFC 9110, 11.6.1).", required=True),
+    "Accept": _header("The media types that are read here."),
+    "Accept-Encoding": _header(
+        "`identity`, where it was the Content-Encoding (RFC 9110, 15.5.16).", {"const": "identity"}
+    ),
+    "WWW-Authenticate": _header("How to authenticate (RFC 9110, 11.6.1)."),
     "Retry-After": _header(
         "Seconds after which to try again.", {"type": "integer", "minimum": 0}, required=True
     ),

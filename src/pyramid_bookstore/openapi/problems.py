@@ -95,7 +95,8 @@ TOLD: dict[str, Told] = {
         "The body has another Content-Type or charset, or a Content-Encoding.",
         {"accepted": {"type": "array", "items": {"type": "string"}}},
         {"accepted": ["application/json"]},
-        ("Accept",),
+        ("Accept", "Accept-Encoding"),
+        frozenset({"accepted"}),
     ),
     # Before the next: it is that one too, and clients take the first that fits.
     ROWS_REFUSED: Told(

@@ -1,0 +1,78 @@
+"""What tests of the description share: getting one, and holding answers to it, strictly."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker
+
+from pyramid_bookstore.openapi.paths import names_in
+from tests.support.api import API, ask
+
+
+def description(app: Any, path: str = API, **environ: Any) -> dict[str, Any]:
+    """The document that an application gives of itself."""
+    answer = ask(app, "GET", f"{path}/openapi.json", **environ)
+    assert answer.status_int == 200, answer.text
+    document: dict[str, Any] = json.loads(answer.body)
+    return document
+
+
+def closed(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with objects that have no members but the described ones."""
+    document = copy.deepcopy(document)
+    for schema in document["components"]["schemas"].values():
+        if "properties" in schema:
+            schema.setdefault("additionalProperties", False)
+    return document
+
+
+def faults(document: dict[str, Any], schema: Any, value: Any) -> list[str]:
+    """What is wrong with a value by a schema of the document."""
+    root = {**schema, "components": document["components"]}
+    validator = Draft202012Validator(root, format_checker=FormatChecker())
+    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
+
+
+def resolved(document: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
+    """What an item is or refers to."""
+    if "$ref" not in item:
+        return item
+    found: Any = document
+    for part in item["$ref"].removeprefix("#/").split("/"):
+        found = found[part]
+    return dict(found)
+
+
+def template(document: dict[str, Any], path: str) -> str:
+    """The described path that a path below the mount fits; those without parameters come first."""
+    parts = path.partition("?")[0].split("/")
+    for described in sorted(document["paths"], key=lambda known: len(names_in(known))):
+        wanted = described.split("/")
+        if len(wanted) == len(parts) and all(
+            known == part or known.startswith("{")
+            for known, part in zip(wanted, parts, strict=True)
+        ):
+            return str(described)
+    raise AssertionError(f"{path} is not described")
+
+
+def check(document: dict[str, Any], method: str, path: str, answer: Any) -> Any:
+    """Assert that an answer is as described: status, headers, media type, body; give it back."""
+    operation = document["paths"][template(document, path)][method.lower()]
+    status = str(answer.status_int)
+    assert status in operation["responses"], (method, path, status, answer.text)
+    response = resolved(document, operation["responses"][status])
+    headers = {name: resolved(document, item) for name, item in response["headers"].items()}
+    sent = {name.lower() for name in answer.headers} - {"content-type", "content-length"}
+    assert sent <= {name.lower() for name in headers}, (method, path)
+    missing = {name.lower() for name, header in headers.items() if header.get("required")} - sent
+    assert missing == set(), (method, path)
+    if not answer.body:
+        return answer
+    media = response["content"][answer.content_type]
+    if answer.content_type.endswith("json") and "ndjson" not in answer.content_type:
+        assert faults(document, media["schema"], json.loads(answer.body)) == [], (method, path)
+    return answer

@@ -1,0 +1,247 @@
+"""The document: valid for every kind of mount, and of this mount."""
+
+from __future__ import annotations
+
+import json
+
+import colander
+import pytest
+from openapi_spec_validator import validate
+from pyramid.security import Allowed
+
+from pyramid_bookstore.http.operations import RESOURCES
+from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.openapi.document import _KEPT
+from tests.openapi.support import closed, description, faults
+from tests.support.api import API, ask
+from tests.support.guarded import SETTINGS as JWT
+
+NEVER_OPENED = {"bookstore.sqlalchemy.url": "sqlite://"}
+
+
+class Cover(colander.MappingSchema):
+    publisher = colander.SchemaNode(colander.String(), validator=colander.Length(max=80))
+    pages = colander.SchemaNode(colander.Integer(), missing=colander.drop)
+
+
+class Optional(colander.MappingSchema):
+    cover = colander.SchemaNode(colander.String(), missing="soft")
+
+
+class Cookies:
+    """A host's security policy, by cookie; it asks for what ``challenge`` says."""
+
+    def __init__(self, challenge=None):
+        self.challenge_sent = challenge
+
+    def identity(self, request):
+        return None
+
+    authenticated_userid = identity
+
+    def permits(self, request, context, permission):
+        return Allowed("all")
+
+    def remember(self, request, userid, **options):
+        return []
+
+    def forget(self, request, **options):
+        return [("WWW-Authenticate", self.challenge_sent)] if self.challenge_sent else []
+
+
+@pytest.fixture
+def make(make_app):
+    def make(settings=None, *, extra=None, policy=None, **options):
+        def configure(config):
+            if extra is not None:
+                # As a host may: the directive is there once the bookstore is included.
+                config.action(
+                    None, lambda: setattr(Mount.of(config.registry), "extra_schema", extra)
+                )
+            if policy is not None:
+                config.set_security_policy(policy)
+
+        return make_app(NEVER_OPENED | (settings or {}), configure=configure, **options)
+
+    return make
+
+
+MOUNTS = {
+    "standard": ({}, API),
+    "root": ({"settings": {"bookstore.prefix": ""}}, ""),
+    "prefix": ({"settings": {"bookstore.prefix": "/v2"}, "route_prefix": "shop"}, "/shop/v2"),
+    "extra": ({"extra": Cover()}, API),
+    "optional extra": ({"extra": Optional()}, API),
+    "jwt": ({"settings": JWT | {"bookstore.anonymous": "view"}}, API),
+    "strict": ({"settings": {"bookstore.require_if_match": "true"}}, API),
+    "replica": ({"settings": {"bookstore.replica.sqlalchemy.url": "sqlite://"}}, API),
+    "host's policy": ({"policy": Cookies()}, API),
+    "without docs": ({"settings": {"bookstore.docs": "false"}}, API),
+}
+
+
+@pytest.mark.parametrize("name", MOUNTS)
+def test_valid(make, name):
+    options, path = MOUNTS[name]
+    document = description(make(**options), path)
+    validate(document)
+    assert document["openapi"] == "3.1.0"
+    assert document["servers"] == [{"url": path or "/"}]
+
+
+@pytest.mark.parametrize("name", MOUNTS)
+def test_every_example_is_valid(make, name):
+    """Each by the schema it stands at, with no member that is not described."""
+    options, path = MOUNTS[name]
+    document = closed(description(make(**options), path))
+    seen = 0
+
+    def look(item):
+        nonlocal seen
+        if isinstance(item, list):
+            for part in item:
+                look(part)
+        if not isinstance(item, dict):
+            return
+        schema = item.get("schema", item)
+        values = [item["example"]] if "example" in item else []
+        examples = item.get("examples", [])
+        if isinstance(examples, dict):
+            values += [each["value"] for each in examples.values() if "value" in each]
+        else:
+            values += examples
+        for value in values:
+            seen += 1
+            assert faults(document, schema, value) == [], value
+        for name, part in item.items():
+            if name not in ("example", "examples", "const", "default", "enum"):
+                look(part)
+
+    look(document)
+    assert seen > 80
+
+
+def test_the_prefix_a_proxy_or_urlmap_adds(make):
+    app = make({"bookstore.title": "Shop & Sons"})
+    assert description(app)["servers"] == [{"url": API}]
+    document = description(app, SCRIPT_NAME="/store")
+    assert document["servers"] == [{"url": f"/store{API}"}]
+    assert document["info"]["title"] == "Shop & Sons"
+
+
+def test_made_once_and_not_without_end(make):
+    app = make()
+    for number in range(_KEPT + 3):
+        assert description(app, SCRIPT_NAME=f"/{number}")["servers"][0]["url"] == f"/{number}{API}"
+    kept = Mount.of(app.registry).parts["openapi"]
+    assert len(kept) == _KEPT
+    before = kept["/0"]
+    description(app, SCRIPT_NAME="/0")
+    assert kept["/0"] is before
+
+
+def test_conditional(make):
+    app = make()
+    first = ask(app, "GET", f"{API}/openapi.json")
+    assert first.headers["Content-Type"] == "application/json"
+    assert first.headers["Cache-Control"] == "no-cache"
+    again = ask(app, "GET", f"{API}/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_int, again.body) == (304, b"")
+    assert again.headers["ETag"] == first.headers["ETag"]
+    other = ask(app, "GET", f"{API}/openapi.json", SCRIPT_NAME="/x")
+    assert other.headers["ETag"] != first.headers["ETag"]
+    head = ask(app, "HEAD", f"{API}/openapi.json")
+    assert head.headers["ETag"] == first.headers["ETag"]
+
+
+def test_the_settings_are_in_it(make):
+    settings = {"bookstore.limit.max": "7", "bookstore.limit.default": "5"}
+    document = description(make(settings | {"bookstore.docs": "false"}))
+    limit = next(
+        p for p in document["paths"]["/books"]["get"]["parameters"] if p["name"] == "limit"
+    )
+    assert (limit["schema"]["maximum"], limit["schema"]["default"]) == (7, 5)
+    assert "/docs" not in document["paths"]
+    assert "/docs/{asset}" not in document["paths"]
+
+
+def test_if_match_required(make):
+    document = description(make({"bookstore.require_if_match": "true"}))
+    book = document["paths"]["/books/{id}"]
+    for method in ("put", "patch", "delete"):
+        header = next(p for p in book[method]["parameters"] if p["name"] == "If-Match")
+        assert header["required"] is True
+        assert "428" in book[method]["responses"]
+    upsert = document["paths"]["/books/isbn/{isbn}"]["put"]
+    assert "428" in upsert["responses"]
+    header = next(p for p in upsert["parameters"] if p["name"] == "If-Match")
+    assert "required" not in header  # If-None-Match: * will do
+    assert "428" not in json.dumps(description(make())["paths"])
+
+
+def test_reads_from_a_replica(make):
+    def names(document):
+        return [p["name"] for p in document["paths"]["/books"]["get"]["parameters"]]
+
+    assert "Cache-Control" not in names(description(make()))
+    replica = {"bookstore.replica.sqlalchemy.url": "sqlite://"}
+    assert "Cache-Control" in names(description(make(replica)))
+
+
+class TestSecurity:
+    def test_open(self, make):
+        document = description(make())
+        assert document["components"]["securitySchemes"] == {}
+        for item in document["paths"].values():
+            for method in set(item) - {"parameters"}:
+                assert item[method]["security"] == []
+                assert not {"401", "403"} & set(item[method]["responses"])
+
+    def test_tokens(self, make):
+        document = description(make(JWT | {"bookstore.anonymous": "view"}))
+        scheme = document["components"]["securitySchemes"]["credentials"]
+        assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+        needed, optional = [{"credentials": []}], [{}, {"credentials": []}]
+        for resource in RESOURCES:
+            if not resource.enabled(Mount.of(make(JWT).registry).settings):
+                continue
+            for operation in resource.operations:
+                described = document["paths"][resource.path][operation.method.lower()]
+                if operation.permission is None:
+                    assert described["security"] == []
+                    assert "401" not in described["responses"]
+                else:
+                    anonymous = operation.permission == "bookstore.view"
+                    assert described["security"] == (optional if anonymous else needed)
+                    assert {"401", "403"} <= set(described["responses"])
+
+    @pytest.mark.parametrize(
+        ("challenge", "scheme"), [(None, "bearer"), ('Basic realm="shop"', "basic")]
+    )
+    def test_the_hosts_policy(self, make, challenge, scheme):
+        document = description(make(policy=Cookies(challenge)))
+        assert document["components"]["securitySchemes"]["credentials"]["scheme"] == scheme
+        assert document["paths"]["/books"]["get"]["security"] == [{"credentials": []}]
+
+
+class TestExtra:
+    def test_any_object(self, make):
+        schemas = description(make())["components"]["schemas"]
+        assert schemas["Extra"]["type"] == "object"
+        assert "properties" not in schemas["Extra"]
+
+    def test_the_hosts(self, make):
+        schemas = description(make(extra=Cover()))["components"]["schemas"]
+        assert schemas["Extra"]["required"] == ["publisher"]
+        assert schemas["Extra"]["properties"]["publisher"]["maxLength"] == 80
+        # Books from before the host had this schema are as they were.
+        assert "required" not in schemas["StoredExtra"]
+        # Left out it would be {}, which is refused.
+        assert "extra" in schemas["NewBook"]["required"]
+        assert "examples" not in schemas["NewBook"]
+
+    def test_the_hosts_with_nothing_required(self, make):
+        schemas = description(make(extra=Optional()))["components"]["schemas"]
+        assert schemas["Extra"]["properties"]["cover"]["default"] == "soft"
+        assert "extra" not in schemas["NewBook"]["required"]
+        assert schemas["NewBook"]["examples"]

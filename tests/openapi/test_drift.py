@@ -1,0 +1,263 @@
+"""The description cannot drift: no route, method, parameter, header, body or error is missing, and
+none is described that is not there.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from pyramid.request import Request
+
+import pyramid_bookstore
+from pyramid_bookstore import errors
+from pyramid_bookstore.errors import Fault
+from pyramid_bookstore.feeds.report import Reject, Report, RowsRefused
+from pyramid_bookstore.http import errors as http_errors
+from pyramid_bookstore.http import problems
+from pyramid_bookstore.http.operations import RESOURCES
+from pyramid_bookstore.http.problems import PROBLEMS
+from pyramid_bookstore.openapi.headers import EVERYWHERE, REQUEST, RESPONSE
+from pyramid_bookstore.openapi.operations import DESCRIBED, PATH_PARAMETERS, TAGS
+from pyramid_bookstore.openapi.paths import names_in
+from pyramid_bookstore.openapi.problems import ROWS_REFUSED, TOLD, schema_name
+from pyramid_bookstore.schema import listing
+from tests.openapi.support import check, closed, description, faults
+from tests.support.api import API, RUST, ask
+
+ID = "01a20253-e83e-7b91-92af-097058bab2fa"
+SOURCE = Path(pyramid_bookstore.__file__).parent
+FILLED = {"id": ID, "isbn": "9781718500440", "asset": "docs.css"}
+OPERATIONS = [(op.method, resource, op) for resource in RESOURCES for op in resource.operations]
+NAMES = [f"{method} {resource.path}" for method, resource, _ in OPERATIONS]
+
+
+@pytest.fixture(scope="module")
+def everything():
+    """Settings with which every resource is served."""
+    return {"bookstore.metrics": "true", "bookstore.docs": "true"}
+
+
+@pytest.fixture
+def app(make_app, everything):
+    return make_app({"bookstore.sqlalchemy.url": "sqlite://", **everything})
+
+
+@pytest.fixture
+def document(app):
+    return description(app)
+
+
+def filled(path):
+    return API + re.sub(r"{(\w+)}", lambda found: FILLED[found[1]], path)
+
+
+def test_every_path_and_method(document):
+    served = {resource.path: set(resource.methods) - {"OPTIONS"} for resource in RESOURCES}
+    described = {
+        path: {method.upper() for method in item if method != "parameters"}
+        for path, item in document["paths"].items()
+    }
+    assert described == served
+
+
+def test_the_words_are_about_what_is_there():
+    assert set(DESCRIBED) == {(method, resource.path) for method, resource, _ in OPERATIONS}
+    assert set(TAGS) == {described.tag for described in DESCRIBED.values()}
+    identities = [described.id for described in DESCRIBED.values()]
+    assert len(set(identities)) == len(identities)
+
+
+def test_every_path_parameter(document):
+    for path, item in document["paths"].items():
+        described = [parameter["name"] for parameter in item.get("parameters", [])]
+        assert described == re.findall(r"{(\w+)}", path) == names_in(path)
+    assert set(PATH_PARAMETERS) == {name for path in document["paths"] for name in names_in(path)}
+
+
+@pytest.mark.parametrize(("method", "resource", "operation"), OPERATIONS, ids=NAMES)
+def test_every_query_parameter(app, document, method, resource, operation):
+    """The described ones are known, and where 422 is described any other is not."""
+    described = document["paths"][resource.path][method.lower()]
+    names = [p["name"] for p in described["parameters"] if p["in"] == "query"]
+    answer = ask(app, method, filled(resource.path) + "?surely_unknown=1&" + "&".join(names))
+    if answer.status_int != 422:
+        assert names == []
+        assert "422" not in described["responses"]
+        return
+    unknown = {detail["field"] for detail in answer.json["details"]
+               if detail["message"] == "This is not a parameter here."}  # fmt: skip
+    assert unknown == {"surely_unknown"}
+
+
+def test_every_schema_of_parameters_is_used():
+    used = {type(d.query(_settings())) for d in DESCRIBED.values() if d.query}
+    schemas = {
+        found for found in vars(listing).values()
+        if isinstance(found, type) and issubclass(found, listing.colander.SchemaNode)
+    }  # fmt: skip
+    assert schemas - {listing.Filters, listing.NoParameters} == used
+
+
+def _settings():
+    from pyramid_bookstore.settings import Settings
+
+    return Settings.from_mapping({"bookstore.sqlalchemy.url": "sqlite://"})
+
+
+def test_every_header_of_requests():
+    """Whatever header our code reads is described, or is about the message as a whole."""
+    read = set()
+    for path in SOURCE.rglob("*.py"):
+        read |= set(re.findall(r'"HTTP_([A-Z_]+)"', path.read_text(encoding="utf-8")))
+        read |= set(re.findall(r'headers\.get\("([\w-]+)"\)', path.read_text(encoding="utf-8")))
+    names = {name.replace("_", "-").lower() for name in read}
+    # 415, and the security scheme.
+    message = {"content-type", "content-encoding", "authorization"}
+    assert names - message <= {name.lower() for name in REQUEST}
+    described = {name for d in DESCRIBED.values() for name in d.headers}
+    assert described | {"X-Request-ID", "Idempotency-Key"} == set(REQUEST)
+
+
+def test_every_header_of_answers():
+    used = {name for d in DESCRIBED.values() for a in d.answers.values() for name in a.headers}
+    used |= {name for told in TOLD.values() for name in told.headers}
+    assert used | set(EVERYWHERE) == set(RESPONSE)
+
+
+@pytest.mark.parametrize(("method", "resource", "operation"), OPERATIONS, ids=NAMES)
+def test_every_body(app, document, method, resource, operation):
+    """What is said to be read is what 415 says is read."""
+    described = document["paths"][resource.path][method.lower()]
+    headers = {"Content-Type": "image/png"}
+    answer = ask(app, method, filled(resource.path), b"x", headers)
+    if "requestBody" in described:
+        assert answer.status_int == 415
+        assert set(answer.json["accepted"]) == set(described["requestBody"]["content"])
+    else:
+        assert answer.status_int != 415
+        assert "415" not in described["responses"]
+
+
+def test_every_code():
+    assert set(TOLD) - {ROWS_REFUSED} == set(PROBLEMS)
+
+
+REPORT = Report(1, 0, 0, 0, 1, False, [Reject(2, [Fault("isbn", "/isbn", "No.")])])
+RAISED = [
+    errors.InvalidJSON("No."),
+    errors.ValidationFailed([Fault("isbn", "/isbn", "No."), Fault("", "", "No.")]),
+    RowsRefused(REPORT),
+    errors.BookNotFound(),
+    errors.IsbnTaken("9781718500440"),
+    errors.IsbnTaken(),
+    errors.InsufficientStock(2),
+    errors.VersionMismatch(17),
+    errors.VersionMismatch(None),
+    errors.Unavailable(),
+    errors.IdempotencyInProgress(),
+    errors.IdempotencyKeyReused(),
+    http_errors.BadRequest("No."),
+    http_errors.MethodNotAllowed("GET", ["POST"]),
+    http_errors.PayloadTooLarge(7),
+    http_errors.UnsupportedMediaType("No.", ["text/csv"]),
+    http_errors.UnsupportedEncoding(),
+    http_errors.PreconditionRequired(),
+    problems.Unauthorized("No."),
+    problems.Forbidden("No."),
+    problems.InternalError("No."),
+]
+
+
+@pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
+def test_every_error(app, document, error):
+    """Its document has all the members that are described, and no other; its headers as well."""
+    code = ROWS_REFUSED if isinstance(error, RowsRefused) else error.code
+    request = Request.blank(f"{API}/books")
+    request.registry = app.registry
+    answer = problems.problem_response(request, error)
+    assert answer.status_int == PROBLEMS[error.code].status
+    schema = {"$ref": f"#/components/schemas/{schema_name(code)}"}
+    assert faults(closed(document), schema, answer.json) == []
+    sent = set(answer.headers) - {"Content-Type", "Content-Length", *EVERYWHERE}
+    assert sent <= set(TOLD[code].headers)
+
+
+def test_errors_are_all_raised_here():
+    assert {error.code for error in RAISED} == set(PROBLEMS)
+    known = {type(error) for error in RAISED} | {errors.BookstoreError}
+    mentioned = {
+        found for module in (errors, http_errors, problems) for found in vars(module).values()
+        if isinstance(found, type) and issubclass(found, errors.BookstoreError)
+    }  # fmt: skip
+    assert mentioned <= known
+
+
+def test_every_described_error_has_an_operation(make_app, everything):
+    """None is described for completeness' sake alone; 405 is for what is no operation."""
+    settings = {"bookstore.require_if_match": "true", "bookstore.sqlalchemy.url": "sqlite://"}
+    document = description(make_app(settings | everything))
+    text = str(document["components"]["responses"])
+    for code in set(TOLD) - {"unauthorized", "forbidden"}:
+        assert schema_name(code) in text
+
+
+def test_a_books_life_is_as_described(client):
+    """Every answer on the way, held to the document; nothing in it that is not described."""
+    document = closed(description(client))
+
+    def go(method, path, body=None, headers=None, status=None):
+        answer = check(document, method, path, ask(client, method, API + path, body, headers))
+        assert status in (None, answer.status_int), answer.text
+        return answer
+
+    minimal = {"Prefer": "return=minimal"}
+    made = go("POST", "/books", RUST, {"Idempotency-Key": "1"}, 201)
+    go("POST", "/books", RUST, {"Idempotency-Key": "1"}, 201)
+    go("POST", "/books", {}, {"Idempotency-Key": "1"}, 422)
+    go("POST", "/books", RUST, None, 409)
+    book = f"/books/{made.json['id']}"
+    tag = made.headers["ETag"]
+    for method in ("GET", "HEAD"):
+        go(method, book, status=200)
+        go(method, book, None, {"If-None-Match": tag}, 304)
+        go(method, "/books?search=rust&fields=title,price", status=200)
+        go(method, "/books?count=none&limit=1", status=200)
+        go(method, "/books?limit=0&x=1", status=422)
+        go(method, "/books/isbn/978-1-7185-0044-0", status=200)
+        go(method, f"/books/{ID}", status=404)
+        go(method, "/books/export?format=ndjson", status=200)
+        go(method, "/health", status=200)
+        go(method, "/ready", status=200)
+        go(method, "/openapi.json", status=200)
+        go(method, "/docs", status=200)
+        go(method, "/docs/docs.js", status=200)
+        go(method, "/docs/none.js", status=404)
+        go(method, "/health?%ff", status=200)
+        go(method, "/books?%ff", status=400)
+    listed = go("GET", "/books", status=200)
+    go("GET", "/books", None, {"If-None-Match": listed.headers["ETag"]}, 304)
+    go("PUT", book, {"price": 34.99, "stock": 80}, None, 200)
+    go("PUT", book, {"price": 34.5}, minimal, 204)
+    go("PUT", book, {"price": 1}, {"If-Match": tag}, 412)
+    go("PATCH", book, {"description": None}, None, 200)
+    go("PATCH", book, {"extra": {"pages": None}}, minimal, 204)
+    go("PATCH", book, b"{", {"Content-Type": "application/merge-patch+json"}, 400)
+    go("POST", f"{book}/stock", {"delta": -3}, {"Idempotency-Key": "2"}, 200)
+    go("POST", f"{book}/stock", {"delta": -3}, {"Idempotency-Key": "2"}, 200)
+    go("POST", f"{book}/stock", {"delta": 3}, minimal, 204)
+    go("POST", f"{book}/stock", {"delta": -300}, None, 409)
+    go("PUT", "/books/isbn/9781718500440", RUST, None, 200)
+    go("PUT", "/books/isbn/9781718500440", RUST, minimal, 204)
+    other = {**RUST, "isbn": "9781492052593"}
+    go("PUT", "/books/isbn/1492052590", other, minimal, 201)
+    go("PUT", "/books/isbn/1492052590", {}, None, 422)
+    rows = b'{"isbn":"9781492052593","title":"A","author":"B","price":1}\n{}\n'
+    feed = {"Content-Type": "application/x-ndjson"}
+    go("POST", "/books/import", rows, feed, 422)
+    go("POST", "/books/import?skip_invalid=true", rows, feed, 200)
+    go("POST", "/books/import?dry_run=maybe", rows, feed, 422)
+    go("DELETE", book, None, {"If-Match": tag}, 412)
+    go("DELETE", book, status=204)
+    go("DELETE", book, status=404)
