@@ -38,12 +38,7 @@ SORT_COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
 
 Sort = tuple[tuple[str, bool], ...]
 Count = Literal["exact", "estimated", "none"]
-__all__ = ["NEWEST_FIRST", "SORT_COLUMNS", "Count", "Sort", "list_books", "order_index", "walk"]
-
-
-def order_index(sort: Sort) -> str:
-    """The index that holds the books by the first key of the order."""
-    return f"bookstore_books_{sort[0][0]}_idx"
+__all__ = ["NEWEST_FIRST", "SORT_COLUMNS", "Count", "Sort", "list_books", "walk"]
 
 
 class Shape(NamedTuple):
@@ -155,8 +150,8 @@ def _page_query(shape: Shape) -> Query:
     if shape.backwards:
         order = [(column, not descending) for column, descending in order]
     search = shape.dialect.search
-    statement = select(*columns).where(*search.where(shape.conditions, shape.path))
-    statement = search.steer(statement, shape.path, order_index(shape.sort))
+    clauses = search.where(shape.conditions, shape.path, shape.sort[0][0])
+    statement = select(*columns).where(*clauses)
     if shape.after_cursor:
         statement = statement.where(_past(order))
     return Query(

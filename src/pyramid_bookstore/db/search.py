@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.sql.elements import ColumnElement
 
-from pyramid_bookstore.models import Book, Total
+from pyramid_bookstore.models import Total
 
 #: All books, within the reader's snapshot, at the cost of reading a handful of rows.
 TOTAL = select(func.coalesce(func.sum(Total.books), 0)).scalar_subquery()
@@ -70,8 +70,9 @@ class Search(ABC):
         """The shape of folded terms, and the values for its parameters; ``""`` is no author."""
 
     @abstractmethod
-    def where(self, conditions: Conditions, path: str = "", book: Any = Book) -> list[Any]:
-        """The conditions as clauses on ``book``, written so that the path can be taken."""
+    def where(self, conditions: Conditions, path: str = "", order: str = "") -> list[Any]:
+        """The conditions as clauses, written so that the path is taken by a list whose
+        first key is the field ``order``."""
 
     @abstractmethod
     def probe(self, conditions: Conditions) -> Select[Any] | None:
@@ -80,10 +81,6 @@ class Search(ABC):
     @abstractmethod
     def choose(self, conditions: Conditions, probed: Sequence[int]) -> str:
         """The path, by the row that the probe gave."""
-
-    @abstractmethod
-    def steer(self, statement: Select[Any], path: str, order_index: str) -> Select[Any]:
-        """The statement made to take the path; ``order_index`` holds the books in its order."""
 
     @abstractmethod
     def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
@@ -96,16 +93,21 @@ class Search(ABC):
         the same each time, so that an unchanged list keeps its total (and its ETag)."""
 
 
-def price_and_stock(conditions: Conditions, book: Any) -> list[Any]:
-    """The conditions that are the same on every database."""
+def by_price(conditions: Conditions, price: Any) -> list[Any]:
+    """The conditions on the price, the same on every database."""
     clauses: list[Any] = []
     if conditions.min_price:
-        clauses.append(book.price >= bindparam("min_price"))
+        clauses.append(price >= bindparam("min_price"))
     if conditions.max_price:
-        clauses.append(book.price <= bindparam("max_price"))
-    if conditions.in_stock is not None:
-        clauses.append(book.stock > 0 if conditions.in_stock else book.stock == 0)
+        clauses.append(price <= bindparam("max_price"))
     return clauses
+
+
+def by_stock(conditions: Conditions, stock: Any) -> list[Any]:
+    """The condition on the stock, the same on every database."""
+    if conditions.in_stock is None:
+        return []
+    return [stock > 0 if conditions.in_stock else stock == 0]
 
 
 def number_of(statement: Select[Any]) -> ColumnElement[int]:

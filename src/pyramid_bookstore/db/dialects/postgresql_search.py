@@ -26,8 +26,9 @@ from pyramid_bookstore.db.search import (
     Conditions,
     Search,
     TextShape,
+    by_price,
+    by_stock,
     number_of,
-    price_and_stock,
 )
 from pyramid_bookstore.models import Book
 
@@ -48,19 +49,8 @@ class PostgreSQLSearch(Search):
         ways = [_take(name, term, values) for name, term in named.items()]
         return TextShape(_take("author", author, values) if author else "", tuple(ways)), values
 
-    def where(self, conditions: Conditions, path: str = "", book: Any = Book) -> list[Any]:
-        clauses: list[Any] = []
-        if conditions.text.author:
-            clauses.append(_matches("author", conditions.text.author, [book.author_folded], book))
-        terms = []
-        for index, way in enumerate(conditions.text.terms):
-            columns = [book.title_folded, book.author_folded]
-            if way == DIGITS:
-                columns.append(book.isbn)
-            terms.append(_matches(f"term{index}", way, columns, book))
-        if terms:
-            clauses.append(or_(*terms))
-        return [*clauses, *price_and_stock(conditions, book)]
+    def where(self, conditions: Conditions, path: str = "", order: str = "") -> list[Any]:
+        return _where(conditions, Book)
 
     def probe(self, conditions: Conditions) -> Select[Any] | None:
         return None
@@ -68,27 +58,38 @@ class PostgreSQLSearch(Search):
     def choose(self, conditions: Conditions, probed: Sequence[int]) -> str:
         return ""
 
-    def steer(self, statement: Select[Any], path: str, order_index: str) -> Select[Any]:
-        return statement
-
     def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
-        matches = select(func.count()).select_from(Book).where(*self.where(conditions))
+        matches = select(func.count()).select_from(Book).where(*_where(conditions, Book))
         return matches.correlate(None).scalar_subquery()
 
     def estimate(self, conditions: Conditions, path: str) -> ColumnElement[int]:
-        found = select(literal(1)).select_from(Book).where(*self.where(conditions))
+        found = select(literal(1)).select_from(Book).where(*_where(conditions, Book))
         exact = number_of(found.limit(EXACT_UP_TO + 1))
         # Whole blocks at random; `seed` makes them the same ones each time.
         percentage = func.least(100, 100.0 * SAMPLE / func.greatest(TOTAL, 1))
-        sample: Any = aliased(
-            Book, tablesample(Book.__table__, func.system(percentage), seed=literal(1))
-        )
-        hits = func.count().filter(*self.where(conditions, book=sample))
+        blocks = tablesample(Book.__table__, func.system(percentage), seed=literal(1))
+        sample: Any = aliased(Book, blocks)
+        hits = func.count().filter(*_where(conditions, sample))
         seen = func.greatest(func.count(sample.id), 1)
         sampled = select(TOTAL * hits / seen).select_from(sample).scalar_subquery()
         # CASE runs the sample only if it is needed.
         beyond = func.greatest(func.round(sampled), EXACT_UP_TO)
         return case((exact <= EXACT_UP_TO, exact), else_=beyond)
+
+
+def _where(conditions: Conditions, book: Any) -> list[Any]:
+    clauses: list[Any] = []
+    if conditions.text.author:
+        clauses.append(_matches("author", conditions.text.author, [book.author_folded], book))
+    terms = []
+    for index, way in enumerate(conditions.text.terms):
+        columns = [book.title_folded, book.author_folded]
+        if way == DIGITS:
+            columns.append(book.isbn)
+        terms.append(_matches(f"term{index}", way, columns, book))
+    if terms:
+        clauses.append(or_(*terms))
+    return [*clauses, *by_price(conditions, book.price), *by_stock(conditions, book.stock)]
 
 
 def like_pattern(term: str) -> str:

@@ -1,9 +1,10 @@
 """Search on SQLite: an FTS5 index of trigrams, and a look at how often a term occurs.
 
 SQLite keeps no statistics that would tell a rare term from a common one. So a first statement
-counts the candidates of each filter, up to `RARE`; with fewer, the rarest filter's are fetched and
+counts the candidates of each filter, up to `RARE`; with few, the rarest filter's are fetched and
 sorted, and with more the index of the order is walked until the page is full. The choice is then
-written into the statement (``INDEXED BY``), where no planner can get it wrong.
+written into the statement, so that no planner can get it wrong: candidates are a subquery, and a
+unary plus keeps all other indexes out.
 
 ``bookstore_search`` holds each text with two line feeds behind it, so that every character begins a
 trigram: a term of one or two letters is a range in the list of trigrams (``fts5vocab``).
@@ -15,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
+    Integer,
     Select,
     Text,
     and_,
@@ -37,14 +39,19 @@ from pyramid_bookstore.db.search import (
     Conditions,
     Search,
     TextShape,
+    by_price,
+    by_stock,
     number_of,
-    price_and_stock,
 )
+from pyramid_bookstore.db.types import Money
 from pyramid_bookstore.models import Book
 
-#: A filter with fewer candidates than this is rare. At a million books, sorting so many costs
-#: about what walking the order costs for a filter that lets through just as many.
+#: Candidates are counted up to here; with so many, a filter is not rare in any catalogue.
 RARE = 2_000
+
+# Fetching a candidate and sorting it costs about as much as walking past seven books. A page of 20
+# is then cheaper from n candidates than by walking where n < sqrt(20 / 7 * books).
+_BREAK_EVEN = 3
 
 # How a term is looked up, and whether it can be part of an ISBN.
 LONG, SHORT = "long", "short"
@@ -52,13 +59,15 @@ LONG_DIGITS, SHORT_DIGITS = "long digits", "short digits"
 
 # The paths.
 WALK, TEXT, PRICE, STOCK = "walk", "text", "price", "stock"
-_INDEX = {PRICE: "bookstore_books_price_idx", STOCK: "bookstore_books_stock_idx"}
 
 _SEARCH = table("bookstore_search", column("rowid"))
 _GRAMS = table("bookstore_search_grams", column("term", Text), column("doc"), column("col", Text))
 _MATCHES = literal_column("bookstore_search").op("MATCH", is_comparison=True)
 _SEQ: ColumnElement[int] = literal_column("bookstore_books.seq")
 _BOOKS: Any = Book.__table__
+# No index is used for a column with a unary plus.
+_PRICE: Any = literal_column("+bookstore_books.price", Money())
+_STOCK: Any = literal_column("+bookstore_books.stock", Integer())
 
 # Places of a sample, spread evenly and without a period by the golden ratio (Knuth, TAOCP 6.4).
 _GOLDEN, _RANGE = 2654435769, 1 << 32
@@ -81,52 +90,47 @@ class SQLiteSearch(Search):
             values["match"] = " AND ".join(phrases)
         return TextShape(_way(author) if author else "", tuple(ways)), values
 
-    def where(self, conditions: Conditions, path: str = "", book: Any = Book) -> list[Any]:
+    def where(self, conditions: Conditions, path: str = "", order: str = "") -> list[Any]:
         text = conditions.text
         clauses: list[Any] = []
-        indexed = path == TEXT
-        if indexed:
-            clauses.append(_SEQ.in_(_candidates(text)))
-        decided = indexed and _by_phrase(text)
+        if path not in ("", WALK):
+            clauses.append(_SEQ.in_(_candidates(conditions, path)))
+        decided = path == TEXT and _by_phrase(text)
         if text.author and not (decided and _long(text.author)):
-            clauses.append(_contains("author", [book.author_folded]))
+            clauses.append(_contains("author", [Book.author_folded]))
         if text.terms and not (decided and _long(text.terms[0])):
-            clauses.append(
-                or_(*(_found(f"term{index}", way, book) for index, way in enumerate(text.terms)))
-            )
-        return [*clauses, *price_and_stock(conditions, book)]
+            found = (_found(f"term{index}", way) for index, way in enumerate(text.terms))
+            clauses.append(or_(*found))
+        # Where the walk is along the very column, the index is entered and left at the right place.
+        if path != PRICE:
+            own = path == WALK and order == "price"
+            clauses += by_price(conditions, Book.price if own else _PRICE)
+        if path != STOCK:
+            own = path == WALK and order == "stock"
+            clauses += by_stock(conditions, Book.stock if own else _STOCK)
+        return clauses
 
     def probe(self, conditions: Conditions) -> Select[Any] | None:
         paths = _paths(conditions)
         if not paths:
             return None
-        columns: list[Any] = [
-            number_of(_some(conditions, path).limit(RARE)).label(path) for path in paths
+        columns: list[Any] = [TOTAL.label("total")]
+        columns += [
+            number_of(_candidates(conditions, path).limit(RARE)).label(path) for path in paths
         ]
         return select(*columns)
 
     def choose(self, conditions: Conditions, probed: Sequence[int]) -> str:
-        fewest, path = min(zip(probed, _paths(conditions), strict=True))
-        return path if fewest < RARE else WALK
-
-    def steer(self, statement: Select[Any], path: str, order_index: str) -> Select[Any]:
-        if not path:
-            return statement
-        if path == TEXT:
-            return statement.with_hint(_BOOKS, "NOT INDEXED", "sqlite")
-        index = _INDEX.get(path, order_index)
-        return statement.with_hint(_BOOKS, f"INDEXED BY {index}", "sqlite")
+        total, *numbers = probed
+        fewest, path = min(zip(numbers, _paths(conditions), strict=True))
+        return path if fewest < min(RARE, (_BREAK_EVEN * total) ** 0.5) else WALK
 
     def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
         single = _single(conditions)
         if single is not None:
             return number_of(single)
+        # If nothing of it is rare, reading the table from end to end is the cheapest.
         statement = select(func.count()).select_from(Book).where(*self.where(conditions, path))
-        if path == WALK:
-            # Nothing of this is rare: reading the table from end to end is the cheapest.
-            statement = statement.with_hint(_BOOKS, "NOT INDEXED", "sqlite")
-        else:
-            statement = self.steer(statement, path, "")
         return statement.correlate(None).scalar_subquery()
 
     def estimate(self, conditions: Conditions, path: str) -> ColumnElement[int]:
@@ -146,11 +150,10 @@ class SQLiteSearch(Search):
         )
         last = select(func.max(_SEQ)).select_from(_BOOKS).correlate(None).scalar_subquery()
         place = 1 + (numbers.c.number * _GOLDEN % _RANGE) * last // _RANGE
-        hits = func.sum(case((and_(*self.where(conditions)), 1), else_=0))
+        hits = func.sum(case((and_(*self.where(conditions, WALK)), 1), else_=0))
         return (
             select(TOTAL * hits // func.max(func.count(), 1))
             .select_from(numbers.join(_BOOKS, place == _SEQ))
-            .with_hint(_BOOKS, "NOT INDEXED", "sqlite")
             .correlate(None)
             .scalar_subquery()
         )
@@ -185,8 +188,14 @@ def _by_phrase(text: TextShape) -> bool:
     return _long(text.author) or bool(text.terms and _long(text.terms[0]))
 
 
-def _candidates(text: TextShape) -> Select[Any]:
-    """The numbers of the rows that have the texts, or at least one of them."""
+def _candidates(conditions: Conditions, path: str) -> Select[Any]:
+    """The numbers of the rows that one filter lets through, by its index alone; of texts, at least
+    one of them."""
+    if path == PRICE:
+        return select(_SEQ).select_from(_BOOKS).where(*by_price(conditions, Book.price))
+    if path == STOCK:
+        return select(_SEQ).select_from(_BOOKS).where(*by_stock(conditions, Book.stock))
+    text = conditions.text
     if _by_phrase(text):
         return select(_SEARCH.c.rowid).where(_MATCHES(bindparam("match", type_=Text())))
     name = "term0" if text.terms else "author"
@@ -202,10 +211,10 @@ def _contains(name: str, columns: Sequence[Any]) -> ColumnElement[bool]:
     return or_(*(func.instr(folded, term) > 0 for folded in columns))
 
 
-def _found(name: str, way: str, book: Any) -> ColumnElement[bool]:
-    columns = [book.title_folded, book.author_folded]
+def _found(name: str, way: str) -> ColumnElement[bool]:
+    columns = [Book.title_folded, Book.author_folded]
     if way in (LONG_DIGITS, SHORT_DIGITS):
-        columns.append(book.isbn)
+        columns.append(Book.isbn)
     return _contains(name, columns)
 
 
@@ -219,20 +228,6 @@ def _paths(conditions: Conditions) -> list[str]:
     return [path for path, given in there.items() if given]
 
 
-def _some(conditions: Conditions, path: str) -> Select[Any]:
-    """The candidates of one filter, by its index alone."""
-    if path == TEXT:
-        return _candidates(conditions.text)
-    alone = conditions._replace(
-        text=TextShape(),
-        min_price=conditions.min_price and path == PRICE,
-        max_price=conditions.max_price and path == PRICE,
-        in_stock=conditions.in_stock if path == STOCK else None,
-    )
-    found = select(literal(1)).select_from(Book).where(*price_and_stock(alone, Book))
-    return found.with_hint(_BOOKS, f"INDEXED BY {_INDEX[path]}", "sqlite")
-
-
 def _single(conditions: Conditions) -> Select[Any] | None:
     """The matches, where one index alone knows them."""
     paths = _paths(conditions)
@@ -240,4 +235,4 @@ def _single(conditions: Conditions) -> Select[Any] | None:
         return None
     text = conditions.text
     ways = [text.author] * bool(text.author) + list(text.terms[:1])
-    return _some(conditions, paths[0]) if all(map(_long, ways)) else None
+    return _candidates(conditions, paths[0]) if all(map(_long, ways)) else None

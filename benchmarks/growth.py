@@ -1,0 +1,277 @@
+"""Does a page cost the same at any size? Every kind of list, on both databases, at each size.
+
+    python benchmarks/growth.py                      # 1,000 to 1,000,000 books
+    python benchmarks/growth.py --sizes 1000 100000 --sqlite-only
+
+In one process and without HTTP: what is measured is the statement, the driver and the making of the
+books, so that nothing hides what the database does. Medians of rounds in which all kinds take
+turns. Written to docs/benchmarks: growth.md (tables), growth-*.svg (plots).
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import databases
+from generate import generate, rare_words
+from load import load_ours, load_ours_sqlite
+from machine import describe
+from plot import lines
+from sqlalchemy import Engine, text
+
+from pyramid_bookstore.books.listing import list_books
+from pyramid_bookstore.books.statements import BY_ID
+from pyramid_bookstore.db.dialects import dialect_named
+from pyramid_bookstore.db.engines import make_engine, make_one_time_engine, make_reading_engine
+from pyramid_bookstore.db.migrations import upgrade
+from pyramid_bookstore.db.query import LeanReader
+from pyramid_bookstore.schema.listing import NEWEST_FIRST, BookFilter
+from pyramid_bookstore.text import fold
+
+DOCS = Path(__file__).parent.parent / "docs" / "benchmarks"
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+ROUNDS = 21
+BY_PRICE = (("price", False),)
+MIXED = (("price", False), ("title", True))
+
+Count = Literal["exact", "estimated", "none"]
+
+
+class Kind(NamedTuple):
+    """One kind of list; ``deep`` starts half-way down by cursor."""
+
+    panel: str
+    name: str
+    filters: BookFilter = BookFilter()
+    sort: tuple[tuple[str, bool], ...] = NEWEST_FIRST
+    count: Count = "none"
+    deep: bool = False
+    page: int = 1
+
+
+def kinds(books: int) -> list[Kind]:
+    """What is asked of a catalogue of so many books."""
+    rare = _rare_word(books)
+    letter, pair = _rare_letter(), _rare_pair()
+    found = [
+        Kind("Unfiltered", "page 1, exact total", count="exact"),
+        Kind("Unfiltered", "page 1 by price", sort=BY_PRICE),
+        Kind("Unfiltered", "page 1 by price, then title descending", sort=MIXED),
+        Kind("Unfiltered", "by cursor, half-way down", deep=True),
+    ]
+    terms = {
+        "Search": {
+            "rare word": rare,
+            "word in a tenth of the titles": "of",
+            "word in 1 of 40": "love",
+            "word in none": "xyzzyqux",
+            "part of every ISBN": "978",
+            "ISBN with hyphens, in none": "978-0-00-000000-2",
+        },
+        "Search, short and odd": {
+            "frequent letter": "e",
+            "rare letter": letter,
+            "letter in none": "\u16a0",
+            "rare pair": pair,
+            "pair in none": "zq",
+            "punctuation in none": "???",
+            "letter and punctuation in none": "c++",
+            "Cyrillic word": "ночь",
+        },
+    }
+    for panel, named in terms.items():
+        found += [Kind(panel, name, BookFilter(search=term)) for name, term in named.items()]
+    found += [
+        Kind("Search", "rare word, exact total", BookFilter(search=rare), count="exact"),
+        Kind("Filters", "author, rare", BookFilter(author=rare)),
+        Kind("Filters", "author, frequent", BookFilter(author="john")),
+        Kind("Filters", "author, one letter", BookFilter(author="q")),
+        Kind("Filters", "wide price range", BookFilter(None, None, Decimal(10), Decimal(40))),
+        Kind("Filters", "narrow price range", BookFilter(None, None, Decimal(300), Decimal(310))),
+        Kind("Filters", "in stock, by price", BookFilter(in_stock=True), BY_PRICE),
+        Kind("Filters", "rare word and in stock", BookFilter(None, rare, in_stock=True)),
+        Kind("Filters", "frequent word, by price", BookFilter(search="love"), BY_PRICE),
+        Kind("Totals", "frequent word, exact", BookFilter(search="love"), count="exact"),
+        Kind("Totals", "frequent word, estimated", BookFilter(search="love"), count="estimated"),
+        Kind("Totals", "in stock, exact", BookFilter(in_stock=True), count="exact"),
+        Kind("Totals", "in stock, estimated", BookFilter(in_stock=True), count="estimated"),
+    ]
+    return found
+
+
+def _rare_word(books: int) -> str:
+    """A word that is in a handful of titles, the first of them."""
+    coined = set(rare_words(books))
+    titles = next(iter(generate(books))).title
+    return fold(next(word for title in titles for word in title.split() if word in coined))
+
+
+def _rare_letter() -> str:
+    """A letter that is in few books of the first thousand, and so in few of any number."""
+    return min(_counts(1).items(), key=lambda item: (abs(item[1] - 3), item[0]))[0]
+
+
+def _rare_pair() -> str:
+    return min(_counts(2).items(), key=lambda item: (abs(item[1] - 3), item[0]))[0]
+
+
+def _counts(length: int) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for books in generate(1000):
+        for title, author in zip(books.title, books.author, strict=True):
+            words = fold(f"{title} {author}").split()
+            found.update(
+                {word[at : at + length] for word in words for at in range(len(word) - length + 1)}
+            )
+    return found
+
+
+def measure(engine: Engine, books: int, rounds: int) -> dict[tuple[str, str], float]:
+    """Milliseconds of each kind, and of a book by its id."""
+    reader = LeanReader(engine, dialect_named(engine.dialect.name))
+    with engine.connect() as connection:
+        newest = connection.execute(
+            text("SELECT id FROM bookstore_books ORDER BY created_at DESC LIMIT 1")
+        ).scalar_one()
+    if isinstance(newest, str):
+        import uuid
+
+        newest = uuid.UUID(newest)
+    work: dict[tuple[str, str], Callable[[], object]] = {
+        ("", "book by id"): lambda: reader.rows(BY_ID, {"id": newest})
+    }
+    for kind in kinds(books):
+        work[kind.panel, kind.name] = _listing(reader, kind, books)
+    taken: dict[tuple[str, str], list[float]] = {key: [] for key in work}
+    for number in range(rounds + 2):
+        for key, run in work.items():
+            start = time.perf_counter()
+            run()
+            if number > 1:  # the first warm caches and compile statements
+                taken[key].append((time.perf_counter() - start) * 1e3)
+    return {key: statistics.median(values) for key, values in taken.items()}
+
+
+def _listing(reader: LeanReader, kind: Kind, books: int) -> Callable[[], object]:
+    options: dict[str, Any] = {"sort": kind.sort, "limit": 20, "count": kind.count}
+    if not kind.deep:
+        return lambda: list_books(reader, kind.filters, page=kind.page, cursor=None, **options)
+    half = list_books(reader, kind.filters, page=books // 40, cursor=None, **options)
+    return lambda: list_books(reader, kind.filters, page=1, cursor=half.next_cursor, **options)
+
+
+@contextmanager
+def _sqlite(books: int) -> Iterator[Engine]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "books.sqlite"
+        url = f"sqlite:///{path}"
+        _fill(url, lambda: load_ours_sqlite(path, books))
+        engine = make_reading_engine({"url": url})
+        yield engine
+        engine.dispose()
+
+
+@contextmanager
+def _postgresql(running: databases.Server, books: int) -> Iterator[Engine]:
+    with databases.database(running, f"growth_{books}") as plain:
+        url = plain.replace("postgresql://", "postgresql+psycopg://")
+        _fill(url, lambda: load_ours(plain, books))
+        with make_engine({"url": url}, isolation_level="AUTOCOMMIT").connect() as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+        engine = make_reading_engine({"url": url})
+        yield engine
+        engine.dispose()
+
+
+def _fill(url: str, load: Callable[[], None]) -> None:
+    """Books first and their search index after them, which takes a fraction of the time."""
+    engine = make_one_time_engine({"url": url})
+    upgrade(engine, "bookstore_0001")
+    load()
+    upgrade(engine)
+    engine.dispose()
+
+
+Result = dict[int, dict[tuple[str, str], float]]
+
+
+def report(results: Mapping[str, Result], sizes: list[int]) -> None:
+    """Write the tables and one plot for each database."""
+    DOCS.mkdir(parents=True, exist_ok=True)
+    out = ["# What a page costs as the catalogue grows", ""]
+    out += [
+        "Milliseconds for a page of 20 (median), in one process and without HTTP: statement, driver"
+        " and the making of the books. `×` is the cost at the largest size in books by id. Made by"
+        " `python benchmarks/growth.py`; why it is so: [search](../explanation/search.md).",
+        "",
+    ]
+    out += [f"- {name}: {value}" for name, value in describe().items()]
+    for database, result in results.items():
+        out += ["", f"## {database}", ""]
+        out += ["| list | " + " | ".join(f"{size:,}" for size in sizes) + " | × |"]
+        out += ["|---|" + "--:|" * (len(sizes) + 1)]
+        largest = result[sizes[-1]]
+        for panel, name in largest:
+            cells = [f"{result[size][panel, name]:.2f}" for size in sizes]
+            ratio = largest[panel, name] / largest["", "book by id"]
+            label = f"{panel}: {name}" if panel else name
+            out.append(f"| {label} | {' | '.join(cells)} | {ratio:.1f} |")
+        panels: dict[str, dict[str, dict[int, float]]] = {}
+        names: dict[str, str] = {}
+        for panel, name in largest:
+            if panel:
+                title = f"{panel}: {name}"
+                panels[title] = {
+                    "ours": {size: result[size][panel, name] for size in sizes},
+                    "by_id": {size: result[size]["", "book by id"] for size in sizes},
+                }
+                names = {"ours": "a page of 20", "by_id": "a book by id"}
+        svg = lines(f"{database}: cost of a page against size", "ms", panels, names)
+        file = f"growth-{database.lower()}.svg"
+        (DOCS / file).write_text(svg, encoding="utf-8")
+        out += ["", f"![Cost against size on {database}]({file})"]
+    (DOCS / "growth.md").write_text("\n".join(out) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--sizes", type=int, nargs="+", default=list(SIZES))
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--postgres", metavar="URL", help="a server that runs already")
+    parser.add_argument("--sqlite-only", action="store_true")
+    options = parser.parse_args()
+    results: dict[str, Result] = {}
+    if not options.sqlite_only:
+        with databases.server(options.postgres) as running:
+            results["PostgreSQL"] = {}
+            for books in options.sizes:
+                with _postgresql(running, books) as engine:
+                    results["PostgreSQL"][books] = measure(engine, books, options.rounds)
+                _say(f"PostgreSQL, {books:,} books", results["PostgreSQL"][books])
+    results["SQLite"] = {}
+    for books in options.sizes:
+        with _sqlite(books) as engine:
+            results["SQLite"][books] = measure(engine, books, options.rounds)
+        _say(f"SQLite, {books:,} books", results["SQLite"][books])
+    report(results, options.sizes)
+
+
+def _say(title: str, result: dict[tuple[str, str], float]) -> None:
+    sys.stdout.write(f"{title}\n")
+    for (panel, name), taken in result.items():
+        sys.stdout.write(f"  {panel:22} {name:40} {taken:9.2f} ms\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
