@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import click
 
-from pyramid_bookstore.cli import export, import_, migrate, openapi, sample
+from pyramid_bookstore.cli import check, export, import_, migrate, openapi, sample
 from pyramid_bookstore.cli.group import Group
 from pyramid_bookstore.cli.ini import Ini
 
@@ -31,5 +31,5 @@ def main(context: click.Context, uri: str) -> None:
     context.obj = Ini(uri)
 
 
-for module in (migrate, import_, export, sample, openapi):
+for module in (migrate, import_, export, sample, openapi, check):
     main.add_command(module.command)

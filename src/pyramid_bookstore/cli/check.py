@@ -1,0 +1,33 @@
+"""``bookstore check``"""
+
+from __future__ import annotations
+
+import click
+
+from pyramid_bookstore.checkup import check_up
+from pyramid_bookstore.cli.ini import Ini
+
+_COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
+
+
+@click.command("check")
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Show the settings in force, and look at the database: what is wrong, and what to do.
+
+    Exits with 1 if there is a fault. Nothing is changed.
+    """
+    ini: Ini = context.obj
+    click.secho("Settings", bold=True)
+    for name, value in ini.settings.effective():
+        click.echo(f"  {name} = {value}")
+    click.secho("\nFindings", bold=True)
+    faulty = False
+    with ini.engine() as engine:
+        for finding in check_up(ini.settings, engine):
+            faulty = faulty or finding.verdict == "fault"
+            verdict = click.style(f"{finding.verdict:7}", fg=_COLOURS[finding.verdict])
+            click.echo(f"  {verdict}  {finding.subject}: {finding.said}")
+            if finding.advice:
+                click.echo(f"           {finding.advice}")
+    context.exit(1 if faulty else 0)

@@ -1,0 +1,174 @@
+"""`bookstore check`: each fault with its verdict and with what to do, on real databases."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from sqlalchemy import make_url, text
+
+from pyramid_bookstore.checkup import Finding, check_up
+from pyramid_bookstore.cli import main
+from pyramid_bookstore.db import migrations
+from pyramid_bookstore.db.engines import make_one_time_engine
+from pyramid_bookstore.settings import Settings
+
+Write = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("BOOKSTORE_")]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    def write(url: str, *lines: str) -> str:
+        path = tmp_path / "shop.ini"
+        url = f"bookstore.sqlalchemy.url = {url}"
+        path.write_text("\n".join(["[app:main]", "use = egg:pyramid_bookstore", url, *lines]))
+        return str(path)
+
+    return write
+
+
+def check(ini: str, code: int) -> str:
+    done = CliRunner().invoke(main, ["-c", ini, "check"])
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def findings(url: str, **more: str) -> dict[str, Finding]:
+    settings = Settings.from_mapping({"bookstore.sqlalchemy.url": url, **more})
+    engine = make_one_time_engine({"url": url})
+    return {found.subject: found for found in check_up(settings, engine)}
+
+
+def test_all_is_well(database: str, write: Write) -> None:
+    output = check(write(database, "bookstore.limit.max = 50"), 0)
+    assert "bookstore.limit.max = 50" in output
+    assert "  fault" not in output
+    for subject in ("database", "schema", "indexes"):
+        assert f"ok       {subject}: " in output
+
+
+def test_no_password_is_shown(postgres: Any, write: Write) -> None:
+    url = make_url(postgres.url("postgres")).set(password="hunter2", port=1)
+    output = check(write(url.render_as_string(hide_password=False)), 1)
+    assert "hunter2" not in output
+    assert "See that the server runs" in output
+
+
+def test_a_database_that_is_not_there(postgres: Any) -> None:
+    found = findings(postgres.url("no_such_shop"))["database"]
+    assert found.verdict == "fault"
+    assert "createdb" in found.advice
+
+
+def test_a_wrong_role(postgres: Any) -> None:
+    url = make_url(postgres.url("postgres")).set(username="nobody_knows")
+    found = findings(url.render_as_string(hide_password=False))["database"]
+    assert found.verdict == "fault"
+    assert "user or password" in found.advice
+
+
+def test_open_in_production_is_warned_of(database: str) -> None:
+    assert findings(database)["access"].verdict == "warning"
+    secret = "0123456789abcdef" * 4
+    jwt = {
+        "bookstore.auth": "jwt",
+        "bookstore.jwt.key": secret,
+        "bookstore.jwt.algorithms": "HS256",
+        "bookstore.anonymous": "view",
+    }
+    assert findings(database, **jwt)["access"].verdict == "ok"
+
+
+def test_a_pending_migration(backend: Any, write: Write) -> None:
+    url = backend.create()
+    migrations.downgrade(make_one_time_engine({"url": url}), "base")
+    assert "Not set up" in check(write(url), 1)
+    migrations.upgrade(make_one_time_engine({"url": url}), "bookstore_0001")
+    output = check(write(url), 1)
+    assert "At revision bookstore_0001; this code needs" in output
+    assert "bookstore -c INI migrate" in output
+    backend.drop(url)
+
+
+def test_a_missing_index(database: str) -> None:
+    with make_one_time_engine({"url": database}).begin() as connection:
+        connection.execute(text("DROP INDEX bookstore_books_price_idx"))
+    found = findings(database)["indexes"]
+    assert found.verdict == "fault"
+    assert "bookstore_books_price_idx" in found.said
+
+
+def test_an_unusable_index_and_a_missing_extension(postgres_backend: Any) -> None:
+    url = postgres_backend.create()
+    with make_one_time_engine({"url": url}).begin() as connection:
+        connection.execute(
+            text(
+                "UPDATE pg_index SET indisvalid = false"
+                " WHERE indexrelid = 'bookstore_books_stock_idx'::regclass"
+            )
+        )
+        connection.execute(text("DROP EXTENSION pg_trgm CASCADE"))
+    found = findings(url)
+    assert "bookstore_books_stock_idx" in found["indexes"].said
+    assert found["extension"].verdict == "fault"
+    assert "CREATE EXTENSION" in found["extension"].advice
+    postgres_backend.drop(url)
+
+
+def test_a_pool_larger_than_the_server_allows(postgres_backend: Any) -> None:
+    url = postgres_backend.create()
+    assert findings(url)["pool"].verdict == "ok"
+    found = findings(url, **{"bookstore.sqlalchemy.pool_size": "500"})["pool"]
+    assert found.verdict == "fault"
+    assert "1020 connections" in found.said
+    postgres_backend.drop(url)
+
+
+def test_sqlite_without_a_write_ahead_log(sqlite_backend: Any) -> None:
+    url = sqlite_backend.create()
+    engine = make_one_time_engine({"url": url})
+    with engine.connect() as connection:
+        connection.rollback()
+        raw = connection.connection.dbapi_connection
+        assert raw is not None
+        raw.execute("PRAGMA journal_mode = DELETE")
+    # Looked at through an engine that does not switch it on by itself.
+    from sqlalchemy import create_engine
+
+    plain = create_engine(url)
+    settings = Settings.from_mapping({"bookstore.sqlalchemy.url": url})
+    found = {finding.subject: finding for finding in check_up(settings, plain)}["journal"]
+    assert (found.verdict, "delete" in found.said) == ("warning", True)
+    plain.dispose()
+
+
+def test_in_memory_there_is_no_folder() -> None:
+    found = findings("sqlite://")
+    assert "folder" not in found
+    assert found["journal"].verdict == "ok"
+    assert "indexes" not in found
+
+
+def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    found = findings(f"sqlite:///{tmp_path}/none/shop.sqlite")
+    assert found["folder"].verdict == "fault"
+    assert found["database"].verdict == "fault"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
+    assert findings(f"sqlite:///{folder}/shop.sqlite")["folder"].verdict == "fault"
