@@ -19,7 +19,7 @@ from sqlalchemy import Engine, inspect, text
 from pyramid_bookstore.db import migrations
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.errors import Unavailable
-from tests.host.alembic_hosts import AlembicHost
+from tests.host.alembic_hosts import ORDERS, AlembicHost
 from tests.support.apps import close_app
 
 CHECKOUT = Path(__file__).parents[2]
@@ -205,7 +205,7 @@ class TestJoint:
         written = generated(made, head="shop@head")
         assert written.count("pass") == 2
         command.upgrade(made.config(), "heads")
-        made.models(more=", Column('points', Integer)")
+        made.models(more=", Column('points', Integer)", orders=ORDERS)
         written = generated(made, head="shop@head")
         assert "add_column('customers'" in written
         assert "bookstore" not in written
