@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 ARGS ?=
+BENCH ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types pytest dist floors clean
+.PHONY: help run test lint types pytest docs bench dist floors clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -14,7 +15,7 @@ help: ## Show the targets
 run: $(VENV)/.runs ## Start the bookstore of development.ini (ARGS="http_port=8081")
 	$(BIN)/pserve development.ini $(ARGS)
 
-test: lint types pytest ## Lint, types, and every test on SQLite and PostgreSQL
+test: lint types pytest docs ## Lint, types, every test on SQLite and PostgreSQL, the docs
 
 lint: $(VENV)/.tests ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -25,6 +26,12 @@ types: $(VENV)/.tests ## mypy --strict
 
 pytest: $(VENV)/.tests ## The tests with branch coverage (ARGS="-k listing --no-cov" for a few)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov $(ARGS)
+
+docs: $(VENV)/.tests ## The documentation site in docs/_build/html, warnings as errors
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+bench: .venv-bench/.installed ## Side by side with other stacks, for an hour or more (BENCH="--quick")
+	.venv-bench/bin/python benchmarks/run.py $(BENCH)
 
 dist: $(VENV)/.tests ## Wheel and sdist in dist/
 	rm -rf build dist
@@ -38,7 +45,7 @@ floors: $(VENV)/.tests ## The tests with every dependency at the floor that setu
 	$(VENV)/floors/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 clean: ## Remove what the other targets made (the development database stays)
-	rm -rf $(VENV) build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache \
+	rm -rf $(VENV) .venv-bench docs/_build build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache \
 	    .hypothesis src/*.egg-info
 	find src tests alembic -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -52,5 +59,11 @@ $(VENV)/.runs: setup.cfg pyproject.toml | $(BIN)/python
 	@touch $@
 
 $(VENV)/.tests: $(VENV)/.runs
-	$(BIN)/python -m pip install --quiet --editable '.[all,testing,dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[all,testing,dev,site]'
+	@touch $@
+
+.venv-bench/.installed: benchmarks/requirements.txt setup.cfg
+	$(PYTHON) -m venv --clear .venv-bench
+	.venv-bench/bin/python -m pip install --quiet --requirement benchmarks/requirements.txt \
+	    --editable '.[all]'
 	@touch $@
