@@ -118,7 +118,7 @@ def test_every_example_is_valid(make, name):
                 look(part)
 
     look(document)
-    assert seen > 80
+    assert seen > 50
 
 
 def test_the_prefix_a_proxy_or_urlmap_adds(make):
@@ -191,7 +191,7 @@ def test_reads_from_a_replica(make):
 class TestSecurity:
     def test_open(self, make):
         document = description(make())
-        assert document["components"]["securitySchemes"] == {}
+        assert "securitySchemes" not in document["components"]
         for item in document["paths"].values():
             for method in set(item) - {"parameters"}:
                 assert item[method]["security"] == []

@@ -69,6 +69,13 @@ def document(
     paths = Paths(settings, guarded=scheme is not None)
     items = {resource.path: paths.item(resource) for resource in served}
     used = {DESCRIBED[op.method, found.path].tag for found in served for op in found.operations}
+    components = {
+        "schemas": schemas(extra_schema) | problems.problem_schemas(),
+        "responses": paths.responses | {"MethodNotAllowed": _METHOD_NOT_ALLOWED},
+        "headers": headers.RESPONSE,
+    }
+    if scheme is not None:
+        components["securitySchemes"] = {SCHEME: scheme}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -79,12 +86,7 @@ def document(
         "servers": [{"url": path or "/"}],
         "tags": [{"name": tag, "description": text} for tag, text in TAGS.items() if tag in used],
         "paths": items,
-        "components": {
-            "schemas": schemas(extra_schema) | problems.problem_schemas(),
-            "responses": paths.responses | {"MethodNotAllowed": _METHOD_NOT_ALLOWED},
-            "headers": headers.RESPONSE,
-            "securitySchemes": {SCHEME: scheme} if scheme else {},
-        },
+        "components": components,
     }
 
 

@@ -10,14 +10,10 @@ _TEXT: Schema = {"type": "string"}
 
 
 def _parameter(name: str, text: str, example: str, schema: Schema = _TEXT) -> Schema:
-    return {
-        "name": name,
-        "in": "header",
-        "description": text,
-        "schema": schema,
-        # Named, so that a form for trying out leaves them empty: they are no defaults.
-        "examples": {"example": {"value": example}},
-    }
+    # The example is in the text: forms for trying out fill in those that stand by themselves, and
+    # somebody's ETag or key would have the first try fail.
+    text = f"{text} Example: `{example}`"
+    return {"name": name, "in": "header", "description": text, "schema": schema}
 
 
 #: What requests may carry, by name.
@@ -76,13 +72,6 @@ REQUEST: dict[str, Schema] = {
         ),
     )
 }
-
-
-#: `Prefer` where something may be created. OpenAPI cannot say that a 201 has a body or none, so no
-#: example asks for the one without: tools that check answers would take it for a fault.
-PREFER_MINIMAL_CREATED = {
-    name: REQUEST["Prefer"][name] for name in ("name", "in", "description")
-} | {"schema": _TEXT}
 
 
 def _header(text: str, schema: Schema = _TEXT, *, required: bool = False) -> Schema:

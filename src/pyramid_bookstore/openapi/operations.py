@@ -204,7 +204,10 @@ DESCRIBED: dict[tuple[str, str], Described] = {
         id="getReady",
         tag=OPERATION,
         summary="Whether requests can be served",
-        text="The database answers, and its schema is at the code's revision.",
+        text=(
+            "The database answers, and its schema is at the code's revision. A read replica is"
+            " told of where one is set, and nothing depends on it."
+        ),
         answers={
             200: Answer(
                 "They can.", (), {JSON: Content("Ready", {"status": "ready", "revision": "0003"})}

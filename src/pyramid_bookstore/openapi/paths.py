@@ -95,8 +95,6 @@ class Paths:
         for name in ("X-Request-ID", *described.headers):
             if name == "If-Match" and required:
                 yield headers.REQUEST[name] | {"required": True}
-            elif name == "Prefer" and 201 in described.answers:
-                yield headers.PREFER_MINIMAL_CREATED
             elif name != "Cache-Control" or self.settings.replica is not None:
                 yield headers.REQUEST[name]
         if operation.idempotent:

@@ -6,6 +6,7 @@ from typing import Any
 
 import colander
 
+from pyramid_bookstore.db.replica import Standing
 from pyramid_bookstore.feeds.report import MAX_LISTED
 from pyramid_bookstore.openapi import examples
 from pyramid_bookstore.openapi.colander_types import mapping_schema
@@ -74,7 +75,12 @@ def schemas(extra_schema: colander.SchemaNode | None) -> dict[str, Schema]:
         "RowFault": _fault(line=_LINE),
         "Health": _object({"status": {"const": "ok"}}, ["status"]),
         "Ready": _object(
-            {"status": {"const": "ready"}, "revision": {"type": "string"}}, ["status", "revision"]
+            {
+                "status": {"const": "ready"},
+                "revision": {"type": "string"},
+                "replica": {"type": "string", "enum": [each.value for each in Standing]},
+            },
+            ["status", "revision"],
         ),
     }
 
