@@ -85,7 +85,7 @@ def test_one_bad_row_and_nothing_is_done(run, tmp_path, titles):
     assert done.stdout == ""
     first, last = done.stderr.splitlines()
     assert first.startswith("Line 3: isbn: The check digit")
-    assert last == "Error: 1 of 2 row is refused; nothing was written."
+    assert last == "Error: 1 of 2 rows is refused; nothing was written."
 
 
 def test_skip_invalid(run, tmp_path, titles):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -128,6 +128,10 @@ class Bulk(ABC):
     @abstractmethod
     def analyze(self) -> None:
         """Tell the planner what was staged."""
+
+    def roomy(self) -> AbstractContextManager[None]:
+        """Around the whole work: memory that the database may use for it, given back at the end."""
+        return nullcontext()
 
     @abstractmethod
     def quickly(self, rows: int) -> AbstractContextManager[None]:

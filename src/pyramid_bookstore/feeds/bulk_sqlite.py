@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from pyramid_bookstore.feeds.bulk import STAGED, Bulk, Staged
 from pyramid_bookstore.models import Book, Total
 
-#: Memory for pages during the merge, in KiB; with the default of 2 MiB every index of a large
+#: Memory for pages and for sorting, in KiB; with the default of 2 MiB every index of a large
 #: catalogue is read from the disk again for every book.
 CACHE = 64 * 1024
 
@@ -45,20 +45,25 @@ class SQLiteBulk(Bulk):
         """Not needed: the statements leave the planner no choice that matters."""
 
     @contextmanager
+    def roomy(self) -> Iterator[None]:
+        connection = self._driver()
+        (cache,) = connection.execute("PRAGMA main.cache_size").fetchone()
+        connection.execute(f"PRAGMA main.cache_size = -{CACHE}")
+        try:
+            yield
+        finally:
+            connection.execute(f"PRAGMA main.cache_size = {cache}")
+
+    @contextmanager
     def quickly(self, rows: int) -> Iterator[None]:
         connection = self._driver()
-        (cache,) = connection.execute("PRAGMA cache_size").fetchone()
-        connection.execute(f"PRAGMA cache_size = -{CACHE}")
-        try:
-            indexes = self._indexes() if self._mostly_new(rows) else []
-            for name, _ in indexes:
-                connection.execute(f'DROP INDEX "{name}"')
-            yield
-            # Sorted all at once: many times cheaper than each book into its place.
-            for _, definition in indexes:
-                connection.execute(definition)
-        finally:
-            connection.execute(f"PRAGMA cache_size = {cache}")
+        indexes = self._indexes() if self._mostly_new(rows) else []
+        for name, _ in indexes:
+            connection.execute(f'DROP INDEX "{name}"')
+        yield
+        # Sorted all at once: many times cheaper than each book into its place.
+        for _, definition in indexes:
+            connection.execute(definition)
 
     def _mostly_new(self, rows: int) -> bool:
         """Whether the rows are many, and more than the books that are there."""

@@ -60,21 +60,22 @@ class Importer:
         ``progress`` with the rows written so far, ``rejects`` with all bad rows by line, before
         anything is written.
         """
-        bulk = self._bulk
-        try:
-            self._stage()
-            if rejects is not None:
-                rejects(self._rejects())
-            refused = bool(self._rejected and not skip_invalid)
-            if refused or dry_run:
-                created, updated = bulk.counts()
-            else:
-                created, updated = self._merge(changed, progress)
-            report = self._report(created, updated, dry_run)
-        except BookstoreError:
-            bulk.close()
-            raise
-        bulk.close()
+        refused = False
+        with self._bulk.roomy():
+            try:
+                self._stage()
+                if rejects is not None:
+                    rejects(self._rejects())
+                refused = bool(self._rejected and not skip_invalid)
+                if refused or dry_run:
+                    created, updated = self._bulk.counts()
+                else:
+                    created, updated = self._merge(changed, progress)
+                report = self._report(created, updated, dry_run)
+            except BookstoreError:
+                self._bulk.close()
+                raise
+            self._bulk.close()
         if refused:
             raise RowsRefused(report)
         return report

@@ -43,9 +43,9 @@ class RowsRefused(ValidationFailed):
     def __init__(self, report: Report) -> None:
         self.report = report
         super().__init__([fault for reject in report.rejects for fault in reject.faults])
-        rows = "row is" if report.rejected == 1 else "rows are"
+        verb = "is" if report.rejected == 1 else "are"
         self.message = (
-            f"{report.rejected:,} of {report.rows:,} {rows} refused; nothing was written."
+            f"{report.rejected:,} of {report.rows:,} rows {verb} refused; nothing was written."
         )
 
 
