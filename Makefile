@@ -7,7 +7,7 @@ BENCH ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types pytest docs bench dist floors clean
+.PHONY: help run test lint types pytest docs storefront bench dist floors clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,10 @@ pytest: $(VENV)/.tests ## The tests with branch coverage (ARGS="-k listing --no-
 
 docs: $(VENV)/.tests ## The documentation site in docs/_build/html, warnings as errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+storefront: $(VENV)/.storefront ## A shop with the bookstore in it, on http://127.0.0.1:6544
+	$(BIN)/initialize_storefront_db examples/storefront/development.ini
+	$(BIN)/pserve examples/storefront/development.ini $(ARGS)
 
 bench: .venv-bench/.installed ## Side by side with other stacks, for an hour or more (BENCH="--quick")
 	.venv-bench/bin/python benchmarks/run.py $(BENCH)
@@ -60,6 +64,10 @@ $(VENV)/.runs: setup.cfg pyproject.toml | $(BIN)/python
 
 $(VENV)/.tests: $(VENV)/.runs
 	$(BIN)/python -m pip install --quiet --editable '.[all,testing,dev,site]'
+	@touch $@
+
+$(VENV)/.storefront: examples/storefront/pyproject.toml $(VENV)/.runs
+	$(BIN)/python -m pip install --quiet --editable examples/storefront
 	@touch $@
 
 .venv-bench/.installed: benchmarks/requirements.txt setup.cfg
