@@ -6,14 +6,15 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+import transaction as transactions
 import zope.sqlalchemy
 from pyramid.request import Request
 from sqlalchemy import event
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, scoped_session
 from transaction import TransactionManager
 from transaction.interfaces import NoTransaction
 from zope.interface import implementedBy
-from zope.sqlalchemy.datamanager import join_transaction
+from zope.sqlalchemy.datamanager import ZopeTransactionEvents, join_transaction
 
 from pyramid_bookstore import events
 from pyramid_bookstore.books.service import Bookstore
@@ -50,11 +51,23 @@ def bookstore(request: Request) -> Bookstore:
 def active_manager(request: Request) -> TransactionManager | None:
     """The manager of the transaction that runs around this request, if one does.
 
-    ``tm.active`` and ``tm.manager`` are the words of pyramid_tm, which others speak too.
+    ``tm.active`` and ``tm.manager`` are the words of pyramid_tm, which others speak too;
+    ``repoze.tm.active`` that of repoze.tm2, which goes by the thread's manager.
     """
-    if not request.environ.get("tm.active"):
-        return None
-    return request.environ.get("tm.manager") or request.tm
+    environ = request.environ
+    if environ.get("tm.active"):
+        return environ.get("tm.manager") or request.tm
+    return transactions.manager if environ.get("repoze.tm.active") else None
+
+
+def registration(session: Session) -> ZopeTransactionEvents | None:
+    """What ties the session to a transaction manager (``zope.sqlalchemy.register``), if anything
+    does; the session can then only be committed through that manager."""
+    for listener in session.dispatch.before_commit:
+        found = getattr(listener, "__self__", None)
+        if isinstance(found, ZopeTransactionEvents):
+            return found
+    return None
 
 
 def session_of(request: Request) -> Session:
@@ -82,19 +95,23 @@ def session_of(request: Request) -> Session:
 
 def _mark_changed(request: Request) -> None:
     """Say that there is something to commit: zope.sqlalchemy itself sees only the ORM's writes."""
-    manager = active_manager(request)
-    if manager is not None:
-        zope.sqlalchemy.mark_changed(session_of(request), manager)
+    session = session_of(request)
+    registered = registration(session)
+    if registered is not None:
+        registered.mark_changed(session)
+    elif (manager := active_manager(request)) is not None:
+        zope.sqlalchemy.mark_changed(session, manager)
 
 
 def _hosts_session(request: Request, name: str) -> Session:
     try:
-        session: Session = getattr(request, name)
+        session: Session | scoped_session[Session] = getattr(request, name)
     except AttributeError as error:
         raise RuntimeError(
             f"bookstore.dbsession names request.{name}, which there is not: {error}"
         ) from error
-    return session
+    # A registry of sessions passes on most of what is asked of it, not all.
+    return session() if isinstance(session, scoped_session) else session
 
 
 def _given_session(request: Request, database: Database) -> Session | None:
@@ -182,11 +199,12 @@ class _Announcer:
 
 def _after_commit(request: Request, call: Callable[[bool], None]) -> None:
     """Call with whether the transaction around the request was committed, once it is over."""
-    manager = active_manager(request)
+    session = session_of(request)
+    registered = registration(session)
+    manager = registered.transaction_manager if registered else active_manager(request)
     if manager is not None:
         manager.get().addAfterCommitHook(call)
         return
     # The host ends its session's transactions itself.
-    session = session_of(request)
     event.listen(session, "after_commit", lambda _session: call(True), once=True)
     event.listen(session, "after_soft_rollback", lambda _session, _previous: call(False), once=True)

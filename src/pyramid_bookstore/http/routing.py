@@ -9,6 +9,7 @@ from pyramid.exceptions import URLDecodeError
 from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
+from pyramid.viewderivers import DefaultViewMapper  # a host may have another for its own views
 
 from pyramid_bookstore.http.errors import MethodNotAllowed
 from pyramid_bookstore.http.idempotent import idempotent
@@ -44,7 +45,7 @@ def _connect(config: Configurator, resource: Resource) -> None:
 
 
 def _add_views(config: Configurator, resource: Resource) -> None:
-    route = {"route_name": resource.route_name, "require_csrf": False}
+    route = {"route_name": resource.route_name, "require_csrf": False, "mapper": DefaultViewMapper}
     for operation in resource.operations:
         config.add_view(
             operation.view,
@@ -57,7 +58,12 @@ def _add_views(config: Configurator, resource: Resource) -> None:
     unguarded = {"permission": NO_PERMISSION_REQUIRED, "decorator": observed, **route}
     config.add_view(_options(allowed), request_method="OPTIONS", **unguarded)
     config.add_view(_method_not_allowed(allowed), **unguarded)
-    config.add_exception_view(error_view, context=Exception, route_name=resource.route_name)
+    config.add_exception_view(
+        error_view,
+        context=Exception,
+        route_name=resource.route_name,
+        mapper=DefaultViewMapper,
+    )
 
 
 def _decorators(operation: Operation) -> tuple[Any, ...]:
@@ -90,7 +96,9 @@ def _method_not_allowed(allowed: tuple[str, ...]) -> Any:
 
 def _add_undecodable(config: Configurator) -> None:
     """A path that is no UTF-8 fails before any route matches: take those that begin like ours."""
-    config.add_exception_view(error_view, context=URLDecodeError, bookstore_path=True)
+    config.add_exception_view(
+        error_view, context=URLDecodeError, bookstore_path=True, mapper=DefaultViewMapper
+    )
 
 
 class OwnPath:

@@ -19,7 +19,7 @@ from transaction import TransactionManager
 from pyramid_bookstore.db.errors import diagnose, lost_connection
 from pyramid_bookstore.http.request_id import request_id
 from pyramid_bookstore.mount import Mount
-from pyramid_bookstore.sessions import ALONE, heard, session_of
+from pyramid_bookstore.sessions import ALONE, active_manager, heard, registration, session_of
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +30,10 @@ def unit_of_work(view: View) -> View:
     """Decorator for views that write: all or nothing, tried again if the database asks for it."""
 
     def in_transaction(context: Any, request: Request) -> Response:
-        if request.environ.get("tm.active"):
+        if active_manager(request) is not None:
             return view(context, request)
         mount = Mount.of(request.registry)
-        if mount.database is None and not hasattr(request, "tm"):
+        if mount.database is None and _hosts_manager(request) is None:
             return _in_hosts_session(view, context, request)
         return _again_and_again(_attempt, view, context, request)
 
@@ -55,7 +55,7 @@ def one_statement(view: View) -> View:
         if (
             database is None
             or database.in_memory
-            or environ.get("tm.active")
+            or active_manager(request) is not None
             or "app.dbsession" in environ
             or "HTTP_IDEMPOTENCY_KEY" in environ
             or heard(request)
@@ -111,12 +111,12 @@ class _Retryable(Exception):
 
 def _attempt(view: View, context: Any, request: Request) -> Response:
     """One transaction, with pyramid_tm's words in the environ so that all take part in it."""
-    # The host's manager, where it has one that does not run for this request.
-    manager: TransactionManager = getattr(request, "tm", None) or explicit_manager(request)
+    manager = _hosts_manager(request) or explicit_manager(request)
     environ = request.environ
     environ["tm.active"] = True
     environ["tm.manager"] = manager
-    manager.begin()
+    if manager.explicit:  # one that is not begins by itself, and may have done so for the host
+        manager.begin()
     try:
         response = view(context, request)
     except Exception as error:
@@ -151,3 +151,12 @@ def _in_hosts_session(view: View, context: Any, request: Request) -> Response:
         session.rollback()
         raise
     return response
+def _hosts_manager(request: Request) -> TransactionManager | None:
+    """The host's transaction manager, where it has one that does not run for this request."""
+    manager: TransactionManager | None = getattr(request, "tm", None)
+    if manager is None and Mount.of(request.registry).database is None:
+        registered = registration(session_of(request))
+        manager = registered.transaction_manager if registered else None
+    return manager
+
+
