@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
@@ -23,7 +23,7 @@ from pyramid_bookstore.db.query import Query, Reader, Row
 from pyramid_bookstore.db.search import TOTAL, Conditions
 from pyramid_bookstore.isbn import search_forms
 from pyramid_bookstore.models import Book
-from pyramid_bookstore.schema.listing import NEWEST_FIRST, BookFilter
+from pyramid_bookstore.schema.listing import NEWEST_FIRST, BookFilter, Count
 from pyramid_bookstore.text import fold
 
 #: What may be sorted by, and the column that holds it in sorting order.
@@ -37,7 +37,6 @@ SORT_COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
 }
 
 Sort = tuple[tuple[str, bool], ...]
-Count = Literal["exact", "estimated", "none"]
 __all__ = ["NEWEST_FIRST", "SORT_COLUMNS", "Count", "Sort", "list_books", "walk"]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -29,7 +29,13 @@ from pyramid_bookstore.feeds.report import Report
 from pyramid_bookstore.isbn import canonical
 from pyramid_bookstore.schema import book as schema
 from pyramid_bookstore.schema.extra import apply_merge_patch
-from pyramid_bookstore.schema.listing import BookFilter
+from pyramid_bookstore.schema.listing import (
+    NEWEST_FIRST,
+    BookFilter,
+    Count,
+    ListQuery,
+    listing_of,
+)
 
 _ALL_BOOKS = BookFilter()
 
@@ -76,9 +82,9 @@ class Bookstore:
         """Say that there is something to commit; needed after SQL of one's own on the session."""
         self._written()
 
-    def get(self, book_id: UUID) -> BookData:
+    def get(self, book_id: UUID | str) -> BookData:
         """The book with this id; raises `BookNotFound`."""
-        return self._one(BY_ID, {"id": book_id})
+        return self._one(BY_ID, {"id": _uuid(book_id)})
 
     def get_by_isbn(self, isbn: str) -> BookData:
         """The book with this ISBN, in any writing; raises `BookNotFound`."""
@@ -92,31 +98,49 @@ class Bookstore:
         *,
         author: str | None = None,
         search: str | None = None,
-        min_price: Decimal | None = None,
-        max_price: Decimal | None = None,
+        min_price: Decimal | int | None = None,
+        max_price: Decimal | int | None = None,
         in_stock: bool | None = None,
-        sort: listing.Sort = listing.NEWEST_FIRST,
+        sort: str | Sequence[tuple[str, bool]] = NEWEST_FIRST,
         limit: int = 20,
         page: int = 1,
         cursor: str | None = None,
-        count: listing.Count = "exact",
+        count: Count = "exact",
     ) -> Page:
         """One page of books, by default the newest first.
 
         ``author`` and ``search`` are found as parts of the author, and of title, author or ISBN,
-        whatever the case or accents. ``sort`` names fields, each with whether it descends. ``page``
-        counts from 1; a ``cursor`` from an earlier page of the same list takes its place. The
-        total is ``count``-ed "exact" or "estimated" (exact up to some thousands, at a cost that
-        does not grow), or left out ("none"). Raises `ValidationFailed` for a cursor of another
-        list.
+        whatever the case or accents. ``sort`` is written as over HTTP (``"-price,title"``), or
+        names fields, each with whether it descends. ``page`` counts from 1; a ``cursor`` from an
+        earlier page of the same list takes its place. ``limit`` is at most 1000. The total is
+        ``count``-ed "exact" or "estimated" (exact up to some thousands, at a cost that does not
+        grow), or left out ("none"). Raises `ValidationFailed` for values that are out of range,
+        and for a cursor of another list.
         """
-        return listing.list_books(
-            self._reading(),
-            BookFilter(author, search, min_price, max_price, in_stock),
+        query = listing_of(
+            author=author,
+            search=search,
+            min_price=min_price,
+            max_price=max_price,
+            in_stock=in_stock,
             sort=sort,
             limit=limit,
             page=page,
             cursor=cursor,
+            count=count,
+        )
+        return self.page(query)
+
+    def page(self, query: ListQuery) -> Page:
+        """`list`, for a query that is checked already; a cursor brings no total unless asked."""
+        count = query.count or ("none" if query.cursor else "exact")
+        return listing.list_books(
+            self._reading(),
+            query,
+            sort=query.sort,
+            limit=query.limit,
+            page=query.page,
+            cursor=query.cursor,
             count=count,
         )
 
@@ -128,7 +152,7 @@ class Bookstore:
         return book
 
     def update(
-        self, book_id: UUID, changes: Mapping[str, Any], condition: Condition = ANY_STATE
+        self, book_id: UUID | str, changes: Mapping[str, Any], condition: Condition = ANY_STATE
     ) -> BookData:
         """Write the given fields of a book; what is not given stays.
 
@@ -136,23 +160,23 @@ class Bookstore:
         `BookNotFound`, `VersionMismatch`, `ValidationFailed`, `IsbnTaken`.
         """
         checked = schema.validate_changes(changes, extra_schema=self._extra_schema)
-        return self._update(book_id, checked, condition)
+        return self._update(_uuid(book_id), checked, condition)
 
     def patch(
-        self, book_id: UUID, patch: Mapping[str, Any], condition: Condition = ANY_STATE
+        self, book_id: UUID | str, patch: Mapping[str, Any], condition: Condition = ANY_STATE
     ) -> BookData:
         """Apply a JSON merge patch (RFC 7396), in which null removes; raises as `update`."""
         changes = schema.validate_merge_patch(patch, extra_schema=self._extra_schema)
         if "extra_patch" not in changes:
-            return self._update(book_id, changes, condition)
+            return self._update(_uuid(book_id), changes, condition)
         extra_patch = changes.pop("extra_patch")
         store = self._store()
         for _ in range(ATTEMPTS):
-            found = store.checked(book_id, condition)
+            found = store.checked(_uuid(book_id), condition)
             merged = apply_merge_patch(found.extra, extra_patch)
             changes["extra"] = schema.validate_extra(merged, self._extra_schema)
             try:
-                return self._update(book_id, changes, Condition({found.version}))
+                return self._update(found.id, changes, Condition({found.version}))
             except VersionMismatch:
                 # Somebody came between reading and writing: merge into what is there now. If the
                 # caller asked for a version, it is gone, and `checked` says so.
@@ -190,20 +214,22 @@ class Bookstore:
             self._announce(events.BookUpdated, book=book, changes=checked)
         return book, created
 
-    def delete(self, book_id: UUID, condition: Condition = ANY_STATE) -> BookData:
+    def delete(self, book_id: UUID | str, condition: Condition = ANY_STATE) -> BookData:
         """Take a book out and give it as it was; raises `BookNotFound`, `VersionMismatch`."""
-        book = self._store().delete(book_id, condition)
+        book = self._store().delete(_uuid(book_id), condition)
         self._announce(events.BookDeleted, book=book)
         return book
 
-    def change_stock(self, book_id: UUID, delta: int, condition: Condition = ANY_STATE) -> BookData:
+    def change_stock(
+        self, book_id: UUID | str, delta: int, condition: Condition = ANY_STATE
+    ) -> BookData:
         """Add ``delta`` copies, or take them out, in one guarded statement.
 
         Raises `BookNotFound`, `VersionMismatch`, `InsufficientStock` where fewer are left, and
         `ValidationFailed` where the stock would pass its maximum or the book is free of charge.
         """
         delta = schema.validate_stock_change({"delta": delta})
-        book = self._store().change_stock(book_id, delta, condition)
+        book = self._store().change_stock(_uuid(book_id), delta, condition)
         self._announce(events.StockChanged, book=book, delta=delta)
         return book
 
@@ -271,3 +297,13 @@ class Bookstore:
         if not rows:
             raise BookNotFound
         return book_from_row(rows[0])
+
+
+def _uuid(book_id: UUID | str) -> UUID:
+    """The id; a text that is no UUID is the id of no book."""
+    if isinstance(book_id, UUID):
+        return book_id
+    try:
+        return UUID(book_id)
+    except (ValueError, TypeError, AttributeError):
+        raise BookNotFound from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -33,6 +33,9 @@ FIELDS = (
 SORT_FIELDS = ("title", "author", "price", "stock", "created_at", "updated_at")
 NEWEST_FIRST = (("created_at", True),)
 MAX_CURSOR = 2048
+LARGEST_PAGE = 1000
+"""Books on a page that Python code asks for; over HTTP the settings say how many."""
+Count = Literal["exact", "estimated", "none"]
 
 
 def parameter(typ: Any, description: str, missing: Any = None) -> Any:
@@ -211,3 +214,38 @@ def _apply(schema: Any, pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     except colander.Invalid as error:
         raise ValidationFailed(faults_of(error, pointers=False)) from None
     return values
+
+
+def listing_of(
+    *,
+    author: str | None = None,
+    search: str | None = None,
+    min_price: Decimal | int | None = None,
+    max_price: Decimal | int | None = None,
+    in_stock: bool | None = None,
+    sort: str | Sequence[tuple[str, bool]] = NEWEST_FIRST,
+    limit: int = 20,
+    page: int = 1,
+    cursor: str | None = None,
+    count: Count = "exact",
+) -> ListQuery:
+    """The same checks as `parse_listing`'s for values from Python; up to `LARGEST_PAGE` books.
+
+    ``sort`` may be written as the parameter is. Raises `ValidationFailed`.
+    """
+    if not isinstance(sort, str):
+        sort = ",".join(f"-{field}" if descending else field for field, descending in sort)
+    values: dict[str, object] = {
+        "author": author,
+        "search": search,
+        "min_price": None if min_price is None else f"{Decimal(min_price):f}",
+        "max_price": None if max_price is None else f"{Decimal(max_price):f}",
+        "in_stock": None if in_stock is None else str(in_stock).lower(),
+        "sort": sort,
+        "limit": limit,
+        "page": None if cursor else page,
+        "cursor": cursor,
+        "count": count,
+    }
+    pairs = ((name, str(value)) for name, value in values.items() if value is not None)
+    return parse_listing(pairs, max_limit=LARGEST_PAGE)

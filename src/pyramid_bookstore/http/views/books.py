@@ -35,20 +35,7 @@ def list_books(request: Request) -> Response:
     settings = Mount.of(request.registry).settings
     pairs = query_pairs(request)
     query = parse_listing(pairs, default_limit=settings.limit_default, max_limit=settings.limit_max)
-    # By page, a client wants to know how many there are; by cursor, only what comes next.
-    count = query.count or ("none" if query.cursor else "exact")
-    page = request.bookstore.list(
-        author=query.author,
-        search=query.search,
-        min_price=query.min_price,
-        max_price=query.max_price,
-        in_stock=query.in_stock,
-        sort=query.sort,
-        limit=query.limit,
-        page=query.page,
-        cursor=query.cursor,
-        count=count,
-    )
+    page = request.bookstore.page(query)
     body = page_json(page, query.fields)
     tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
     if tag_matches(request, tag):

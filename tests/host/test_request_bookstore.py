@@ -1,0 +1,91 @@
+"""`request.bookstore` in a host's hands: every value from Python is checked as over HTTP."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import webtest
+from sqlalchemy.orm import Session
+
+from pyramid_bookstore.books.service import Bookstore
+from pyramid_bookstore.errors import BookNotFound, ValidationFailed
+from pyramid_bookstore.testing import book_fields, bookstore
+
+
+@pytest.fixture
+def store(dbsession: Session) -> Bookstore:
+    return bookstore(dbsession)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("search", "\0"),
+        ("author", "\ud800"),
+        ("page", 0),
+        ("page", 10**30),
+        ("limit", 0),
+        ("limit", -1),
+        ("limit", 1001),
+        ("sort", (("nope", False),)),
+        ("sort", ()),
+        ("sort", "title,title"),
+        ("min_price", Decimal("1.005")),
+        ("max_price", -1),
+        ("count", "roughly"),
+        ("cursor", "x"),
+    ],
+)
+def test_wrong_values_are_named(store: Bookstore, field: str, value: Any) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        store.list(**{field: value})
+    assert [fault.field for fault in refused.value.faults] == [field]
+
+
+def test_right_values_are_taken_as_python_has_them(store: Bookstore) -> None:
+    cheap, dear = (store.create(book_fields(price=price)) for price in (1, Decimal("2.50")))
+    found = store.list(
+        min_price=1, max_price=Decimal("2.5"), in_stock=True, sort="-price", limit=1000
+    )
+    assert [book.id for book in found.books] == [dear.id, cheap.id]
+    assert (found.total, found.total_pages) == (2, 1)
+    first = store.list(sort=(("price", False),), limit=1)
+    second = store.list(sort=(("price", False),), limit=1, cursor=first.next_cursor, count="none")
+    assert [book.id for book in (*first.books, *second.books)] == [cheap.id, dear.id]
+    assert (first.total, second.total) == (2, None)
+
+
+def test_an_id_may_be_a_text(store: Bookstore) -> None:
+    book = store.create(book_fields(stock=2))
+    assert store.get(str(book.id)) == book
+    assert store.change_stock(str(book.id), -1).stock == 1
+    assert store.update(str(book.id), {"title": "Other"}).title == "Other"
+    assert store.patch(str(book.id), {"extra": {"a": 1}}).extra == {"a": 1}
+    assert store.delete(str(book.id)).id == book.id
+
+
+@pytest.mark.parametrize("wrong", ["", "no uuid", "01a2", None, 7])
+def test_what_is_no_id_is_the_id_of_no_book(store: Bookstore, wrong: Any) -> None:
+    for ask in (
+        lambda: store.get(wrong),
+        lambda: store.delete(wrong),
+        lambda: store.change_stock(wrong, 1),
+        lambda: store.update(wrong, {"title": "x"}),
+        lambda: store.patch(wrong, {"extra": {"x": 1}}),
+    ):
+        with pytest.raises(BookNotFound):
+            ask()
+
+
+@pytest.mark.parametrize("wrong", [7, 1.5, Decimal("0.5"), "1", None, True])
+def test_a_change_of_stock_is_a_whole_number(testapp: webtest.TestApp, wrong: Any) -> None:
+    made = testapp.post_json("/api/v1/books", book_fields(stock=0)).json
+    path = f"/api/v1/books/{made['id']}/stock"
+    store = bookstore(testapp.extra_environ["app.dbsession"])
+    if wrong == 7:
+        assert store.change_stock(made["id"], 7).stock == testapp.get(path[:-6]).json["stock"] == 7
+    else:
+        with pytest.raises(ValidationFailed, match="delta"):
+            store.change_stock(made["id"], wrong)
