@@ -19,13 +19,6 @@ from pyramid_bookstore.models import Total
 #: All books, within the reader's snapshot, at the cost of reading a handful of rows.
 TOTAL = select(func.coalesce(func.sum(Total.books), 0)).scalar_subquery()
 
-#: An estimated total is exact up to so many matches, beyond that it comes from a sample.
-EXACT_UP_TO = 10_000
-
-#: Books that a sample looks at. More than `EXACT_UP_TO` matches among a million books are 1 % of
-#: them, which is 200 of the sample: off by 7 % (one standard deviation), and by less beyond.
-SAMPLE = 20_000
-
 
 class TextShape(NamedTuple):
     """How each term is looked up, in words of the dialect's own; ``""`` is no author filter.
@@ -88,9 +81,14 @@ class Search(ABC):
 
     @abstractmethod
     def estimate(self, conditions: Conditions, path: str) -> ColumnElement[int]:
-        """Roughly the number of matches, at a cost that does not grow with it: exact up to
-        `EXACT_UP_TO`, beyond it by the share of matches among about `SAMPLE` books. The sample is
-        the same each time, so that an unchanged list keeps its total (and its ETag)."""
+        """Roughly the number of matches, at a cost that does not grow with it: exact up to some
+        thousands, beyond them by the share of matches in a sample of the books.
+
+        The limit and the sample are such that among a million books the last exact number is some
+        200 matches of the sample: beyond it, the total is off by 7 % (one standard deviation) or
+        less. Among ten million books that is 20 %. The sample is the same each time, so that an
+        unchanged list keeps its total, and its ETag.
+        """
 
 
 def by_price(conditions: Conditions, price: Any) -> list[Any]:

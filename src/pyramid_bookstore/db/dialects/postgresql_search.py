@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 from sqlalchemy import Select, Text, and_, bindparam, case, func, literal, or_, select, tablesample
@@ -20,8 +19,6 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.db.search import (
-    EXACT_UP_TO,
-    SAMPLE,
     TOTAL,
     Conditions,
     Search,
@@ -32,7 +29,13 @@ from pyramid_bookstore.db.search import (
 )
 from pyramid_bookstore.models import Book
 
+#: An estimated total is exact up to so many matches, and beyond from about `SAMPLE` books. They
+#: are read block by block, at a fraction of what as many matches cost by the index.
+EXACT_UP_TO = 4_000
+SAMPLE = 50_000
+
 # How a term is looked up.
+ISBN = "isbn"  # a whole one: LIKE, or equal to the ISBN
 DIGITS = "digits"  # LIKE, in the ISBN too
 WORDS = "words"  # LIKE
 GRAMS = "grams"  # characters and pairs, then the term itself
@@ -79,16 +82,18 @@ class PostgreSQLSearch(Search):
 
 def _where(conditions: Conditions, book: Any) -> list[Any]:
     clauses: list[Any] = []
+    texts = [book.title_folded, book.author_folded]
     if conditions.text.author:
         clauses.append(_matches("author", conditions.text.author, [book.author_folded], book))
-    terms = []
+    found = []
     for index, way in enumerate(conditions.text.terms):
-        columns = [book.title_folded, book.author_folded]
-        if way == DIGITS:
-            columns.append(book.isbn)
-        terms.append(_matches(f"term{index}", way, columns, book))
-    if terms:
-        clauses.append(or_(*terms))
+        name = f"term{index}"
+        columns = [*texts, book.isbn] if way == DIGITS else texts
+        found.append(_matches(name, way, columns, book))
+        if way == ISBN:
+            found.append(book.isbn == bindparam(f"{name}_isbn"))
+    if found:
+        clauses.append(or_(*found))
     return [*clauses, *by_price(conditions, book.price), *by_stock(conditions, book.stock)]
 
 
@@ -101,12 +106,15 @@ def like_pattern(term: str) -> str:
 def _take(name: str, term: str, values: dict[str, Any]) -> str:
     """The way for a term; its values are added."""
     digits = term.isascii() and term.isdigit()
-    if digits or _has_trigram(term):
-        values[name] = like_pattern(term)
-        return DIGITS if digits else WORDS
-    values[name] = term
-    values[f"{name}_grams"] = _grams(term)
-    return GRAMS
+    if not digits and not _has_trigram(term):
+        values[name] = term
+        values[f"{name}_grams"] = _grams(term)
+        return GRAMS
+    values[name] = like_pattern(term)
+    if digits and len(term) == 13:
+        values[f"{name}_isbn"] = term
+        return ISBN
+    return DIGITS if digits else WORDS
 
 
 def _has_trigram(term: str) -> bool:
@@ -122,10 +130,15 @@ def _has_trigram(term: str) -> bool:
 
 
 def _grams(term: str) -> list[str]:
-    """What of the grams index every text has that contains the term: its pairs, or if it has none
-    its characters. Blanks are in nearly every text and narrow nothing down."""
-    pairs = {first + second for first, second in pairwise(term)}
-    return sorted({pair for pair in pairs if " " not in pair} or {*term.replace(" ", "")})
+    """What of the grams index every text has that contains the term: pairs that cover its words,
+    or if it has no words of two its characters.
+
+    No more pairs than that: the planner takes each for independent of the others, and with many
+    thinks that hardly any book has them all.
+    """
+    pairs = {word[at : at + 2] for word in term.split() for at in range(0, len(word) - 1, 2)}
+    pairs |= {word[-2:] for word in term.split() if len(word) > 1}
+    return sorted(pairs or {*term.replace(" ", "")})
 
 
 def _matches(name: str, way: str, columns: Sequence[Any], book: Any) -> ColumnElement[bool]:

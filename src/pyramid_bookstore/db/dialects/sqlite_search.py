@@ -33,8 +33,6 @@ from sqlalchemy import (
 from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.db.search import (
-    EXACT_UP_TO,
-    SAMPLE,
     TOTAL,
     Conditions,
     Search,
@@ -45,6 +43,11 @@ from pyramid_bookstore.db.search import (
 )
 from pyramid_bookstore.db.types import Money
 from pyramid_bookstore.models import Book
+
+#: An estimated total is exact up to so many matches, which the index counts by itself, and beyond
+#: from so many books, each of which is a search in the table's tree.
+EXACT_UP_TO = 10_000
+SAMPLE = 20_000
 
 #: Candidates are counted up to here; with so many, a filter is not rare in any catalogue.
 RARE = 2_000

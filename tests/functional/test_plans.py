@@ -1,0 +1,197 @@
+"""Which index answers which list: a lost one, or one that is passed over, fails here.
+
+The plans are those of a catalogue that is large enough for a scan not to be the cheapest.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import text
+
+from pyramid_bookstore.books.listing import SORT_COLUMNS, list_books
+from pyramid_bookstore.books.statements import BY_ID, BY_ISBN
+from pyramid_bookstore.db.engines import make_engine
+from pyramid_bookstore.schema.listing import NEWEST_FIRST, BookFilter
+from tests.support.catalogue import ExplainingReader, book_row, fill
+
+BOOKS = 20_000
+SYLLABLES = ("ba", "ko", "mi", "tu", "re", "lo", "sa", "ni", "ve", "du", "po", "ga")
+
+
+def word(chosen):
+    return "".join(chosen.choices(SYLLABLES, k=4))
+
+
+@pytest.fixture(scope="module")
+def large(backend):
+    url = backend.create()
+    engine = make_engine({"url": url})
+    chosen = random.Random(6)
+    fill(
+        engine,
+        (
+            book_row(
+                number,
+                title=f"the {word(chosen)} of {word(chosen)}" + " xylo" * (number % 5000 == 1),
+                author=f"{word(chosen)} {word(chosen)}",
+                price=Decimal(chosen.randint(100, 9999)) / 100,
+                stock=chosen.randint(0, 9),
+            )
+            for number in range(1, BOOKS)
+        ),
+    )
+    yield engine
+    engine.dispose()
+    backend.drop(url)
+
+
+def plans(engine, filters=None, *, sort=NEWEST_FIRST, count="none", page=1, cursor=None):
+    reader = ExplainingReader(engine)
+    given = BookFilter(**(filters or {}))
+    page = list_books(reader, given, sort=sort, limit=20, page=page, cursor=cursor, count=count)
+    return page, reader.plans
+
+
+def assert_index(engine, plan, index):
+    """``plan`` reads ``index`` and nowhere the table from end to end."""
+    assert index in plan, plan
+    assert not scans(plan), plan
+
+
+def scans(plan):
+    sequential = "Seq Scan on bookstore_books"
+    return sequential in plan or re.search(r"^SCAN bookstore_books$", plan, re.MULTILINE)
+
+
+def both(sort):
+    return [tuple((field, turned != down) for field, down in sort) for turned in (False, True)]
+
+
+ONE_KEY = [order for field in SORT_COLUMNS for order in both(((field, False),))]
+MORE_KEYS = [
+    *both((("price", False), ("title", True))),
+    *both((("stock", True), ("author", False), ("created_at", False))),
+    *both((("author", False), ("title", False))),
+]
+
+
+@pytest.mark.parametrize("query", [BY_ID, BY_ISBN], ids=["id", "isbn"])
+def test_one_book(large, query):
+    reader = ExplainingReader(large)
+    row = book_row(77)
+    assert reader.rows(query, {"id": row["id"], "isbn": row["isbn"]})
+    if large.dialect.name == "postgresql":
+        name = "bookstore_books_pkey" if query is BY_ID else "bookstore_books_isbn_key"
+        assert_index(large, reader.plans[0], f"Index Scan using {name}")
+    else:
+        name = "id" if query is BY_ID else "isbn"
+        assert_index(large, reader.plans[0], "USING INDEX sqlite_autoindex_bookstore_books_")
+        assert f"({name}=?)" in reader.plans[0]
+
+
+@pytest.mark.parametrize("sort", ONE_KEY + MORE_KEYS, ids=str)
+@pytest.mark.parametrize("count", ["exact", "none"])
+def test_each_order_walks_its_index(large, sort, count):
+    _, (plan,) = plans(large, sort=sort, count=count)
+    assert_index(large, plan, f"bookstore_books_{sort[0][0]}_idx")
+    if len(sort) == 1:
+        assert not re.search("Sort|TEMP B-TREE", plan), plan
+
+
+@pytest.mark.parametrize("sort", ONE_KEY + MORE_KEYS, ids=str)
+def test_a_cursor_enters_its_index_at_its_place(large, sort):
+    half, _ = plans(large, sort=sort, page=300)
+    for cursor in (half.next_cursor, half.previous_cursor):
+        _, (plan,) = plans(large, sort=sort, cursor=cursor)
+        assert_index(large, plan, f"bookstore_books_{sort[0][0]}_idx")
+        entered = (
+            r"Index Cond: \(.*[<>]" if large.dialect.name == "postgresql" else r"\(.*[<>]\(?\?"
+        )
+        assert re.search(entered, plan), plan
+
+
+RARE = [
+    ({"search": "xylo"}, "bookstore_books_search_idx", "bookstore_search"),
+    ({"search": "nowhere"}, "bookstore_books_search_idx", "bookstore_search"),
+    ({"search": "978-0-00-001234"}, "bookstore_books_search_idx", "bookstore_search"),
+    ({"search": "x"}, "bookstore_books_grams_idx", "bookstore_search_grams"),
+    ({"search": "xy"}, "bookstore_books_grams_idx", "bookstore_search_grams"),
+    ({"search": "zq"}, "bookstore_books_grams_idx", "bookstore_search_grams"),
+    ({"search": "ж"}, "bookstore_books_grams_idx", "bookstore_search_grams"),
+    ({"search": "???"}, "bookstore_books_grams_idx", "bookstore_search"),
+    ({"search": "c++"}, "bookstore_books_grams_idx", "bookstore_search"),
+    ({"search": "война"}, "bookstore_books_grams_idx", "bookstore_search"),
+    ({"author": "xylo"}, "bookstore_books_search_idx", "bookstore_search"),
+    ({"author": "x"}, "bookstore_books_grams_idx", "bookstore_search_grams"),
+    ({"author": "xylo", "search": "the"}, "bookstore_books_search_idx", "bookstore_search"),
+    ({"search": "xylo", "in_stock": True}, "bookstore_books_search_idx", "bookstore_search"),
+    ({"max_price": Decimal(1)}, "bookstore_books_price_idx", "bookstore_books_price_idx"),
+    (
+        {"max_price": Decimal("1.05"), "in_stock": False},
+        "bookstore_books_price_idx",
+        "bookstore_books_price_idx",
+    ),
+]
+
+
+@pytest.mark.parametrize(("filters", "postgresql", "sqlite"), RARE, ids=str)
+@pytest.mark.parametrize("sort", [NEWEST_FIRST, (("title", False),)], ids=["newest", "title"])
+def test_a_rare_filter_is_answered_by_its_own_index(large, filters, postgresql, sqlite, sort):
+    _, found = plans(large, filters, sort=sort)
+    name = postgresql if large.dialect.name == "postgresql" else sqlite
+    for plan in found:
+        assert re.search(rf"\b{name}\b", plan), plan
+        assert not scans(plan), plan
+
+
+COMMON = [
+    {"search": "the"},
+    {"search": "a"},
+    {"search": "ba"},
+    {"search": "978"},
+    {"search": "9"},
+    {"author": "ba"},
+    {"in_stock": True},
+    {"min_price": Decimal(10)},
+    {"search": "the", "in_stock": True},
+    {"search": "the", "max_price": Decimal(90)},
+]
+
+
+@pytest.mark.parametrize("filters", COMMON, ids=str)
+@pytest.mark.parametrize("sort", [NEWEST_FIRST, (("price", False),)], ids=["newest", "price"])
+def test_a_common_filter_walks_the_order(large, filters, sort):
+    """Nothing is sorted, so the page is full after a handful of books."""
+    _, found = plans(large, filters, sort=sort)
+    assert_index(large, found[-1], f"bookstore_books_{sort[0][0]}_idx")
+    assert not re.search("Sort|TEMP B-TREE", found[-1]), found[-1]
+
+
+@pytest.mark.parametrize("filters", [{"search": "xylo"}, {"search": "xy"}, {"author": "xylo"}])
+@pytest.mark.parametrize("count", ["exact", "estimated"])
+def test_only_matches_are_counted(large, filters, count):
+    page, found = plans(large, filters, count=count)
+    assert page.total == (0 if "author" in filters else 4)
+    for plan in found:
+        sampled = plan.partition("Sample Scan")[0]
+        assert not scans(sampled), plan
+
+
+def test_a_lost_index_would_be_seen(backend):
+    """What this file looks for is there, and is missed when it is gone."""
+    url = backend.create()
+    engine = make_engine({"url": url})
+    fill(engine, (book_row(number) for number in range(1, 3000)))
+    price = (("price", False),)
+    assert_index(engine, plans(engine, sort=price)[1][0], "bookstore_books_price_idx")
+    with engine.begin() as connection:
+        connection.execute(text("DROP INDEX bookstore_books_price_idx"))
+    engine.dispose()  # SQLite explains a statement that it knows without looking at the file
+    _, (plan,) = plans(engine, sort=price)
+    assert scans(plan)
+    engine.dispose()
+    backend.drop(url)

@@ -1,0 +1,248 @@
+"""Search and author filter: what they find, whichever way the database goes about it."""
+
+from __future__ import annotations
+
+import random
+from decimal import Decimal
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, select, text, update
+
+from pyramid_bookstore.books.listing import list_books
+from pyramid_bookstore.db.dialects import dialect_named
+from pyramid_bookstore.db.dialects.sqlite_search import SAMPLE
+from pyramid_bookstore.db.engines import make_engine
+from pyramid_bookstore.db.query import LeanReader, Query
+from pyramid_bookstore.db.search import Conditions
+from pyramid_bookstore.models import Book
+from pyramid_bookstore.schema.listing import NEWEST_FIRST, BookFilter
+from pyramid_bookstore.text import fold
+from tests.support.catalogue import book_row, fill
+
+WORDS = (
+    "the sea of stone", "O'Reilly", "100% wool_socks", "back\\slash", "c++", "???", "Straße",
+    "Œuvre", "naïve", "日本語", "本", "война", "ΣΊΣΥΦΟΣ", "q", "Qi", "zz top", "a b c", '"quoted"',
+    "AND", "OR", "NEAR(", "title:", "*", "^", "-", "한국", "İstanbul", "ﬁne", "e\u0301te\u0301",
+    "ab", "42", "1984", "\U0001f4da", "{}", "x'y''z", ";--", "(", ")",
+)  # fmt: skip
+
+
+def shelf(number=200):
+    chosen = random.Random(4)
+    return [
+        book_row(
+            index,
+            title=" ".join(chosen.choices(WORDS, k=chosen.randint(1, 4))),
+            author=" ".join(chosen.choices(WORDS, k=chosen.randint(1, 2))),
+            price=Decimal(chosen.randint(1, 400)) / 4,
+            stock=chosen.choice([0, 1, 5]),
+        )
+        for index in range(1, number)
+    ]
+
+
+@pytest.fixture(scope="module")
+def catalogue(backend):
+    url = backend.create()
+    engine = make_engine({"url": url})
+    rows = shelf()
+    fill(engine, rows)
+    yield engine, rows
+    engine.dispose()
+    backend.drop(url)
+
+
+def paths(search, conditions):
+    """Every way there is to read these conditions."""
+    probe = search.probe(conditions)
+    return (
+        [""] if probe is None else ["walk", *[column.name for column in probe.selected_columns][1:]]
+    )
+
+
+def found(engine, author="", terms=(), path=None, **others):
+    """The ids that each path finds."""
+    reader = LeanReader(engine, dialect_named(engine.dialect.name))
+    search = reader.dialect.search
+    shape, values = search.read(fold(author), [fold(term) for term in terms])
+    conditions = Conditions(shape, "min_price" in others, "max_price" in others, None)
+    answers = []
+    for way in paths(search, conditions):
+        query = Query(select(Book.id).where(*search.where(conditions, way)))
+        answers.append({row[0] for row in reader.rows(query, values | others)})
+        count = Query(select(search.count(conditions, way).label("n")))
+        assert reader.rows(count, values | others)[0][0] == len(answers[-1]), way
+        estimate = Query(select(search.estimate(conditions, way).label("n")))
+        assert int(reader.rows(estimate, values | others)[0][0]) >= 0
+    assert all(answer == answers[0] for answer in answers), (shape, terms)
+    return answers[0]
+
+
+pieces = st.sampled_from([fold(word) for word in WORDS])
+terms = st.one_of(
+    st.text(max_size=3),
+    st.lists(pieces, min_size=1, max_size=3).map(" ".join),
+    st.tuples(pieces, st.integers(0, 8), st.integers(1, 9)).map(lambda p: p[0][p[1] :][: p[2]]),
+    st.text("abeiost*%_\\'\"+?本- 0129", min_size=1, max_size=4),
+    st.from_regex("[0-9]{1,6}", fullmatch=True),
+).filter(lambda term: fold(term) and "\0" not in term and term.isprintable())
+
+
+@settings(max_examples=80)
+@given(term=terms)
+@example(term="%")
+@example(term="_")
+@example(term="\\")
+@example(term="c++")
+@example(term="???")
+@example(term="'")
+@example(term='"')
+@example(term="978")
+@example(term="00")
+@example(term="AND")
+@example(term="*")
+@example(term="a b")
+@example(term="q z")
+def test_search_is_what_python_finds(catalogue, term):
+    engine, rows = catalogue
+    wanted = fold(term)
+    naive = {
+        row["id"]
+        for row in rows
+        if any(wanted in row[name] for name in ("title_folded", "author_folded", "isbn"))
+    }
+    assert found(engine, terms=[term]) == naive
+
+
+@settings(max_examples=40)
+@given(author=terms, term=st.one_of(st.none(), terms), cheap=st.booleans())
+def test_filters_together_are_what_python_finds(catalogue, author, term, cheap):
+    engine, rows = catalogue
+    wanted = fold(term) if term else ""
+    price = {"max_price": Decimal(50)} if cheap else {}
+    naive = {
+        row["id"]
+        for row in rows
+        if fold(author) in row["author_folded"]
+        and any(wanted in row[name] for name in ("title_folded", "author_folded", "isbn"))
+        and (not cheap or row["price"] <= 50)
+    }
+    assert found(engine, author, [term] if term else [], **price) == naive
+
+
+@settings(max_examples=15)
+@given(several=st.lists(st.from_regex("[0-9]{4,6}", fullmatch=True), min_size=2, max_size=3))
+def test_one_writing_of_several_is_enough(catalogue, several):
+    engine, rows = catalogue
+    naive = {row["id"] for row in rows if any(digits in row["isbn"] for digits in several)}
+    assert found(engine, terms=several) == naive
+
+
+def test_the_index_follows_every_change(engine):
+    """Also what is written past the services, many rows at once, and what comes to nothing."""
+    rows = shelf(60)
+    fill(engine, rows)
+
+    def check():
+        with engine.connect() as connection:
+            known = connection.execute(select(Book.id, Book.title_folded, Book.author_folded)).all()
+        for term in ("stone", "q", "本", "changed", "zz"):
+            assert found(engine, terms=[term]) == {
+                row.id for row in known if term in row.title_folded or term in row.author_folded
+            }
+
+    check()
+    with engine.begin() as connection:
+        connection.execute(
+            update(Book).where(Book.stock == 0).values(title="Changed", title_folded="changed")
+        )
+        connection.execute(update(Book).where(Book.stock == 5).values(price=Decimal(7)))
+    check()
+    with engine.begin() as connection:
+        connection.execute(delete(Book).where(Book.stock == 1))
+    check()
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        connection.execute(delete(Book))
+        transaction.rollback()
+    check()
+    if engine.dialect.name == "sqlite":
+        with engine.begin() as connection:
+            connection.execute(
+                text("INSERT INTO bookstore_search (bookstore_search) VALUES ('integrity-check')")
+            )
+
+
+class TestTotals:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def large(backend):
+        """More books than are counted one by one."""
+        url = backend.create()
+        engine = make_engine({"url": url})
+        chosen = random.Random(5)
+        fill(
+            engine,
+            (
+                book_row(
+                    index,
+                    title="odd one" if chosen.random() < 0.6 else "even",
+                    price=Decimal(chosen.randint(1, 100)),
+                    stock=chosen.choice([0, 1, 1, 1]),
+                )
+                for index in range(1, SAMPLE + 4000)
+            ),
+        )
+        yield engine
+        engine.dispose()
+        backend.drop(url)
+
+    @pytest.mark.parametrize(
+        "filters",
+        [
+            {},
+            {"search": "odd"},
+            {"search": "o"},
+            {"search": "978"},
+            {"search": "odd", "in_stock": True},
+            {"author": "anon"},
+            {"in_stock": True},
+            {"min_price": Decimal(3)},
+            {"min_price": Decimal(40), "max_price": Decimal(40)},
+            {"search": "Book"},
+        ],
+        ids=str,
+    )
+    def test_estimated_within_a_fifth(self, large, filters):
+        reader = LeanReader(large, dialect_named(large.dialect.name))
+
+        def total(count):
+            given = BookFilter(**filters)
+            options = {"sort": NEWEST_FIRST, "limit": 1, "page": 1, "cursor": None}
+            return list_books(reader, given, count=count, **options).total
+
+        exact, estimated = total("exact"), total("estimated")
+        assert abs(estimated - exact) <= exact / 5
+        assert total("estimated") == estimated  # an unchanged list keeps its ETag
+        assert total("none") is None
+
+    @pytest.mark.parametrize("count", ["exact", "estimated", "none"])
+    def test_two_statements_at_most(self, large, count):
+        reader = LeanReader(large, dialect_named(large.dialect.name))
+        sent = []
+
+        class Counting:
+            dialect = reader.dialect
+
+            def rows(self, query, values):
+                sent.append(query)
+                return reader.rows(query, values)
+
+        for filters in (BookFilter(), BookFilter(search="odd"), BookFilter("anon", "zz", None)):
+            del sent[:]
+            list_books(
+                Counting(), filters, sort=NEWEST_FIRST, limit=5, page=1, cursor=None, count=count
+            )
+            assert len(sent) <= 2
