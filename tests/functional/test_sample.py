@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 
 import pytest
+from pyramid.exceptions import ConfigurationError
 from sqlalchemy import func, insert, select, text
-from sqlalchemy.exc import OperationalError
 from webtest import TestApp
 
 from pyramid_bookstore.db import migrations
@@ -136,7 +136,7 @@ class TestStart:
 
     def test_a_database_that_is_away_stops_the_start(self, make_app):
         url = "sqlite:////nowhere/at/all.sqlite"
-        with pytest.raises(OperationalError, match="unable to open"):
+        with pytest.raises(ConfigurationError, match="unable to open"):
             make_app({"sqlalchemy.url": url, "bookstore.migrate": "true"})
 
 

@@ -113,7 +113,6 @@ def test_autocommit(database: str, made: Made) -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the toolbar's own
 def test_the_debug_toolbar(database: str, made: Made) -> None:
     """Its tweens wrap every request, its panels watch SQLAlchemy and put a bar into HTML."""
-    pytest.importorskip("pyramid_debugtoolbar")
     settings = {
         "bookstore.sqlalchemy.url": database,
         "debugtoolbar.hosts": "0.0.0.0/0",
