@@ -19,6 +19,9 @@ def only_described_errors(monkeypatch):
     make = problems.problem_response
 
     def observed(request, error):
+        if error.message == "There is nothing here.":
+            # An HTTPNotFound that code of the host's raised, on whatever operation.
+            return make(request, error)
         route = getattr(request, "matched_route", None)
         method = "GET" if request.method == "HEAD" else request.method
         for resource in RESOURCES:

@@ -1,6 +1,6 @@
 """Schemathesis, all its checks, against a real server: it finds nothing.
 
-``FUZZ_SECONDS`` makes each run longer (15 by default); then every run has a seed of its own, which
+``FUZZ_SECONDS`` makes each run longer (8 by default); then every run has a seed of its own, which
 Schemathesis prints.
 """
 
@@ -24,7 +24,7 @@ SECONDS = os.environ.get("FUZZ_SECONDS")
 def run(server, folder, *more):
     pytest.importorskip("schemathesis", reason="it is part of the testing extra")
     words = [program("schemathesis"), "--config-file", CONFIG, "run", "--checks", "all",
-             "--no-color", "--max-time", SECONDS or "15", *([] if SECONDS else ["--seed", "1"]),
+             "--no-color", "--max-time", SECONDS or "8", *([] if SECONDS else ["--seed", "1"]),
              *more, f"{server.url}/api/v1/openapi.json"]  # fmt: skip
     done = subprocess.run(
         [str(word) for word in words],
@@ -32,7 +32,7 @@ def run(server, folder, *more):
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=int(SECONDS or "15") + 240,
+        timeout=int(SECONDS or "8") + 240,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
