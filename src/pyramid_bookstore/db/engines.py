@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyramid.settings import asbool
 from sqlalchemy import Engine, NullPool, engine_from_config, event, make_url
 from sqlalchemy.engine import ExceptionContext
 
-from pyramid_bookstore.db import diagnosis
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
 from pyramid_bookstore.db.dialects.sqlite import in_memory
 from pyramid_bookstore.db.errors import diagnose
+from pyramid_bookstore.db.forks import tell_after_fork
+
+if TYPE_CHECKING:
+    from pyramid_bookstore.db.replica import Replica  # it makes its engine with this module
 
 
 def make_engine(options: Mapping[str, Any], *, statement_timeout: int = 0, **fixed: Any) -> Engine:
@@ -55,6 +58,9 @@ def make_one_time_engine(options: Mapping[str, Any]) -> Engine:
 class Database:
     """The engines of one application: one for writing, one for reading, with pools of their own."""
 
+    #: Where safe requests read, if one is set; it has a pool of its own too.
+    replica: Replica | None = None
+
     def __init__(self, options: Mapping[str, Any], *, statement_timeout: int = 0) -> None:
         self.options = options
         self.writing = make_engine(options, statement_timeout=statement_timeout)
@@ -67,16 +73,34 @@ class Database:
             else make_reading_engine(options, statement_timeout=statement_timeout)
         )
         if not self.in_memory:
-            event.listen(self.writing, "handle_error", self._leave_what_is_read_only)
+            for engine in (self.writing, self.reading):
+                event.listen(engine, "handle_error", self._leave_what_is_spent)
+            tell_after_fork(self)
 
-    def _leave_what_is_read_only(self, context: ExceptionContext) -> None:
+    @property
+    def engines(self) -> dict[str, Engine]:
+        """Every engine by what it is for: ``writing``, ``reading``, ``replica`` if there is one."""
+        engines = {"writing": self.writing, "reading": self.reading}
+        return engines if self.replica is None else engines | {"replica": self.replica.engine}
+
+    def forked(self) -> None:
+        """In a child: leave the connections to the parent, which goes on using them."""
+        self.writing.dispose(close=False)
+        self.reading.dispose(close=False)
+        if self.replica is not None:
+            self.replica.dispose(close=False)
+
+    def _leave_what_is_spent(self, context: ExceptionContext) -> None:
         """A server that was demoted, or a file that was opened while it could not be written,
         keeps its connections open and useless. New ones reach the primary that took over."""
-        if diagnose(context.original_exception) is diagnosis.READ_ONLY:
+        if diagnose(context.original_exception).spent:
             context.is_disconnect = True
+            self.writing.dispose()
             self.reading.dispose()
 
     def dispose(self) -> None:
         """Close every idle connection; the pools fill again on demand."""
         self.writing.dispose()
         self.reading.dispose()
+        if self.replica is not None:
+            self.replica.dispose()

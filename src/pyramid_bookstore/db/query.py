@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
+from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.observability.current import count_statement
 
 Row = Sequence[Any]
@@ -166,7 +167,10 @@ class LeanReader:
         except BaseException as error:
             if not isinstance(error, engine.dialect.loaded_dbapi.Error):
                 connection.invalidate(error)
-            elif engine.dialect.is_disconnect(error, connection.dbapi_connection, None):
+            elif (
+                engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
+                or diagnose(error).spent
+            ):
                 connection.invalidate(error)
                 raise _Disconnected(error) from error
             raise

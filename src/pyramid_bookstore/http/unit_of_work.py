@@ -9,13 +9,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cache
 from typing import Any
 
 from pyramid.request import Request
 from pyramid.response import Response
 from pyramid_tm import explicit_manager
+from sqlalchemy import Connection
 from transaction import TransactionManager
 
+from pyramid_bookstore.db.diagnosis import READ_ONLY
 from pyramid_bookstore.db.errors import diagnose, lost_connection
 from pyramid_bookstore.http.request_id import request_id
 from pyramid_bookstore.mount import Mount
@@ -82,19 +86,28 @@ def _again_and_again(
 
 
 def _alone(view: View, context: Any, request: Request) -> Response:
-    """One attempt on a connection in autocommit mode."""
+    """One attempt on a connection in autocommit mode, taken when the view comes to writing: what
+    is refused before needs no database."""
     database = Mount.of(request.registry).database
     assert database is not None, "one_statement looked"
-    with database.reading.connect() as connection:
-        # A statement that was lost on its way may have been carried out, so it is not sent again.
-        # A connection that died in the pool is therefore found out before.
-        if database.dialect.died(connection.connection.dbapi_connection):
-            connection.invalidate()
+    with ExitStack() as stack:
+
+        @cache
+        def connection() -> Connection:
+            taken = stack.enter_context(database.reading.connect())
+            # A statement that was lost on its way may have been carried out, so it is not sent
+            # again. A connection that died in the pool is therefore found out before.
+            if database.dialect.died(taken.connection.dbapi_connection):
+                taken.invalidate()
+            return taken
+
         request.__dict__[ALONE] = connection
         try:
             return view(context, request)
         except Exception as error:
-            if diagnose(error).kind == "retry":
+            found = diagnose(error)
+            # Refused by a server that became read-only: a new connection may reach its successor.
+            if found.kind == "retry" or found is READ_ONLY:
                 raise _Retryable(error) from error
             raise
         finally:
@@ -141,6 +154,15 @@ def _attempt(view: View, context: Any, request: Request) -> Response:
         environ.pop("tm.manager", None)
 
 
+def _hosts_manager(request: Request) -> TransactionManager | None:
+    """The host's transaction manager, where it has one that does not run for this request."""
+    manager: TransactionManager | None = getattr(request, "tm", None)
+    if manager is None and Mount.of(request.registry).database is None:
+        registered = registration(session_of(request))
+        manager = registered.transaction_manager if registered else None
+    return manager
+
+
 def _in_hosts_session(view: View, context: Any, request: Request) -> Response:
     """A host with a session but no transaction manager: its session is committed here."""
     session = session_of(request)
@@ -151,12 +173,3 @@ def _in_hosts_session(view: View, context: Any, request: Request) -> Response:
         session.rollback()
         raise
     return response
-def _hosts_manager(request: Request) -> TransactionManager | None:
-    """The host's transaction manager, where it has one that does not run for this request."""
-    manager: TransactionManager | None = getattr(request, "tm", None)
-    if manager is None and Mount.of(request.registry).database is None:
-        registered = registration(session_of(request))
-        manager = registered.transaction_manager if registered else None
-    return manager
-
-

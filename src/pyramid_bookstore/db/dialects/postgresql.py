@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import select
+import logging
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from select import POLLIN, poll
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, SQLColumnExpression, event, func, literal, text
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    Float,
+    Select,
+    SQLColumnExpression,
+    case,
+    cast,
+    event,
+    exists,
+    extract,
+    func,
+    literal,
+    select,
+    table,
+    text,
+)
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -16,6 +34,8 @@ from pyramid_bookstore.db import diagnosis
 from pyramid_bookstore.db.diagnosis import Diagnosis
 from pyramid_bookstore.db.dialects.base import Dialect
 from pyramid_bookstore.db.dialects.postgresql_search import PostgreSQLSearch
+
+log = logging.getLogger(__name__)
 
 #: Key of the advisory lock under which migrations run: "bookstor" as eight bytes.
 MIGRATION_LOCK = int.from_bytes(b"bookstor", "big")
@@ -33,7 +53,7 @@ _BY_STATE = {
     "28": diagnosis.UNREACHABLE,
     "3D": diagnosis.UNREACHABLE,
     "53": diagnosis.UNREACHABLE,
-    "57P": diagnosis.UNREACHABLE,
+    "57P": diagnosis.ENDED,
     "58": diagnosis.UNREACHABLE,
     "53100": diagnosis.FULL,
     "57014": diagnosis.TOO_SLOW,
@@ -74,17 +94,22 @@ class PostgreSQL(Dialect):
         limit = f"statement_timeout = {statement_timeout:d}"
         if autocommit:
             # Nothing LOCAL there: each statement is a transaction of its own.
-            @event.listens_for(engine, "connect")
-            def connect(connection: Any, _record: Any) -> None:
-                with connection.cursor() as cursor:
-                    cursor.execute(f"SET {limit}")
-
+            event.listen(engine, "connect", _SetOnce(limit))
             return
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
             # SET LOCAL ends with the transaction, so it holds behind PgBouncer too.
             connection.exec_driver_sql(f"SET LOCAL {limit}")
+
+    def replica_check(self) -> Select[bool, float | None]:
+        # The time of the last transaction alone would take a primary at rest for a lagging
+        # replica; what was received alone would not see one that was cut off.
+        streaming = exists(select(literal(1)).select_from(table("pg_stat_wal_receiver")))
+        replayed = func.pg_last_wal_receive_lsn() == func.pg_last_wal_replay_lsn()
+        since = func.clock_timestamp() - func.pg_last_xact_replay_timestamp()
+        lag = case((streaming & replayed, 0.0), else_=cast(extract("epoch", since), Float))
+        return select(func.pg_is_in_recovery().label("replays"), lag.label("lag"))
 
     def unplanned(self, driver: str) -> dict[str, Any]:
         # psycopg prepares what it has sent five times, and PostgreSQL may then settle on one plan
@@ -114,9 +139,9 @@ class PostgreSQL(Dialect):
 
     def died(self, connection: Any) -> bool:
         # Nothing is due on an idle connection but the server's farewell, or the end of the stream.
-        poll = select.poll()
-        poll.register(connection.fileno(), select.POLLIN)
-        return bool(poll.poll(0))
+        waiting = poll()
+        waiting.register(connection.fileno(), POLLIN)
+        return bool(waiting.poll(0))
 
     def raised(self, error: BaseException) -> bool:
         # By name: which of the drivers there are is not known here.
@@ -138,3 +163,31 @@ class PostgreSQL(Dialect):
             if state[:length] in _BY_STATE:
                 return _BY_STATE[state[:length]]
         return diagnosis.DEFECT
+
+
+class _SetOnce:
+    """Gives each new connection its statement timeout for as long as it lives.
+
+    Behind PgBouncer in transaction mode that would reach one server connection, and everybody who
+    uses it after us; there the role must have the timeout (``ALTER ROLE … SET``).
+    """
+
+    def __init__(self, limit: str) -> None:
+        self._limit = limit
+        self._said = False
+
+    def __call__(self, connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid(), current_setting('statement_timeout')")
+            ((served_by, timeout),) = cursor.fetchall()
+            # A pooler makes up the process id with which it greets its clients.
+            greeted_by = getattr(getattr(connection, "info", None), "backend_pid", served_by)
+            if greeted_by == served_by:
+                cursor.execute(f"SET {self._limit}")
+            elif timeout == "0" and not self._said:
+                self._said = True
+                log.warning(
+                    "bookstore.statement_timeout does not reach reads through a connection pooler:"
+                    " give it to the database role too (ALTER ROLE … SET %s).",
+                    self._limit,
+                )

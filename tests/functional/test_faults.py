@@ -1,0 +1,243 @@
+"""Database servers that stop, crash, restart and change places; disks that fill up. Real ones.
+
+Faults that need no server of their own are in test_database_faults.py.
+"""
+
+import resource
+import threading
+
+import pytest
+from sqlalchemy.engine import make_url
+from webtest import TestApp
+
+from pyramid_bookstore.mount import Mount
+from tests.support.api import API, BOOKS, RUST, ask, assert_problem, isbn, new_book
+from tests.support.backends import migrate
+from tests.support.postgres import CHOICE, PostgresServer, postgres_for_tests
+from tests.support.processes import wait_until
+from tests.support.server import running_server
+from tests.support.switch import Switch
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A server of this module's own, which it may break."""
+    with postgres_for_tests() as server:
+        if not isinstance(server, PostgresServer):
+            pytest.skip(f"{CHOICE} names a server that is not ours to stop")
+        yield server
+
+
+@pytest.fixture
+def url(server):
+    server.start()
+    url = server.create_database()
+    migrate(url)
+    yield url
+    server.start()
+    server.drop_database(url)
+
+
+@pytest.fixture
+def app(make_app, url):
+    return make_app({"bookstore.sqlalchemy.url": url})
+
+
+@pytest.fixture
+def client(app):
+    return TestApp(app)
+
+
+def statuses(client, book):
+    """What a read, a write, /ready and /health answer, in this order."""
+    path = f"{BOOKS}/{book['id']}"
+    requests = (
+        ("GET", path, None),
+        ("POST", f"{path}/stock", {"delta": 1}),
+        ("GET", f"{API}/ready", None),
+        ("GET", f"{API}/health", None),
+    )
+    answers = [ask(client, *request) for request in requests]
+    for answer in answers:
+        if answer.status_int != 200:
+            assert_problem(answer, 503, "unavailable")
+            assert answer.headers["Retry-After"].isdigit()
+    return [answer.status_int for answer in answers]
+
+
+WELL, AWAY = [200, 200, 200, 200], [503, 503, 503, 200]
+
+
+def assert_no_connection_is_held(app):
+    database = Mount.of(app.registry).database
+    assert (database.writing.pool.checkedout(), database.reading.pool.checkedout()) == (0, 0)
+
+
+class TestAway:
+    @pytest.mark.parametrize("mode", ["fast", "immediate"])
+    def test_stopped_and_started(self, server, app, client, mode):
+        book = client.post_json(BOOKS, RUST).json
+        for _ in range(2):
+            assert statuses(client, book) == WELL
+            server.stop(mode)
+            assert statuses(client, book) == AWAY
+            assert_no_connection_is_held(app)
+            server.start()
+        assert statuses(client, book) == WELL
+        assert_no_connection_is_held(app)
+
+    def test_restarted_behind_our_back(self, server, app, client):
+        """Every pooled connection is dead: reads and writes alike are carried out on new ones."""
+        book = client.post_json(BOOKS, RUST).json
+        path = f"{BOOKS}/{book['id']}"
+        server.restart()
+        assert ask(client, "POST", f"{path}/stock", {"delta": 1}).status_int == 200
+        server.restart()
+        assert ask(client, "GET", path).json["stock"] == 101
+        server.restart()
+        assert statuses(client, book) == WELL
+        assert_no_connection_is_held(app)
+
+    def test_crashed(self, server, client):
+        """What was acknowledged before the crash is there after it."""
+        book = client.post_json(BOOKS, RUST).json
+        server.kill()
+        assert statuses(client, book) == AWAY
+        server.start()
+        assert statuses(client, book) == WELL
+
+    def test_restarts_under_load(self, server, app, client):
+        """Each write is acknowledged and there, or refused with 503 and the client's to repeat."""
+        stop = threading.Event()
+        answers, made = [], []
+
+        def write(offset):
+            number = offset
+            while not stop.is_set():
+                number += 4
+                answer = ask(client, "POST", BOOKS, new_book(number))
+                answers.append(answer.status_int)
+                if answer.status_int == 201:
+                    made.append(answer.json["isbn"])
+
+        threads = [threading.Thread(target=write, args=(offset,)) for offset in range(4)]
+        for thread in threads:
+            thread.start()
+        for _ in range(3):
+            before = len(made)
+            wait_until(lambda before=before: len(made) > before + 20, timeout=60, what="writes")
+            server.restart()
+        before = len(made)
+        wait_until(lambda: len(made) > before + 20, timeout=60, what="writes after the restarts")
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert set(answers) <= {201, 503}
+        for each in made:
+            assert ask(client, "GET", f"{BOOKS}/isbn/{each}").status_int == 200
+        assert_no_connection_is_held(app)
+
+
+class TestConnectionsAtTheServer:
+    def test_none_is_leaked_nor_left_in_a_transaction(self, server, url, app, client):
+        book = client.post_json(BOOKS, RUST).json
+        threads = [threading.Thread(target=statuses, args=(client, book)) for _ in range(12)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        name = make_url(url).database
+        states = server.query(f"SELECT state FROM pg_stat_activity WHERE datname = '{name}'")
+        database = Mount.of(app.registry).database
+        pools = [database.writing.pool, database.reading.pool]
+        assert {state for (state,) in states} == {"idle"}
+        assert len(states) == sum(pool.checkedin() for pool in pools)
+        assert_no_connection_is_held(app)
+
+
+class TestFailover:
+    @pytest.fixture
+    def pair(self):
+        with postgres_for_tests(durable=False) as primary:
+            if not isinstance(primary, PostgresServer):
+                pytest.skip(f"{CHOICE} names a server that is not ours to stop")
+            yield primary
+
+    def test_to_a_standby_while_the_old_primary_lives_on_read_only(self, pair, make_app):
+        """Connections to the old one stay open and refuse every write (25006), for ever, unless
+        they are left behind. Reads follow too, or they would show an old state."""
+        url = pair.create_database()
+        migrate(url)
+        with Switch(pair.port) as address:
+            through = make_url(url).set(port=address.port).render_as_string(hide_password=False)
+            app = make_app({"bookstore.sqlalchemy.url": through})
+            client = TestApp(app)
+            book = client.post_json(BOOKS, RUST).json
+            assert statuses(client, book) == WELL
+            standby = pair.make_standby()
+            standby.wait_for_replay()
+
+            with pair.connect() as connection:
+                connection.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+                connection.execute("SELECT pg_reload_conf()")
+            read_only = "SELECT current_setting('default_transaction_read_only')"
+            wait_until(lambda: pair.query(read_only) == [("on",)], timeout=30, what="the reload")
+            # Nobody took over yet: reads go on, writes wait for better times.
+            assert statuses(client, book) == [200, 503, 200, 200]
+
+            standby.promote()
+            address.target = standby.port
+            assert statuses(client, book) == WELL
+            path = f"{BOOKS}/{book['id']}"
+            changed = ask(client, "PUT", path, {"stock": 7})
+            assert ask(client, "GET", path).body == changed.body
+            assert_no_connection_is_held(app)
+            Mount.of(app.registry).database.dispose()
+
+    def test_to_a_standby_after_the_primary_crashed(self, pair, make_app):
+        url = pair.create_database()
+        migrate(url)
+        with Switch(pair.port) as address:
+            through = make_url(url).set(port=address.port).render_as_string(hide_password=False)
+            app = make_app({"bookstore.sqlalchemy.url": through})
+            client = TestApp(app)
+            book = client.post_json(BOOKS, RUST).json
+            standby = pair.make_standby()
+            standby.wait_for_replay()
+            pair.kill()
+            assert statuses(client, book) == AWAY
+            standby.promote()
+            address.target = standby.port
+            assert statuses(client, book) == WELL
+            Mount.of(app.registry).database.dispose()
+
+
+def test_a_disk_that_fills_up(sqlite_backend):
+    """A limit on the size of files, which the kernel enforces; lifted, all is well again."""
+    url = sqlite_backend.create()
+    with running_server({"bookstore.sqlalchemy.url": url}) as server:
+        pid = server.process.pid
+        first = server.request("POST", BOOKS, json=RUST)
+        _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (400_000, hard))
+        made, refused = [], 0
+        for number in range(200):
+            book = new_book(number, description="x" * 9000)
+            answer = server.request("POST", BOOKS, json=book)
+            if answer.status == 201:
+                made.append(answer.json["isbn"])
+            else:
+                assert (answer.status, answer.json["error"]) == (503, "unavailable")
+                assert answer.headers["retry-after"].isdigit()
+                refused += 1
+            if refused == 5:
+                break
+        assert refused == 5
+        assert server.request("GET", f"{BOOKS}/{first.json['id']}").status == 200
+        assert server.request("GET", f"{API}/health").status == 200
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+        assert server.request("POST", BOOKS, json=new_book(999)).status == 201
+        for each in [*made, isbn(999)]:
+            assert server.request("GET", f"{BOOKS}/isbn/{each}").status == 200
+        assert server.request("GET", BOOKS).json["total"] == len(made) + 2
+    sqlite_backend.drop(url)
