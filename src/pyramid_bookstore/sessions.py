@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 #: The prefix of all names that the plug-in registers with Pyramid.
 OWN = "bookstore."
 
-#: Where a request keeps the connection of a change that is one statement and commits itself.
+#: Where a request keeps what opens the connection of a change that is one statement, committed by
+#: itself.
 ALONE = "_bookstore_alone"
 
 #: Methods that change nothing (RFC 9110, 9.2.1).
@@ -43,9 +44,13 @@ def bookstore(request: Request) -> Bookstore:
         announce=_Announcer(request),
         written=lambda: _mark_changed(request),
         heard=lambda: heard(request),
-        alone=lambda: request.__dict__.get(ALONE),
+        alone=lambda: request.__dict__.get(ALONE, _nothing)(),
         extra_schema=mount.extra_schema,
     )
+
+
+def _nothing() -> None:
+    """No connection of the request's own."""
 
 
 def active_manager(request: Request) -> TransactionManager | None:
