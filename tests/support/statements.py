@@ -64,8 +64,10 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Statements]:
         return execute(self, query, *args, **options)
 
     def trace(text: str) -> None:
-        # A trigger shows up as its statement, values included, once more.
-        if text not in statements[-1:]:
+        # A trigger shows up as its statement, values included, once more; a full-text index as
+        # what it does to its own tables.
+        own = text.startswith("--") or "'main'.'bookstore_search_" in text
+        if not own and text not in statements:
             statements.append(text)
 
     def checkout(connection: Any, *_more: Any) -> None:

@@ -1,0 +1,359 @@
+"""The database away, busy, full, read-only or without tables: 503 with Retry-After,
+then recovery."""
+
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.engine import make_url
+from webtest import TestApp
+
+from pyramid_bookstore.db.engines import make_engine
+from pyramid_bookstore.mount import Mount
+from tests.support.api import API, BOOKS, RUST, ask, assert_problem, new_book
+
+
+def every_operation(book_id):
+    """One request for every operation that needs the database."""
+    url = f"{BOOKS}/{book_id}"
+    return [
+        ("GET", BOOKS, None), ("GET", f"{BOOKS}?search=a&sort=title", None), ("GET", url, None),
+        ("GET", f"{BOOKS}/isbn/{RUST['isbn']}", None), ("POST", BOOKS, new_book(77)),
+        ("PUT", url, {"stock": 1}), ("PUT", url, {"isbn": RUST["isbn"]}),
+        ("PATCH", url, {"extra": {"a": 1}}), ("POST", f"{url}/stock", {"delta": -1}),
+        ("PUT", f"{BOOKS}/isbn/{RUST['isbn']}", RUST), ("DELETE", url, None),
+    ]  # fmt: skip
+
+
+ANY_ID = "01a20253-e83e-7b91-92af-097058bab2fa"
+SECRETS = (
+    "psycopg",
+    "sqlite3",
+    "SELECT",
+    "INSERT",
+    "bookstore_books",
+    "127.0.0.1",
+    "localhost",
+    "Traceback",
+)
+
+
+def assert_unavailable(answer):
+    """A 503 that says when to come again, and nothing of how the database is reached."""
+    document = assert_problem(answer, 503, "unavailable")
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    assert not [word for word in SECRETS if word in answer.text]
+    return document["detail"]
+
+
+def all_unavailable(client, book_id=ANY_ID, *, reads=True, writes=True):
+    """Every operation answers 503; the reasons that were given."""
+    reasons = set()
+    for method, path, body in every_operation(book_id):
+        if reads if method == "GET" else writes:
+            reasons.add(assert_unavailable(ask(client, method, path, body)))
+    assert ask(client, "GET", f"{API}/health").status_int == 200
+    return reasons
+
+
+def works(client):
+    """Creates, reads, changes and deletes a book."""
+    url = client.post_json(BOOKS, new_book(55), status=201).headers["Location"]
+    assert client.get(url).json["stock"] == 5
+    assert client.put_json(url, {"stock": 6}).json["stock"] == 6
+    client.delete(url, status=204)
+    assert client.get(f"{API}/ready").json["status"] == "ready"
+
+
+class TestUnreachable:
+    @pytest.fixture
+    def closed_port(self):
+        """A port on which nobody listens, held so that nobody else gets it."""
+        with socket.socket() as held:
+            held.bind(("127.0.0.1", 0))
+            yield held.getsockname()[1]
+
+    def test_nobody_listens(self, make_app, closed_port):
+        url = f"postgresql+psycopg://nobody:secret@127.0.0.1:{closed_port}/books"
+        client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
+        reasons = all_unavailable(client)
+        assert reasons == {"The database cannot be reached."}
+        assert_unavailable(ask(client, "GET", f"{API}/ready"))
+
+    def test_no_such_database(self, make_app, postgres_backend):
+        url = postgres_backend.create()
+        postgres_backend.drop(url)
+        client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
+        all_unavailable(client)
+        assert_unavailable(ask(client, "GET", f"{API}/ready"))
+
+    def test_no_such_folder(self, make_app, tmp_path):
+        url = f"sqlite:///{tmp_path}/missing/books.sqlite"
+        client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
+        assert all_unavailable(client) == {"The database cannot be reached."}
+        assert_unavailable(ask(client, "GET", f"{API}/ready"))
+
+    def test_a_file_that_is_no_database(self, make_app, tmp_path):
+        (tmp_path / "books.sqlite").write_bytes(b"no database at all, but long enough" * 100)
+        url = f"sqlite:///{tmp_path}/books.sqlite"
+        client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
+        all_unavailable(client)
+
+    def test_what_is_refused_by_its_looks_needs_no_database(self, make_app, closed_port):
+        url = f"postgresql+psycopg://nobody@127.0.0.1:{closed_port}/books"
+        client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
+        assert_problem(ask(client, "POST", BOOKS, b"{"), 415, "unsupported_media_type")
+        assert_problem(ask(client, "GET", f"{BOOKS}/none"), 404, "not_found")
+        answer = ask(client, "POST", BOOKS, {"title": 5})
+        assert_problem(answer, 422, "validation_failed")
+
+
+class TestPostgresGoesAway:
+    @pytest.fixture
+    def url(self, postgres_backend):
+        url = postgres_backend.create()
+        yield url
+        postgres_backend.drop(url)
+
+    @pytest.fixture
+    def admin(self, url):
+        """A connection to another database of the server, in autocommit mode."""
+        engine = make_engine({"url": make_url(url).set(database="postgres")})
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            yield connection
+        engine.dispose()
+
+    def kill(self, admin, url):
+        name = make_url(url).database
+        admin.execute(
+            # Waits up to so many milliseconds until they are really gone.
+            text(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = :name"
+            ),
+            {"name": name},
+        )
+
+    @pytest.mark.parametrize("number", range(11))
+    def test_killed_connections_are_replaced(self, make_app, url, admin, number):
+        """Whichever operation meets the dead connection first: it is carried out on a new one."""
+        client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
+        book = client.post_json(BOOKS, RUST).json
+        client.get(f"{BOOKS}/{book['id']}")
+        method, path, body = every_operation(book["id"])[number]
+        self.kill(admin, url)
+        answer = ask(client, method, path, body)
+        assert answer.status_int in (200, 201, 204), answer.text
+        works(client)
+
+    def test_refused_and_then_back(self, make_app, url, admin):
+        client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
+        book = client.post_json(BOOKS, RUST).json
+        name = make_url(url).database
+        admin.exec_driver_sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        self.kill(admin, url)
+        all_unavailable(client, book["id"])
+        assert_unavailable(ask(client, "GET", f"{API}/ready"))
+        admin.exec_driver_sql(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+        works(client)
+        assert client.get(f"{BOOKS}/{book['id']}").json == book
+
+    def test_a_primary_that_became_read_only(self, make_app, url, admin):
+        client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
+        book = client.post_json(BOOKS, RUST).json
+        name = make_url(url).database
+        admin.exec_driver_sql(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+        self.kill(admin, url)
+        reasons = all_unavailable(client, book["id"], reads=False)
+        assert reasons == {"The database takes no changes at present."}
+        assert client.get(f"{BOOKS}/{book['id']}").json == book
+        admin.exec_driver_sql(f'ALTER DATABASE "{name}" RESET default_transaction_read_only')
+        self.kill(admin, url)
+        works(client)
+
+    def test_a_row_that_another_holds(self, make_app, url):
+        """A statement timeout makes a wait end; without the wait the same request is answered."""
+        settings = {"bookstore.sqlalchemy.url": url, "bookstore.statement_timeout": "150"}
+        client = TestApp(make_app(settings))
+        book = client.post_json(BOOKS, RUST).json
+        other = make_engine({"url": url})
+        with other.begin() as connection:
+            connection.exec_driver_sql("UPDATE bookstore_books SET stock = 1")
+            answer = ask(client, "PUT", f"{BOOKS}/{book['id']}", {"stock": 2})
+            assert assert_unavailable(answer) == "The database did not answer in time."
+            assert client.get(f"{BOOKS}/{book['id']}").json == book
+        other.dispose()
+        works(client)
+
+    def test_reads_have_the_statement_timeout_too(self, make_app, url):
+        settings = {"bookstore.sqlalchemy.url": url, "bookstore.statement_timeout": "150"}
+        client = TestApp(make_app(settings))
+        client.post_json(BOOKS, RUST)
+        other = make_engine({"url": url})
+        with other.begin() as connection:
+            connection.exec_driver_sql("LOCK TABLE bookstore_books IN ACCESS EXCLUSIVE MODE")
+            answer = ask(client, "GET", BOOKS)
+            assert assert_unavailable(answer) == "The database did not answer in time."
+        other.dispose()
+        works(client)
+
+
+class TestNoConnectionFree:
+    @contextmanager
+    def exhausted(self, make_app, url):
+        settings = {
+            "bookstore.sqlalchemy.url": url,
+            "bookstore.sqlalchemy.pool_size": "1",
+            "bookstore.sqlalchemy.max_overflow": "0",
+            "bookstore.sqlalchemy.pool_timeout": "0",
+        }
+        app = make_app(settings)
+        client = TestApp(app)
+        works(client)
+        database = Mount.of(app.registry).database
+        with database.writing.connect(), database.reading.connect():
+            yield client
+        works(client)
+
+    def test_503_at_once_and_then_on(self, make_app, database):
+        with self.exhausted(make_app, database) as client:
+            reasons = all_unavailable(client)
+            assert reasons == {"All connections to the database are in use."}
+            assert_unavailable(ask(client, "GET", f"{API}/ready"))
+
+    @pytest.mark.parametrize("kind", ["refused", "broken", "fine"])
+    def test_no_request_keeps_one(self, make_app, database, kind):
+        """With one connection in the pool, a request that kept it would stop all after it."""
+        settings = {"pool_size": "1", "max_overflow": "0", "pool_timeout": "1"}
+        settings = {f"bookstore.sqlalchemy.{name}": value for name, value in settings.items()}
+        client = TestApp(make_app(settings | {"bookstore.sqlalchemy.url": database}))
+        book = client.post_json(BOOKS, RUST).json
+        url = f"{BOOKS}/{book['id']}"
+        for _ in range(5):
+            if kind == "refused":
+                assert ask(client, "POST", BOOKS, RUST).status_int == 409
+                assert ask(client, "PUT", url, {"stock": 1}, {"If-Match": '"x"'}).status_int == 412
+                assert ask(client, "DELETE", f"{BOOKS}/{ANY_ID}").status_int == 404
+            elif kind == "broken":
+                assert ask(client, "POST", BOOKS, b"{").status_int == 415
+                assert ask(client, "PUT", url, {"x": 1}).status_int == 422
+            else:
+                assert ask(client, "PUT", url, {"stock": 1}).status_int == 200
+                assert ask(client, "GET", BOOKS).status_int == 200
+
+
+class TestNoTables:
+    def test_503_until_they_are_there(self, make_app, database, engine):
+        client = TestApp(make_app({"bookstore.sqlalchemy.url": database}))
+        with engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE bookstore_books RENAME TO elsewhere")
+        reasons = all_unavailable(client)
+        assert reasons == {"The database is not set up for this version."}
+        with engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO bookstore_books")
+        works(client)
+
+    def test_a_column_of_another_version(self, make_app, database, engine):
+        client = TestApp(make_app({"bookstore.sqlalchemy.url": database}))
+        with engine.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE bookstore_books RENAME COLUMN extra TO more")
+        assert_unavailable(ask(client, "GET", BOOKS))
+        assert_unavailable(ask(client, "POST", BOOKS, RUST))
+
+
+_HOLD = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def sqlite_url(sqlite_backend):
+    url = sqlite_backend.create()
+    yield url
+    sqlite_backend.drop(url)
+
+
+class TestSQLite:
+    def test_locked_by_another_process(self, make_app, sqlite_url):
+        """Writes wait for the timeout and no longer; reads do not wait at all."""
+        client = TestApp(make_app({"bookstore.sqlalchemy.url": f"{sqlite_url}?timeout=0.1"}))
+        book = client.post_json(BOOKS, RUST).json
+        command = [sys.executable, "-c", _HOLD, make_url(sqlite_url).database]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+            assert other.stdout.readline() == b"locked\n"
+            reasons = all_unavailable(client, book["id"], reads=False)
+            assert reasons == {"The database is busy with other changes."}
+            assert client.get(f"{BOOKS}/{book['id']}").json == book
+            assert client.get(f"{API}/ready").json["status"] == "ready"
+            other.stdin.close()
+        works(client)
+
+    def test_writers_wait_their_turn(self, make_app, sqlite_url):
+        client = TestApp(make_app({"bookstore.sqlalchemy.url": sqlite_url}))
+        other = sqlite3.connect(make_url(sqlite_url).database, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(ask(client, "POST", BOOKS, RUST)))
+        thread.start()
+        thread.join(0.2)
+        assert not answers
+        # The thread that made the connection ends its transaction, as SQLite wants it.
+        other.execute("COMMIT")
+        other.close()
+        thread.join()
+        assert answers[0].status_int == 201
+
+    def test_a_full_disk(self, make_app, sqlite_url):
+        app = make_app({"bookstore.sqlalchemy.url": sqlite_url})
+        client = TestApp(app)
+        book = client.post_json(BOOKS, RUST).json
+
+        def no_more_room(connection, *_more):
+            connection.execute("PRAGMA max_page_count = 1")
+
+        def room(connection, *_more):
+            connection.execute("PRAGMA max_page_count = 1073741823")
+
+        engines = Mount.of(app.registry).database.engines.values()
+        for engine in engines:
+            event.listen(engine, "checkout", no_more_room)
+        answers = [
+            ask(client, "POST", BOOKS, new_book(n, description="x" * 9000)) for n in range(20)
+        ]
+        reasons = {assert_unavailable(each) for each in answers if each.status_int != 201}
+        assert reasons == {"The database has no room left for changes."}
+        assert client.get(f"{BOOKS}/{book['id']}").json == book
+        for engine in engines:
+            event.remove(engine, "checkout", no_more_room)
+            event.listen(engine, "checkout", room)
+        works(client)
+        made = sum(answer.status_int == 201 for answer in answers)
+        assert client.get(BOOKS).json["total"] == made + 1
+
+    def test_a_file_opened_for_reading_only(self, make_app, sqlite_url):
+        path = make_url(sqlite_url).database
+        writer = TestApp(make_app({"bookstore.sqlalchemy.url": sqlite_url}))
+        book = writer.post_json(BOOKS, RUST).json
+        reader = TestApp(
+            make_app({"bookstore.sqlalchemy.url": f"sqlite:///file:{path}?mode=ro&uri=true"})
+        )
+        assert reader.get(f"{BOOKS}/{book['id']}").json == book
+        reasons = all_unavailable(reader, book["id"], reads=False)
+        assert reasons == {"The database takes no changes at present."}
+        works(writer)
+
+    def test_in_memory(self, make_app):
+        """One connection, shared by reads and writes; gone with the process."""
+        app = make_app({"bookstore.sqlalchemy.url": "sqlite://", "bookstore.migrate": "true"})
+        client = TestApp(app)
+        works(client)
+        client.post_json(BOOKS, RUST)
+        assert client.get(BOOKS).json["total"] == 1
