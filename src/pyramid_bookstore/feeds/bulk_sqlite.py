@@ -13,7 +13,7 @@ from pyramid_bookstore.models import Book, Total
 
 #: Memory for pages and for sorting, in KiB; with the default of 2 MiB every index of a large
 #: catalogue is read from the disk again for every book.
-CACHE = 64 * 1024
+CACHE = 16 * 1024
 
 #: Fewer rows than this are not worth the indexes' being built anew.
 WORTH_IT = 2_000
