@@ -37,9 +37,9 @@ from uuid6 import uuid7
 
 from pyramid_bookstore.books.rows import columns_of
 from pyramid_bookstore.db import migrations
-from pyramid_bookstore.db.revision import HEAD
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_engine, make_one_time_engine
+from pyramid_bookstore.db.revision import HEAD
 from pyramid_bookstore.models import Base, Book
 from tests.support.crowd import PROCESSES, crowd
 
