@@ -5,6 +5,8 @@ configuration is executed, so what the host sets after the include counts too.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import colander
@@ -17,12 +19,14 @@ from sqlalchemy.exc import ArgumentError
 from pyramid_bookstore import sessions
 from pyramid_bookstore.db.dialects import UnknownDialect
 from pyramid_bookstore.db.engines import Database
+from pyramid_bookstore.db.replica import Replica
 from pyramid_bookstore.host_checks import check_host
 from pyramid_bookstore.http.routing import OwnPath, add_routes
 from pyramid_bookstore.mount import Mount
 from pyramid_bookstore.observability import sql_comment
 from pyramid_bookstore.retry import mark_retryable_errors
 from pyramid_bookstore.settings import Settings
+from pyramid_bookstore.settings_reader import REPLICA
 
 __all__ = [
     "add_directives",
@@ -65,7 +69,7 @@ def add_mount(config: Configurator) -> None:
             database = _database(settings)
             mark_retryable_errors(database.writing)
             if settings.log_sql_comment:
-                sql_comment.add_to(database.writing, database.reading)
+                sql_comment.add_to(*database.engines.values())
         mount = Mount(settings, database, path)
         if settings.metrics:
             mount.metrics = _metrics(database)
@@ -81,15 +85,28 @@ def add_mount(config: Configurator) -> None:
 
 def _database(settings: Settings) -> Database:
     """The engines; what SQLAlchemy says of their settings becomes a fault of the configuration."""
+    timeout = settings.statement_timeout
+    with _faults_of(settings.database_prefix):
+        database = Database(settings.database or {}, statement_timeout=timeout)
+    if settings.replica is not None:
+        with _faults_of(REPLICA):
+            database.replica = Replica(
+                settings.replica, max_lag=settings.replica_max_lag, statement_timeout=timeout
+            )
+    return database
+
+
+@contextmanager
+def _faults_of(prefix: str | None) -> Iterator[None]:
     try:
-        return Database(settings.database or {}, statement_timeout=settings.statement_timeout)
+        yield
     except ImportError as error:
         raise ConfigurationError(
-            f"{settings.database_prefix}url: the driver is not installed ({error}). For PostgreSQL:"
+            f"{prefix}url: the driver is not installed ({error}). For PostgreSQL:"
             " pip install 'pyramid_bookstore[postgres]'."
         ) from error
     except (ArgumentError, UnknownDialect, TypeError, ValueError) as error:
-        raise ConfigurationError(f"{settings.database_prefix}*: {error}") from error
+        raise ConfigurationError(f"{prefix}*: {error}") from error
 
 
 def _metrics(database: Database | None) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyramid.request import Request
 
+from pyramid_bookstore.db.replica import Standing
 from pyramid_bookstore.db.revision import require_current
 from pyramid_bookstore.mount import Mount
 from pyramid_bookstore.sessions import session_of
@@ -18,3 +19,12 @@ def check_ready(request: Request) -> str:
         return require_current(session_of(request).connection())
     with database.reading.connect() as connection:
         return require_current(connection)
+
+
+def replica_standing(request: Request) -> Standing | None:
+    """How the read replica stands, `None` where there is none. Nothing depends on it: while it is
+    away, the primary is read."""
+    database = Mount.of(request.registry).database
+    if database is None or database.replica is None:
+        return None
+    return database.replica.standing()

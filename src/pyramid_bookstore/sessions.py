@@ -20,6 +20,7 @@ from pyramid_bookstore import events
 from pyramid_bookstore.books.service import Bookstore
 from pyramid_bookstore.db.engines import Database
 from pyramid_bookstore.db.query import LeanReader, Reader, SessionReader
+from pyramid_bookstore.db.replica import ReplicaReader
 from pyramid_bookstore.mount import Mount
 
 log = logging.getLogger(__name__)
@@ -156,15 +157,30 @@ def _reader_of(request: Request, mount: Mount) -> Reader:
     manager = active_manager(request)
     if manager is not None and not _may_read_lean(request, manager, database):
         return SessionReader(session_of(request))
-    return LeanReader(database.reading, database.dialect)
+    primary = LeanReader(database.reading, database.dialect)
+    if database.replica is not None and _is_read(request) and not _wants_primary(request):
+        return ReplicaReader(database.replica, primary)
+    return primary
 
 
 def _may_read_lean(request: Request, manager: TransactionManager, database: Database) -> bool:
     """Whether the transaction around the request is none of the bookstore's so far."""
+    return _is_read(request) and not _has_own_session(manager, database)
+
+
+def _is_read(request: Request) -> bool:
+    """Whether this is one of our routes, and a method that changes nothing."""
     route = getattr(request, "matched_route", None)
     ours = route is not None and route.name.startswith(OWN)
-    safe = ours and request.method in SAFE_METHODS
-    return safe and not _has_own_session(manager, database)
+    return ours and request.method in SAFE_METHODS
+
+
+def _wants_primary(request: Request) -> bool:
+    """Whether the client wants what is true now (RFC 9111, 5.2.1.4, and 5.4 for Pragma)."""
+    said: str | None = request.environ.get("HTTP_CACHE_CONTROL")
+    if said is None:
+        said = request.environ.get("HTTP_PRAGMA", "")
+    return any(word.strip().lower() == "no-cache" for word in said.split(","))
 
 
 def heard(request: Request) -> bool:

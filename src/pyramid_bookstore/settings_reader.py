@@ -176,6 +176,14 @@ def _databases(values: dict[str, Any], given: Mapping[str, Any], faults: Faults)
         _no_database("url" in host, faults)
     if session is not None:
         _host_session(values, faults)
+    elif replica and values["database"] and not faults.texts:
+        _same_kind(values["database"], replica, faults)
+
+
+def _same_kind(database: Mapping[str, Any], replica: Mapping[str, Any], faults: Faults) -> None:
+    primary, copy = (make_url(each["url"]).get_backend_name() for each in (database, replica))
+    if primary != copy:
+        faults.add(f"{REPLICA}url", f"a replica of {primary} cannot be {copy}")
 
 
 def _no_database(host_has_url: bool, faults: Faults) -> None:

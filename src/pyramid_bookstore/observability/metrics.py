@@ -7,6 +7,7 @@ prometheus-client documents it; any of them then answers for all.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -74,6 +75,6 @@ class Metrics:
     def _look_at_pools(self) -> None:
         if self._database is None:
             return
-        for name in ("writing", "reading"):
-            pool = getattr(self._database, name).pool
+        for name, engine in self._database.engines.items():
+            pool: Any = engine.pool
             self._pool.labels(name).set(pool.checkedout())

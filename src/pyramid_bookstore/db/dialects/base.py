@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import URL, Connection, Engine, SQLColumnExpression
+from sqlalchemy import URL, Connection, Engine, Select, SQLColumnExpression, literal, select
 from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.db.diagnosis import Diagnosis
@@ -31,6 +31,13 @@ class Dialect(ABC):
 
         SQLAlchemy announces a BEGIN in ``autocommit`` mode too, where there is none.
         """
+
+    def replica_check(self) -> Select[bool, float | None]:
+        """Asks a replica whether it is one, and how many seconds it is behind (NULL: unknown).
+
+        By default a database that says nothing of it: a copy that others keep up to date.
+        """
+        return select(literal(True).label("replays"), literal(0.0).label("lag"))
 
     def unplanned(self, driver: str) -> dict[str, Any]:
         """Arguments for the driver's ``cursor.execute`` of a statement whose best plan depends on

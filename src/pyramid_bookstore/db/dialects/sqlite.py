@@ -24,6 +24,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from pyramid_bookstore.db import diagnosis
 from pyramid_bookstore.db.diagnosis import Diagnosis
 from pyramid_bookstore.db.dialects.base import Dialect
+from pyramid_bookstore.db.dialects.sqlite_deadline import LimitedConnection
 from pyramid_bookstore.db.dialects.sqlite_search import SQLiteSearch
 from pyramid_bookstore.db.types import UTCDateTime
 
@@ -85,6 +86,14 @@ class SQLite(Dialect):
                 cursor.execute("PRAGMA synchronous = FULL")
             cursor.execute("PRAGMA foreign_keys = ON")
             cursor.close()
+            if isinstance(connection, LimitedConnection):
+                connection.limit_statements(statement_timeout)
+
+        if statement_timeout:
+
+            @event.listens_for(engine, "do_connect")
+            def do_connect(_dialect: Any, _record: Any, _args: Any, arguments: Any) -> None:
+                arguments["factory"] = LimitedConnection
 
         if autocommit:
             # A BEGIN would stay open there, and with its lock keep all writers off.

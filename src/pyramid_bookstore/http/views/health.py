@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
 from pyramid.request import Request
 from pyramid.response import Response
 
 from pyramid_bookstore.errors import Unavailable
 from pyramid_bookstore.http.responses import LEAVING, answer
-from pyramid_bookstore.readiness import check_ready
+from pyramid_bookstore.readiness import check_ready, replica_standing
 
 
 def health(request: Request) -> Response:
@@ -20,4 +21,8 @@ def ready(request: Request) -> Response:
     if request.environ.get(LEAVING):
         raise Unavailable("This process is about to end.")
     revision = check_ready(request)
-    return answer(request, b'{"status":"ready","revision":"%s"}' % revision.encode())
+    document = {"status": "ready", "revision": revision}
+    replica = replica_standing(request)
+    if replica is not None:
+        document["replica"] = replica.value
+    return answer(request, msgspec.json.encode(document))

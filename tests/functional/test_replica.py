@@ -1,0 +1,402 @@
+"""Reads on a real streaming standby: who goes there, who does not, and what if it fails."""
+
+import pytest
+from sqlalchemy.engine import make_url
+from webtest import TestApp
+
+from pyramid_bookstore.db import replica as replica_module
+from pyramid_bookstore.db.dialects import dialect_named
+from pyramid_bookstore.db.query import Query
+from pyramid_bookstore.db.replica import Replica, ReplicaReader, Standing
+from pyramid_bookstore.mount import Mount
+from tests.support.api import API, BOOKS, ask, assert_problem, new_book
+from tests.support.backends import migrate
+from tests.support.postgres import PostgresServer
+from tests.support.processes import wait_until
+
+RECEIVED = "SELECT pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn()"
+NOW = {"Cache-Control": "no-cache"}
+
+
+@pytest.fixture(scope="module")
+def primary():
+    """A server of this module's own: it is stopped and started, and needs standbys."""
+    config = {
+        "max_connections": 100,
+        "wal_retrieve_retry_interval": "200ms",
+        # What was committed is on its way to the standbys then.
+        "synchronous_commit": "on",
+    }
+    with PostgresServer(durable=False, config=config) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def template(primary):
+    url = primary.create_database("migrated")
+    migrate(url)
+    return "migrated"
+
+
+@pytest.fixture(scope="module")
+def shared_standby(primary, template):
+    return primary.make_standby()
+
+
+@pytest.fixture
+def url(primary, template):
+    return primary.create_database(template=template)
+
+
+def on(server, url):
+    """The same database on another server."""
+    return make_url(url).set(port=server.port).render_as_string(hide_password=False)
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def later(self):
+        """Whatever was known of the replica is too old now."""
+        self.now += 10
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def make_pair(make_app, clock):
+    """``make_pair(url, replica_url, **settings)``: a client whose replica's clock is ``clock``."""
+
+    def make(url, replica_url, **more):
+        settings = {
+            "bookstore.sqlalchemy.url": url,
+            "bookstore.replica.sqlalchemy.url": replica_url,
+        }
+        app = make_app(settings | more)
+        Mount.of(app.registry).database.replica._clock = clock
+        return TestApp(app)
+
+    return make
+
+
+def standing(client):
+    return client.get(f"{API}/ready").json["replica"]
+
+
+@pytest.fixture
+def standby(shared_standby, url):
+    """A standby that has all that the primary has."""
+    shared_standby.wait_for_replay()
+    return shared_standby
+
+
+@pytest.fixture(scope="module")
+def mortal_standby(primary, template):
+    return primary.make_standby()
+
+
+@pytest.fixture
+def mortal(mortal_standby, url):
+    """A standby that tests stop and start."""
+    mortal_standby.start()
+    mortal_standby.wait_for_replay()
+    return mortal_standby
+
+
+def pause(standby):
+    standby.query("SELECT pg_wal_replay_pause()")
+    paused = "SELECT pg_get_wal_replay_pause_state() = 'paused'"
+    wait_until(lambda: standby.query(paused)[0][0], timeout=10, what="pause")
+
+
+@pytest.fixture
+def paused(standby):
+    """The standby, which receives and does not replay: what is written now is not there."""
+    pause(standby)
+    yield standby
+    standby.query("SELECT pg_wal_replay_resume()")
+
+
+class TestWhoReadsWhere:
+    @pytest.fixture
+    def client(self, make_pair, url, paused):
+        """The standby stands still, and counts as fit because much lag is allowed."""
+        most = {"bookstore.replica.max_lag": "86400"}
+        client = make_pair(url, on(paused, url), **most)
+        assert standing(client) == "ok"
+        return client
+
+    @pytest.fixture
+    def path(self, client):
+        """A book that only the primary has."""
+        location = client.post_json(BOOKS, new_book(1), status=201).headers["Location"]
+        return location.removeprefix("http://localhost")
+
+    def test_by_id(self, client, path):
+        there = {
+            "": NOW,
+            "among others": {"Cache-Control": "max-age=0, No-Cache"},
+            "as HTTP/1.0 says it": {"Pragma": "no-cache"},
+        }
+        elsewhere = {
+            "": {},
+            "another directive": {"Cache-Control": "max-age=0"},
+            "none": {"Cache-Control": ""},
+            "others": {"Cache-Control": "x-no-cache, no-cachet"},
+            "the newer header goes first": {"Cache-Control": "max-age=5", "Pragma": "no-cache"},
+        }
+        for method in ("GET", "HEAD"):
+            for case, headers in there.items():
+                assert ask(client, method, path, headers=headers).status_int == 200, case
+            for case, headers in elsewhere.items():
+                assert ask(client, method, path, headers=headers).status_int == 404, case
+
+    def test_lists_isbns_and_exports(self, client, path):
+        isbn = f"{BOOKS}/isbn/{new_book(1)['isbn']}"
+        assert ask(client, "GET", isbn).status_int == 404
+        assert ask(client, "GET", isbn, headers=NOW).status_int == 200
+        assert client.get(BOOKS).json["total"] == 0
+        assert client.get(BOOKS, headers=NOW).json["total"] == 1
+        assert client.get(f"{BOOKS}?search=seghers&sort=title").json["total"] == 0
+        assert client.get(f"{BOOKS}/export?format=ndjson").body == b""
+        assert client.get(f"{BOOKS}/export?format=ndjson", headers=NOW).body.count(b"\n") == 1
+
+    def test_changes_and_what_they_read(self, client, path):
+        assert client.put_json(path, {"stock": 9}).json["stock"] == 9
+        assert client.post_json(f"{path}/stock", {"delta": -1}).json["stock"] == 8
+        assert ask(client, "POST", BOOKS, new_book(1)).status_int == 409
+        assert client.get(path, headers=NOW).json["stock"] == 8
+
+    def test_what_the_standby_is_asked(self, client, standby, url):
+        """By its own statistics: connections of ours are there."""
+        client.get(BOOKS)
+        name = make_url(url).database
+        count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'"
+        assert standby.query(count)[0][0] >= 1
+
+    def test_a_hosts_own_views_read_the_primary(self, make_app, paused, url):
+        """Only the bookstore's own routes are known to bear a delay."""
+
+        def configure(config):
+            config.add_route("host", "/host")
+            config.add_view(
+                lambda request: {"total": request.bookstore.list().total},
+                route_name="host",
+                renderer="json",
+            )
+
+        settings = {
+            "bookstore.sqlalchemy.url": url,
+            "bookstore.replica.sqlalchemy.url": on(paused, url),
+            "bookstore.replica.max_lag": "86400",
+        }
+        client = TestApp(make_app(settings, configure=configure))
+        client.post_json(BOOKS, new_book(2), status=201)
+        assert client.get("/host").json == {"total": 1}
+        assert client.get(BOOKS).json["total"] == 0
+
+
+class TestLag:
+    def test_a_primary_at_rest_is_no_lag(self, make_pair, url, standby, clock):
+        client = make_pair(url, on(standby, url), **{"bookstore.replica.max_lag": "0"})
+
+        def fit():
+            clock.later()
+            return standing(client) == "ok"
+
+        # Servers write a little log of their own now and then, which may be on its way.
+        wait_until(fit, timeout=10, what="no lag")
+
+    def test_behind_and_caught_up(self, make_pair, url, standby, clock):
+        client = make_pair(url, on(standby, url), **{"bookstore.replica.max_lag": "0"})
+
+        def stands(expected):
+            clock.later()
+            return standing(client) == expected
+
+        wait_until(lambda: stands("ok"), timeout=10, what="no lag")
+        pause(standby)
+        path = client.post_json(BOOKS, new_book(1), status=201).headers["Location"]
+        wait_until(lambda: standby.query(RECEIVED)[0][0], timeout=10, what="WAL")
+        # Known since less than a second: asked once a second, not once a request.
+        assert ask(client, "GET", path).status_int == 404
+        clock.later()
+        assert ask(client, "GET", path).status_int == 200
+        assert standing(client) == "behind"
+        standby.query("SELECT pg_wal_replay_resume()")
+        standby.wait_for_replay()
+        assert standing(client) == "behind"
+        wait_until(lambda: stands("ok"), timeout=10, what="no lag")
+        assert ask(client, "GET", path).status_int == 200
+
+    def test_a_standby_that_applies_late(self, make_pair, primary, url, clock):
+        standby = primary.make_standby({"recovery_min_apply_delay": "1h"})
+        client = make_pair(url, on(standby, url), **{"bookstore.replica.max_lag": "0"})
+        path = client.post_json(BOOKS, new_book(1), status=201).headers["Location"]
+        wait_until(lambda: standby.query(RECEIVED)[0][0], timeout=10, what="WAL")
+        clock.later()
+        assert ask(client, "GET", path).status_int == 200
+        assert standing(client) == "behind"
+        standby.close()
+
+
+class TestTrouble:
+    def test_killed_and_started_again(self, make_pair, url, mortal, clock):
+        client = make_pair(url, on(mortal, url))
+        path = client.post_json(BOOKS, new_book(1), status=201).headers["Location"]
+        assert client.get(path, headers=NOW).json["stock"] == 5
+        mortal.wait_for_replay()
+        assert client.get(path).json["stock"] == 5
+        mortal.kill()
+        # Found out by the request itself, which is answered all the same.
+        assert client.get(path).json["stock"] == 5
+        ready = client.get(f"{API}/ready").json
+        assert (ready["status"], ready["replica"]) == ("ready", "unreachable")
+        clock.now += replica_module.TRIED_AGAIN_AFTER - 1
+        mortal.start()
+        assert standing(client) == "unreachable"
+        clock.later()
+        assert client.get(path).json["stock"] == 5
+        assert standing(client) == "ok"
+
+    def test_away_from_the_start(self, make_pair, url, mortal, clock):
+        mortal.stop("immediate")
+        client = make_pair(url, on(mortal, url))
+        assert client.get(BOOKS).json["total"] == 0
+        assert standing(client) == "unreachable"
+        mortal.start()
+        clock.later()
+        client.get(BOOKS)
+        assert standing(client) == "ok"
+
+    def test_promoted(self, make_pair, primary, url, clock):
+        """It takes writes that are not ours, so it is not asked any more."""
+        promoted = primary.make_standby()
+        promoted.wait_for_replay()
+        client = make_pair(url, on(promoted, url))
+        assert standing(client) == "ok"
+        promoted.promote()
+        clock.later()
+        assert standing(client) == "not a replica"
+        path = client.post_json(BOOKS, new_book(1), status=201).headers["Location"]
+        assert client.get(path).json["stock"] == 5
+
+    def test_without_the_primary_reads_go_on(self, make_pair, primary, url, mortal, clock):
+        """However late the mortal counts as then: nobody has newer books."""
+        client = make_pair(url, on(mortal, url), **{"bookstore.replica.max_lag": "0"})
+        path = client.post_json(BOOKS, new_book(1), status=201).headers["Location"]
+        mortal.wait_for_replay()
+        primary.stop("immediate")
+        try:
+            clock.later()
+            gone = "SELECT count(*) = 0 FROM pg_stat_wal_receiver"
+            wait_until(lambda: mortal.query(gone)[0][0], timeout=10, what="the receiver's end")
+            assert client.get(path).json["stock"] == 5
+            assert client.get(BOOKS).json["total"] == 1
+            assert_problem(ask(client, "GET", path, headers=NOW), 503, "unavailable")
+            assert_problem(ask(client, "GET", f"{API}/ready"), 503, "unavailable")
+            assert_problem(ask(client, "PUT", path, {"stock": 1}), 503, "unavailable")
+            mortal.stop("immediate")
+            assert_problem(ask(client, "GET", path), 503, "unavailable")
+        finally:
+            primary.start()
+
+    def test_a_schema_that_is_not_there_yet(self, make_pair, primary, template, paused):
+        """A database that the standby has not replayed: the primary has it."""
+        url = primary.create_database(template=template)
+        client = make_pair(url, on(paused, url))
+        assert client.get(BOOKS).json["total"] == 0
+        assert standing(client) == "unreachable"
+
+    def test_a_slow_statement_is_slow_on_both(self, make_pair, primary, url, standby):
+        """Its timeout is the answer; a second try would make it two."""
+        client = make_pair(url, on(standby, url), **{"bookstore.statement_timeout": "200"})
+        assert client.get(BOOKS).json["total"] == 0
+        with primary.connect(make_url(url).database) as other, other.transaction():
+            other.execute("LOCK TABLE bookstore_books IN ACCESS EXCLUSIVE MODE")
+            other.execute("SELECT pg_switch_wal()")
+            standby.wait_for_replay()
+            answer = ask(client, "GET", BOOKS)
+        refused = assert_problem(answer, 503, "unavailable")
+        assert refused["detail"] == "The database did not answer in time."
+
+
+class Broken:
+    """A reader that fails."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def rows(self, query, values):
+        raise self.error
+
+
+class TestReader:
+    """What no server does at a test's bidding."""
+
+    @pytest.fixture
+    def replica(self, tmp_path, clock):
+        made = Replica({"url": f"sqlite:///{tmp_path}/copy.sqlite"}, max_lag=1, clock=clock)
+        yield made
+        made.dispose()
+
+    @pytest.fixture
+    def question(self):
+        return Query(dialect_named("sqlite").replica_check())
+
+    class Primary:
+        dialect = dialect_named("sqlite")
+
+        def rows(self, query, values):
+            return ["of the primary"]
+
+    @pytest.mark.parametrize(
+        ("state", "taken"), [("40001", True), ("40P01", True), ("42601", False)]
+    )
+    def test_a_conflict_with_recovery(self, replica, question, state, taken):
+        """Replay went before the read: the primary answers, and the replica stays in use."""
+        import psycopg
+
+        assert replica.standing() is Standing.FIT
+        error = psycopg.errors.lookup(state)("no")
+        replica.reader = Broken(error)
+        reader = ReplicaReader(replica, self.Primary())
+        assert reader.dialect.name == "sqlite"
+        if taken:
+            assert reader.rows(question, {}) == ["of the primary"]
+        else:
+            with pytest.raises(type(error)):
+                reader.rows(question, {})
+        assert replica.standing() is Standing.FIT
+
+    def test_one_thread_looks_and_the_others_go_on(self, replica):
+        with replica._checking:
+            assert replica.standing() is Standing.AWAY
+        assert replica.standing() is Standing.FIT
+
+    def test_an_unknown_lag_is_too_much(self, replica, caplog):
+        class Vague:
+            def rows(self, query, values):
+                return [(True, None)]
+
+        replica.reader = Vague()
+        assert replica.standing() is Standing.BEHIND
+        assert "not known how far" in caplog.text
+
+
+class TestSQLite:
+    def test_a_copy_that_others_keep(self, sqlite_backend, make_pair, clock):
+        url, copy = sqlite_backend.create(), sqlite_backend.create()
+        client = make_pair(url, copy)
+        client.post_json(BOOKS, new_book(1), status=201)
+        assert client.get(BOOKS).json["total"] == 0
+        assert client.get(BOOKS, headers=NOW).json["total"] == 1
+        assert standing(client) == "ok"
