@@ -187,7 +187,8 @@ class _SetOnce:
             elif timeout == "0" and not self._said:
                 self._said = True
                 log.warning(
-                    "bookstore.statement_timeout does not reach reads through a connection pooler:"
-                    " give it to the database role too (ALTER ROLE … SET %s).",
+                    "There is a connection pooler before the database: bookstore.statement_timeout"
+                    " holds in transactions only. For statements alone, reads above all, the role"
+                    " must have it too: ALTER ROLE … SET %s",
                     self._limit,
                 )
