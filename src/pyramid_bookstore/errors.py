@@ -72,6 +72,15 @@ class IsbnTaken(BookstoreError):
         super().__init__(f"Another book has {named}.")
 
 
+class BookInUse(BookstoreError):
+    """A foreign key of the host's refers to the book, which therefore cannot be deleted."""
+
+    code = "book_in_use"
+
+    def __init__(self) -> None:
+        super().__init__("Other records refer to this book.")
+
+
 class InsufficientStock(BookstoreError):
     """The change would take stock below 0; ``available`` copies are left."""
 

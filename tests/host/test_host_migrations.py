@@ -211,6 +211,18 @@ class TestJoint:
         assert "add_column('customers'" in written
         assert "bookstore" not in written
 
+    def test_from_apart_to_joint(self, host: MakeHost, bare_engine: Engine, ready: Any) -> None:
+        """As docs/howto/migrations.md says; the books stay."""
+        migrations.upgrade(bare_engine)
+        alembic = host(joint=True).config()
+        command.upgrade(alembic, "shop@head")
+        command.stamp(alembic, "bookstore@head")
+        with bare_engine.begin() as connection:
+            connection.execute(text(f"DROP TABLE {migrations.VERSION_TABLE}"))
+        assert versions(bare_engine) == {"shop_0001", migrations.head()}
+        command.upgrade(alembic, "heads")
+        assert ready()[0] == 200
+
     @pytest.mark.parametrize("table", ["alembic_version", "shop_version"])
     def test_migrating_by_ourselves_leaves_it_to_the_host(
         self, host: MakeHost, bare: str, bare_engine: Engine, table: str

@@ -228,3 +228,30 @@ class TestRetry:
         assert (answer.json["stock"], tries) == (3, [-2, -2])
         engine.dispose()
         postgres_backend.drop(url)
+
+
+def test_a_book_that_rows_of_the_hosts_refer_to(engine: Engine, make_app: Any) -> None:
+    """A foreign key of the host's refuses the DELETE: a conflict, and no defect."""
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "CREATE TABLE loans (book_id CHAR(32) REFERENCES bookstore_books (id))"
+                if engine.dialect.name == "sqlite"
+                else "CREATE TABLE loans (book_id uuid REFERENCES bookstore_books (id))"
+            )
+        )
+    app = webtest.TestApp(cookiecutter(engine))
+    made = app.post_json("/shop/books", bookstore_testing.book_fields()).json
+    lent = UUID(made["id"])
+    with engine.begin() as connection:
+        value = lent.hex if engine.dialect.name == "sqlite" else lent
+        connection.execute(text("INSERT INTO loans VALUES (:id)"), {"id": value})
+    refused = app.delete(f"/shop/books/{lent}", status=409)
+    assert refused.json["error"] == "book_in_use"
+    assert "loans" not in refused.text
+    assert app.get(f"/shop/books/{lent}").json == made
+    own = webtest.TestApp(make_app({"sqlalchemy.url": str(engine.url.render_as_string(False))}))
+    assert own.delete(f"/api/v1/books/{lent}", status=409).json["error"] == "book_in_use"
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM loans"))
+    own.delete(f"/api/v1/books/{lent}", status=204)

@@ -152,6 +152,7 @@ RAISED = [
     errors.BookNotFound(),
     errors.IsbnTaken("9781718500440"),
     errors.IsbnTaken(),
+    errors.BookInUse(),
     errors.InsufficientStock(2),
     errors.VersionMismatch(17),
     errors.VersionMismatch(None),

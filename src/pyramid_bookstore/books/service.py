@@ -215,7 +215,8 @@ class Bookstore:
         return book, created
 
     def delete(self, book_id: UUID | str, condition: Condition = ANY_STATE) -> BookData:
-        """Take a book out and give it as it was; raises `BookNotFound`, `VersionMismatch`."""
+        """Take a book out and give it as it was; raises `BookNotFound`, `VersionMismatch`,
+        and `BookInUse` where a foreign key of the host's refers to it."""
         book = self._store().delete(_uuid(book_id), condition)
         self._announce(events.BookDeleted, book=book)
         return book

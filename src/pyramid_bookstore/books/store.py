@@ -7,7 +7,7 @@ usable; which refusal it is, is found out by reading only after nothing was writ
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -33,6 +33,7 @@ from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.query import Query
 from pyramid_bookstore.db.types import from_microseconds
 from pyramid_bookstore.errors import (
+    BookInUse,
     BookNotFound,
     Fault,
     InsufficientStock,
@@ -158,11 +159,16 @@ class Store:
         raise overtaken()
 
     def delete(self, book_id: UUID, condition: Condition) -> BookData:
-        """The book as it was; raises `BookNotFound`, `VersionMismatch`."""
+        """The book as it was; raises `BookNotFound`, `VersionMismatch`, `BookInUse`."""
         guard, parameters = condition.guard()
         parameters["book_id"] = book_id
         for _ in range(ATTEMPTS):
-            row = self._write(delete_statement(guard), parameters)
+            try:
+                with self._savepoint():
+                    row = self._write(delete_statement(guard), parameters)
+            except IntegrityError as error:
+                # No table of ours refers to books; a host's may.
+                raise BookInUse from error
             if row is not None:
                 return book_from_row(row)
             self.checked(book_id, condition)
@@ -222,14 +228,17 @@ class Store:
         if isbn is None:
             return execute(statement, parameters).first()
         try:
-            # The savepoint keeps the transaction, where there is one, usable after the refusal.
-            with self._connection.begin_nested() if self._transactional else nullcontext():
+            with self._savepoint():
                 return execute(statement, parameters).first()
         except IntegrityError as error:
             constraint = self._dialect.diagnose(error.orig).constraint if error.orig else ""
             if isinstance(refusal(constraint), IsbnTaken):
                 raise IsbnTaken(isbn) from error
             raise
+
+    def _savepoint(self) -> AbstractContextManager[Any, bool | None]:
+        """Keeps the transaction, where there is one, usable after a refusal by a constraint."""
+        return self._connection.begin_nested() if self._transactional else nullcontext()
 
 
 def _new_row(fields: Mapping[str, Any]) -> dict[str, Any]:

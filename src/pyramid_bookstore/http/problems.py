@@ -57,6 +57,7 @@ PROBLEMS: dict[str, Problem] = {
     "not_found": Problem(404, "Not found"),
     "method_not_allowed": Problem(405, "Method not allowed"),
     "conflict": Problem(409, "ISBN taken"),
+    "book_in_use": Problem(409, "Book in use"),
     "insufficient_stock": Problem(409, "Not enough stock"),
     "idempotency_in_progress": Problem(409, "Same request in progress"),
     "precondition_failed": Problem(412, "Precondition failed"),

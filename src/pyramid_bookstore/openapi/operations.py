@@ -126,7 +126,7 @@ DESCRIBED: dict[tuple[str, str], Described] = {
         summary="Take a book out",
         headers=_CONDITIONS,
         answers={204: Answer("It is gone.")},
-        errors=("not_found", "precondition_failed", "precondition_required"),
+        errors=("not_found", "book_in_use", "precondition_failed", "precondition_required"),
     ),
     ("POST", "/books/{id}/stock"): Described(
         id="changeStock",

@@ -69,6 +69,10 @@ TOLD: dict[str, Told] = {
             "details": [{"field": "isbn", "pointer": "/isbn", "message": _TAKEN}],
         },
     ),
+    "book_in_use": Told(
+        "Other records refer to this book.",
+        "The application keeps records that refer to the book.",
+    ),
     "insufficient_stock": Told(
         "2 copies are left.",
         "The change would take the stock below 0.",
