@@ -1,0 +1,137 @@
+"""Every example in the documentation is run.
+
+The ``python`` blocks of a page run in order, in one namespace, in a folder of their own. A page can
+say in HTML comments, which no reader sees:
+
+``<!-- file: NAME -->``      the next block, of whatever language, is written to NAME and not run
+``<!-- hidden … -->``        Python to run here: what the text leaves to the reader, and checks
+``<!-- not run: reason -->`` the next block is left alone
+
+``ini`` blocks must be INI, and what they set for the bookstore must be settings that it knows.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from configparser import ConfigParser
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import pytest
+from pyramid.router import Router
+from sqlalchemy import Engine
+
+from pyramid_bookstore.settings import KEYS
+from tests.support.apps import close_app
+
+CHECKOUT = Path(__file__).parents[2]
+PAGES = sorted([CHECKOUT / "README.md", *CHECKOUT.glob("docs/**/*.md")])
+
+_PART = re.compile(
+    r"^<!-- hidden\n(?P<hidden>.*?)^-->$"
+    r"|(?:^<!-- (?P<word>file|not run): (?P<what>[^\n]+) -->\n)?"
+    r"^```(?P<language>\w+)[^\n]*\n(?P<code>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+class Part(NamedTuple):
+    """A piece of a page that is to be looked at."""
+
+    line: int
+    language: str
+    code: str
+    #: Name of the file that it is to become, if it is.
+    file: str | None
+
+
+def parts(page: Path) -> Iterator[Part]:
+    text = page.read_text(encoding="utf-8")
+    for found in _PART.finditer(text):
+        group = "code" if found["hidden"] is None else "hidden"
+        if found["word"] == "not run":
+            continue
+        line = text.count("\n", 0, found.start(group)) + 1
+        file = found["what"] if found["word"] == "file" else None
+        yield Part(line, found["language"] or "python", found[group], file)
+
+
+def with_blocks(*languages: str) -> list[Any]:
+    return [
+        pytest.param(page, id=str(page.relative_to(CHECKOUT)))
+        for page in PAGES
+        if any(part.language in languages for part in parts(page))
+    ]
+
+
+@pytest.fixture
+def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """In a folder of its own, whose modules are forgotten afterwards."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize("page", with_blocks("python"))
+def test_python(page: Path, away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ModuleType("documentation")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    try:
+        for part in parts(page):
+            if part.file is not None:
+                (away / part.file).parent.mkdir(parents=True, exist_ok=True)
+                (away / part.file).write_text(part.code, encoding="utf-8")
+            if part.language != "python":
+                continue
+            # As many empty lines as come before it, so that a traceback has the page's own.
+            code = compile("\n" * (part.line - 1) + part.code, str(page), "exec")
+            if part.file is None:
+                exec(code, vars(module))
+    finally:
+        for value in list(vars(module).values()):
+            tidy(value)
+
+
+def tidy(value: Any) -> None:
+    """Close what an example left open."""
+    app = getattr(value, "app", value)
+    if isinstance(value, Engine):
+        value.dispose()
+    elif isinstance(app, Router):
+        close_app(app)
+
+
+@pytest.mark.parametrize("page", with_blocks("ini"))
+def test_ini(page: Path) -> None:
+    known = {key.name for key in KEYS if not key.family}
+    families = tuple(key.prefix for key in KEYS if key.family)
+    for part in parts(page):
+        if part.language != "ini":
+            continue
+        parser = ConfigParser(defaults={"here": "."})
+        section = "" if part.code.startswith("[") else "[app:main]\n"
+        parser.read_string(section + part.code)
+        for section in parser.sections():
+            for name in parser[section]:
+                if name.startswith("bookstore."):
+                    assert name in known or name.startswith(families), f"{page}:{part.line}: {name}"
+
+
+def test_links_lead_somewhere() -> None:
+    """To files of the repository; a site may be down, and that is no fault of ours."""
+    broken = [
+        f"{page.relative_to(CHECKOUT)}: {target}"
+        for page in PAGES
+        for target in re.findall(r"\]\(([^)\s#]+)[^)]*\)", page.read_text(encoding="utf-8"))
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert broken == []
