@@ -7,7 +7,6 @@ import shutil
 from contextlib import contextmanager
 
 import pytest
-from selenium.webdriver.support.ui import WebDriverWait
 
 from pyramid_bookstore.testing import isbn
 from tests.storefront.chromium import FLAGS, Window
@@ -58,6 +57,8 @@ def requested(window):
 
 
 def wait(window, holds):
+    from selenium.webdriver.support.ui import WebDriverWait  # with a browser only
+
     return WebDriverWait(window.driver, 30).until(lambda _driver: holds())
 
 
