@@ -286,6 +286,15 @@ def test_ndjson_faults_name_their_lines(client):
     assert total(client) == 0
 
 
+def test_what_is_told_of_one_row_is_bounded(client):
+    row = {f"{number}{'x' * 5000}": 1 for number in range(30)}
+    answer = send(client, json.dumps(row), kind=NDJSON, status=422)
+    [reject] = answer.json["rejects"]
+    assert len(reject["faults"]) == 21
+    assert "more faults" in reject["faults"][-1]["message"]
+    assert len(answer.body) < 30_000
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/json", "text/csv; charset=latin1", ""])
 def test_other_types_and_charsets_are_refused(client, kind):
     answer = send(client, HEADER + MOMO_ROW, kind=kind, status=415)

@@ -144,6 +144,20 @@ def test_postgresql_keeps_the_indexes_of_another_owner(postgresql: Engine) -> No
             connection.exec_driver_sql(f"DROP ROLE {role}")
 
 
+def test_postgresql_keeps_the_indexes_under_deferred_triggers(postgresql: Engine) -> None:
+    """A table whose triggers are still to fire takes no new index."""
+    with postgresql.begin() as connection:
+        connection.exec_driver_sql(
+            "CREATE FUNCTION hosts_own() RETURNS trigger LANGUAGE plpgsql"
+            " AS $$ BEGIN RETURN NULL; END $$"
+        )
+        connection.exec_driver_sql(
+            "CREATE CONSTRAINT TRIGGER hosts_own AFTER INSERT ON bookstore_books"
+            " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hosts_own()"
+        )
+    assert load(postgresql, 20).created == 20
+
+
 def test_other_faults_of_the_lock_are_not_hidden(
     postgresql: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

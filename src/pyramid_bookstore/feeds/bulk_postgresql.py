@@ -20,14 +20,16 @@ IMPORT_LOCK = int.from_bytes(b"bookfeed", "big")
 #: Fewer rows than this are not worth the indexes' being built anew.
 WORTH_IT = 2_000
 
-# The owner may drop an index; to build it takes the right to create in the schema, and a table
-# space that is the default.
+# The owner may drop an index; to build it takes the right to create in the schema, the default
+# table space, and no trigger of somebody's that still waits for the end of the transaction.
 _INDEXES = """
     SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition,
         obj_description(indexrelid, 'pg_class') AS comment,
         pg_has_role(index.relowner, 'USAGE')
             AND has_schema_privilege(index.relnamespace, 'CREATE')
-            AND index.reltablespace = 0 AND index.relkind = 'i' AS buildable
+            AND index.reltablespace = 0 AND index.relkind = 'i'
+            AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = indrelid AND tginitdeferred)
+            AS buildable
     FROM pg_index JOIN pg_class AS index ON index.oid = indexrelid
     WHERE indrelid = CAST(:table AS regclass) AND NOT indisunique
     ORDER BY indexrelid

@@ -17,7 +17,7 @@ from pyramid_bookstore.feeds.judge import Checked, Judge
 from pyramid_bookstore.feeds.layout import FIELDS, FeedOptions
 from pyramid_bookstore.feeds.lines import Stream
 from pyramid_bookstore.feeds.ndjson_feed import NdjsonFeed
-from pyramid_bookstore.feeds.report import Reject
+from pyramid_bookstore.feeds.report import Reject, rejected
 from pyramid_bookstore.feeds.spool import Spool
 
 Format = Literal["csv", "ndjson"]
@@ -106,7 +106,7 @@ class Intake:
                 take((line, verdict))
                 self.partial = self.partial or self._lacks(verdict)
             else:
-                self.bad.append(Reject(line, verdict))
+                self.bad.append(rejected(line, verdict))
 
     def _read_ndjson(self, feed: NdjsonFeed) -> None:
         self.header = ("row",)
@@ -121,7 +121,7 @@ class Intake:
                 self.good.append((line, verdict))
                 self.partial = self.partial or self._lacks(verdict)
             else:
-                self.bad.append(Reject(line, verdict))
+                self.bad.append(rejected(line, verdict))
         self.passed_over = feed.passed_over
 
     def _lacks(self, row: Checked) -> bool:

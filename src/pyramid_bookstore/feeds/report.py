@@ -12,12 +12,29 @@ from pyramid_bookstore.errors import Fault, ValidationFailed
 MAX_LISTED: Final = 1000
 """Rejected rows that a report lists; it counts them all."""
 
+MAX_FAULTS: Final = 20
+"""Faults that are told of one row."""
+
+_LONGEST: Final = 200  # characters of a name
+
 
 class Reject(NamedTuple):
     """A row that was not taken: the line it begins in (the header is line 1), and why."""
 
     line: int
     faults: list[Fault]
+
+
+def rejected(line: int, faults: Sequence[Fault]) -> Reject:
+    """A row with its faults, bounded: names that no field has can be many, and of any length."""
+    told = [fault if len(fault.field) <= _LONGEST else _cut(fault) for fault in faults[:MAX_FAULTS]]
+    if len(faults) > MAX_FAULTS:
+        told.append(Fault("", "", f"There are more faults than these {MAX_FAULTS}."))
+    return Reject(line, told)
+
+
+def _cut(fault: Fault) -> Fault:
+    return Fault(f"{fault.field[:_LONGEST]}…", "", fault.message)
 
 
 class Report(NamedTuple):
