@@ -60,7 +60,7 @@ BEGIN
     EXECUTE pg_catalog.format(
         'CREATE INDEX bookstore_books_search_idx ON bookstore_books USING gin ('
         'title_folded %1$I.gin_trgm_ops, author_folded %1$I.gin_trgm_ops, isbn %1$I.gin_trgm_ops'
-        ') WITH (gin_pending_list_limit = 512)',
+        ') WITH (gin_pending_list_limit = 1024)',
         home
     );
     IF created THEN
@@ -79,9 +79,9 @@ POSTGRESQL = (
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
         SELECT pg_catalog.string_to_array(title || E'\n' || author, NULL)
             || pg_catalog.string_to_array(
-                pg_catalog.regexp_replace(title || E'\n' || author, '(..)', E'\\1\t', 'g')
+                pg_catalog.regexp_replace(title || E'\n' || author, '..', E'\\&\t', 'g')
                 || E'\t' || pg_catalog.regexp_replace(
-                    pg_catalog.substr(title || E'\n' || author, 2), '(..)', E'\\1\t', 'g'
+                    pg_catalog.substr(title || E'\n' || author, 2), '..', E'\\&\t', 'g'
                 ),
                 E'\t'
             )
@@ -90,7 +90,7 @@ POSTGRESQL = (
     """
     CREATE INDEX bookstore_books_grams_idx ON bookstore_books
     USING gin (bookstore_grams(title_folded, author_folded))
-    WITH (gin_pending_list_limit = 512)
+    WITH (gin_pending_list_limit = 1024)
     """,
 )
 

@@ -1,0 +1,136 @@
+"""Revision 0002: search on what is there already, and PostgreSQL's extension."""
+
+from __future__ import annotations
+
+import psycopg
+import pytest
+from sqlalchemy import insert, make_url, text
+from sqlalchemy.orm import Session
+
+from pyramid_bookstore.books.listing import list_books
+from pyramid_bookstore.db import migrations
+from pyramid_bookstore.db.engines import make_engine
+from pyramid_bookstore.db.query import SessionReader
+from pyramid_bookstore.models import Book
+from pyramid_bookstore.schema.listing import NEWEST_FIRST, BookFilter
+from tests.support.catalogue import book_row
+
+
+def search(engine, term):
+    with Session(engine) as session:
+        options = {"sort": NEWEST_FIRST, "limit": 5, "page": 1, "cursor": None, "count": "exact"}
+        return list_books(SessionReader(session), BookFilter(search=term), **options).total
+
+
+def test_books_from_before_are_found(engine):
+    migrations.downgrade(engine, "bookstore_0001")
+    with engine.begin() as connection:
+        connection.execute(insert(Book), [book_row(1, title="Momo"), book_row(2, title="Q")])
+    migrations.upgrade(engine)
+    assert [search(engine, term) for term in ("momo", "q", "om", "absent")] == [1, 1, 1, 0]
+
+
+@pytest.fixture
+def bare(postgres_backend):
+    """URL of a PostgreSQL database with neither tables nor extension."""
+    url = postgres_backend.create()
+    engine = make_engine({"url": url})
+    migrations.downgrade(engine, "base")
+    engine.dispose()
+    yield url
+    postgres_backend.drop(url)
+
+
+def extensions(engine):
+    with engine.connect() as connection:
+        query = "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql'"
+        return set(connection.execute(text(query)).scalars())
+
+
+def test_our_extension_goes_with_us(bare):
+    engine = make_engine({"url": bare})
+    assert extensions(engine) == set()
+    migrations.upgrade(engine)
+    assert extensions(engine) == {"pg_trgm"}
+    migrations.downgrade(engine, "base")
+    assert extensions(engine) == set()
+    engine.dispose()
+
+
+def test_somebody_elses_extension_stays(bare):
+    """It may lie off the search path, too."""
+    engine = make_engine({"url": bare})
+    with engine.begin() as connection:
+        connection.execute(text("CREATE SCHEMA elsewhere"))
+        connection.execute(text("CREATE EXTENSION pg_trgm SCHEMA elsewhere"))
+    migrations.upgrade(engine)
+    with engine.begin() as connection:
+        connection.execute(insert(Book), book_row(1, title="Momo"))
+    assert search(engine, "omo") == 1
+    migrations.downgrade(engine, "base")
+    assert extensions(engine) == {"pg_trgm"}
+    engine.dispose()
+
+
+def test_an_extension_that_others_came_to_use_stays(bare):
+    engine = make_engine({"url": bare})
+    migrations.upgrade(engine)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE theirs (name text)"))
+        connection.execute(text("CREATE INDEX ON theirs USING gin (name gin_trgm_ops)"))
+    migrations.downgrade(engine, "base")
+    assert extensions(engine) == {"pg_trgm"}
+    engine.dispose()
+
+
+def test_without_the_right_it_is_said_how_to_get_it(bare, postgres):
+    """And nothing is left half done; with the extension there, no right is needed."""
+    engine = make_engine({"url": bare})
+    name = make_url(bare).database
+    role = f"clerk_{name}"
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE ROLE {role} LOGIN PASSWORD 'secret'"))
+        connection.execute(text(f"GRANT ALL ON SCHEMA public TO {role}"))
+        connection.execute(text(f"DROP TABLE {migrations.VERSION_TABLE}"))
+    clerk = make_engine({"url": make_url(bare).set(username=role, password="secret")})
+    try:
+        with pytest.raises(migrations.ExtensionMissing) as caught:
+            migrations.upgrade(clerk)
+        for part in (
+            "pg_trgm",
+            role,
+            "CREATE EXTENSION pg_trgm",
+            f"GRANT CREATE ON DATABASE {name}",
+        ):
+            assert part in str(caught.value)
+        with clerk.connect() as connection:
+            assert migrations.current(connection) is None
+        with engine.begin() as connection:
+            connection.execute(text("CREATE EXTENSION pg_trgm"))
+        migrations.upgrade(clerk)
+        with clerk.connect() as connection:
+            assert migrations.is_current(connection)
+        migrations.downgrade(clerk, "base")
+        assert extensions(engine) == {"pg_trgm"}
+    finally:
+        clerk.dispose()
+        with engine.begin() as connection:
+            connection.execute(text(f"DROP OWNED BY {role}"))
+            connection.execute(text(f"DROP ROLE {role}"))
+        engine.dispose()
+
+
+def test_other_errors_are_as_they_are(bare):
+    engine = make_engine({"url": bare})
+    migrations.upgrade(engine, "bookstore_0001")
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "CREATE FUNCTION bookstore_grams(title text, author text) RETURNS text[]"
+                " LANGUAGE sql AS 'SELECT NULL::text[]'"
+            )
+        )
+    with pytest.raises(Exception, match="already exists") as caught:
+        migrations.upgrade(engine)
+    assert isinstance(caught.value.orig, psycopg.errors.DuplicateFunction)
+    engine.dispose()
