@@ -1,0 +1,74 @@
+"""Children of a process that has used its connections open their own."""
+
+from pyramid_bookstore.db.forks import _no_forks
+from tests.support.api import BOOKS, new_book
+from tests.support.crowd import PROCESSES, crowd
+
+# The parent's pools are full when it forks; then each child reads and writes.
+_PREPARE = """
+import logging
+from webtest import TestApp
+from pyramid_bookstore.mount import Mount
+from tests.support.api import BOOKS, new_book
+from tests.support.apps import build_app
+
+logging.disable()
+names = ("bookstore.sqlalchemy.url", "bookstore.replica.sqlalchemy.url")
+settings = dict(zip(names, sys.argv[1:])) | {"bookstore.migrate": "true"}
+app = build_app(settings)
+client = TestApp(app)
+path = client.post_json(BOOKS, new_book(1), status=201).headers["Location"]
+database = Mount.of(app.registry).database
+
+def sockets():
+    found = []
+    for engine in set(database.engines.values()):
+        with engine.connect() as connection:
+            driver = connection.connection.dbapi_connection
+            info = getattr(driver, "info", None)
+            found.append(f"{info.backend_pid}" if info else f"{os.getpid()}")
+    return sorted(found)
+
+def say(words):
+    # In one write, so that two processes' lines do not mix.
+    os.write(1, (words + "\\n").encode())
+
+def work():
+    for _ in range(20):
+        client.post_json(f"{path}/stock", {"delta": 1}, status=200)
+        client.get(path, status=200)
+    say(" ".join(sockets()))
+
+work()
+"""
+
+
+def test_nothing_is_shared(backend, make_client):
+    url = backend.create()
+    lines = crowd(_PREPARE, "work()", url)
+    connections = [number for line in lines for number in line.split()]
+    per_process = {"sqlite": 1, "postgresql": 2}[backend.name]
+    assert len(lines) == PROCESSES + 1
+    assert len(set(connections)) == (PROCESSES + 1) * per_process
+    client = make_client(url=url)
+    assert client.get(BOOKS).json["data"][0]["stock"] == 5 + 20 * (PROCESSES + 1)
+
+
+def test_not_with_the_replica_either(postgres_backend):
+    """The same database by another road stands for a replica here."""
+    url = postgres_backend.create()
+    lines = crowd(_PREPARE, "work()", url, f"{url}?application_name=replica")
+    connections = [number for line in lines for number in line.split()]
+    assert len(set(connections)) == len(connections) == (PROCESSES + 1) * 3
+
+
+def test_a_database_in_memory_is_copied():
+    """There is no file that parent and child could both write."""
+    work = "client.get(path, status=200); say(str(client.get(BOOKS).json['total']))"
+    assert crowd(_PREPARE.replace("\nwork()\n", ""), work, "sqlite://") == ["1"] * PROCESSES
+
+
+def test_systems_that_do_not_fork():
+    called = []
+    _no_forks(after_in_child=lambda: called.append(new_book))
+    assert called == []
