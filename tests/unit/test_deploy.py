@@ -1,0 +1,135 @@
+"""The files in deploy/ say what the code has: settings, probes, files, commands."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pyramid_bookstore import environment
+from pyramid_bookstore.cli import main as command_line
+from pyramid_bookstore.http.operations import RESOURCES
+from pyramid_bookstore.inifile import app_settings
+from pyramid_bookstore.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+DOCKERFILE = (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
+COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
+KUBERNETES = list(
+    yaml.safe_load_all((DEPLOY / "kubernetes" / "bookstore.yaml").read_text(encoding="utf-8"))
+)
+POD = KUBERNETES[0]["spec"]["template"]["spec"]
+UNIT = (DEPLOY / "bookstore.service").read_text(encoding="utf-8")
+PREFIX = "/api/v1"
+KEY = "k" * 64
+
+
+def pods_environment(container):
+    return {entry["name"]: entry.get("value", KEY) for entry in container["env"]}
+
+
+ENVIRONMENTS = {
+    "compose bookstore": COMPOSE["services"]["bookstore"]["environment"],
+    "compose migrate": COMPOSE["services"]["migrate"]["environment"],
+    "pod": pods_environment(POD["containers"][0]) | {"BOOKSTORE_SQLALCHEMY_URL": "postgresql://"},
+    "init": pods_environment(POD["initContainers"][0])
+    | {"BOOKSTORE_SQLALCHEMY_URL": "postgresql://"},
+}
+
+
+@pytest.mark.parametrize("name", ENVIRONMENTS)
+def test_production_ini_and_the_environment_are_all_it_takes(name):
+    """`Settings` names every key it does not know, and everything that is missing."""
+    ini = app_settings(str(ROOT / "production.ini"))
+    settings = Settings.from_mapping(environment.override(ini, ENVIRONMENTS[name]))
+    assert settings.auth == "jwt"
+    assert settings.anonymous
+
+
+def paths():
+    return {f"{PREFIX}{resource.path}" for resource in RESOURCES}
+
+
+def test_probes_ask_for_what_is_there():
+    probes = [POD["containers"][0][probe] for probe in ("livenessProbe", "readinessProbe")]
+    assert [probe["httpGet"]["path"] for probe in probes] == [f"{PREFIX}/health", f"{PREFIX}/ready"]
+    assert {probe["httpGet"]["path"] for probe in probes} < paths()
+    asked = re.findall(r"http://127\.0\.0\.1:6543(/\S+?)'", DOCKERFILE)
+    assert asked == [f"{PREFIX}/health"]
+
+
+def test_what_the_image_copies_is_there():
+    copies = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
+    sources = [source for copy in copies for source in copy.split()]
+    assert "src" in sources
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+
+
+def test_commands_are_commands():
+    commands = [
+        COMPOSE["services"]["migrate"]["command"],
+        POD["initContainers"][0]["args"],
+        re.findall(r"ExecStartPre=(.*)", UNIT)[0].split(),
+    ]
+    for program, option, ini, command in commands:
+        assert (Path(program).name, option, Path(ini).name) == ("bookstore", "-c", "production.ini")
+        assert command in command_line.commands
+
+
+def test_the_user_and_the_port_are_the_same_everywhere():
+    assert f"--uid {POD['securityContext']['runAsUser']}" in DOCKERFILE
+    (port,) = POD["containers"][0]["ports"]
+    service = KUBERNETES[1]["spec"]["ports"][0]
+    assert f"EXPOSE {port['containerPort']}\n" in DOCKERFILE
+    assert service["targetPort"] == port["containerPort"]
+    assert COMPOSE["services"]["bookstore"]["ports"] == [f"127.0.0.1:{port['containerPort']}:6543"]
+
+
+def gunicorn(monkeypatch, **environ):
+    monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    return runpy.run_path(str(DEPLOY / "gunicorn.conf.py"))
+
+
+def test_requests_in_flight_are_given_their_time(monkeypatch):
+    """What waits for the processes waits longer than these wait for their requests."""
+    grace = gunicorn(monkeypatch)["graceful_timeout"]
+    stop = POD["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+    assert POD["terminationGracePeriodSeconds"] > grace + int(stop[1])
+    assert int(COMPOSE["services"]["bookstore"]["stop_grace_period"].rstrip("s")) > grace
+
+
+def test_no_more_threads_than_connections(monkeypatch):
+    settings = app_settings(str(ROOT / "production.ini"))
+    pool = int(settings["bookstore.sqlalchemy.pool_size"])
+    assert gunicorn(monkeypatch)["threads"] <= pool
+
+
+def test_numbers_of_the_last_run_are_removed_and_nothing_else(monkeypatch, tmp_path):
+    for name in ("counter_1.db", "notes.txt"):
+        (tmp_path / name).touch()
+    conf = gunicorn(monkeypatch, PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
+    conf["on_starting"](None)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_process_that_is_gone_has_no_connections_in_use(monkeypatch, tmp_path):
+    class Worker:
+        pid = 4711
+
+    conf = gunicorn(monkeypatch, PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
+    for name in ("gauge_livesum_4711.db", "counter_4711.db"):
+        (tmp_path / name).touch()
+    conf["child_exit"](None, Worker())
+    assert [path.name for path in tmp_path.iterdir()] == ["counter_4711.db"]
+
+
+def test_without_a_folder_there_is_nothing_to_do(monkeypatch, tmp_path):
+    conf = gunicorn(monkeypatch)
+    conf["on_starting"](None)
+    conf["child_exit"](None, None)
