@@ -1,0 +1,43 @@
+"""Every scenario of ``make torture`` with small counts: each breaks something real."""
+
+import pytest
+
+from torture.__main__ import NAMES, SCENARIOS, main, table
+from torture.stage import SQLITE, Figure, Skipped, places
+
+# One database each where the two go the same way; `make torture` does all.
+_BOTH = {"sales", "kills", "attacks"}
+
+
+def _cases():
+    for number, scenario in enumerate(SCENARIOS):
+        name = scenario.run.__name__
+        chosen = scenario.places if name in _BOTH else scenario.places[number % 2 : number % 2 + 1]
+        for place in chosen or scenario.places[:1]:
+            yield pytest.param(scenario, place, id=f"{name}-{place}")
+
+
+@pytest.fixture(scope="module")
+def found():
+    with places(NAMES) as found:
+        yield found
+
+
+@pytest.mark.parametrize(("scenario", "place"), _cases())
+def test_holds(scenario, place, found):
+    try:
+        figure = scenario.run(found[place], False)
+    except Skipped as reason:
+        pytest.skip(str(reason))
+    assert figure.held, figure.text
+
+
+def test_the_table_names_what_is_broken():
+    text = table({(0, SQLITE): Figure(False, "2 lost"), (1, SQLITE): Figure(True, "1 won")})
+    assert "**broken:** 2 lost" in text
+    assert len(text.splitlines()) == 4
+
+
+def test_the_command_runs_what_is_asked_for(capsys):
+    assert main(["--short", "--only", "of no scenario"]) == 0
+    assert "promise" in capsys.readouterr().out
