@@ -68,14 +68,6 @@ def fold(s: str) -> str:
     return unicodedata.normalize("NFC", " ".join(s.split()))
 
 
-def search_text(title: str, author: str, isbn: str) -> str:
-    """What a search looks at: folded title, folded author and ISBN, each on a line of its own.
-
-    No term holds a newline once folded, so nothing is found across two of them.
-    """
-    return f"{fold(title)}\n{fold(author)}\n{isbn}"
-
-
 def _without_marks(s: str) -> str:
     """``s`` with compatibility characters and accents taken apart, and the accents dropped."""
     apart = unicodedata.normalize("NFKD", s)

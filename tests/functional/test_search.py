@@ -58,7 +58,9 @@ def paths(search, conditions):
     """Every way there is to read these conditions."""
     probe = search.probe(conditions)
     return (
-        [""] if probe is None else ["walk", *[column.name for column in probe.selected_columns][1:]]
+        [""]
+        if probe is None
+        else ["walk", *[column.name for column in probe.statement.selected_columns][1:]]
     )
 
 

@@ -88,9 +88,3 @@ def test_nfc_survives_half_a_million_marks(marks: str) -> None:
     s = "a" + marks * 50_000
     assert unicodedata.is_normalized("NFC", text.nfc(s)[:1000])
     assert text.nfc(s[:2001]) == unicodedata.normalize("NFC", s[:2001])
-
-
-def test_search_text_keeps_fields_apart() -> None:
-    assert text.search_text("Café\nNoir", "Ödön", "9781718500440") == (
-        "cafe noir\nodon\n9781718500440"
-    )

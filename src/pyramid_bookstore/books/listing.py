@@ -6,7 +6,7 @@ built and compiled once; a request only fills in the values.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -117,7 +117,8 @@ def _read(reader: Reader, filters: BookFilter) -> tuple[Dialect, Conditions, str
     probe = _probe_query(dialect, conditions)
     path = ""
     if probe is not None:
-        path = dialect.search.choose(conditions, reader.rows(probe, values)[0])
+        query, choose = probe
+        path = choose(reader.rows(query, values)[0])
     return dialect, conditions, path, values
 
 
@@ -169,9 +170,11 @@ def _count_query(shape: Shape) -> Query:
 
 
 @lru_cache(maxsize=256)
-def _probe_query(dialect: Dialect, conditions: Conditions) -> Query | None:
-    statement = dialect.search.probe(conditions)
-    return None if statement is None else Query(statement)
+def _probe_query(
+    dialect: Dialect, conditions: Conditions
+) -> tuple[Query, Callable[[Sequence[int]], str]] | None:
+    probe = dialect.search.probe(conditions)
+    return None if probe is None else (Query(probe.statement), probe.choose)
 
 
 def _count(shape: Shape) -> ColumnElement[int]:

@@ -8,7 +8,7 @@ turns a shape into SQL. The values go by fixed parameter names (``author``, ``te
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Select, bindparam, func, select
@@ -52,6 +52,13 @@ class Conditions(NamedTuple):
 _NO_CONDITIONS = Conditions(TextShape(), False, False, None)
 
 
+class Probe(NamedTuple):
+    """A cheap ``statement`` of one row, from which ``choose`` makes the path."""
+
+    statement: Select[Any]
+    choose: Callable[[Sequence[int]], str]
+
+
 class Search(ABC):
     """Finding books on one database system.
 
@@ -68,12 +75,8 @@ class Search(ABC):
         first key is the field ``order``."""
 
     @abstractmethod
-    def probe(self, conditions: Conditions) -> Select[Any] | None:
-        """A cheap statement of one row for `choose`; ``None`` where the planner knows enough."""
-
-    @abstractmethod
-    def choose(self, conditions: Conditions, probed: Sequence[int]) -> str:
-        """The path, by the row that the probe gave."""
+    def probe(self, conditions: Conditions) -> Probe | None:
+        """How to find out which path to take; ``None`` where the planner knows enough."""
 
     @abstractmethod
     def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:

@@ -13,7 +13,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, Text, and_, bindparam, case, func, literal, or_, select, tablesample
+from sqlalchemy import Text, and_, bindparam, case, func, literal, or_, select, tablesample
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.elements import ColumnElement
@@ -21,6 +21,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from pyramid_bookstore.db.search import (
     TOTAL,
     Conditions,
+    Probe,
     Search,
     TextShape,
     by_price,
@@ -55,11 +56,8 @@ class PostgreSQLSearch(Search):
     def where(self, conditions: Conditions, path: str = "", order: str = "") -> list[Any]:
         return _where(conditions, Book)
 
-    def probe(self, conditions: Conditions) -> Select[Any] | None:
+    def probe(self, conditions: Conditions) -> Probe | None:
         return None
-
-    def choose(self, conditions: Conditions, probed: Sequence[int]) -> str:
-        return ""
 
     def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
         matches = select(func.count()).select_from(Book).where(*_where(conditions, Book))

@@ -35,6 +35,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from pyramid_bookstore.db.search import (
     TOTAL,
     Conditions,
+    Probe,
     Search,
     TextShape,
     by_price,
@@ -113,7 +114,7 @@ class SQLiteSearch(Search):
             clauses += by_stock(conditions, Book.stock if own else _STOCK)
         return clauses
 
-    def probe(self, conditions: Conditions) -> Select[Any] | None:
+    def probe(self, conditions: Conditions) -> Probe | None:
         paths = _paths(conditions)
         if not paths:
             return None
@@ -121,12 +122,7 @@ class SQLiteSearch(Search):
         columns += [
             number_of(_candidates(conditions, path).limit(RARE)).label(path) for path in paths
         ]
-        return select(*columns)
-
-    def choose(self, conditions: Conditions, probed: Sequence[int]) -> str:
-        total, *numbers = probed
-        fewest, path = min(zip(numbers, _paths(conditions), strict=True))
-        return path if fewest < min(RARE, (_BREAK_EVEN * total) ** 0.5) else WALK
+        return Probe(select(*columns), lambda probed: _choose(paths, probed))
 
     def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
         single = _single(conditions)
@@ -160,6 +156,12 @@ class SQLiteSearch(Search):
             .correlate(None)
             .scalar_subquery()
         )
+
+
+def _choose(paths: Sequence[str], probed: Sequence[int]) -> str:
+    total, *candidates = probed
+    fewest, path = min(zip(candidates, paths, strict=True))
+    return path if fewest < min(RARE, (_BREAK_EVEN * total) ** 0.5) else WALK
 
 
 def _way(term: str) -> str:
