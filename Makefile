@@ -7,7 +7,7 @@ BENCH ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types pytest docs storefront bench dist floors clean
+.PHONY: help run test lint types pytest torture audit docs storefront bench dist floors clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,14 @@ storefront: $(VENV)/.storefront ## A shop with the bookstore in it, on http://12
 
 bench: .venv-bench/.installed ## Side by side with other stacks, for an hour or more (BENCH="--quick")
 	.venv-bench/bin/python benchmarks/run.py $(BENCH)
+
+torture: $(VENV)/.tests ## Break it on purpose (a quarter of an hour) and write docs/reliability/README.md
+	$(BIN)/python -m pip install --quiet 'gunicorn>=27' 'granian>=2.8'
+	$(BIN)/python -m torture $(ARGS)
+
+audit: $(VENV)/.tests ## Known vulnerabilities of what is installed (asks pypi.org)
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/pip-audit --local --skip-editable
 
 dist: $(VENV)/.tests ## Wheel and sdist in dist/
 	rm -rf build dist

@@ -144,8 +144,10 @@ def _bad_tokens() -> Iterator[tuple[str, str]]:
     for members in ({"jku": "http://127.0.0.1:1/"}, {"jwk": jwk(stranger)}, {"x5u": "http://x/"},
                     {"kid": "unknown"}, {"crit": ["exp"]}, {"kid": "../../dev/null"}):  # fmt: skip
         yield "RS", sign(claims(), stranger, "RS256", **members)
-    wrongs = ("exp", None), ("exp", 1), ("exp", "soon"), ("exp", 1e400), ("nbf", 2**40)
-    wrongs += ("iss", "x"), ("iss", None), ("aud", "x"), ("aud", None), ("exp", 0)
+    wrongs: list[tuple[str, object]] = [
+        ("exp", None), ("exp", 1), ("exp", "soon"), ("exp", 1e400), ("exp", 0), ("nbf", 2**40),
+        ("iss", "x"), ("iss", None), ("aud", "x"), ("aud", None),
+    ]  # fmt: skip
     for member, value in wrongs:
         wrong = {member: value}
         full = {"iss": "https://login.example", "aud": "shop", **wrong}
