@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.errors import IdempotencyInProgress, IdempotencyKeyReused
-from pyramid_bookstore.models import IdempotencyKey
+from pyramid_bookstore.models import OF_BOOKS, IdempotencyKey
 
 _KEYS = cast(Table, IdempotencyKey.__table__)
 
@@ -84,8 +84,9 @@ class IdempotencyStore:
     """The kept answers, on one session, in its transaction."""
 
     def __init__(self, session: Session) -> None:
-        self._connection = session.connection()
+        self._connection = session.connection(OF_BOOKS)
         self._dialect = dialect_named(self._connection.dialect.name)
+        self._dialect.begin_writing(self._connection)
 
     def find(self, key: str, fingerprint: str) -> KeptAnswer | None:
         """The answer that was given under the key; `None` for a new one.

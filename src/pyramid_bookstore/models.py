@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -111,3 +112,7 @@ class IdempotencyKey(Base):
     headers: Mapped[str] = mapped_column(Text)
     body: Mapped[bytes] = mapped_column(LargeBinary)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+#: For `Session.connection` and the like: a host's session may have several databases, by model.
+OF_BOOKS: dict[str, Any] = {"mapper": Book}

@@ -6,6 +6,7 @@ from pyramid.request import Request
 
 from pyramid_bookstore.db.replica import Standing
 from pyramid_bookstore.db.revision import require_current
+from pyramid_bookstore.models import OF_BOOKS
 from pyramid_bookstore.mount import Mount
 from pyramid_bookstore.sessions import session_of
 
@@ -16,7 +17,7 @@ def check_ready(request: Request) -> str:
     """
     database = Mount.of(request.registry).database
     if database is None:
-        return require_current(session_of(request).connection())
+        return require_current(session_of(request).connection(OF_BOOKS))
     with database.reading.connect() as connection:
         return require_current(connection)
 

@@ -10,6 +10,7 @@ import transaction as transactions
 import zope.sqlalchemy
 from pyramid.request import Request
 from sqlalchemy import event
+from sqlalchemy.exc import UnboundExecutionError
 from sqlalchemy.orm import Session, scoped_session
 from transaction import TransactionManager
 from transaction.interfaces import NoTransaction
@@ -21,6 +22,7 @@ from pyramid_bookstore.books.service import Bookstore
 from pyramid_bookstore.db.engines import Database
 from pyramid_bookstore.db.query import LeanReader, Reader, SessionReader
 from pyramid_bookstore.db.replica import ReplicaReader
+from pyramid_bookstore.models import OF_BOOKS
 from pyramid_bookstore.mount import Mount
 
 log = logging.getLogger(__name__)
@@ -125,7 +127,10 @@ def _given_session(request: Request, database: Database) -> Session | None:
     session: Session | None = request.environ.get("app.dbsession")
     if session is None:
         return None
-    engine = session.get_bind().engine
+    try:
+        engine = session.get_bind(**OF_BOOKS).engine
+    except UnboundExecutionError:
+        return None
     ours = database.writing
     return session if engine is ours or engine.url == ours.url else None
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -9,17 +12,20 @@ from uuid import UUID
 import pytest
 import transaction
 import webtest
+import zope.sqlalchemy
 from pyramid.config import Configurator
 from pyramid.request import Request
 from pyramid.response import Response
 from sqlalchemy import Engine, create_engine, text
-from sqlalchemy.orm import Session
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, sessionmaker
 
 import pyramid_bookstore.testing as bookstore_testing
 from pyramid_bookstore import events
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.errors import InsufficientStock, IsbnTaken
-from tests.host.hosts import Note, cookiecutter, notes
+from pyramid_bookstore.models import Base
+from tests.host.hosts import HostBase, Note, cookiecutter, notes
 
 
 def selling(config: Configurator) -> None:
@@ -255,3 +261,119 @@ def test_a_book_that_rows_of_the_hosts_refer_to(engine: Engine, make_app: Any) -
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM loans"))
     own.delete(f"/api/v1/books/{lent}", status=204)
+
+
+class TestEnginesOfHosts:
+    """Engines as hosts make them: plain ``create_engine``, the driver's way of transactions."""
+
+    @pytest.fixture
+    def plain(self, database: str) -> Iterator[Engine]:
+        engine = create_engine(database)
+        yield engine
+        engine.dispose()
+
+    @pytest.mark.parametrize("change", ["isbn", "stock", "delete", "create", "upsert", "import"])
+    def test_what_fails_after_our_first_statement_undoes_it(
+        self, plain: Engine, change: str
+    ) -> None:
+        """On SQLite the driver begins no transaction before a savepoint, whose release would then
+        commit."""
+
+        def view(request: Request) -> Response:
+            store, book = request.bookstore, request.matchdict["id"]
+            other = bookstore_testing.book_fields()
+            match change:
+                case "isbn":
+                    store.update(book, {"isbn": other["isbn"]})
+                case "stock":
+                    store.change_stock(book, -1)
+                case "delete":
+                    store.delete(book)
+                case "create":
+                    store.create(other)
+                case "upsert":
+                    store.upsert(other)
+                case "import":
+                    line = json.dumps(other).encode()
+                    assert store.import_books(BytesIO(line), "ndjson").created == 1
+            raise ArithmeticError("after it")
+
+        def configure(config: Configurator) -> None:
+            config.add_route("change", "/change/{id}")
+            config.add_view(view, route_name="change")
+
+        app = webtest.TestApp(cookiecutter(plain, configure=configure))
+        made = app.post_json("/shop/books", bookstore_testing.book_fields()).json
+        with pytest.raises(ArithmeticError):
+            app.get("/change/" + made["id"])
+        assert app.get("/shop/books").json["data"] == [made]
+
+    def test_a_books_life(self, plain: Engine) -> None:
+        app = webtest.TestApp(cookiecutter(plain))
+        fields = bookstore_testing.book_fields()
+        key = {"Idempotency-Key": "one-and-only"}
+        made = app.post_json("/shop/books", fields, headers=key).json
+        assert app.post_json("/shop/books", fields, headers=key).json == made
+        app.post_json("/shop/books", fields, status=409)
+        path = f"/shop/books/{made['id']}"
+        assert app.patch_json(path, {"isbn": bookstore_testing.isbn(7)}).json["stock"] == 5
+        assert app.get("/shop/books").json["total"] == 1
+        app.delete(path, status=204)
+        assert app.get("/shop/books").json["total"] == 0
+
+    def test_a_session_of_several_databases(self, plain: Engine, tmp_path: Path) -> None:
+        """Bound by model, without a default: our model's is ours."""
+        elsewhere = create_engine(f"sqlite:///{tmp_path}/host.sqlite")
+        HostBase.metadata.create_all(elsewhere)
+        factory = sessionmaker(binds={HostBase: elsewhere, Base: plain})
+
+        def dbsession(request: Request) -> Session:
+            session = factory()
+            zope.sqlalchemy.register(session, transaction_manager=request.tm)
+            return session
+
+        config = Configurator(settings={"bookstore.dbsession": "dbsession"})
+        config.include("pyramid_tm")
+        config.include("pyramid_bookstore")
+        config.add_request_method(dbsession, reify=True)
+        selling(config)
+        app = webtest.TestApp(config.make_wsgi_app())
+        assert app.get("/api/v1/ready").json["status"] == "ready"
+        made = app.post_json("/api/v1/books", bookstore_testing.book_fields(stock=5)).json
+        assert app.get("/api/v1/books").json["data"] == [made]
+        assert app.get(f"/sell/{made['id']}/2").text == "3"
+        assert notes(elsewhere) == ["sold 2"]
+        with pytest.raises(ArithmeticError):
+            app.get(f"/sell/{made['id']}/2?fail=1")
+        assert (notes(elsewhere), stock(plain)) == (["sold 2"], 3)
+        elsewhere.dispose()
+
+    @pytest.mark.parametrize("bound", ["by default", "by model"])
+    def test_two_databases_and_a_constraint_of_the_hosts(
+        self, database: str, engine: Engine, make_app: Any, tmp_path: Path, bound: str
+    ) -> None:
+        """One-phase commit: what the host's database refuses when its session is flushed, at the
+        very end, keeps ours from committing too."""
+        elsewhere = create_engine(f"sqlite:///{tmp_path}/host.sqlite")
+        HostBase.metadata.create_all(elsewhere)
+        session = (
+            Session(elsewhere) if bound == "by default" else Session(binds={HostBase: elsewhere})
+        )
+
+        def both(request: Request) -> Response:
+            zope.sqlalchemy.register(session, transaction_manager=request.tm)
+            request.environ["app.dbsession"] = session
+            request.bookstore.create(bookstore_testing.book_fields())
+            session.add(Note(text=None))
+            return Response("not yet")
+
+        def configure(config: Configurator) -> None:
+            config.include("pyramid_tm")
+            config.add_route("both", "/both")
+            config.add_view(both, route_name="both")
+
+        app = webtest.TestApp(make_app({"sqlalchemy.url": database}, configure=configure))
+        with pytest.raises(IntegrityError):
+            app.get("/both")
+        assert app.get("/api/v1/books").json["total"] == 0
+        elsewhere.dispose()

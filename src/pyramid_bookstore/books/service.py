@@ -17,6 +17,7 @@ from pyramid_bookstore.books import listing
 from pyramid_bookstore.books.data import BookData, Page, book_from_row
 from pyramid_bookstore.books.statements import BY_ID, BY_ISBN
 from pyramid_bookstore.books.store import ANY_STATE, ATTEMPTS, Condition, Store, overtaken
+from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.query import Query, Reader, SessionReader
 from pyramid_bookstore.errors import BookNotFound, IsbnTaken, VersionMismatch
 from pyramid_bookstore.feeds.bulk import Merged
@@ -27,6 +28,7 @@ from pyramid_bookstore.feeds.layout import FeedOptions
 from pyramid_bookstore.feeds.lines import Stream
 from pyramid_bookstore.feeds.report import Report
 from pyramid_bookstore.isbn import canonical
+from pyramid_bookstore.models import OF_BOOKS
 from pyramid_bookstore.schema import book as schema
 from pyramid_bookstore.schema.extra import apply_merge_patch
 from pyramid_bookstore.schema.listing import (
@@ -238,7 +240,13 @@ class Bookstore:
         alone = self._alone()
         if alone is not None:
             return Store(alone, transactional=False)
-        return Store(self.session.connection(), written=self._written)
+        return Store(self._connection(self.session), written=self._written)
+
+    def _connection(self, session: Session) -> Connection:
+        """The session's connection to the books' database, ready for savepoints."""
+        connection = session.connection(OF_BOOKS)
+        dialect_named(connection.dialect.name).begin_writing(connection)
+        return connection
 
     def import_books(
         self,
@@ -263,7 +271,7 @@ class Bookstore:
                 self._written()
             session = self.session
             session.flush()
-            return Importer(intake, session.connection()).run(
+            return Importer(intake, self._connection(session)).run(
                 skip_invalid=skip_invalid,
                 dry_run=dry_run,
                 changed=partial(self._announce_merged, intake.given) if self._heard() else None,

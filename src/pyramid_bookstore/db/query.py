@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
 from pyramid_bookstore.db.errors import diagnose
+from pyramid_bookstore.models import OF_BOOKS
 from pyramid_bookstore.observability.current import count_statement
 
 Row = Sequence[Any]
@@ -123,11 +124,12 @@ class SessionReader:
 
     @property
     def dialect(self) -> Dialect:
-        return dialect_named(self._session.get_bind().dialect.name)
+        return dialect_named(self._session.get_bind(**OF_BOOKS).dialect.name)
 
     def rows(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
         count_statement()
-        return self._session.execute(query.statement, values).all()
+        found = self._session.execute(query.statement, values, bind_arguments=OF_BOOKS)
+        return found.all()
 
 
 class LeanReader:

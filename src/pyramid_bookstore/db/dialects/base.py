@@ -54,6 +54,10 @@ class Dialect(ABC):
     ) -> ColumnElement[datetime]:
         """The later of ``now`` and the first moment after ``column``: strictly increasing."""
 
+    def begin_writing(self, connection: Connection) -> None:  # noqa: B027  # most have it begun
+        """See to it that the connection's transaction has begun in the database, whatever engine
+        of a host's it is from: what comes may be a savepoint."""
+
     @abstractmethod
     def lock_migrations(self, connection: Connection) -> None:
         """Hold all other migrations off until the connection's transaction ends."""

@@ -116,11 +116,17 @@ class SQLite(Dialect):
         following = type_coerce(column, BigInteger) + 1
         return type_coerce(func.max(now, following), UTCDateTime())
 
-    def lock_migrations(self, connection: Connection) -> None:
-        # BEGIN IMMEDIATE holds every other writer off; a host's engine may not have said it.
+    def begin_writing(self, connection: Connection) -> None:
+        # The driver's own way, which a host's engine most likely has, begins a transaction before
+        # the first INSERT, UPDATE or DELETE only. A savepoint before that would be the transaction,
+        # and its release would commit.
         driver: Any = connection.connection.dbapi_connection
         if not driver.in_transaction:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def lock_migrations(self, connection: Connection) -> None:
+        # BEGIN IMMEDIATE holds every other writer off.
+        self.begin_writing(connection)
 
     def try_lock(self, connection: Connection, name: str) -> bool:
         """Always: there is one writer at a time, and this transaction is it."""
