@@ -87,6 +87,29 @@ def test_nested_includes(database: str, made: Any) -> None:
     walk(made(config), "/outer/inner/b")
 
 
+def test_a_prefix_with_a_placeholder(database: str, made: Any) -> None:
+    """One application for many shops: URLs keep the one that was asked for."""
+    config = configured(database)
+    config.include("pyramid_bookstore", route_prefix=r"/{shop:\w+}/x.y")
+    config.add_notfound_view(lambda request: Response("the host's", status=404))
+    app = made(config)
+    walk(app, "/hall/x.y/api/v1")
+    client = webtest.TestApp(app)
+    for shop in ("hall", "yard"):
+        described = client.get(f"/{shop}/x.y/api/v1/openapi.json").json
+        assert described["servers"][0]["url"].endswith(f"/{shop}/x.y/api/v1")
+    bad = client.get("/hall/x.y/api/v1/books/%FF", status=400)
+    assert bad.json["error"] == "bad_request"
+    assert client.get("/hall/xzy/api/v1/books", status=404).text == "the host's"
+
+
+def test_in_a_route_prefix_context(database: str, made: Any) -> None:
+    config = configured(database)
+    with config.route_prefix_context("context"):
+        config.include("pyramid_bookstore")
+    walk(made(config), "/context/api/v1")
+
+
 def test_by_the_setting_of_pyramid(database: str, made: Any) -> None:
     config = configured(database, **{"pyramid.includes": "pyramid_bookstore"})
     walk(made(config), "/api/v1")

@@ -12,6 +12,8 @@ import pytest
 import transaction
 import webtest
 import zope.sqlalchemy
+from pyramid.authentication import RemoteUserAuthenticationPolicy
+from pyramid.authorization import ACLAuthorizationPolicy, Allow, Everyone
 from pyramid.config import Configurator
 from pyramid.events import NewRequest
 from pyramid.request import Request
@@ -274,6 +276,42 @@ def test_repoze_tm(old_style: Any, engine: Engine) -> None:
     assert outcomes == ["committed", "aborted"]
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM bookstore_books")) == 1
+
+
+def test_a_session_that_a_subscriber_sets(engine: Engine) -> None:
+    """The start can only warn of it; the requests find it."""
+    config = Configurator(settings={"bookstore.dbsession": "db"})
+    config.include("pyramid_bookstore")
+
+    def opened(event: NewRequest) -> None:
+        event.request.db = Session(engine)
+        event.request.add_finished_callback(lambda request: request.db.close())
+
+    config.add_subscriber(opened, NewRequest)
+    life(webtest.TestApp(config.make_wsgi_app()), "/api/v1")
+
+
+@pytest.mark.filterwarnings("ignore:Authentication and authorization policies:DeprecationWarning")
+def test_the_policies_of_old(database: str, made: Made) -> None:
+    """Authentication and authorization apart, as before Pyramid 2."""
+
+    class Root:
+        __acl__ = ((Allow, Everyone, "bookstore.view"), (Allow, "ann", "bookstore.add"))
+
+        def __init__(self, request: Request) -> None:
+            self.request = request
+
+    config = Configurator(settings={"bookstore.sqlalchemy.url": database}, root_factory=Root)
+    config.set_authentication_policy(RemoteUserAuthenticationPolicy())
+    config.set_authorization_policy(ACLAuthorizationPolicy())
+    config.include("pyramid_bookstore")
+    app = made(config)
+    fields = book_fields()
+    assert app.get("/api/v1/books").json["total"] == 0
+    refused = app.post_json("/api/v1/books", fields, status=401)
+    assert refused.headers["WWW-Authenticate"]
+    for user, status in (("ben", 403), ("ann", 201)):
+        app.post_json("/api/v1/books", fields, status=status, extra_environ={"REMOTE_USER": user})
 
 
 @pytest.mark.parametrize("late", [False, True])

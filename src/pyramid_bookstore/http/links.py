@@ -12,13 +12,24 @@ from pyramid_bookstore.books.data import BookData, Page
 
 def book_path(request: Request, book: BookData) -> str:
     """The path of a book, with all that comes before the mount; no host, which a proxy may hide."""
-    path: str = request.route_path("bookstore.book", id=str(book.id))
+    path: str = request.route_path("bookstore.book", **_prefix_of(request) | {"id": str(book.id)})
     return path
+
+
+def mount_path(request: Request) -> str:
+    """The path of the mount as this request has it, placeholders in a `route_prefix` filled in."""
+    path: str = request.route_path("bookstore.books", **_prefix_of(request))
+    return path.removesuffix("/books")
+
+
+def _prefix_of(request: Request) -> dict[str, str]:
+    """What stood in the place of placeholders in the host's `route_prefix`, as in ``/{shop}``."""
+    return request.matchdict or {}
 
 
 def list_links(request: Request, pairs: Sequence[tuple[str, str]], page: Page) -> str:
     """The ``Link`` header of a page (RFC 8288): first, prev, next, last as they apply."""
-    base: str = request.route_path("bookstore.books")
+    base = mount_path(request) + "/books"
     kept = [pair for pair in pairs if pair[0] not in ("page", "cursor")]
 
     def link(relation: str, *changed: tuple[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pyramid.config import Configurator
@@ -106,8 +107,10 @@ class OwnPath:
 
     def __init__(self, value: bool, config: Configurator) -> None:
         path = Mount.of(config.registry).path
-        firsts = sorted({resource.path.split("/")[1] for resource in RESOURCES})
-        self._starts = tuple(f"{path}/{first}" for first in firsts)
+        firsts = sorted({re.escape(resource.path.split("/")[1]) for resource in RESOURCES})
+        # What a placeholder in the host's route_prefix takes is anything but a slash.
+        literal = map(re.escape, re.split(r"\{[^{}]*\}", path))
+        self._ours = re.compile(f"{'[^/]+'.join(literal)}/(?:{'|'.join(firsts)})(?:/|\\Z)")
 
     def text(self) -> str:
         return "bookstore_path = True"
@@ -116,4 +119,4 @@ class OwnPath:
 
     def __call__(self, context: Any, request: Request) -> bool:
         raw: str = request.environ.get("PATH_INFO", "")
-        return any(raw == start or raw.startswith(start + "/") for start in self._starts)
+        return self._ours.match(raw) is not None

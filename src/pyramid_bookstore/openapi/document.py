@@ -13,6 +13,7 @@ from pyramid.request import Request
 from pyramid.security import forget
 
 from pyramid_bookstore import jsontext
+from pyramid_bookstore.http.links import mount_path
 from pyramid_bookstore.mount import Mount
 from pyramid_bookstore.openapi import headers, problems
 from pyramid_bookstore.openapi.operations import DESCRIBED, TAGS
@@ -97,12 +98,13 @@ def written(request: Request) -> Written:
     """The description of the mount that serves this request, made once."""
     mount = Mount.of(request.registry)
     kept: dict[str, Written] = mount.parts.setdefault(_PART, {})
-    found = kept.get(request.script_name)
+    path = mount_path(request)
+    found = kept.get(path)
     if found is None:
         body = jsontext.dumps(described(request))
         found = Written(body, f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"')
         if len(kept) < _KEPT:
-            kept[request.script_name] = found
+            kept[path] = found
     return found
 
 
@@ -113,7 +115,7 @@ def described(request: Request) -> Schema:
     mount = Mount.of(request.registry)
     return document(
         mount.settings,
-        request.script_name + mount.path,
+        mount_path(request),
         RESOURCES,
         extra_schema=mount.extra_schema,
         scheme=_scheme(request, mount.settings),
