@@ -1,6 +1,8 @@
 """Children of a process that has used its connections open their own."""
 
-from pyramid_bookstore.db.forks import _no_forks
+from weakref import WeakSet
+
+from pyramid_bookstore.db import forks
 from tests.support.api import BOOKS, new_book
 from tests.support.crowd import PROCESSES, crowd
 
@@ -68,7 +70,22 @@ def test_a_database_in_memory_is_copied():
     assert crowd(_PREPARE.replace("\nwork()\n", ""), work, "sqlite://") == ["1"] * PROCESSES
 
 
+def test_who_is_told(monkeypatch):
+    class Thing:
+        told = 0
+
+        def forked(self):
+            self.told += 1
+
+    monkeypatch.setattr(forks, "_KNOWN", WeakSet())
+    kept = Thing()
+    for thing in (kept, Thing()):
+        forks.tell_after_fork(thing)
+    forks._in_child()
+    assert kept.told == 1
+
+
 def test_systems_that_do_not_fork():
     called = []
-    _no_forks(after_in_child=lambda: called.append(new_book))
+    forks._no_forks(after_in_child=lambda: called.append(new_book))
     assert called == []

@@ -95,6 +95,16 @@ def test_reads_and_writes_many_times_over(client):
     assert total(client) == 101
 
 
+@pytest.mark.parametrize(("said", "meant"), [("none", None), ("3", 3), (None, 5)])
+def test_prepare_threshold(url, said, meant):
+    """By the URL, because an INI has no other place for it; psycopg's own default is 5."""
+    query = {} if said is None else {"prepare_threshold": said}
+    engine = make_engine({"url": make_url(url).update_query_dict(query)})
+    with engine.connect() as connection:
+        assert connection.connection.dbapi_connection.prepare_threshold == meant
+    engine.dispose()
+
+
 def test_hundred_stock_changes(client):
     path = client.post_json(BOOKS, RUST | {"stock": 90}, status=201).headers["Location"]
     change = f"{path}/stock".removeprefix("http://localhost")

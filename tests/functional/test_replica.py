@@ -1,6 +1,7 @@
 """Reads on a real streaming standby: who goes there, who does not, and what if it fails."""
 
 import pytest
+from pyramid.exceptions import ConfigurationExecutionError
 from sqlalchemy.engine import make_url
 from webtest import TestApp
 
@@ -400,3 +401,33 @@ class TestSQLite:
         assert client.get(BOOKS).json["total"] == 0
         assert client.get(BOOKS, headers=NOW).json["total"] == 1
         assert standing(client) == "ok"
+
+    def test_metrics_have_its_pool(self, sqlite_backend, make_pair):
+        client = make_pair(
+            sqlite_backend.create(), sqlite_backend.create(), **{"bookstore.metrics": "true"}
+        )
+        text = client.get(f"{API}/metrics").text
+        assert 'bookstore_pool_connections_in_use{pool="replica"} 0.0' in text
+
+    def test_what_is_wrong_with_its_settings(self, sqlite_backend, make_app):
+        settings = {
+            "bookstore.sqlalchemy.url": sqlite_backend.create(),
+            "bookstore.replica.sqlalchemy.url": sqlite_backend.create(),
+            "bookstore.replica.sqlalchemy.no_such_thing": "1",
+        }
+        with pytest.raises(ConfigurationExecutionError) as raised:
+            make_app(settings)
+        assert "bookstore.replica.sqlalchemy.*: " in str(raised.value)
+
+    def test_a_child_forgets_what_its_parent_knew(self, sqlite_backend, make_pair):
+        client = make_pair(sqlite_backend.create(), sqlite_backend.create())
+        assert standing(client) == "ok"
+        database = Mount.of(client.app.registry).database
+        pools = [engine.pool for engine in database.engines.values()]
+        database.replica._checking.acquire()
+        database.forked()
+        assert not {*pools} & {engine.pool for engine in database.engines.values()}
+        database.replica.reader = Broken(OSError("no"))
+        assert standing(client) == "unreachable"
+        for pool in pools:
+            pool.dispose()

@@ -255,6 +255,12 @@ class TestDatabase:
         assert made.replica == {"url": "sqlite://"}
         assert made.replica_max_lag == 3
 
+    def test_a_replica_is_of_the_same_kind(self):
+        line = fault({"bookstore.replica.sqlalchemy.url": "postgresql://h/b"})
+        assert line == (
+            "bookstore.replica.sqlalchemy.url: a replica of sqlite cannot be postgresql"
+        )
+
 
 class TestHostSession:
     def test_needs_no_database(self):
