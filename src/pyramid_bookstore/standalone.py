@@ -5,6 +5,7 @@ It is the smallest of hosts: it includes the plug-in, and adds what a host does 
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +15,9 @@ from pyramid.httpexceptions import HTTPException
 
 from pyramid_bookstore import environment
 from pyramid_bookstore.http.problems import error_view
+from pyramid_bookstore.mount import Mount
+
+log = logging.getLogger("pyramid_bookstore")
 
 
 def main(global_config: Mapping[str, str], **settings: str) -> Any:
@@ -28,4 +32,10 @@ def main(global_config: Mapping[str, str], **settings: str) -> Any:
     # Pyramid has a view of its own for HTTP exceptions, so Exception alone would not do.
     for context in (Exception, HTTPException):
         config.add_exception_view(error_view, context=context)
-    return config.make_wsgi_app()
+    app = config.make_wsgi_app()
+    mount = Mount.of(app.registry)
+    page = "docs" if mount.settings.docs else "openapi.json"
+    log.info(
+        "The books are at %s/books, and how to use them at %s/%s.", mount.path, mount.path, page
+    )
+    return app

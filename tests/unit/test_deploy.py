@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sqlalchemy.engine import make_url
 
 from pyramid_bookstore import environment
 from pyramid_bookstore.cli import main as command_line
@@ -48,6 +49,16 @@ def test_production_ini_and_the_environment_are_all_it_takes(name):
     settings = Settings.from_mapping(environment.override(ini, ENVIRONMENTS[name]))
     assert settings.auth == "jwt"
     assert settings.anonymous
+
+
+def test_nothing_is_prepared_behind_pgbouncer_and_migrations_go_past_it():
+    urls = {
+        name: make_url(COMPOSE["services"][name]["environment"]["BOOKSTORE_SQLALCHEMY_URL"])
+        for name in ("bookstore", "migrate")
+    }
+    assert urls["bookstore"].host == "pgbouncer"
+    assert urls["bookstore"].query == {"prepare_threshold": "none"}
+    assert urls["migrate"].host == "postgres"
 
 
 def paths():

@@ -19,6 +19,7 @@ from pyramid_bookstore.cli.ini import Ini
     "--config",
     "uri",
     metavar="INI",
+    type=click.Path(readable=False),
     default="production.ini",
     show_default=True,
     help="The INI file with the settings, or FILE#NAME for its section [app:NAME]. BOOKSTORE_*"

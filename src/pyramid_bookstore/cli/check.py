@@ -18,13 +18,14 @@ def command(context: click.Context) -> None:
     Exits with 1 if there is a fault. Nothing is changed.
     """
     ini: Ini = context.obj
+    settings = ini.settings
     click.secho("Settings", bold=True)
-    for name, value in ini.settings.effective():
+    for name, value in settings.effective():
         click.echo(f"  {name} = {value}")
     click.secho("\nFindings", bold=True)
     faulty = False
     with ini.engine() as engine:
-        for finding in check_up(ini.settings, engine):
+        for finding in check_up(settings, engine):
             faulty = faulty or finding.verdict == "fault"
             verdict = click.style(f"{finding.verdict:7}", fg=_COLOURS[finding.verdict])
             click.echo(f"  {verdict}  {finding.subject}: {finding.said}")

@@ -25,7 +25,7 @@ _ALL = Query(select(TOTAL.label("total")))
 
 
 @click.command("export")
-@click.argument("file")
+@click.argument("file", type=click.Path(readable=False, allow_dash=True))
 @click.option("--author", help="Part of the author, whatever the case or accents.")
 @click.option("--search", help="Part of title, author or ISBN.")
 @click.option("--min-price", help="From this price on.")

@@ -53,6 +53,8 @@ def _line(error: Exception) -> str:
     if isinstance(error, DBAPIError):
         # The driver's words; SQLAlchemy adds the statement and a link.
         return " ".join(str(error.orig).split())
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.strerror}: {error.filename}"
     if isinstance(error, KeyError):
         return f"There is no {error}."
     return str(error) or type(error).__name__

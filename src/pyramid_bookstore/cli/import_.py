@@ -44,7 +44,7 @@ def _pairs(
 
 
 @click.command("import")
-@click.argument("file")
+@click.argument("file", type=click.Path(readable=False, allow_dash=True))
 @click.option("--dry-run", is_flag=True, help="Write nothing, but report all the same.")
 @click.option("--skip-invalid", is_flag=True, help="Take the good rows where others are bad.")
 @click.option(

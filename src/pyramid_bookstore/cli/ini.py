@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 
+import click
 from sqlalchemy import Engine
 
 from pyramid_bookstore.db.engines import make_one_time_engine
@@ -22,7 +23,12 @@ class Ini:
     @cached_property
     def values(self) -> dict[str, str]:
         """The application's settings as they stand there, the environment's put over them."""
-        return app_settings(self.uri)
+        try:
+            return app_settings(self.uri)
+        except FileNotFoundError as error:
+            raise click.ClickException(
+                f"There is no {error.filename}; bookstore -c INI says where the settings are."
+            ) from error
 
     @cached_property
     def settings(self) -> Settings:

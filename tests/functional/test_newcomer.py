@@ -1,0 +1,44 @@
+"""What somebody meets who does this for the first time."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from click.testing import CliRunner
+
+from pyramid_bookstore import standalone
+from pyramid_bookstore.cli import main
+from tests.support.apps import close_app
+
+
+def run(*words):
+    return CliRunner().invoke(main, words)
+
+
+@pytest.mark.parametrize("command", ["check", "migrate", "sample"])
+def test_an_ini_that_is_not_there(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(command)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr == (
+        f"Error: There is no {tmp_path}/production.ini; bookstore -c INI says where the settings"
+        " are.\n"
+    )
+
+
+def test_a_feed_that_is_not_there(tmp_path):
+    result = run("import", str(tmp_path / "nothing.csv"))
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: No such file or directory: {tmp_path}/nothing.csv\n"
+
+
+@pytest.mark.parametrize("docs", ["true", "false"])
+def test_the_log_says_where_to_look(docs, caplog):
+    caplog.set_level(logging.INFO, logger="pyramid_bookstore")
+    settings = {"bookstore.sqlalchemy.url": "sqlite://", "bookstore.migrate": "true"}
+    app = standalone.main({}, **settings, **{"bookstore.prefix": "/b", "bookstore.docs": docs})
+    page = "docs" if docs == "true" else "openapi.json"
+    assert f"The books are at /b/books, and how to use them at /b/{page}." in caplog.messages
+    close_app(app)
