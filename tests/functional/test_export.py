@@ -153,7 +153,7 @@ catalogues = st.lists(
 )
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(catalogues)
 def test_export_import_export_gives_the_same_bytes(committing, books):
     app, empty = committing
