@@ -10,9 +10,10 @@ from typing import Literal, NamedTuple
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.dialects.sqlite import in_memory
 from pyramid_bookstore.db.revision import HEAD, current, is_current
-from pyramid_bookstore.models import Base
+from pyramid_bookstore.models import Base, Book
 from pyramid_bookstore.settings import Settings
 
 #: What SQLAlchemy takes where the settings name no other pool.
@@ -104,18 +105,21 @@ def _indexes(connection: Connection) -> Iterator[Finding]:
     inspector = inspect(connection)
     tables = set(inspector.get_table_names())
     wanted = {
-        index.name
+        str(index.name)
         for table in Base.metadata.tables.values()
         if table.name in tables
         for index in table.indexes
     }
-    found = {
+    if Book.__tablename__ in tables:
+        wanted |= {*dialect_named(connection.dialect.name).search.indexes}
+    # On SQLite search goes through tables that are an index.
+    found = tables | {
         index["name"]
         for table in Base.metadata.tables
         if table in tables
         for index in inspector.get_indexes(table)
     }
-    missing = sorted(str(name) for name in wanted - found) + _broken_indexes(connection)
+    missing = sorted(wanted - found) + _broken_indexes(connection)
     if missing:
         yield Finding(
             "fault",

@@ -109,6 +109,18 @@ def test_a_missing_index(database: str) -> None:
     assert "bookstore_books_price_idx" in found.said
 
 
+def test_a_missing_search_index(database: str) -> None:
+    """It is none of the models', and its own kind on each database."""
+    engine = make_one_time_engine({"url": database})
+    sqlite = engine.dialect.name == "sqlite"
+    lost = "bookstore_search_grams" if sqlite else "bookstore_books_grams_idx"
+    with engine.begin() as connection:
+        connection.execute(text(f"DROP {'TABLE' if sqlite else 'INDEX'} {lost}"))
+    found = findings(database)["indexes"]
+    assert found.verdict == "fault"
+    assert lost in found.said
+
+
 def test_an_unusable_index_and_a_missing_extension(postgres_backend: Any) -> None:
     url = postgres_backend.create()
     with make_one_time_engine({"url": url}).begin() as connection:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.sql.elements import ColumnElement
@@ -62,8 +62,11 @@ class Probe(NamedTuple):
 class Search(ABC):
     """Finding books on one database system.
 
-    A *path* is the way a statement is made to take: ``""`` leaves it to the planner.
+    ``indexes`` are what it needs besides the models' own, all made by the migrations. A *path* is
+    the way a statement is made to take: ``""`` leaves it to the planner.
     """
+
+    indexes: ClassVar[tuple[str, ...]]
 
     @abstractmethod
     def read(self, author: str, terms: Sequence[str]) -> tuple[TextShape, dict[str, Any]]:

@@ -47,6 +47,8 @@ _WORDS = re.compile("[a-z0-9 ]+", re.ASCII)
 class PostgreSQLSearch(Search):
     """The planner chooses: it has statistics of the folded texts and of their characters."""
 
+    indexes = ("bookstore_books_search_idx", "bookstore_books_grams_idx")
+
     def read(self, author: str, terms: Sequence[str]) -> tuple[TextShape, dict[str, Any]]:
         values: dict[str, Any] = {}
         named = {f"term{index}": term for index, term in enumerate(terms)}

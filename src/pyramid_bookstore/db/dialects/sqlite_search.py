@@ -80,6 +80,8 @@ _GOLDEN, _RANGE = 2654435769, 1 << 32
 class SQLiteSearch(Search):
     """Paths are chosen by probing."""
 
+    indexes = ("bookstore_search", "bookstore_search_grams")
+
     def read(self, author: str, terms: Sequence[str]) -> tuple[TextShape, dict[str, Any]]:
         values: dict[str, Any] = {}
         phrases = []
