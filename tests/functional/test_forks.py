@@ -3,6 +3,7 @@
 from weakref import WeakSet
 
 from pyramid_bookstore.db import forks
+from pyramid_bookstore.mount import Mount
 from tests.support.api import BOOKS, new_book
 from tests.support.crowd import PROCESSES, crowd
 
@@ -83,6 +84,18 @@ def test_who_is_told(monkeypatch):
         forks.tell_after_fork(thing)
     forks._in_child()
     assert kept.told == 1
+
+
+def test_in_this_process_as_in_a_child(make_client, database):
+    client = make_client(url=database)
+    client.get(BOOKS)
+    known = Mount.of(client.app.registry).database
+    pools = [engine.pool for engine in known.engines.values()]
+    known.forked()
+    assert not {*pools} & {engine.pool for engine in known.engines.values()}
+    assert client.get(BOOKS).json["total"] == 0
+    for pool in pools:
+        pool.dispose()
 
 
 def test_systems_that_do_not_fork():

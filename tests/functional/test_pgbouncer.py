@@ -105,6 +105,15 @@ def test_prepare_threshold(url, said, meant):
     engine.dispose()
 
 
+@pytest.mark.parametrize(("query", "seconds"), [({}, "5"), ({"connect_timeout": "2"}, "2")])
+def test_connect_timeout(url, query, seconds):
+    engine = make_engine({"url": make_url(url).update_query_dict(query)})
+    with engine.connect() as connection:
+        info = connection.connection.dbapi_connection.info
+        assert info.get_parameters()["connect_timeout"] == seconds
+    engine.dispose()
+
+
 def test_hundred_stock_changes(client):
     path = client.post_json(BOOKS, RUST | {"stock": 90}, status=201).headers["Location"]
     change = f"{path}/stock".removeprefix("http://localhost")
