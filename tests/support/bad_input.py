@@ -310,6 +310,19 @@ def parameters() -> Iterator[Case]:
     for method, path in WRITES:
         for name in ("x", "return", "upsert", "isbn"):
             yield invalid(method, f"{path}?{name}=1", NEW, name)
+    for sort, keys in (
+        ("title", ["5", '"a\\u0000"', "null"]),
+        (
+            "price",
+            ['"x"', '"NaN"', '"sNaN"', '"1.005"', '"-1"', '"1e99"', "100000000", '"1e-9"', "{}"],
+        ),
+        ("stock", ["-1", "2147483648", '"x"', "1.5"]),
+        ("updated_at", ['"x"', "253402300800000000", "-62135596800000001", "true"]),
+    ):
+        for key in keys:
+            wire = f'["AAAAAAAA",false,[{key},"{NO_ID}"]]'.encode()
+            text = base64.urlsafe_b64encode(wire).decode().rstrip("=")
+            yield invalid("GET", f"{BOOKS}?sort={sort}&cursor={text}", None, "cursor")
     for low, high in (("2", "1"), ("0.01", "0"), ("99999999.99", "99999999.98")):
         yield invalid("GET", f"{BOOKS}?min_price={low}&max_price={high}", None, "min_price")
 
