@@ -8,7 +8,7 @@ is wrong. A test holds the one against the other.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from unicodedata import is_normalized
@@ -17,8 +17,8 @@ from pyramid_bookstore import isbn as isbns
 from pyramid_bookstore import jsontext
 from pyramid_bookstore.books.rows import FOLDED_LENGTH, folded
 from pyramid_bookstore.errors import Fault, InvalidJSON, ValidationFailed
+from pyramid_bookstore.feeds.cells import fault, values_of
 from pyramid_bookstore.feeds.layout import FIELDS, FeedOptions
-from pyramid_bookstore.feeds.shield import unshielded
 from pyramid_bookstore.schema.book import REQUIRED, validate_book, validate_changes, validate_extra
 from pyramid_bookstore.schema.types import INTEGER_MAX
 
@@ -28,9 +28,6 @@ _MAX_DESCRIPTION: Final = 10_000
 _MAX_AUTHORS: Final = 20_000
 
 _PLAIN_PRICE = re.compile(r"(0|[1-9][0-9]{0,7})(?:\.([0-9]{1,2}))?", re.ASCII)
-_NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{0,40})?", re.ASCII)
-_WHOLE = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)
-_DECIMAL_COMMA = re.compile(r"[+-]?[0-9.]*,[0-9]{1,2}", re.ASCII)
 
 
 class Checked(NamedTuple):
@@ -104,7 +101,7 @@ class Judge:
         """The verdict of the schema on the cells of `FIELDS`."""
         faults: list[Fault] = []
         given = {name: cell for name, cell in zip(FIELDS, cells, strict=True) if cell is not None}
-        return self.examine(_values(given, faults), faults)
+        return self.examine(values_of(given, faults), faults)
 
     def examine(self, value: Any, faults: Iterable[Fault] = ()) -> Verdict:
         """The verdict of the schema on a document; ``faults`` are those found already."""
@@ -117,7 +114,7 @@ class Judge:
         except ValidationFailed as refused:
             found += refused.faults
         if "isbn" not in value and not any(fault.field == "isbn" for fault in found):
-            found.append(_fault("isbn", REQUIRED))
+            found.append(fault("isbn", REQUIRED))
         if found:
             return sorted(found, key=_place)
         extra = fields.get("extra")
@@ -278,10 +275,6 @@ def _any_surrogate(*texts: str) -> bool:
     return False
 
 
-def _fault(field: str, message: str) -> Fault:
-    return Fault(field, f"/{field}", message)
-
-
 def _without_extra(schema: Any) -> tuple[str, list[Fault]]:
     """The JSON text of ``extra`` for new books whose row has none, or why there must be one."""
     book = {"title": "T", "author": "A", "isbn": "9780000000002", "price": 1}
@@ -301,7 +294,7 @@ def _place(fault: Fault) -> int:
 def _fixed_values(options: FeedOptions) -> dict[str, Any]:
     """The fixed values as a client would send them in JSON; raises `ValidationFailed`."""
     faults: list[Fault] = []
-    values = _values(options.fixed, faults)
+    values = values_of(options.fixed, faults)
     try:
         validate_changes(values, extra_schema=options.extra_schema)
     except ValidationFailed as refused:
@@ -309,74 +302,3 @@ def _fixed_values(options: FeedOptions) -> dict[str, Any]:
     if faults:
         raise ValidationFailed(faults)
     return values
-
-
-def _values(cells: Mapping[str, str], faults: list[Fault]) -> dict[str, Any]:
-    """What the cells say, as a client would send it in JSON, without those left empty; adds what
-    cannot be read to ``faults``."""
-    values: dict[str, Any] = {}
-    for name, cell in cells.items():
-        try:
-            value = _READERS[name](cell)
-        except ValueError as error:
-            faults.append(_fault(name, str(error)))
-        else:
-            if value is not None or name == "description":
-                values[name] = value
-    return values
-
-
-def _required(cell: str) -> str:
-    if not cell.strip():
-        raise ValueError(REQUIRED)
-    return unshielded(cell)
-
-
-def _price(cell: str) -> int | Decimal:
-    text = cell.strip()
-    if not text:
-        raise ValueError(REQUIRED)
-    if _NUMBER.fullmatch(text):
-        return Decimal(text)
-    if _DECIMAL_COMMA.fullmatch(text):
-        raise ValueError(
-            "The price has a decimal comma; write it with a point, as 12.50, and no separators."
-        )
-    raise ValueError("The price must be a plain number such as 12.50.")
-
-
-def _stock(cell: str) -> int | None:
-    text = cell.strip()
-    if not text:
-        return None
-    if not _WHOLE.fullmatch(text):
-        raise ValueError("The value must be a whole number such as 12.")
-    return int(text)
-
-
-def _description(cell: str) -> str | None:
-    return unshielded(cell) if cell else None
-
-
-def _extra_value(cell: str) -> Any:
-    if not cell.strip():
-        return None
-    try:
-        value = jsontext.loads(cell.encode("utf-8", "surrogatepass"))
-    except InvalidJSON as error:
-        told = error.message.replace("The body", "The cell")
-        raise ValueError(f"The cell must hold a JSON object. {told}") from None
-    if value is None:
-        raise ValueError("The cell must hold a JSON object, not null.")
-    return value
-
-
-_READERS: Mapping[str, Any] = {
-    "isbn": _required,
-    "title": _required,
-    "author": _required,
-    "price": _price,
-    "stock": _stock,
-    "description": _description,
-    "extra": _extra_value,
-}

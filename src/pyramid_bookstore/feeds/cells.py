@@ -1,0 +1,93 @@
+"""What a CSV cell says, as a client would send it in JSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from pyramid_bookstore import jsontext
+from pyramid_bookstore.errors import Fault, InvalidJSON
+from pyramid_bookstore.feeds.shield import unshielded
+from pyramid_bookstore.schema.book import REQUIRED
+
+_NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{0,40})?", re.ASCII)
+_WHOLE = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9.]*,[0-9]{1,2}", re.ASCII)
+
+
+def fault(field: str, message: str) -> Fault:
+    """What is wrong with a field of the book."""
+    return Fault(field, f"/{field}", message)
+
+
+def values_of(cells: Mapping[str, str], faults: list[Fault]) -> dict[str, Any]:
+    """What the cells say, as a client would send it in JSON, without those left empty; adds what
+    cannot be read to ``faults``."""
+    values: dict[str, Any] = {}
+    for name, cell in cells.items():
+        try:
+            value = _READERS[name](cell)
+        except ValueError as error:
+            faults.append(fault(name, str(error)))
+        else:
+            if value is not None or name == "description":
+                values[name] = value
+    return values
+
+
+def _required(cell: str) -> str:
+    if not cell.strip():
+        raise ValueError(REQUIRED)
+    return unshielded(cell)
+
+
+def _price(cell: str) -> int | Decimal:
+    text = cell.strip()
+    if not text:
+        raise ValueError(REQUIRED)
+    if _NUMBER.fullmatch(text):
+        return Decimal(text)
+    if _DECIMAL_COMMA.fullmatch(text):
+        raise ValueError(
+            "The price has a decimal comma; write it with a point, as 12.50, and no separators."
+        )
+    raise ValueError("The price must be a plain number such as 12.50.")
+
+
+def _stock(cell: str) -> int | None:
+    text = cell.strip()
+    if not text:
+        return None
+    if not _WHOLE.fullmatch(text):
+        raise ValueError("The value must be a whole number such as 12.")
+    return int(text)
+
+
+def _description(cell: str) -> str | None:
+    return unshielded(cell) if cell else None
+
+
+def _extra_value(cell: str) -> Any:
+    if not cell.strip():
+        return None
+    try:
+        value = jsontext.loads(cell.encode("utf-8", "surrogatepass"))
+    except InvalidJSON as error:
+        told = error.message.replace("The body", "The cell")
+        raise ValueError(f"The cell must hold a JSON object. {told}") from None
+    if value is None:
+        raise ValueError("The cell must hold a JSON object, not null.")
+    return value
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "isbn": _required,
+    "title": _required,
+    "author": _required,
+    "price": _price,
+    "stock": _stock,
+    "description": _description,
+    "extra": _extra_value,
+}
