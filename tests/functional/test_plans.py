@@ -118,6 +118,7 @@ RARE = [
     ({"search": "xylo"}, "bookstore_books_search_idx", "bookstore_search"),
     ({"search": "nowhere"}, "bookstore_books_search_idx", "bookstore_search"),
     ({"search": "978-0-00-001234"}, "bookstore_books_search_idx", "bookstore_search"),
+    ({"search": "978-0-00-000007-7"}, "bookstore_books_isbn_key", "bookstore_search"),
     ({"search": "x"}, "bookstore_books_grams_idx", "bookstore_search_grams"),
     ({"search": "xy"}, "bookstore_books_grams_idx", "bookstore_search_grams"),
     ({"search": "zq"}, "bookstore_books_grams_idx", "bookstore_search_grams"),
