@@ -16,7 +16,7 @@ import zope.sqlalchemy
 from pyramid.config import Configurator
 from pyramid.request import Request
 from pyramid.response import Response
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, event, text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -320,6 +320,17 @@ class TestEnginesOfHosts:
         assert app.get("/shop/books").json["total"] == 1
         app.delete(path, status=204)
         assert app.get("/shop/books").json["total"] == 0
+
+    @pytest.mark.parametrize("with_tm", [True, False])
+    def test_a_session_with_listeners_of_the_hosts(self, plain: Engine, with_tm: bool) -> None:
+        """They are called, and not taken for zope.sqlalchemy's."""
+        app = cookiecutter(plain, with_tm=with_tm)
+        heard: list[Session] = []
+        event.listen(app.registry["dbsession_factory"], "before_commit", heard.append)
+        client = webtest.TestApp(app)
+        client.post_json("/shop/books", bookstore_testing.book_fields())
+        assert len(heard) == 1
+        assert client.get("/shop/books").json["total"] == 1
 
     def test_a_session_of_several_databases(self, plain: Engine, tmp_path: Path) -> None:
         """Bound by model, without a default: our model's is ours."""
