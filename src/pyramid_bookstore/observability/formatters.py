@@ -4,7 +4,7 @@
 
     [formatter_plain]
     class = pyramid_bookstore.observability.formatters.TextFormatter
-    format = %(asctime)s %(levelname)-5.5s [%(name)s] %(request_id)s %(message)s
+    format = %(asctime)s %(levelname)-7s [%(name)s] %(request_id)s %(message)s
 """
 
 from __future__ import annotations
