@@ -44,7 +44,8 @@ def sales(place: Place, full: bool) -> Figure:
     again = sum(times - 1 for _, _, times in answers)
     held = counts == {200: copies, 409: copies} and after["stock"] == 0
     held = held and left == [*range(copies)]
-    text = f"{counts[200]} sold, {counts[409]} refused, {after['stock']} left, 0 lost"
+    lost = copies - counts[200] - int(after["stock"])
+    text = f"{counts[200]} sold, {counts[409]} refused, {after['stock']} left, {lost} lost"
     return Figure(held, f"{text}; {again} asked again" if again else text)
 
 
