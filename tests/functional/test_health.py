@@ -40,7 +40,9 @@ def test_parameters_are_passed_over(client, path):
 def test_another_revision(database, engine, make_client):
     client = make_client(url=database)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE bookstore_alembic_version SET version_num = 'bookstore_0001'"))
+        connection.execute(
+            text("UPDATE bookstore_alembic_version SET version_num = 'bookstore_0001'")
+        )
     refused = assert_problem(client.get(f"{API}/ready", status=503), 503, "unavailable")
     assert "at revision bookstore_0001" in refused["detail"]
     assert client.get(f"{API}/health").json == {"status": "ok"}
