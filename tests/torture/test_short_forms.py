@@ -25,7 +25,7 @@ def found():
         yield found
 
 
-@pytest.mark.parametrize(("scenario", "place"), _cases())
+@pytest.mark.parametrize(("scenario", "place"), [*_cases()])
 def test_holds(scenario, place, found):
     try:
         figure = scenario.run(found[place], False)
