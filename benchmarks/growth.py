@@ -6,12 +6,13 @@
 In one process and without HTTP: what is measured is the statement, the driver and the making of the
 books, so that nothing hides what the database does. All kinds take turns, in rounds; told is the
 fastest of each, which is the work itself: whatever else a machine does only ever adds to it.
-Written to docs/benchmarks: growth.md (tables), growth-*.svg (plots).
+Written to docs/benchmarks: growth.md (tables), growth-*.svg (plots), growth.json (figures).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -40,6 +41,7 @@ from pyramid_bookstore.schema.listing import NEWEST_FIRST, BookFilter
 from pyramid_bookstore.text import fold
 
 DOCS = Path(__file__).parent.parent / "docs" / "benchmarks"
+RESULTS = DOCS / "growth.json"
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
 ROUNDS = 41
 BY_PRICE = (("price", False),)
@@ -203,6 +205,33 @@ def _fill(url: str, load: Callable[[], None]) -> None:
 Result = dict[int, dict[tuple[str, str], float]]
 
 
+def _earlier(sizes: list[int]) -> dict[str, Result]:
+    """What was measured before at these sizes, of a database that is not measured now."""
+    if not RESULTS.exists():
+        return {}
+    found = json.loads(RESULTS.read_text(encoding="utf-8"))
+    return {
+        database: {
+            int(size): {(panel, name): taken for panel, name, taken in rows}
+            for size, rows in result.items()
+        }
+        for database, result in found.items()
+        if [int(size) for size in result] == sizes
+    }
+
+
+def _keep(results: Mapping[str, Result]) -> None:
+    rows = {
+        database: {
+            size: [[*key, round(taken, 3)] for key, taken in result.items()]
+            for size, result in found.items()
+        }
+        for database, found in results.items()
+    }
+    DOCS.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+
+
 def report(results: Mapping[str, Result], sizes: list[int]) -> None:
     """Write the tables and one plot for each database."""
     DOCS.mkdir(parents=True, exist_ok=True)
@@ -249,7 +278,7 @@ def main() -> None:
     parser.add_argument("--postgres", metavar="URL", help="a server that runs already")
     parser.add_argument("--sqlite-only", action="store_true")
     options = parser.parse_args()
-    results: dict[str, Result] = {}
+    results: dict[str, Result] = _earlier(options.sizes)
     if not options.sqlite_only:
         with databases.server(options.postgres) as running:
             results["PostgreSQL"] = {}
@@ -262,6 +291,7 @@ def main() -> None:
         with _sqlite(books) as engine:
             results["SQLite"][books] = measure(engine, books, options.rounds)
         _say(f"SQLite, {books:,} books", results["SQLite"][books])
+    _keep(results)
     report(results, options.sizes)
 
 

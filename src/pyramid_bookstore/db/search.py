@@ -90,9 +90,8 @@ class Search(ABC):
         """Roughly the number of matches, at a cost that does not grow with it: exact up to some
         thousands, beyond them by the share of matches in a sample of the books.
 
-        The limit and the sample are such that among a million books the last exact number is some
-        200 matches of the sample: beyond it, the total is off by 7 % (one standard deviation) or
-        less. Among ten million books that is 20 %. The sample is the same each time, so that an
+        A sample with 200 matches is off by 7 % (one standard deviation), one with more by less; so
+        many there are where 1 % of the books match (SQLite), or 0.4 % (PostgreSQL). The sample is the same each time, so that an
         unchanged list keeps its total, and its ETag.
         """
 

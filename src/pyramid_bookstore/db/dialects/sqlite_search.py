@@ -45,9 +45,9 @@ from pyramid_bookstore.db.search import (
 from pyramid_bookstore.db.types import Money
 from pyramid_bookstore.models import Book
 
-#: An estimated total is exact up to so many matches, which the index counts by itself, and beyond
-#: from so many books, each of which is a search in the table's tree.
-EXACT_UP_TO = 10_000
+#: An estimated total is exact up to so many matches where one index alone counts them, which it
+#: does a hundred times faster than a sample of the books is read: each is a search of its own.
+EXACT_UP_TO = 1_000_000
 SAMPLE = 20_000
 
 #: Candidates are counted up to here; with so many, a filter is not rare in any catalogue.
