@@ -264,7 +264,11 @@ class Client:
         raise TimeoutError(f"{method} {path}: no answer in {seconds} s")
 
     def close(self) -> None:
+        """Close the connection; the next request opens another."""
         self._http.close()
+
+    def __del__(self) -> None:
+        self.close()  # scenarios let go of callers by the thousand
 
 
 def book(number: int, **changes: object) -> dict[str, object]:

@@ -6,7 +6,7 @@ from torture.__main__ import NAMES, SCENARIOS, main, table
 from torture.stage import SQLITE, Figure, Skipped, places
 
 # One database each where the two go the same way; `make torture` does all.
-_BOTH = {"sales", "kills", "attacks"}
+_BOTH = {"kills"}
 
 
 def _cases():
