@@ -91,8 +91,8 @@ class Search(ABC):
         thousands, beyond them by the share of matches in a sample of the books.
 
         A sample with 200 matches is off by 7 % (one standard deviation), one with more by less; so
-        many there are where 1 % of the books match (SQLite), or 0.4 % (PostgreSQL). The sample is the same each time, so that an
-        unchanged list keeps its total, and its ETag.
+        many there are where 1 % of the books match (SQLite), or 0.4 % (PostgreSQL). The sample is
+        the same each time, so that an unchanged list keeps its total, and its ETag.
         """
 
 

@@ -45,10 +45,13 @@ from pyramid_bookstore.db.search import (
 from pyramid_bookstore.db.types import Money
 from pyramid_bookstore.models import Book
 
-#: An estimated total is exact up to so many matches where one index alone counts them, which it
-#: does a hundred times faster than a sample of the books is read: each is a search of its own.
-EXACT_UP_TO = 1_000_000
+#: An estimated total is exact up to so many matches, beyond them it comes from so many books.
+EXACT_UP_TO = 10_000
 SAMPLE = 20_000
+
+#: In a catalogue of so many books, counting what one index knows is cheaper than a sample,
+#: each book of which is a search of its own in the table's tree.
+COUNTED_UP_TO = 1_000_000
 
 #: Candidates are counted up to here; with so many, a filter is not rare in any catalogue.
 RARE = 2_000
@@ -142,7 +145,11 @@ class SQLiteSearch(Search):
         if single is None:
             return sampled
         exact = number_of(single.limit(EXACT_UP_TO + 1))
-        return case((exact <= EXACT_UP_TO, exact), else_=func.max(sampled, EXACT_UP_TO))
+        return case(
+            (TOTAL <= COUNTED_UP_TO, number_of(single)),
+            (exact <= EXACT_UP_TO, exact),
+            else_=func.max(sampled, EXACT_UP_TO),
+        )
 
     def _sampled(self, conditions: Conditions) -> ColumnElement[int]:
         numbers = select(literal(0).label("number")).cte("numbers", recursive=True)
