@@ -56,7 +56,7 @@ def test_each_request_of_ours_has_a_line(make_client: MakeClient, lines: Any) ->
 
 def test_the_line_for_machines(make_client: MakeClient, lines: Any) -> None:
     client = make_client({"bookstore.log.format": "json"})
-    client.get("/api/v1/books?search=secret", headers={"X-Request-ID": "a"})
+    client.get("/api/v1/books?fields=id", headers={"X-Request-ID": "a"})
     facts = json.loads(lines()[0].message)
     assert facts.pop("duration_ms") >= 0
     assert facts == {

@@ -1,0 +1,73 @@
+"""What only happens where two things go wrong at once, or where somebody writes past the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, bindparam, event, null, select, text, type_coerce
+from sqlalchemy.exc import IntegrityError
+
+from pyramid_bookstore.books.store import ANY_STATE, Store
+from pyramid_bookstore.db.dialects import dialect_named
+from pyramid_bookstore.db.engines import make_one_time_engine, make_reading_engine
+from pyramid_bookstore.db.query import LeanReader, Query
+from pyramid_bookstore.db.types import UTCDateTime
+from pyramid_bookstore.testing import book_fields
+
+
+@pytest.fixture
+def reading(database: str) -> Iterator[Engine]:
+    engine = make_reading_engine({"url": database})
+    yield engine
+    engine.dispose()
+
+
+def test_an_isbn_that_breaks_another_rule_is_not_called_taken(engine: Engine) -> None:
+    with engine.connect() as connection:
+        store = Store(connection)
+        book = store.insert({**book_fields(), "description": None, "extra": {}})
+        with pytest.raises(IntegrityError, match="bookstore_books_isbn_check"):
+            store.update(book.id, {"isbn": "123"}, ANY_STATE)
+        # The savepoint kept the transaction usable.
+        assert store.checked(book.id, ANY_STATE) == book
+
+
+def test_no_time_is_none_on_both_databases(reading: Engine) -> None:
+    reader = LeanReader(reading, dialect_named(reading.dialect.name))
+    rows = reader.rows(Query(select(type_coerce(null(), UTCDateTime()).label("moment"))), {})
+    assert [tuple(row) for row in rows] == [(None,)]
+
+
+def test_a_connection_is_not_used_again_after_an_error_that_is_not_the_drivers(
+    sqlite_backend: Any,
+) -> None:
+    """sqlite3 raises OverflowError, past the DB-API, for an integer of more than 64 bits."""
+    engine = make_reading_engine({"url": sqlite_backend.create()})
+    reader = LeanReader(engine, dialect_named("sqlite"))
+    query = Query(select(bindparam("number").label("number")))
+    with pytest.raises(OverflowError):
+        reader.rows(query, {"number": 2**64})
+    assert engine.pool.checkedout() == 0
+    assert [tuple(row) for row in reader.rows(query, {"number": 7})] == [(7,)]
+    engine.dispose()
+
+
+def test_a_read_whose_second_connection_dies_too_says_so(postgres_backend: Any) -> None:
+    url = postgres_backend.create()
+    engine, other = make_reading_engine({"url": url}), make_one_time_engine({"url": url})
+
+    def end(connection: Any, *_more: Any) -> None:
+        with other.begin() as admin:
+            ended = text("SELECT pg_terminate_backend(:pid, 5000)")
+            admin.execute(ended, {"pid": connection.info.backend_pid})
+
+    event.listen(engine, "checkout", end)
+    reader = LeanReader(engine, dialect_named("postgresql"))
+    with pytest.raises(engine.dialect.loaded_dbapi.OperationalError):
+        reader.rows(Query(select(bindparam("number", 1).label("number"))), {})
+    event.remove(engine, "checkout", end)
+    assert [tuple(row) for row in reader.rows(Query(select(bindparam("n", 1).label("n"))), {})]
+    engine.dispose()
+    postgres_backend.drop(url)
