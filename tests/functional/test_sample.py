@@ -76,7 +76,8 @@ def found_by_search(row):
 
 def test_without_a_schema_it_says_what_to_do(engine):
     with engine.begin() as connection:
-        connection.execute(text("UPDATE bookstore_alembic_version SET version_num = 'bookstore_0000'"))
+        older = "UPDATE bookstore_alembic_version SET version_num = 'bookstore_0000'"
+        connection.execute(text(older))
     with pytest.raises(Unavailable, match=r"at revision bookstore_0000.*run the migrations"):
         load_sample(engine)
 
