@@ -19,6 +19,8 @@ Which PostgreSQL it is: ``BOOKSTORE_TEST_POSTGRES``, see :mod:`tests.support.pos
 
 from __future__ import annotations
 
+import gc
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -43,6 +45,16 @@ hypothesis.settings.load_profile("bookstore")
 # Far from UTC, and no whole hour: a time that was left naive on its way shows. Written out
 # because some PostgreSQL builds have no time zone database.
 _AWAY_FROM_UTC = "<+0545>-05:45"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def leftovers() -> Iterator[None]:
+    """What a module left to the garbage collector is collected with it: a connection that was
+    never closed would else be found, and reported, during some test of another module."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

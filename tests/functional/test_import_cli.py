@@ -239,6 +239,8 @@ def test_ctrl_c_while_a_pipe_is_read(ini, titles):
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        # Whoever started the tests in the background may have had the signal ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         process.stdin.write((HEADER + MOMO_ROW).encode())

@@ -135,9 +135,9 @@ def test_made_once_and_not_without_end(make):
         assert description(app, SCRIPT_NAME=f"/{number}")["servers"][0]["url"] == f"/{number}{API}"
     kept = Mount.of(app.registry).parts["openapi"]
     assert len(kept) == _KEPT
-    before = kept["/0"]
-    description(app, SCRIPT_NAME="/0")
-    assert kept["/0"] is before
+    name, before = next(iter(kept.items()))
+    description(app, SCRIPT_NAME=name.removesuffix(API))
+    assert kept[name] is before
 
 
 def test_conditional(make):
