@@ -11,7 +11,10 @@ from pyramid_bookstore.books.data import BookData, Page
 
 
 def book_path(request: Request, book: BookData) -> str:
-    """The path of a book, with all that comes before the mount; no host, which a proxy may hide."""
+    """The path of a book, with all that comes before the mount.
+
+    Without a host, which a proxy may hide; in ``Location`` WebOb puts the request's before it.
+    """
     path: str = request.route_path("bookstore.book", **_prefix_of(request) | {"id": str(book.id)})
     return path
 
