@@ -32,6 +32,11 @@ log = logging.getLogger(__name__)
 #: How long the loop waits for the network before it looks around.
 _TICK = 0.05
 
+# For how long a connection may say nothing, once the process is leaving: one that was served
+# before, and one that was just made, whose first request is most likely on its way.
+_PATIENCE = 0.1
+_PATIENCE_AT_FIRST = 1.0
+
 
 class _Task(WSGITask):  # type: ignore[misc]  # waitress ships no types
     """Says ``Connection: close`` once the process is leaving."""
@@ -51,6 +56,12 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
         """Whether nothing is being received, served or sent on this connection."""
         begun = self.request is not None and not self.request.empty
         return not (self.requests or begun or self.total_outbufs_len or self._has_mail())
+
+    @property
+    def patience(self) -> float:
+        """For how many seconds it may be idle while the process is leaving."""
+        untouched = self.last_activity == self.creation_time
+        return _PATIENCE_AT_FIRST if untouched else _PATIENCE
 
     def _has_mail(self) -> bool:
         """Whether the kernel has bytes for us that were not read yet."""
@@ -108,7 +119,7 @@ class GracefulServer:
         deadline = time.monotonic() + self._grace
         while self._channels() and time.monotonic() < deadline:
             for channel in self._channels():
-                if channel.idle and channel.last_activity < time.time() - 2 * _TICK:
+                if channel.idle and channel.last_activity < time.time() - channel.patience:
                     channel.handle_close()
             self._turn()
         cut = len(self._channels())

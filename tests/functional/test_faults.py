@@ -18,6 +18,10 @@ from tests.support.processes import wait_until
 from tests.support.server import running_server
 from tests.support.switch import Switch
 
+# A pool that is given up while others use its connections leaves them to the garbage collector
+# (SQLAlchemy, `Engine.dispose`), which closes them; psycopg would rather be told.
+pytestmark = pytest.mark.filterwarnings("ignore:.*was deleted while still open:ResourceWarning")
+
 
 @pytest.fixture(scope="module")
 def server():
