@@ -1,7 +1,8 @@
 """Search by index, on columns that 0001 keeps.
 
-PostgreSQL: trigrams (pg_trgm), and for what trigrams cannot answer every character and every pair
-of neighbours. SQLite: a full-text index of trigrams, kept by triggers.
+PostgreSQL: which books have which words, and a list of the words with trigrams (pg_trgm) and, for
+what trigrams cannot answer, every character and every pair of neighbours. SQLite: a full-text index
+of trigrams. Triggers keep both.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ depends_on = None
 #: Written to the index that needs the extension, where this revision created it; read on the way
 #: down, so that an extension that others rely on stays.
 CREATED = "pg_trgm was created for this index"
+
+#: One book in 128, by the last byte of its id, which is random (RFC 9562, 5.7).
+SAMPLED = "pg_catalog.get_byte(pg_catalog.uuid_send(id), 15) < 2"
 
 # Both branches are SQL, so that a printed migration does the same. The operator class is named with
 # its schema: an extension that is there already may live off the search path. The limit on the
@@ -59,8 +63,19 @@ BEGIN
     WHERE extension.extname = 'pg_trgm';
     EXECUTE pg_catalog.format(
         'CREATE INDEX bookstore_books_search_idx ON bookstore_books USING gin ('
-        'title_folded %1$I.gin_trgm_ops, author_folded %1$I.gin_trgm_ops, isbn %1$I.gin_trgm_ops'
+        'bookstore_words_of(title_folded, author_folded), isbn %1$I.gin_trgm_ops'
         ') WITH (gin_pending_list_limit = 1024)',
+        home
+    );
+    EXECUTE pg_catalog.format(
+        'CREATE INDEX bookstore_books_sample_idx ON bookstore_books USING gin ('
+        'bookstore_words_of(title_folded, author_folded), isbn %1$I.gin_trgm_ops'
+        ') WITH (gin_pending_list_limit = 128) WHERE {SAMPLED}',
+        home
+    );
+    EXECUTE pg_catalog.format(
+        'CREATE INDEX bookstore_search_trigrams_idx ON bookstore_search_words USING gin ('
+        'word %1$I.gin_trgm_ops) WITH (gin_pending_list_limit = 128)',
         home
     );
     IF created THEN
@@ -70,28 +85,134 @@ END
 $$
 """
 
+# The words of a list of books that are not known yet. Each is looked up by itself, however many
+# there are: a plan for thousands of them would be kept for the next single one.
+_NEW_WORDS = """
+    INSERT INTO bookstore_search_words (word)
+    SELECT found.word FROM ({words}) AS found
+    WHERE (
+        SELECT known.word FROM bookstore_search_words AS known
+        WHERE known.word = found.word LIMIT 1
+    ) IS NULL
+"""
+_OF_ALL = """
+    SELECT DISTINCT unnest(bookstore_words_of(title_folded, author_folded)) COLLATE "C" AS word
+    FROM {books}
+"""
+_OF_ONE = """
+    SELECT DISTINCT
+        unnest(bookstore_words_of(new.title_folded, new.author_folded)) COLLATE "C" AS word
+"""
+
 POSTGRESQL = (
-    EXTENSION,
-    # Characters, then pairs from the first and from the second character on. Only what comes with
-    # PostgreSQL, and written in one expression, so that the planner puts it in place of the call.
-    r"""
-    CREATE FUNCTION bookstore_grams(title text, author text) RETURNS text[]
+    # In one expression, so that the planner puts it in place of the call. A folded text has single
+    # spaces between its words, and none around them.
+    """
+    CREATE FUNCTION bookstore_words_of(title text, author text) RETURNS text[]
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-        SELECT pg_catalog.string_to_array(title || E'\n' || author, NULL)
+        SELECT pg_catalog.string_to_array(title || ' ' || author, ' ')
+    $$
+    """,
+    # Characters, then pairs from the first and from the second character on. Not in SQL and with
+    # its real cost, so that the planner looks a gram up rather than make those of many words; and
+    # not for parallel workers, which would take longer to start than the look-up.
+    r"""
+    CREATE FUNCTION bookstore_grams(word text) RETURNS text[]
+    LANGUAGE plpgsql IMMUTABLE STRICT COST 1000 AS $$
+    BEGIN
+        RETURN pg_catalog.string_to_array(word, NULL)
             || pg_catalog.string_to_array(
-                pg_catalog.regexp_replace(title || E'\n' || author, '..', E'\\&\t', 'g')
+                pg_catalog.regexp_replace(word, '..', E'\\&\t', 'g')
                 || E'\t' || pg_catalog.regexp_replace(
-                    pg_catalog.substr(title || E'\n' || author, 2), '..', E'\\&\t', 'g'
+                    pg_catalog.substr(word, 2), '..', E'\\&\t', 'g'
                 ),
                 E'\t'
-            )
+            );
+    END
+    $$
+    """,
+    # No key: a word that two writers meet first at the same time is there twice, which does no
+    # harm, and neither waits for the other.
+    'CREATE TABLE bookstore_search_words (word text COLLATE "C" NOT NULL)',
+    "CREATE INDEX bookstore_search_words_idx ON bookstore_search_words (word)",
+    f"""
+    CREATE FUNCTION bookstore_words_added() RETURNS trigger
+    LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    BEGIN
+        {_NEW_WORDS.format(words=_OF_ALL.format(books="bookstore_added"))};
+        RETURN NULL;
+    END
+    $$
+    """,
+    f"""
+    CREATE FUNCTION bookstore_words_changed() RETURNS trigger
+    LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    BEGIN
+        {_NEW_WORDS.format(words=_OF_ONE)};
+        RETURN NULL;
+    END
+    $$
+    """,
+    # The words follow the books: with these gone they may go, and else they stay or come back.
+    """
+    CREATE FUNCTION bookstore_words_reset() RETURNS trigger
+    LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    BEGIN
+        IF NOT EXISTS (SELECT FROM bookstore_books) THEN
+            DELETE FROM bookstore_search_words;
+        ELSIF NOT EXISTS (SELECT FROM bookstore_search_words) THEN
+            INSERT INTO bookstore_search_words (word)
+            SELECT DISTINCT unnest(bookstore_words_of(title_folded, author_folded))
+            FROM bookstore_books;
+        END IF;
+        RETURN NULL;
+    END
     $$
     """,
     """
-    CREATE INDEX bookstore_books_grams_idx ON bookstore_books
-    USING gin (bookstore_grams(title_folded, author_folded))
-    WITH (gin_pending_list_limit = 1024)
+    CREATE FUNCTION bookstore_words_kept() RETURNS trigger
+    LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+    BEGIN
+        RETURN CASE WHEN EXISTS (SELECT FROM bookstore_books) THEN NULL ELSE old END;
+    END
+    $$
     """,
+    """
+    CREATE TRIGGER bookstore_words_added AFTER INSERT ON bookstore_books
+    REFERENCING NEW TABLE AS bookstore_added
+    FOR EACH STATEMENT EXECUTE FUNCTION bookstore_words_added()
+    """,
+    """
+    CREATE TRIGGER bookstore_words_changed
+    AFTER UPDATE OF title_folded, author_folded ON bookstore_books
+    FOR EACH ROW
+    WHEN (old.title_folded <> new.title_folded OR old.author_folded <> new.author_folded)
+    EXECUTE FUNCTION bookstore_words_changed()
+    """,
+    """
+    CREATE TRIGGER bookstore_words_emptied AFTER TRUNCATE ON bookstore_books
+    FOR EACH STATEMENT EXECUTE FUNCTION bookstore_words_reset()
+    """,
+    """
+    CREATE TRIGGER bookstore_words_emptied AFTER TRUNCATE ON bookstore_search_words
+    FOR EACH STATEMENT EXECUTE FUNCTION bookstore_words_reset()
+    """,
+    """
+    CREATE TRIGGER bookstore_words_kept BEFORE DELETE ON bookstore_search_words
+    FOR EACH ROW EXECUTE FUNCTION bookstore_words_kept()
+    """,
+    # From now on nobody writes books until this is committed: the triggers' lock sees to it.
+    """
+    INSERT INTO bookstore_search_words (word)
+    SELECT DISTINCT unnest(bookstore_words_of(title_folded, author_folded)) FROM bookstore_books
+    """,
+    EXTENSION,
+    """
+    CREATE INDEX bookstore_search_grams_idx ON bookstore_search_words
+    USING gin (bookstore_grams(word)) WITH (gin_pending_list_limit = 128)
+    """,
+    # The planner has to know at once which of the two is the shorter way to a word.
+    "ANALYZE bookstore_search_words",
 )
 
 POSTGRESQL_DOWN = (
@@ -106,6 +227,8 @@ POSTGRESQL_DOWN = (
         );
     BEGIN
         DROP INDEX bookstore_books_search_idx;
+        DROP INDEX bookstore_books_sample_idx;
+        DROP TABLE bookstore_search_words;
         IF created THEN
             BEGIN
                 DROP EXTENSION pg_trgm;
@@ -116,8 +239,15 @@ POSTGRESQL_DOWN = (
     END
     $$
     """,
-    "DROP INDEX bookstore_books_grams_idx",
-    "DROP FUNCTION bookstore_grams(text, text)",
+    "DROP TRIGGER bookstore_words_added ON bookstore_books",
+    "DROP TRIGGER bookstore_words_changed ON bookstore_books",
+    "DROP TRIGGER bookstore_words_emptied ON bookstore_books",
+    "DROP FUNCTION bookstore_words_added()",
+    "DROP FUNCTION bookstore_words_changed()",
+    "DROP FUNCTION bookstore_words_reset()",
+    "DROP FUNCTION bookstore_words_kept()",
+    "DROP FUNCTION bookstore_grams(text)",
+    "DROP FUNCTION bookstore_words_of(text, text)",
 )
 
 # Two line feeds behind each text: every character of it then begins a trigram, so that one or two

@@ -63,8 +63,9 @@ def assert_index(engine, plan, index):
 
 
 def scans(plan):
-    sequential = "Seq Scan on bookstore_books"
-    return sequential in plan or re.search(r"^SCAN bookstore_books$", plan, re.MULTILINE)
+    # The first words are glanced at, which is a scan with an early end.
+    sequential = re.search(r"Seq Scan on bookstore_books\b", plan)
+    return sequential or re.search(r"^SCAN bookstore_books$", plan, re.MULTILINE)
 
 
 def both(sort):
@@ -114,37 +115,42 @@ def test_a_cursor_enters_its_index_at_its_place(large, sort):
         assert re.search(entered, plan), plan
 
 
+# Filters, and what answers them: on PostgreSQL the words and then the books, on SQLite one index.
+TRIGRAMS, GRAMS = "bookstore_search_trigrams_idx", "bookstore_search_grams_idx"
+WORDS, BOOKS_IDX = "bookstore_search_words_idx", "bookstore_books_search_idx"
+PRICE = "bookstore_books_price_idx"
 RARE = [
-    ({"search": "xylo"}, "bookstore_books_search_idx", "bookstore_search"),
-    ({"search": "nowhere"}, "bookstore_books_search_idx", "bookstore_search"),
-    ({"search": "978-0-00-001234"}, "bookstore_books_search_idx", "bookstore_search"),
-    ({"search": "978-0-00-000007-7"}, "bookstore_books_isbn_key", "bookstore_search"),
-    ({"search": "x"}, "bookstore_books_grams_idx", "bookstore_search_grams"),
-    ({"search": "xy"}, "bookstore_books_grams_idx", "bookstore_search_grams"),
-    ({"search": "zq"}, "bookstore_books_grams_idx", "bookstore_search_grams"),
-    ({"search": "ж"}, "bookstore_books_grams_idx", "bookstore_search_grams"),
-    ({"search": "???"}, "bookstore_books_grams_idx", "bookstore_search"),
-    ({"search": "c++"}, "bookstore_books_grams_idx", "bookstore_search"),
-    ({"search": "война"}, "bookstore_books_grams_idx", "bookstore_search"),
-    ({"author": "xylo"}, "bookstore_books_search_idx", "bookstore_search"),
-    ({"author": "x"}, "bookstore_books_grams_idx", "bookstore_search_grams"),
-    ({"author": "xylo", "search": "the"}, "bookstore_books_search_idx", "bookstore_search"),
-    ({"search": "xylo", "in_stock": True}, "bookstore_books_search_idx", "bookstore_search"),
-    ({"max_price": Decimal(1)}, "bookstore_books_price_idx", "bookstore_books_price_idx"),
-    (
-        {"max_price": Decimal("1.05"), "in_stock": False},
-        "bookstore_books_price_idx",
-        "bookstore_books_price_idx",
-    ),
+    ({"search": "xylo"}, TRIGRAMS, BOOKS_IDX, "bookstore_search"),
+    ({"search": "nowhere"}, TRIGRAMS, BOOKS_IDX, "bookstore_search"),
+    ({"search": "a xylo"}, WORDS, BOOKS_IDX, "bookstore_search"),
+    ({"search": "a xylo b"}, WORDS, BOOKS_IDX, "bookstore_search"),
+    ({"search": "978-0-00-001234"}, TRIGRAMS, BOOKS_IDX, "bookstore_search"),
+    ({"search": "978-0-00-000007-7"}, TRIGRAMS, "bookstore_books_isbn_key", "bookstore_search"),
+    ({"search": "x"}, GRAMS, BOOKS_IDX, "bookstore_search_grams"),
+    ({"search": "xy"}, GRAMS, BOOKS_IDX, "bookstore_search_grams"),
+    ({"search": "zq"}, GRAMS, BOOKS_IDX, "bookstore_search_grams"),
+    ({"search": "ж"}, GRAMS, BOOKS_IDX, "bookstore_search_grams"),
+    ({"search": "???"}, GRAMS, BOOKS_IDX, "bookstore_search"),
+    ({"search": "c++"}, GRAMS, BOOKS_IDX, "bookstore_search"),
+    ({"search": "война"}, GRAMS, BOOKS_IDX, "bookstore_search"),
+    ({"author": "xylo"}, TRIGRAMS, BOOKS_IDX, "bookstore_search"),
+    ({"author": "x"}, GRAMS, BOOKS_IDX, "bookstore_search_grams"),
+    ({"author": "xylo", "search": "the"}, TRIGRAMS, BOOKS_IDX, "bookstore_search"),
+    ({"search": "xylo", "in_stock": True}, TRIGRAMS, BOOKS_IDX, "bookstore_search"),
+    ({"max_price": Decimal(1)}, None, PRICE, PRICE),
+    ({"max_price": Decimal("1.05"), "in_stock": False}, None, PRICE, PRICE),
 ]
 
 
-@pytest.mark.parametrize(("filters", "postgresql", "sqlite"), RARE, ids=str)
+@pytest.mark.parametrize(("filters", "words", "books", "sqlite"), RARE, ids=str)
 @pytest.mark.parametrize("sort", [NEWEST_FIRST, (("title", False),)], ids=["newest", "title"])
-def test_a_rare_filter_is_answered_by_its_own_index(large, filters, postgresql, sqlite, sort):
+def test_a_rare_filter_is_answered_by_its_own_index(large, filters, words, books, sqlite, sort):
     _, found = plans(large, filters, sort=sort)
-    name = postgresql if large.dialect.name == "postgresql" else sqlite
-    for plan in found:
+    if large.dialect.name == "sqlite":
+        wanted = [sqlite] * len(found)
+    else:
+        wanted = [words, books] if words else [books]
+    for plan, name in zip(found, wanted, strict=True):
         assert re.search(rf"\b{name}\b", plan), plan
         assert not scans(plan), plan
 

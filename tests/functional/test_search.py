@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import random
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, insert, select, text, update
 
 from pyramid_bookstore.books.listing import list_books
 from pyramid_bookstore.db.dialects import dialect_named
+from pyramid_bookstore.db.dialects.postgresql_search import COLLECT, WALK_BY
 from pyramid_bookstore.db.dialects.sqlite_search import SAMPLE
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.db.query import LeanReader, Query
-from pyramid_bookstore.db.search import Conditions
+from pyramid_bookstore.db.search import Choice, Conditions
 from pyramid_bookstore.models import Book
 from pyramid_bookstore.schema.listing import NEWEST_FIRST, BookFilter
 from pyramid_bookstore.text import fold
@@ -54,30 +56,41 @@ def catalogue(backend):
     backend.drop(url)
 
 
-def paths(search, conditions):
-    """Every way there is to read these conditions."""
+def choices(reader, conditions, values):
+    """Every way there is to read these conditions, with what each takes."""
+    search = reader.dialect.search
     probe = search.probe(conditions)
-    return (
-        [""]
-        if probe is None
-        else ["walk", *[column.name for column in probe.statement.selected_columns][1:]]
-    )
+    if probe is None:
+        return [Choice("", {})]
+    row = reader.rows(Query(probe.statement), values)[0]
+    chosen = probe.choose(row, 20)
+    if reader.dialect.name == "sqlite":
+        names = [column.name for column in probe.statement.selected_columns][1:]
+        return [Choice(path, {}) for path in ("walk", *names)]
+    # Those that go by words are open where there are few enough of them.
+    groups = [column.name for column in probe.statement.selected_columns]
+    open_ = [group for group, hits in zip(groups, row, strict=True) if hits is not None]
+    found = [Choice("walk", {}), chosen]
+    for group in {"author", "terms"} & {*open_}:
+        found += [Choice(ways[group], chosen.values) for ways in (COLLECT, WALK_BY)]
+    return found
 
 
-def found(engine, author="", terms=(), path=None, **others):
-    """The ids that each path finds."""
+def found(engine, author="", terms=(), **others):
+    """The ids, which every path finds."""
     reader = LeanReader(engine, dialect_named(engine.dialect.name))
     search = reader.dialect.search
     shape, values = search.read(fold(author), [fold(term) for term in terms])
     conditions = Conditions(shape, "min_price" in others, "max_price" in others, None)
     answers = []
-    for way in paths(search, conditions):
+    for way, more in choices(reader, conditions, values):
+        given = values | others | more
         query = Query(select(Book.id).where(*search.where(conditions, way)))
-        answers.append({row[0] for row in reader.rows(query, values | others)})
+        answers.append({row[0] for row in reader.rows(query, given)})
         count = Query(select(search.count(conditions, way).label("n")))
-        assert reader.rows(count, values | others)[0][0] == len(answers[-1]), way
+        assert reader.rows(count, given)[0][0] == len(answers[-1]), way
         estimate = Query(select(search.estimate(conditions, way).label("n")))
-        assert int(reader.rows(estimate, values | others)[0][0]) >= 0
+        assert int(reader.rows(estimate, given)[0][0]) >= 0
     assert all(answer == answers[0] for answer in answers), (shape, terms)
     return answers[0]
 
@@ -107,6 +120,9 @@ terms = st.one_of(
 @example(term="*")
 @example(term="a b")
 @example(term="q z")
+@example(term="stone the")
+@example(term="of stone o")
+@example(term="c a b")
 def test_search_is_what_python_finds(catalogue, term):
     engine, rows = catalogue
     wanted = fold(term)
@@ -248,3 +264,78 @@ class TestTotals:
                 Counting(), filters, sort=NEWEST_FIRST, limit=5, page=1, cursor=None, count=count
             )
             assert len(sent) <= 2
+
+
+class TestWords:
+    """PostgreSQL's list of all words, which triggers keep."""
+
+    @pytest.fixture
+    def engine(self, postgres_backend):
+        url = postgres_backend.create()
+        engine = make_engine({"url": url})
+        yield engine
+        engine.dispose()
+        postgres_backend.drop(url)
+
+    @staticmethod
+    def words(engine):
+        with engine.connect() as connection:
+            query = text("SELECT word FROM bookstore_search_words ORDER BY word")
+            return connection.execute(query).scalars().all()
+
+    def test_each_is_there_once(self, engine):
+        rows = [book_row(1, title="Go, go!"), book_row(2, title="go, away"), book_row(3)]
+        fill(engine, rows[:2])
+        fill(engine, rows[2:])
+        assert self.words(engine) == ["3", "anonymous", "away", "book", "go!", "go,"]
+
+    def test_two_writers_who_meet_a_word_do_not_wait_for_each_other(self, engine):
+        with engine.connect() as one, engine.connect() as other:
+            for number, connection in enumerate((one, other), start=1):
+                connection.execute(text("SET lock_timeout = '2s'"))
+                connection.execute(insert(Book), book_row(number, title="Momo", author="Ende"))
+            one.commit()
+            other.rollback()
+        assert found(engine, terms=["mom"]) == {UUID(int=1)}
+
+    @pytest.mark.parametrize(
+        "emptying",
+        ["DELETE FROM bookstore_search_words", "TRUNCATE bookstore_search_words"],
+    )
+    def test_they_follow_the_books_and_nothing_else(self, engine, emptying):
+        fill(engine, [book_row(1, title="Momo")])
+        with engine.begin() as connection:
+            connection.execute(text(emptying))
+        assert self.words(engine) == ["anonymous", "momo"]
+
+    @pytest.mark.parametrize(
+        "emptying",
+        [
+            "TRUNCATE bookstore_books",
+            "TRUNCATE bookstore_search_words, bookstore_books",
+            "DELETE FROM bookstore_books; DELETE FROM bookstore_search_words",
+        ],
+    )
+    def test_with_the_books_they_go(self, engine, emptying):
+        fill(engine, [book_row(1, title="Momo")])
+        with engine.begin() as connection:
+            for statement in emptying.split(";"):
+                connection.execute(text(statement))
+        assert self.words(engine) == []
+        fill(engine, [book_row(1, title="Momo")])
+        assert found(engine, terms=["omo"]) == {UUID(int=1)}
+
+    def test_a_term_in_too_many_words_is_found_still(self, engine):
+        fill(engine, [book_row(number, title=f"w{number:04}x") for number in range(1, 500)])
+        for term, expected in (("x", 499), ("w0", 499), ("w00", 99), ("w 0", 0), ("0x", 49)):
+            assert len(found(engine, terms=[term])) == expected, term
+        assert len(found(engine, "anonymous", ["w"])) == 499
+        assert len(found(engine, "o", ["w0077x"])) == 1
+
+    def test_a_count_by_words_is_an_estimate_where_they_are_many(self, engine):
+        fill(engine, [book_row(number, title="same") for number in range(1, 30_000)])
+        reader = LeanReader(engine, dialect_named("postgresql"))
+        options = {"sort": NEWEST_FIRST, "limit": 1, "page": 1, "cursor": None}
+        page = list_books(reader, BookFilter(search="same"), count="estimated", **options)
+        assert page.total != 29_999
+        assert abs(page.total - 29_999) < 6_000

@@ -11,7 +11,7 @@ from dataclasses import fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, or_, select, tuple_
+from sqlalchemy import and_, bindparam, func, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -20,7 +20,7 @@ from pyramid_bookstore.books.data import Page, book_from_row
 from pyramid_bookstore.books.statements import COLUMNS
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query, Reader, Row
-from pyramid_bookstore.db.search import TOTAL, Conditions
+from pyramid_bookstore.db.search import TOTAL, Choice, Conditions
 from pyramid_bookstore.isbn import search_forms
 from pyramid_bookstore.models import Book
 from pyramid_bookstore.schema.listing import NEWEST_FIRST, BookFilter, Count
@@ -64,11 +64,11 @@ def list_books(
 ) -> Page:
     """One page. With a ``cursor`` the ``page`` does not count; ``limit`` and ``page`` are >= 1.
 
-    Costs one statement, and a second one for the total of a page with no book on it; filters on
-    SQLite cost one more, which looks how rare each of them is.
+    Costs one statement, and a second one for the total of a page with no book on it; a search, and
+    on SQLite any filter, costs one more, which looks how rare the matches are.
     Raises `ValidationFailed` for a cursor of another list.
     """
-    dialect, conditions, path, values = _read(reader, filters)
+    dialect, conditions, path, values = _read(reader, filters, limit * (1 if cursor else page))
     mark = fingerprint(*(getattr(filters, part.name) for part in fields(BookFilter)), sort)
     at = decode(cursor, mark, [field for field, _ in sort]) if cursor else None
     backwards = bool(at and at.backwards)
@@ -97,8 +97,11 @@ def list_books(
     )
 
 
-def _read(reader: Reader, filters: BookFilter) -> tuple[Dialect, Conditions, str, dict[str, Any]]:
-    """The dialect, the shape of the filters, the path to take, and the values by name."""
+def _read(
+    reader: Reader, filters: BookFilter, wanted: int
+) -> tuple[Dialect, Conditions, str, dict[str, Any]]:
+    """The dialect, the shape of the filters, the path to take to so many books, and the values by
+    name."""
     dialect = reader.dialect
     terms = [fold(filters.search), *search_forms(filters.search)] if filters.search else []
     text, values = dialect.search.read(
@@ -118,7 +121,8 @@ def _read(reader: Reader, filters: BookFilter) -> tuple[Dialect, Conditions, str
     path = ""
     if probe is not None:
         query, choose = probe
-        path = choose(reader.rows(query, values)[0])
+        path, found = choose(reader.rows(query, values)[0], wanted)
+        values |= found
     return dialect, conditions, path, values
 
 
@@ -142,37 +146,50 @@ def _cursor(row: Row, sort: Sort, mark: str, *, backwards: bool) -> str:
 def _page_query(shape: Shape) -> Query:
     columns: list[Any] = [*COLUMNS]
     columns += [SORT_COLUMNS[field].label(f"sort_{field}") for field, _ in shape.sort]
+    search = shape.dialect.search
+    sorts = search.sorts(shape.path)
     if shape.total != "none":
-        columns.append(_count(shape).label("total"))
+        # Whoever sorts all matches has them all; behind a cursor those before it are missing.
+        here = sorts and not shape.after_cursor
+        columns.append((func.count().over() if here else _count(shape)).label("total"))
+    order: list[tuple[Any, bool]]
     order = [(SORT_COLUMNS[field], descending) for field, descending in shape.sort]
     # The id goes the way of the key before it, so that one index serves both.
     order.append((Book.id, order[-1][1]))
     if shape.backwards:
         order = [(column, not descending) for column, descending in order]
-    search = shape.dialect.search
     clauses = search.where(shape.conditions, shape.path, shape.sort[0][0])
     statement = select(*columns).where(*clauses)
     if shape.after_cursor:
         statement = statement.where(_past(order))
+    if sorts:
+        # Two of the same: no index has that order, so no planner is tempted to walk one.
+        order[0] = (func.coalesce(order[0][0], order[0][0]), order[0][1])
     return Query(
         statement.order_by(
             *(column.desc() if descending else column.asc() for column, descending in order)
         )
         .limit(bindparam("limit", type_=Book.stock.type))
         .offset(bindparam("offset")),
-        by_value=not shape.conditions.none,
+        by_value=_by_value(shape),
     )
 
 
 @lru_cache(maxsize=256)
 def _count_query(shape: Shape) -> Query:
-    return Query(select(_count(shape).label("total")), by_value=not shape.conditions.none)
+    return Query(select(_count(shape).label("total")), by_value=_by_value(shape))
+
+
+def _by_value(shape: Shape) -> bool:
+    """Whether it is for the planner, who has to see the values, to find a way."""
+    counts = shape.total != "none" and not shape.conditions.none
+    return shape.conditions.price or (counts and not shape.dialect.search.sorts(shape.path))
 
 
 @lru_cache(maxsize=256)
 def _probe_query(
     dialect: Dialect, conditions: Conditions
-) -> tuple[Query, Callable[[Sequence[int]], str]] | None:
+) -> tuple[Query, Callable[[Sequence[Any], int], Choice]] | None:
     probe = dialect.search.probe(conditions)
     return None if probe is None else (Query(probe.statement), probe.choose)
 
@@ -213,7 +230,7 @@ def walk(reader: Reader, filters: BookFilter, *, size: int) -> Iterator[Sequence
     page costs what the first did. Each page shows what is committed when it is read; as a book's
     place never changes, none comes twice and none that stays is left out.
     """
-    dialect, conditions, path, values = _read(reader, filters)
+    dialect, conditions, path, values = _read(reader, filters, size)
     shape = Shape(dialect, conditions, _OLDEST_FIRST, False, False, "none", path)
     values |= {"limit": size, "offset": 0}
     while True:

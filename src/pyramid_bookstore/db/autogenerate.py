@@ -19,7 +19,7 @@ _HIDDEN = {
     ("column", "seq"),
     ("unique_constraint", "bookstore_books_pkey"),
     ("index", "bookstore_books_search_idx"),
-    ("index", "bookstore_books_grams_idx"),
+    ("index", "bookstore_books_sample_idx"),
 }
 
 

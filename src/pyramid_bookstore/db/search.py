@@ -52,11 +52,19 @@ class Conditions(NamedTuple):
 _NO_CONDITIONS = Conditions(TextShape(), False, False, None)
 
 
+class Choice(NamedTuple):
+    """The path to take, and values for parameters of its own."""
+
+    path: str
+    values: dict[str, Any]
+
+
 class Probe(NamedTuple):
-    """A cheap ``statement`` of one row, from which ``choose`` makes the path."""
+    """A cheap ``statement`` of one row, from which, and from how many books are wanted (those that
+    are passed over included), ``choose`` makes the choice."""
 
     statement: Select[Any]
-    choose: Callable[[Sequence[int]], str]
+    choose: Callable[[Sequence[Any], int], Choice]
 
 
 class Search(ABC):
@@ -76,6 +84,11 @@ class Search(ABC):
     def where(self, conditions: Conditions, path: str = "", order: str = "") -> list[Any]:
         """The conditions as clauses, written so that the path is taken by a list whose
         first key is the field ``order``."""
+
+    @abstractmethod
+    def sorts(self, path: str) -> bool:
+        """Whether on this path all matches are collected and sorted, so that an index of the order
+        is of no use, and the number of matches is known for nothing."""
 
     @abstractmethod
     def probe(self, conditions: Conditions) -> Probe | None:

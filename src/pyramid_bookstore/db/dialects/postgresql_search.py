@@ -1,25 +1,46 @@
-"""Search on PostgreSQL: two GIN indexes, and the planner's statistics to choose between them and
-the index of the order.
+"""Search on PostgreSQL: the list of all words, and which books have which.
 
-``bookstore_books_search_idx`` (pg_trgm) answers LIKE for terms of ASCII letters and digits with a
-word of three or more. pg_trgm sees no punctuation, nothing in one or two letters, and in a database
-with the C locale no letters but ASCII ones. All such terms go to ``bookstore_books_grams_idx``,
-which holds every single character and every pair of neighbours of title and author.
+A first statement asks ``bookstore_search_words`` which words the term is in. That list is short
+beside the books', and has two indexes: pg_trgm's for terms of ASCII letters and digits, and one of
+all characters and pairs of neighbours for the rest, in which pg_trgm sees nothing (punctuation, one
+or two letters, and in a database with the C locale every letter that is not ASCII).
+``bookstore_books_search_idx`` then knows the books that have one of those words.
+
+How many books that will be is looked up in ``bookstore_books_sample_idx``, which has one book in
+`SAMPLED`. If they are few, they are collected and sorted; if they are many, the index of the order
+is walked until the page is full. The choice is written into the statement, so that the planner,
+whose statistics know nothing of rare words, cannot get it wrong.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Text, and_, bindparam, case, func, literal, or_, select, tablesample
+from sqlalchemy import (
+    ColumnClause,
+    ColumnElement,
+    Text,
+    and_,
+    bindparam,
+    case,
+    column,
+    func,
+    literal,
+    literal_column,
+    not_,
+    or_,
+    select,
+    table,
+    tablesample,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased
-from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.db.search import (
     TOTAL,
+    Choice,
     Conditions,
     Probe,
     Search,
@@ -35,37 +56,127 @@ from pyramid_bookstore.models import Book
 EXACT_UP_TO = 4_000
 SAMPLE = 50_000
 
-# How a term is looked up.
-ISBN = "isbn"  # a whole one: LIKE, or equal to the ISBN
-DIGITS = "digits"  # LIKE, in the ISBN too
-WORDS = "words"  # LIKE
-GRAMS = "grams"  # characters and pairs, then the term itself
+#: A term that is in more words than this one is in too many books to collect them.
+WORDS = 400
 
-_WORDS = re.compile("[a-z0-9 ]+", re.ASCII)
+#: One book in so many is in the small index, as the migration made it.
+SAMPLED = 128
+
+#: So many matches among them are enough for an estimate: it is off by 7 % (one standard deviation).
+ENOUGH = 200
+
+# So many of them are counted; where they are as many, a term is frequent in any catalogue.
+_HITS = 100
+
+# Fetching a book and sorting it costs about as much as walking past four. So many books wanted are
+# then cheaper from n candidates than by walking where n < sqrt(wanted / 4 * books).
+_WALKED_PER_COLLECTED = 4
+
+# Words are asked for in portions: PostgreSQL compares each book that it finds with every word of
+# those that it was asked for together.
+_PORTION = 200
+_PORTIONS = range(0, WORDS, _PORTION)
+
+# Of so many words, so many with a letter in them say that it is in too many words.
+_GLANCE, _TOO_MANY = 300, 30
+
+# How a word is looked up.
+_CONTAINS = "contains"
+_GRAMS = "grams"  # characters and pairs, then the term itself
+_BEGINS = "begins"
+_WHOLE = "whole"
+# What a text must pass besides: the term has blanks, so that words alone do not tell.
+_ACROSS = "across words"
+# Where else a term of digits can be.
+_IN_ISBN = "in isbn"
+_ISBN = "isbn"  # a whole one
+# Up to three digits, which are in one ISBN of a hundred at least.
+_ANYWHERE = "anywhere"
+
+# The paths: the matches of one filter are collected; or the order is walked, and if the number of
+# all matches is wanted, it is counted by one filter, or without any by looking at every book.
+_GROUPS = ("author", "terms")
+COLLECT = {group: f"collect {group}" for group in _GROUPS}
+WALK_BY = {group: f"walk, count {group}" for group in _GROUPS}
+WALK = "walk"
+
+_TRIGRAM = re.compile("[a-z0-9]{3}", re.ASCII)
+_WORD: ColumnClause[str] = column("word", Text)
+_WORDS = table("bookstore_search_words", _WORD)
+_IN_SAMPLE: ColumnElement[bool] = literal_column(
+    "pg_catalog.get_byte(pg_catalog.uuid_send(bookstore_books.id), 15) < 2"
+)
 
 
 class PostgreSQLSearch(Search):
-    """The planner chooses: it has statistics of the folded texts and of their characters."""
+    """Paths for texts are chosen by probing; of prices and stock the planner has statistics."""
 
-    indexes = ("bookstore_books_search_idx", "bookstore_books_grams_idx")
+    indexes = (
+        "bookstore_books_search_idx",
+        "bookstore_books_sample_idx",
+        "bookstore_search_words_idx",
+        "bookstore_search_trigrams_idx",
+        "bookstore_search_grams_idx",
+    )
 
     def read(self, author: str, terms: Sequence[str]) -> tuple[TextShape, dict[str, Any]]:
         values: dict[str, Any] = {}
-        named = {f"term{index}": term for index, term in enumerate(terms)}
-        ways = [_take(name, term, values) for name, term in named.items()]
-        return TextShape(_take("author", author, values) if author else "", tuple(ways)), values
+        ways = [_take(f"term{index}", term, values) for index, term in enumerate(terms)]
+        of_author = _take("author", author, values, isbn=False) if author else ""
+        return TextShape(of_author, tuple(ways)), values
 
     def where(self, conditions: Conditions, path: str = "", order: str = "") -> list[Any]:
-        return _where(conditions, Book)
+        return _where(conditions, Book, path)
+
+    def sorts(self, path: str) -> bool:
+        return path in COLLECT.values()
 
     def probe(self, conditions: Conditions) -> Probe | None:
-        return None
+        text = conditions.text
+        groups = [group for group in _GROUPS if _indexed(text, group)]
+        if not groups:
+            return None
+        names = [name for group in groups for name in _names(text, group)]
+        found = {name: _words_of(name, _way(text, name)) for name in names}
+        words = {name: select(cte.c.words).scalar_subquery() for name, cte in found.items()}
+        portions = {
+            name: [array[at + 1 : at + _PORTION] for at in _PORTIONS]
+            for name, array in words.items()
+        }
+        many = {name: select(cte.c.many).scalar_subquery() for name, cte in found.items()}
+        columns: list[Any] = [TOTAL.label("total")]
+        for group in groups:
+            known = [_IN_SAMPLE, _group(text, group, portions)]
+            if group == "author":  # whose words may be in titles
+                known.append(_contains("author", text.author, Book))
+            hits = number_of(select(literal(1)).select_from(Book).where(*known).limit(_HITS))
+            few = not_(or_(*(many[name] for name in _names(text, group))))
+            # CASE counts only if there are few words; NULL says that there are too many.
+            columns.append(case((few, hits)).label(group))
+        columns += [case((not_(many[name]), words[name])).label(name) for name in names]
+        return Probe(select(*columns), _Choose(groups, names))
 
     def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
-        matches = select(func.count()).select_from(Book).where(*_where(conditions, Book))
+        matches = select(func.count()).select_from(Book).where(*_counted(conditions, path))
         return matches.correlate(None).scalar_subquery()
 
     def estimate(self, conditions: Conditions, path: str) -> ColumnElement[int]:
+        if self.sorts(path):
+            return self.count(conditions, path)
+        by_words = path in WALK_BY.values()
+        return self._by_words(conditions, path) if by_words else self._by_blocks(conditions)
+
+    def _by_words(self, conditions: Conditions, path: str) -> ColumnElement[int]:
+        matches = _counted(conditions, path)
+        statement = select(func.count().label("hits")).select_from(Book)
+        sample = statement.where(_IN_SAMPLE, *matches).subquery()
+        # CASE counts all of them only if it has to.
+        estimate = case(
+            (sample.c.hits >= ENOUGH, sample.c.hits * SAMPLED), else_=self.count(conditions, path)
+        )
+        return select(estimate).select_from(sample).scalar_subquery()
+
+    def _by_blocks(self, conditions: Conditions) -> ColumnElement[int]:
         found = select(literal(1)).select_from(Book).where(*_where(conditions, Book))
         exact = number_of(found.limit(EXACT_UP_TO + 1))
         # Whole blocks at random; `seed` makes them the same ones each time.
@@ -80,21 +191,78 @@ class PostgreSQLSearch(Search):
         return case((exact <= EXACT_UP_TO, exact), else_=beyond)
 
 
-def _where(conditions: Conditions, book: Any) -> list[Any]:
+class _Choose:
+    """From a probe's row to the path: ``total``, hits of each group, words of each term."""
+
+    def __init__(self, groups: Sequence[str], names: Sequence[str]) -> None:
+        self._groups = groups
+        self._names = names
+
+    def __call__(self, probed: Sequence[Any], wanted: int) -> Choice:
+        total, *rest = probed
+        hits = dict(zip(self._groups, rest, strict=False))
+        values = {
+            _portion(name, at): (words or [])[at : at + _PORTION]
+            for name, words in zip(self._names, rest[len(hits) :], strict=True)
+            for at in _PORTIONS
+        }
+        counted = {group: number for group, number in hits.items() if number is not None}
+        if not counted:
+            return Choice(WALK, {})
+        group = min(counted, key=lambda name: counted[name])
+        few = (counted[group] * SAMPLED) ** 2 * _WALKED_PER_COLLECTED < wanted * total
+        return Choice((COLLECT if few or not counted[group] else WALK_BY)[group], values)
+
+
+def _where(conditions: Conditions, book: Any, path: str = WALK) -> list[Any]:
+    text = conditions.text
     clauses: list[Any] = []
-    texts = [book.title_folded, book.author_folded]
-    if conditions.text.author:
-        clauses.append(_matches("author", conditions.text.author, [book.author_folded], book))
-    found = []
-    for index, way in enumerate(conditions.text.terms):
-        name = f"term{index}"
-        columns = [*texts, book.isbn] if way == DIGITS else texts
-        found.append(_matches(name, way, columns, book))
-        if way == ISBN:
-            found.append(book.isbn == bindparam(f"{name}_isbn"))
-    if found:
-        clauses.append(or_(*found))
+    for group in _GROUPS:
+        names = _names(text, group)
+        collected = path == COLLECT[group]
+        if collected:
+            clauses.append(_group(text, group, _parameters(names)))
+        if names and not (collected and group == "terms"):
+            clauses.append(or_(*(_contains(name, _way(text, name), book) for name in names)))
     return [*clauses, *by_price(conditions, book.price), *by_stock(conditions, book.stock)]
+
+
+def _counted(conditions: Conditions, path: str) -> list[Any]:
+    """The conditions for a count of all matches."""
+    for group in _GROUPS:
+        if path == WALK_BY[group]:
+            return _where(conditions, Book, COLLECT[group])
+    return _where(conditions, Book, path)
+
+
+def _names(text: TextShape, group: str) -> list[str]:
+    """What the parameters of a group's terms are called."""
+    if group == "author":
+        return ["author"] * bool(text.author)
+    return [f"term{index}" for index in range(len(text.terms))]
+
+
+def _way(text: TextShape, name: str) -> str:
+    return text.author if name == "author" else text.terms[int(name.removeprefix("term"))]
+
+
+def _indexed(text: TextShape, group: str) -> bool:
+    """Whether there are terms in the group, and each can be looked up."""
+    names = _names(text, group)
+    return bool(names) and all(_ANYWHERE not in _way(text, name) for name in names)
+
+
+def _portion(name: str, at: int) -> str:
+    """The parameter with the words from that place on that a term is in."""
+    return f"{name}_words{at}"
+
+
+def _parameters(names: Sequence[str]) -> Mapping[str, Sequence[Any]]:
+    """The words by portions, as parameters."""
+    return {
+        name: [bindparam(_portion(name, at), type_=ARRAY(Text)) for at in _PORTIONS]
+        for name in names
+    }
 
 
 def like_pattern(term: str) -> str:
@@ -103,50 +271,100 @@ def like_pattern(term: str) -> str:
     return f"%{plain}%"
 
 
-def _take(name: str, term: str, values: dict[str, Any]) -> str:
+def _take(name: str, term: str, values: dict[str, Any], *, isbn: bool = True) -> str:
     """The way for a term; its values are added."""
-    digits = term.isascii() and term.isdigit()
-    if not digits and not _has_trigram(term):
-        values[name] = term
-        values[f"{name}_grams"] = _grams(term)
-        return GRAMS
-    values[name] = like_pattern(term)
-    if digits and len(term) == 13:
-        values[f"{name}_isbn"] = term
-        return ISBN
-    return DIGITS if digits else WORDS
+    values[name] = term
+    parts = term.split(" ")
+    # The longest word is most likely the rarest. It may begin before the term, if it is the first,
+    # and go on behind it, if it is the last.
+    at = max(range(len(parts)), key=lambda index: len(parts[index]))
+    part = parts[at]
+    values[f"{name}_part"] = part
+    if at > 0:
+        way = [_BEGINS if at == len(parts) - 1 else _WHOLE]
+        values[f"{name}_end"] = f"{part}\U0010ffff"
+    elif _TRIGRAM.search(part):
+        way = [_CONTAINS]
+        values[f"{name}_part"] = like_pattern(part)
+    else:
+        way = [_GRAMS]
+        values[f"{name}_grams"] = _grams(part)
+    if len(parts) > 1:
+        way.append(_ACROSS)
+    if isbn and term.isascii() and term.isdigit():
+        if len(term) <= 3:
+            way.append(_ANYWHERE)
+        way.append(_ISBN if len(term) == 13 else _IN_ISBN)
+        values[f"{name}_isbn"] = term if len(term) == 13 else like_pattern(term)
+    return ", ".join(way)
 
 
-def _has_trigram(term: str) -> bool:
-    """Whether pg_trgm finds something in ``%term%`` to look up, whatever the database's locale.
+def _grams(part: str) -> list[str]:
+    """What of the grams every word has that contains the part: its pairs, or its one character."""
+    pairs = {part[at : at + 2] for at in range(0, len(part) - 1, 2)}
+    return sorted({*pairs, part[-2:]})
 
-    It pads words with two blanks before and one behind, except where the term may go on.
+
+def _words_of(name: str, way: str) -> Any:
+    """One row of the ``words`` that a term is in (NULL for none), and whether they are too
+    ``many``, in which case some are missing."""
+    part = bindparam(f"{name}_part", type_=Text())
+    lookups: dict[str, list[ColumnElement[bool]]] = {
+        _CONTAINS: [_WORD.like(part)],
+        _WHOLE: [part == _WORD],
+        _BEGINS: [part <= _WORD, bindparam(f"{name}_end", type_=Text()) > _WORD],
+        _GRAMS: _by_grams(name, part),
+    }
+    lookup = lookups[way.split(", ")[0]]
+    found = select(_WORD).select_from(_WORDS).where(*lookup).limit(WORDS + 1)
+    many: ColumnElement[bool] = func.count() > WORDS
+    if _GRAMS in way:
+        some = select(_WORD).select_from(_WORDS).limit(_GLANCE).subquery()
+        number = func.count().filter(func.strpos(some.c.word, part) > 0)
+        glance = select((number >= _TOO_MANY).label("many")).cte(f"{name}_glance")
+        evident = select(glance.c.many).scalar_subquery()
+        found = found.where(not_(evident))
+        many = or_(many, evident)
+    words = found.subquery()
+    return select(func.array_agg(words.c.word).label("words"), many.label("many")).cte(
+        f"{name}_found"
+    )
+
+
+def _by_grams(name: str, part: Any) -> list[ColumnElement[bool]]:
+    grams = func.bookstore_grams(_WORD, type_=ARRAY(Text))
+    return [
+        grams.op("@>", is_comparison=True)(bindparam(f"{name}_grams", type_=ARRAY(Text))),
+        func.strpos(_WORD, part) > 0,
+    ]
+
+
+def _group(text: TextShape, group: str, words: Mapping[str, Sequence[Any]]) -> ColumnElement[bool]:
+    """What the index knows of a group; for the search that is all there is to know."""
+    has = func.bookstore_words_of(Book.title_folded, Book.author_folded, type_=ARRAY(Text))
+    alternatives: list[ColumnElement[bool]] = []
+    for name in _names(text, group):
+        way = _way(text, name).split(", ")
+        found = or_(*(has.op("&&", is_comparison=True)(portion) for portion in words[name]))
+        if _ACROSS in way:
+            found = and_(found, _contains(name, _ACROSS, Book))
+        alternatives.append(found)
+        if _IN_ISBN in way:
+            # From a SELECT, so that the planner does not judge by the value and read the table.
+            like = select(bindparam(f"{name}_isbn", type_=Text())).scalar_subquery()
+            alternatives.append(Book.isbn.like(like))
+        elif _ISBN in way:
+            alternatives.append(Book.isbn == bindparam(f"{name}_isbn"))
+    return or_(*alternatives)
+
+
+def _contains(name: str, way: str, book: Any) -> ColumnElement[bool]:
+    """Whether the book's text has the term, without an index.
+
+    strpos() rather than LIKE: the planner takes it for something frequent, and so walks.
     """
-    if not _WORDS.fullmatch(term):
-        return False
-    words = term.split(" ")
-    padding = [2 * (index > 0) + (index < len(words) - 1) for index in range(len(words))]
-    return any(len(word) + more >= 3 for word, more in zip(words, padding, strict=True))
-
-
-def _grams(term: str) -> list[str]:
-    """What of the grams index every text has that contains the term: pairs that cover its words,
-    or if it has no words of two its characters.
-
-    No more pairs than that: the planner takes each for independent of the others, and with many
-    thinks that hardly any book has them all.
-    """
-    pairs = {word[at : at + 2] for word in term.split() for at in range(0, len(word) - 1, 2)}
-    pairs |= {word[-2:] for word in term.split() if len(word) > 1}
-    return sorted(pairs or {*term.replace(" ", "")})
-
-
-def _matches(name: str, way: str, columns: Sequence[Any], book: Any) -> ColumnElement[bool]:
     term = bindparam(name, type_=Text())
-    if way != GRAMS:
-        return or_(*(column.like(term) for column in columns))
-    grams = func.bookstore_grams(book.title_folded, book.author_folded)
-    looked_up = grams.op("@>")(bindparam(f"{name}_grams", type_=ARRAY(Text)))
-    # strpos() rather than LIKE: the planner has an estimate for the grams already, and would
-    # multiply it with that of a LIKE as if the two had nothing to do with each other.
-    return and_(looked_up, or_(*(func.strpos(column, term) > 0 for column in columns)))
+    columns = [book.author_folded] if name == "author" else [book.title_folded, book.author_folded]
+    if _ISBN in way or _IN_ISBN in way:
+        columns.append(book.isbn)
+    return or_(*(func.strpos(searched, term) > 0 for searched in columns))

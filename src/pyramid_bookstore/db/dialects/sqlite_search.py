@@ -13,6 +13,7 @@ trigram: a term of one or two letters is a range in the list of trigrams (``fts5
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -34,6 +35,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.db.search import (
     TOTAL,
+    Choice,
     Conditions,
     Probe,
     Search,
@@ -56,9 +58,9 @@ COUNTED_UP_TO = 1_000_000
 #: Candidates are counted up to here; with so many, a filter is not rare in any catalogue.
 RARE = 2_000
 
-# Fetching a candidate and sorting it costs about as much as walking past seven books. A page of 20
-# is then cheaper from n candidates than by walking where n < sqrt(20 / 7 * books).
-_BREAK_EVEN = 3
+# Fetching a candidate and sorting it costs about as much as walking past seven books. So many books
+# wanted are then cheaper from n candidates than by walking where n < sqrt(wanted / 7 * books).
+_WALKED_PER_COLLECTED = 7
 
 # How a term is looked up, and whether it can be part of an ISBN.
 LONG, SHORT = "long", "short"
@@ -102,7 +104,7 @@ class SQLiteSearch(Search):
     def where(self, conditions: Conditions, path: str = "", order: str = "") -> list[Any]:
         text = conditions.text
         clauses: list[Any] = []
-        if path not in ("", WALK):
+        if self.sorts(path):
             clauses.append(_SEQ.in_(_candidates(conditions, path)))
         decided = path == TEXT and _by_phrase(text)
         if text.author and not (decided and _long(text.author)):
@@ -119,6 +121,9 @@ class SQLiteSearch(Search):
             clauses += by_stock(conditions, Book.stock if own else _STOCK)
         return clauses
 
+    def sorts(self, path: str) -> bool:
+        return path not in ("", WALK)
+
     def probe(self, conditions: Conditions) -> Probe | None:
         paths = _paths(conditions)
         if not paths:
@@ -127,7 +132,7 @@ class SQLiteSearch(Search):
         columns += [
             number_of(_candidates(conditions, path).limit(RARE)).label(path) for path in paths
         ]
-        return Probe(select(*columns), lambda probed: _choose(paths, probed))
+        return Probe(select(*columns), partial(_choose, paths))
 
     def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
         single = _single(conditions)
@@ -167,10 +172,11 @@ class SQLiteSearch(Search):
         )
 
 
-def _choose(paths: Sequence[str], probed: Sequence[int]) -> str:
+def _choose(paths: Sequence[str], probed: Sequence[int], wanted: int) -> Choice:
     total, *candidates = probed
     fewest, path = min(zip(candidates, paths, strict=True))
-    return path if fewest < min(RARE, (_BREAK_EVEN * total) ** 0.5) else WALK
+    few = fewest < min(RARE, (wanted * total / _WALKED_PER_COLLECTED) ** 0.5)
+    return Choice(path if few or not fewest else WALK, {})
 
 
 def _way(term: str) -> str:
