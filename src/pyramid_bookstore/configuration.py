@@ -13,7 +13,7 @@ import colander
 from pyramid.config import PHASE0_CONFIG, PHASE1_CONFIG, PHASE2_CONFIG, Configurator
 from pyramid.events import ApplicationCreated
 from pyramid.exceptions import ConfigurationError
-from pyramid.interfaces import ISecurityPolicy
+from pyramid.interfaces import IRequestFactory, ISecurityPolicy
 from sqlalchemy.exc import ArgumentError
 
 from pyramid_bookstore import sessions
@@ -121,8 +121,9 @@ def _metrics(database: Database | None) -> Any:
 
 
 def add_request_method(config: Configurator) -> None:
-    """`request.bookstore`, made when it is first asked for."""
-    config.add_request_method(sessions.bookstore, "bookstore", reify=True)
+    """`request.bookstore`, made when it is first asked for; unless requests have it by birth."""
+    if not hasattr(config.registry.queryUtility(IRequestFactory), "bookstore"):
+        config.add_request_method(sessions.bookstore, "bookstore", reify=True)
 
 
 def add_directives(config: Configurator) -> None:

@@ -11,13 +11,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyramid.config import Configurator
+from pyramid.decorator import reify
 from pyramid.httpexceptions import HTTPException
+from pyramid.request import Request
 
-from pyramid_bookstore import environment
+from pyramid_bookstore import environment, sessions
 from pyramid_bookstore.http.problems import error_view
 from pyramid_bookstore.mount import Mount
 
 log = logging.getLogger("pyramid_bookstore")
+
+
+class BookstoreRequest(Request):  # type: ignore[misc]  # pyramid ships no types
+    """Has `bookstore` from its class: for what `add_request_method` adds, Pyramid makes a new class
+    at each request, which takes a tenth of the time that a book by its id does."""
+
+    bookstore = reify(sessions.bookstore)
 
 
 def main(global_config: Mapping[str, str], **settings: str) -> Any:
@@ -26,7 +35,9 @@ def main(global_config: Mapping[str, str], **settings: str) -> Any:
     Raises `pyramid.exceptions.ConfigurationError` with every fault of the settings, and what the
     database raises while it is migrated or filled.
     """
-    config = Configurator(settings=environment.override(settings, os.environ))
+    config = Configurator(
+        settings=environment.override(settings, os.environ), request_factory=BookstoreRequest
+    )
     config.include("pyramid_bookstore")
     # Beside the bookstore's routes there is nothing here, which problem documents say as well.
     # Pyramid has a view of its own for HTTP exceptions, so Exception alone would not do.

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from pyramid_bookstore.books.store import ANY_STATE, Store
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_one_time_engine, make_reading_engine
+from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.db.query import LeanReader, Query
 from pyramid_bookstore.db.types import UTCDateTime
 from pyramid_bookstore.testing import book_fields
@@ -52,6 +53,29 @@ def test_a_connection_is_not_used_again_after_an_error_that_is_not_the_drivers(
     assert engine.pool.checkedout() == 0
     assert [tuple(row) for row in reader.rows(query, {"number": 7})] == [(7,)]
     engine.dispose()
+
+
+def test_nor_is_one_that_added(sqlite_backend: Any) -> None:
+    engine = make_reading_engine({"url": sqlite_backend.create()})
+    with engine.connect() as connection:
+        store = Store(connection, transactional=False)
+        fields = {**book_fields(), "description": None, "extra": {}}
+        with pytest.raises(OverflowError):
+            store.insert({**fields, "stock": 2**64})
+        assert connection.invalidated
+    with engine.connect() as connection:
+        assert Store(connection, transactional=False).insert(fields).isbn == fields["isbn"]
+    engine.dispose()
+
+
+def test_a_rule_of_the_database_leaves_a_connection_that_added_usable(reading: Engine) -> None:
+    fields = {**book_fields(), "description": None, "extra": {}}
+    with reading.connect() as connection:
+        store = Store(connection, transactional=False)
+        with pytest.raises(Exception, match="bookstore_books_isbn_check") as caught:
+            store.insert({**fields, "isbn": "123"})
+        assert diagnose(caught.value).constraint == "bookstore_books_isbn_check"
+        assert store.insert(fields).isbn == fields["isbn"]
 
 
 def test_a_read_whose_second_connection_dies_too_says_so(postgres_backend: Any) -> None:

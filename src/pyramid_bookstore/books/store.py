@@ -23,6 +23,7 @@ from pyramid_bookstore.books.rows import columns_of
 from pyramid_bookstore.books.statements import BY_ID, BY_ISBN, COLUMNS
 from pyramid_bookstore.books.writes import (
     Guard,
+    addition,
     delete_statement,
     insert_statement,
     stock_statement,
@@ -122,7 +123,11 @@ class Store:
     def insert(self, fields: Mapping[str, Any]) -> BookData:
         """A new book; raises `IsbnTaken`."""
         row = _new_row(fields)
-        if self._write(insert_statement(self._dialect), row) is None:
+        if self._transactional:
+            added = self._write(insert_statement(self._dialect), row) is not None
+        else:
+            added = addition(self._dialect).add(self._connection, row)
+        if not added:
             raise IsbnTaken(fields["isbn"])
         return book_from_row([row[column.key] for column in COLUMNS])
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
 
 from pyramid_bookstore.books.statements import COLUMNS
 from pyramid_bookstore.db.dialects import Dialect
+from pyramid_bookstore.db.query import Addition
 from pyramid_bookstore.db.types import UTCDateTime
 from pyramid_bookstore.models import Book
 
@@ -51,6 +52,12 @@ def insert_statement(dialect: Dialect) -> Any:
         .on_conflict_do_nothing(index_elements=[_BOOKS.c.isbn])
         .returning(_BOOKS.c.id)
     )
+
+
+@lru_cache(maxsize=8)
+def addition(dialect: Dialect) -> Addition:
+    """`insert_statement`, to run by itself."""
+    return Addition(insert_statement(dialect), [column.name for column in _BOOKS.c])
 
 
 @lru_cache(maxsize=8)

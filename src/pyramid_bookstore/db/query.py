@@ -1,4 +1,4 @@
-"""Two ways to run a read: through a Session, or lean on a pooled connection.
+"""Ways to run a statement: through a Session, or lean on a pooled connection.
 
 SQLAlchemy's ``Connection.execute`` spends more time on a single row than the database does. Where
 nobody listens to the engine, `LeanReader` therefore takes the text that SQLAlchemy compiled once,
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Engine, Select
+from sqlalchemy import Connection, Engine, Select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -22,6 +22,7 @@ from pyramid_bookstore.observability.current import count_statement
 
 Row = Sequence[Any]
 _Processor = Callable[[Any], Any] | None
+_Bind = Callable[[Mapping[str, Any]], Any]
 
 
 class Query:
@@ -51,7 +52,7 @@ class Query:
 class _Compiled:
     """A statement as the driver takes it."""
 
-    __slots__ = ("_binds", "_names", "_results", "_statement", "_target", "options", "text")
+    __slots__ = ("_results", "_statement", "_target", "bind", "options", "text")
 
     def __init__(self, query: Query, engine: Engine) -> None:
         dialect, statement = engine.dialect, query.statement
@@ -63,20 +64,9 @@ class _Compiled:
         self.text: str = compiled.string
         self._statement = statement
         self._target = dialect
-        self._names: list[str] | None = compiled.positiontup
-        self._binds: dict[str, tuple[Any, _Processor]] = {
-            name: (bind.value, bind.type.dialect_impl(dialect).bind_processor(dialect))
-            for name, bind in compiled.binds.items()
-        }
+        #: From values by name to the parameters as the driver takes them.
+        self.bind = _binding(compiled, dialect)
         self._results: list[tuple[int, Callable[[Any], Any]]] | None = None
-
-    def bind(self, values: Mapping[str, Any]) -> Any:
-        """The parameters as the driver takes them."""
-        bound = {
-            name: processor(values.get(name, fixed)) if processor else values.get(name, fixed)
-            for name, (fixed, processor) in self._binds.items()
-        }
-        return bound if self._names is None else [bound[name] for name in self._names]
 
     def rows(self, cursor: Any) -> Sequence[Row]:
         """The cursor's rows with every value of the type that the column has."""
@@ -101,6 +91,23 @@ class _Compiled:
             for column, described in columns
         )
         return [(index, processor) for index, processor in enumerate(processors) if processor]
+
+
+def _binding(compiled: Any, dialect: Any) -> _Bind:
+    names: list[str] | None = compiled.positiontup
+    binds: dict[str, tuple[Any, _Processor]] = {
+        name: (bind.value, bind.type.dialect_impl(dialect).bind_processor(dialect))
+        for name, bind in compiled.binds.items()
+    }
+
+    def bind(values: Mapping[str, Any]) -> Any:
+        bound = {
+            name: processor(values.get(name, fixed)) if processor else values.get(name, fixed)
+            for name, (fixed, processor) in binds.items()
+        }
+        return bound if names is None else [bound[name] for name in names]
+
+    return bind
 
 
 class Reader(Protocol):
@@ -156,7 +163,7 @@ class LeanReader:
     def _run(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
         count_statement()
         engine = self._engine
-        if engine.dispatch.before_cursor_execute or engine.dispatch.after_cursor_execute:
+        if observed(engine):
             return self._run_observed(query, values)
         compiled = query.compiled_for(engine)
         parameters = compiled.bind(values)
@@ -169,10 +176,7 @@ class LeanReader:
         except BaseException as error:
             if not isinstance(error, engine.dialect.loaded_dbapi.Error):
                 connection.invalidate(error)
-            elif (
-                engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
-                or diagnose(error).spent
-            ):
+            elif _is_of_no_more_use(engine, connection, error):
                 connection.invalidate(error)
                 raise _Disconnected(error) from error
             raise
@@ -188,6 +192,62 @@ class LeanReader:
             if error.connection_invalidated:
                 raise _Disconnected(error) from error
             raise
+
+
+class Addition:
+    """An INSERT of whole rows that commits itself, and returns something where it added one.
+
+    As lean as `LeanReader`: on a connection in autocommit mode, and past SQLAlchemy's ``execute``
+    unless somebody listens to the engine.
+    """
+
+    __slots__ = ("_compiled", "_names", "_statement")
+
+    def __init__(self, statement: Any, names: Sequence[str]) -> None:
+        """``names`` are the columns that each row has."""
+        self._statement = statement
+        self._names = list(names)
+        self._compiled: dict[str, tuple[str, _Bind]] = {}
+
+    def add(self, connection: Connection, row: Mapping[str, Any]) -> bool:
+        """Whether the row was added. Raises what SQLAlchemy or the driver raises."""
+        count_statement()
+        engine = connection.engine
+        if observed(engine):
+            return connection.execute(self._statement, row).first() is not None
+        text, bind = self._compiled_for(engine)
+        pooled: Any = connection.connection
+        cursor = pooled.cursor()
+        try:
+            cursor.execute(text, bind(row))
+            added = cursor.fetchone() is not None
+            cursor.close()
+        except BaseException as error:
+            if not isinstance(error, engine.dialect.loaded_dbapi.Error):
+                connection.invalidate(error)
+            elif _is_of_no_more_use(engine, pooled, error):
+                connection.invalidate(error)
+                engine.dispose()  # the others in the pool are no better
+            raise
+        return added
+
+    def _compiled_for(self, engine: Engine) -> tuple[str, _Bind]:
+        key = f"{engine.dialect.name}+{engine.dialect.driver}"
+        if key not in self._compiled:
+            compiled = self._statement.compile(dialect=engine.dialect, column_keys=self._names)
+            self._compiled[key] = compiled.string, _binding(compiled, engine.dialect)
+        return self._compiled[key]
+
+
+def observed(engine: Engine) -> bool:
+    """Whether somebody listens to the statements of this engine."""
+    return bool(engine.dispatch.before_cursor_execute or engine.dispatch.after_cursor_execute)
+
+
+def _is_of_no_more_use(engine: Engine, connection: Any, error: Any) -> bool:
+    """Whether the pooled connection is dead, or leads to a server that was demoted."""
+    dead = engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
+    return bool(dead or diagnose(error).spent)
 
 
 class _Disconnected(Exception):

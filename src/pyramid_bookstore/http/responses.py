@@ -27,16 +27,16 @@ def answer(
     cache: str = NO_STORE,
 ) -> Response:
     """A response with the bookstore's own headers; nothing of `request.response` is in it."""
-    response = Response(body=body, status=status)
-    if content_type is None or status in (204, 304):
-        response.headers.pop("Content-Type", None)
-    else:
+    # As a list: WebOb's mapping looks through all headers for each one that is set.
+    headers = [
+        ("Cache-Control", _cache_control(request, cache)),
+        ("X-Content-Type-Options", "nosniff"),
+        (HEADER, request_id(request)),
+    ]
+    if content_type is not None and status not in (204, 304):
         # Set as text: JSON has no charset parameter (RFC 8259).
-        response.headers["Content-Type"] = content_type
-    response.headers["Cache-Control"] = _cache_control(request, cache)
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers[HEADER] = request_id(request)
-    return response
+        headers.append(("Content-Type", content_type))
+    return Response(body=body, status=None if status == 200 else status, headerlist=headers)
 
 
 def _cache_control(request: Request, cache: str) -> str:

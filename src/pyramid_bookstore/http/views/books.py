@@ -135,6 +135,8 @@ def written(request: Request, book: BookData, *, created: bool = False) -> Respo
 
 def validators(response: Response, book: BookData) -> Response:
     """The headers that later conditional requests refer to."""
-    response.headers["ETag"] = etag(book.version)
-    response.headers["Last-Modified"] = http_date(book.updated_at)
+    response.headerlist += [
+        ("ETag", etag(book.version)),
+        ("Last-Modified", http_date(book.updated_at)),
+    ]
     return response
