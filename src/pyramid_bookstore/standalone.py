@@ -38,6 +38,7 @@ def main(global_config: Mapping[str, str], **settings: str) -> Any:
     config = Configurator(
         settings=environment.override(settings, os.environ), request_factory=BookstoreRequest
     )
+    config.commit()  # the plug-in looks at what requests are made of
     config.include("pyramid_bookstore")
     # Beside the bookstore's routes there is nothing here, which problem documents say as well.
     # Pyramid has a view of its own for HTTP exceptions, so Exception alone would not do.

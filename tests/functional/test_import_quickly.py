@@ -130,8 +130,9 @@ def test_postgresql_keeps_the_indexes_of_another_owner(postgresql: Engine) -> No
     """A role that may write but not alter the tables imports all the same."""
     role = f"clerk_{postgresql.url.database}"
     with postgresql.begin() as connection:
+        tables = "bookstore_books, bookstore_totals, bookstore_search_words"
         connection.exec_driver_sql(f"CREATE ROLE {role}")
-        connection.exec_driver_sql(f"GRANT ALL ON bookstore_books, bookstore_totals TO {role}")
+        connection.exec_driver_sql(f"GRANT ALL ON {tables} TO {role}")
     try:
         with Intake() as intake, postgresql.begin() as connection:
             rows = "".join(f"{book['isbn']},T,A,1\n" for book in csv_of(9))

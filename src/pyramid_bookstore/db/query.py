@@ -210,7 +210,7 @@ class Addition:
         self._compiled: dict[str, tuple[str, _Bind]] = {}
 
     def add(self, connection: Connection, row: Mapping[str, Any]) -> bool:
-        """Whether the row was added. Raises what SQLAlchemy or the driver raises."""
+        """Whether the row was added. Raises what SQLAlchemy's ``execute`` would."""
         count_statement()
         engine = connection.engine
         if observed(engine):
@@ -223,12 +223,23 @@ class Addition:
             added = cursor.fetchone() is not None
             cursor.close()
         except BaseException as error:
-            if not isinstance(error, engine.dialect.loaded_dbapi.Error):
+            raised = engine.dialect.loaded_dbapi.Error
+            if not isinstance(error, raised):
                 connection.invalidate(error)
-            elif _is_of_no_more_use(engine, pooled, error):
+                raise
+            useless = _is_of_no_more_use(engine, pooled, error)
+            if useless:
                 connection.invalidate(error)
                 engine.dispose()  # the others in the pool are no better
-            raise
+            raise DBAPIError.instance(
+                text,
+                row,
+                error,
+                raised,
+                hide_parameters=engine.hide_parameters,
+                connection_invalidated=useless,
+                dialect=engine.dialect,
+            ) from error
         return added
 
     def _compiled_for(self, engine: Engine) -> tuple[str, _Bind]:
