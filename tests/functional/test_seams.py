@@ -7,8 +7,8 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Engine, bindparam, event, null, select, text, type_coerce
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy import Engine, bindparam, event, literal_column, null, select, text, type_coerce
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from pyramid_bookstore.books.store import ANY_STATE, Store
 from pyramid_bookstore.db.dialects import dialect_named
@@ -101,3 +101,10 @@ def test_a_read_whose_second_connection_dies_too_says_so(
     assert [tuple(row) for row in reader.rows(Query(select(bindparam("n", 1).label("n"))), {})]
     engine.dispose()
     postgres_backend.drop(url)
+
+
+def test_a_watched_read_that_fails_says_why(reading: Engine) -> None:
+    event.listen(reading, "before_cursor_execute", lambda *_more: None)
+    reader = LeanReader(reading, dialect_named(reading.dialect.name))
+    with pytest.raises(DBAPIError, match="nowhere"):
+        reader.rows(Query(select(literal_column("nowhere").label("n"))), {})
