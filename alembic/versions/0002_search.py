@@ -1,8 +1,7 @@
 """Search by index, on columns that 0001 keeps.
 
-PostgreSQL: which books have which words, and a list of the words with trigrams (pg_trgm) and, for
-what trigrams cannot answer, every character and every pair of neighbours. SQLite: a full-text index
-of trigrams. Triggers keep both.
+PostgreSQL: which books have which words, and a list of the words by each of their endings; ISBNs by
+trigrams (pg_trgm). SQLite: a full-text index of trigrams. Triggers keep both.
 """
 
 from __future__ import annotations
@@ -23,6 +22,9 @@ CREATED = "pg_trgm was created for this index"
 
 #: One book in 128, by the last byte of its id, which is random (RFC 9562, 5.7).
 SAMPLED = "pg_catalog.get_byte(pg_catalog.uuid_send(id), 15) < 2"
+
+#: Characters of an ending that are kept: more than anybody types of a word.
+ENDING = 32
 
 # Both branches are SQL, so that a printed migration does the same. The operator class is named with
 # its schema: an extension that is there already may live off the search path. The limit on the
@@ -73,11 +75,6 @@ BEGIN
         ') WITH (gin_pending_list_limit = 128) WHERE {SAMPLED}',
         home
     );
-    EXECUTE pg_catalog.format(
-        'CREATE INDEX bookstore_search_trigrams_idx ON bookstore_search_words USING gin ('
-        'word %1$I.gin_trgm_ops) WITH (gin_pending_list_limit = 128)',
-        home
-    );
     IF created THEN
         COMMENT ON INDEX bookstore_books_search_idx IS '{CREATED}';
     END IF;
@@ -85,16 +82,13 @@ END
 $$
 """
 
-# The words of a list of books that are not known yet. Each is looked up by itself and by the index,
-# however many there are and however short the list was when the plan was made: a connection keeps
-# its plan, for an import of thousands as for the next single book.
-_NEW_WORDS = """
-    INSERT INTO bookstore_search_words (word)
-    SELECT found.word FROM ({words}) AS found
-    WHERE (
-        SELECT known.word FROM bookstore_search_words AS known
-        WHERE known.word = found.word LIMIT 1
-    ) IS NULL
+# From words to their endings: "momo" is there as "momo", "omo", "mo" and "o", so that whatever is
+# part of a word begins an ending.
+_ENDINGS = f"""
+    INSERT INTO bookstore_search_words (ending, word)
+    SELECT pg_catalog.left(pg_catalog.substr(found.word, place), {ENDING}), found.word
+    FROM ({{words}}) AS found,
+        LATERAL pg_catalog.generate_series(1, pg_catalog.length(found.word)) AS place
 """
 _OF_ALL = """
     SELECT DISTINCT unnest(bookstore_words_of(title_folded, author_folded)) COLLATE "C" AS word
@@ -103,6 +97,17 @@ _OF_ALL = """
 _OF_ONE = """
     SELECT DISTINCT
         unnest(bookstore_words_of(new.title_folded, new.author_folded)) COLLATE "C" AS word
+"""
+# Each word is looked up by itself and by the index, however many there are and however short the
+# list was when the plan was made: a connection keeps its plan, for an import of thousands as for
+# the next single book.
+_NEW = f"""
+    SELECT every.word FROM ({{words}}) AS every
+    WHERE (
+        SELECT known.word FROM bookstore_search_words AS known
+        WHERE known.word = every.word AND known.ending = pg_catalog.left(known.word, {ENDING})
+        LIMIT 1
+    ) IS NULL
 """
 
 POSTGRESQL = (
@@ -114,33 +119,18 @@ POSTGRESQL = (
         SELECT pg_catalog.string_to_array(title || ' ' || author, ' ')
     $$
     """,
-    # Characters, then pairs from the first and from the second character on. Not in SQL and with
-    # its real cost, so that the planner looks a gram up rather than make those of many words; and
-    # not for parallel workers, which would take longer to start than the look-up.
-    r"""
-    CREATE FUNCTION bookstore_grams(word text) RETURNS text[]
-    LANGUAGE plpgsql IMMUTABLE STRICT COST 1000 AS $$
-    BEGIN
-        RETURN pg_catalog.string_to_array(word, NULL)
-            || pg_catalog.string_to_array(
-                pg_catalog.regexp_replace(word, '..', E'\\&\t', 'g')
-                || E'\t' || pg_catalog.regexp_replace(
-                    pg_catalog.substr(word, 2), '..', E'\\&\t', 'g'
-                ),
-                E'\t'
-            );
-    END
-    $$
-    """,
     # No key: a word that two writers meet first at the same time is there twice, which does no
     # harm, and neither waits for the other.
-    'CREATE TABLE bookstore_search_words (word text COLLATE "C" NOT NULL)',
-    "CREATE INDEX bookstore_search_words_idx ON bookstore_search_words (word)",
+    """
+    CREATE TABLE bookstore_search_words (
+        ending text COLLATE "C" NOT NULL, word text COLLATE "C" NOT NULL
+    )
+    """,
     f"""
     CREATE FUNCTION bookstore_words_added() RETURNS trigger
     LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off AS $$
     BEGIN
-        {_NEW_WORDS.format(words=_OF_ALL.format(books="bookstore_added"))};
+        {_ENDINGS.format(words=_NEW.format(words=_OF_ALL.format(books="bookstore_added")))};
         RETURN NULL;
     END
     $$
@@ -149,22 +139,20 @@ POSTGRESQL = (
     CREATE FUNCTION bookstore_words_changed() RETURNS trigger
     LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off AS $$
     BEGIN
-        {_NEW_WORDS.format(words=_OF_ONE)};
+        {_ENDINGS.format(words=_NEW.format(words=_OF_ONE))};
         RETURN NULL;
     END
     $$
     """,
     # The words follow the books: with these gone they may go, and else they stay or come back.
-    """
+    f"""
     CREATE FUNCTION bookstore_words_reset() RETURNS trigger
     LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
     BEGIN
         IF NOT EXISTS (SELECT FROM bookstore_books) THEN
             DELETE FROM bookstore_search_words;
         ELSIF NOT EXISTS (SELECT FROM bookstore_search_words) THEN
-            INSERT INTO bookstore_search_words (word)
-            SELECT DISTINCT unnest(bookstore_words_of(title_folded, author_folded))
-            FROM bookstore_books;
+            {_ENDINGS.format(words=_OF_ALL.format(books="bookstore_books"))};
         END IF;
         RETURN NULL;
     END
@@ -203,17 +191,14 @@ POSTGRESQL = (
     FOR EACH ROW EXECUTE FUNCTION bookstore_words_kept()
     """,
     # From now on nobody writes books until this is committed: the triggers' lock sees to it.
-    """
-    INSERT INTO bookstore_search_words (word)
-    SELECT DISTINCT unnest(bookstore_words_of(title_folded, author_folded)) FROM bookstore_books
+    _ENDINGS.format(words=_OF_ALL.format(books="bookstore_books")),
+    "CREATE INDEX bookstore_search_endings_idx ON bookstore_search_words (ending)",
+    # The endings that are whole words.
+    f"""
+    CREATE INDEX bookstore_search_words_idx ON bookstore_search_words (word)
+    WHERE ending = pg_catalog.left(word, {ENDING})
     """,
     EXTENSION,
-    """
-    CREATE INDEX bookstore_search_grams_idx ON bookstore_search_words
-    USING gin (bookstore_grams(word)) WITH (gin_pending_list_limit = 128)
-    """,
-    # The planner has to know at once which of the two is the shorter way to a word.
-    "ANALYZE bookstore_search_words",
 )
 
 POSTGRESQL_DOWN = (
@@ -247,7 +232,6 @@ POSTGRESQL_DOWN = (
     "DROP FUNCTION bookstore_words_changed()",
     "DROP FUNCTION bookstore_words_reset()",
     "DROP FUNCTION bookstore_words_kept()",
-    "DROP FUNCTION bookstore_grams(text)",
     "DROP FUNCTION bookstore_words_of(text, text)",
 )
 

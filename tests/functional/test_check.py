@@ -113,7 +113,7 @@ def test_a_missing_search_index(database: str) -> None:
     """It is none of the models', and its own kind on each database."""
     engine = make_one_time_engine({"url": database})
     sqlite = engine.dialect.name == "sqlite"
-    lost = "bookstore_search_grams" if sqlite else "bookstore_search_grams_idx"
+    lost = "bookstore_search_grams" if sqlite else "bookstore_search_endings_idx"
     with engine.begin() as connection:
         connection.execute(text(f"DROP {'TABLE' if sqlite else 'INDEX'} {lost}"))
     found = findings(database)["indexes"]

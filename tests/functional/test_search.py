@@ -280,14 +280,28 @@ class TestWords:
     @staticmethod
     def words(engine):
         with engine.connect() as connection:
-            query = text("SELECT word FROM bookstore_search_words ORDER BY word")
+            query = text("SELECT DISTINCT word FROM bookstore_search_words ORDER BY word")
             return connection.execute(query).scalars().all()
 
-    def test_each_is_there_once(self, engine):
+    def test_each_is_there_once_by_all_its_endings(self, engine):
         rows = [book_row(1, title="Go, go!"), book_row(2, title="go, away"), book_row(3)]
         fill(engine, rows[:2])
         fill(engine, rows[2:])
         assert self.words(engine) == ["3", "anonymous", "away", "book", "go!", "go,"]
+        with engine.connect() as connection:
+            query = text("SELECT ending, word FROM bookstore_search_words ORDER BY 2, 1 DESC")
+            found = connection.execute(query).all()
+        assert [tuple(row) for row in found if row.word == "go!"] == [
+            ("o!", "go!"), ("go!", "go!"), ("!", "go!")
+        ]  # fmt: skip
+        assert len(found) == len("3anonymousawaybookgo!go,")
+
+    def test_a_word_longer_than_its_endings(self, engine):
+        long = "x" * 30 + "yz" * 40
+        fill(engine, [book_row(1, title=long), book_row(2, title=long[:-1] + "!")])
+        assert found(engine, terms=[long]) == {UUID(int=1)}
+        assert found(engine, terms=[long[5:-1]]) == {UUID(int=1), UUID(int=2)}
+        assert found(engine, terms=["a " + long]) == set()
 
     def test_two_writers_who_meet_a_word_do_not_wait_for_each_other(self, engine):
         with engine.connect() as one, engine.connect() as other:

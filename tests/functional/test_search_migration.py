@@ -126,7 +126,7 @@ def test_other_errors_are_as_they_are(bare):
     with engine.begin() as connection:
         connection.execute(
             text(
-                "CREATE FUNCTION bookstore_grams(word text) RETURNS text[]"
+                "CREATE FUNCTION bookstore_words_of(title text, author text) RETURNS text[]"
                 " LANGUAGE sql AS 'SELECT NULL::text[]'"
             )
         )

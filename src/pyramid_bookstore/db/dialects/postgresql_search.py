@@ -1,10 +1,9 @@
 """Search on PostgreSQL: the list of all words, and which books have which.
 
-A first statement asks ``bookstore_search_words`` which words the term is in. That list is short
-beside the books', and has two indexes: pg_trgm's for terms of ASCII letters and digits, and one of
-all characters and pairs of neighbours for the rest, in which pg_trgm sees nothing (punctuation, one
-or two letters, and in a database with the C locale every letter that is not ASCII).
-``bookstore_books_search_idx`` then knows the books that have one of those words.
+A first statement asks ``bookstore_search_words`` which words the term is in. Each word is there by
+all its endings, so whatever is part of a word begins one, and is a range of a B-tree: one letter or
+ten, punctuation, any script. ``bookstore_books_search_idx`` then knows the books that have one of
+those words, and by trigrams (pg_trgm) those that have the digits in their ISBN.
 
 How many books that will be is looked up in ``bookstore_books_sample_idx``, which has one book in
 `SAMPLED`. If they are few, they are collected and sorted; if they are many, the index of the order
@@ -14,7 +13,6 @@ whose statistics know nothing of rare words, cannot get it wrong.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,7 +55,10 @@ EXACT_UP_TO = 4_000
 SAMPLE = 50_000
 
 #: A term that is in more words than this one is in too many books to collect them.
-WORDS = 400
+WORDS = 300
+
+#: Characters of an ending that are kept, as the migration made it.
+ENDING = 32
 
 #: One book in so many is in the small index, as the migration made it.
 SAMPLED = 128
@@ -74,15 +75,11 @@ _WALKED_PER_COLLECTED = 4
 
 # Words are asked for in portions: PostgreSQL compares each book that it finds with every word of
 # those that it was asked for together.
-_PORTION = 200
+_PORTION = 100
 _PORTIONS = range(0, WORDS, _PORTION)
 
-# Of so many words, so many with a letter in them say that it is in too many words.
-_GLANCE, _TOO_MANY = 300, 30
-
 # How a word is looked up.
-_CONTAINS = "contains"
-_GRAMS = "grams"  # characters and pairs, then the term itself
+_PART = "part"
 _BEGINS = "begins"
 _WHOLE = "whole"
 # What a text must pass besides: the term has blanks, so that words alone do not tell.
@@ -100,9 +97,11 @@ COLLECT = {group: f"collect {group}" for group in _GROUPS}
 WALK_BY = {group: f"walk, count {group}" for group in _GROUPS}
 WALK = "walk"
 
-_TRIGRAM = re.compile("[a-z0-9]{3}", re.ASCII)
 _WORD: ColumnClause[str] = column("word", Text)
-_WORDS = table("bookstore_search_words", _WORD)
+_ENDING: ColumnClause[str] = column("ending", Text)
+_WORDS = table("bookstore_search_words", _ENDING, _WORD)
+# As the index of whole words has it: no parameters.
+_IS_WHOLE: ColumnElement[bool] = literal_column(f"ending = pg_catalog.left(word, {ENDING})")
 _IN_SAMPLE: ColumnElement[bool] = literal_column(
     "pg_catalog.get_byte(pg_catalog.uuid_send(bookstore_books.id), 15) < 2"
 )
@@ -114,9 +113,8 @@ class PostgreSQLSearch(Search):
     indexes = (
         "bookstore_books_search_idx",
         "bookstore_books_sample_idx",
+        "bookstore_search_endings_idx",
         "bookstore_search_words_idx",
-        "bookstore_search_trigrams_idx",
-        "bookstore_search_grams_idx",
     )
 
     def read(self, author: str, terms: Sequence[str]) -> tuple[TextShape, dict[str, Any]]:
@@ -200,18 +198,20 @@ class _Choose:
 
     def __call__(self, probed: Sequence[Any], wanted: int) -> Choice:
         total, *rest = probed
-        hits = dict(zip(self._groups, rest, strict=False))
+        found = dict(zip(self._groups, rest, strict=False))
         values = {
             _portion(name, at): (words or [])[at : at + _PORTION]
-            for name, words in zip(self._names, rest[len(hits) :], strict=True)
+            for name, words in zip(self._names, rest[len(found) :], strict=True)
             for at in _PORTIONS
         }
-        counted = {group: number for group, number in hits.items() if number is not None}
+        counted = {group: number for group, number in found.items() if number is not None}
         if not counted:
             return Choice(WALK, {})
         group = min(counted, key=lambda name: counted[name])
-        few = (counted[group] * SAMPLED) ** 2 * _WALKED_PER_COLLECTED < wanted * total
-        return Choice((COLLECT if few or not counted[group] else WALK_BY)[group], values)
+        hits = counted[group]
+        # As many as were counted at most may be any number.
+        few = hits < _HITS and (hits * SAMPLED) ** 2 * _WALKED_PER_COLLECTED < wanted * total
+        return Choice((COLLECT if few or not hits else WALK_BY)[group], values)
 
 
 def _where(conditions: Conditions, book: Any, path: str = WALK) -> list[Any]:
@@ -280,15 +280,14 @@ def _take(name: str, term: str, values: dict[str, Any], *, isbn: bool = True) ->
     at = max(range(len(parts)), key=lambda index: len(parts[index]))
     part = parts[at]
     values[f"{name}_part"] = part
-    if at > 0:
-        way = [_BEGINS if at == len(parts) - 1 else _WHOLE]
-        values[f"{name}_end"] = f"{part}\U0010ffff"
-    elif _TRIGRAM.search(part):
-        way = [_CONTAINS]
-        values[f"{name}_part"] = like_pattern(part)
+    if at == 0:
+        way = [_PART]
+        # The last character there is: what begins with the part is below it.
+        values[f"{name}_from"] = part[:ENDING]
+        values[f"{name}_to"] = f"{part[:ENDING]}\U0010ffff"
     else:
-        way = [_GRAMS]
-        values[f"{name}_grams"] = _grams(part)
+        way = [_BEGINS if at == len(parts) - 1 else _WHOLE]
+        values[f"{name}_to"] = f"{part}\U0010ffff"
     if len(parts) > 1:
         way.append(_ACROSS)
     if isbn and term.isascii() and term.isdigit():
@@ -299,44 +298,27 @@ def _take(name: str, term: str, values: dict[str, Any], *, isbn: bool = True) ->
     return ", ".join(way)
 
 
-def _grams(part: str) -> list[str]:
-    """What of the grams every word has that contains the part: its pairs, or its one character."""
-    pairs = {part[at : at + 2] for at in range(0, len(part) - 1, 2)}
-    return sorted({*pairs, part[-2:]})
-
-
 def _words_of(name: str, way: str) -> Any:
     """One row of the ``words`` that a term is in (NULL for none), and whether they are too
     ``many``, in which case some are missing."""
-    part = bindparam(f"{name}_part", type_=Text())
+    part = _unseen(f"{name}_part")
+    first, last = _unseen(f"{name}_from"), _unseen(f"{name}_to")
     lookups: dict[str, list[ColumnElement[bool]]] = {
-        _CONTAINS: [_WORD.like(part)],
-        _WHOLE: [part == _WORD],
-        _BEGINS: [part <= _WORD, bindparam(f"{name}_end", type_=Text()) > _WORD],
-        _GRAMS: _by_grams(name, part),
+        # A part may be longer than what is kept of an ending.
+        _PART: [first <= _ENDING, last > _ENDING, func.strpos(_WORD, part) > 0],
+        _BEGINS: [_IS_WHOLE, part <= _WORD, last > _WORD],
+        _WHOLE: [_IS_WHOLE, part == _WORD],
     }
-    lookup = lookups[way.split(", ")[0]]
-    found = select(_WORD).select_from(_WORDS).where(*lookup).limit(WORDS + 1)
-    many: ColumnElement[bool] = func.count() > WORDS
-    if _GRAMS in way:
-        some = select(_WORD).select_from(_WORDS).limit(_GLANCE).subquery()
-        number = func.count().filter(func.strpos(some.c.word, part) > 0)
-        glance = select((number >= _TOO_MANY).label("many")).cte(f"{name}_glance")
-        evident = select(glance.c.many).scalar_subquery()
-        found = found.where(not_(evident))
-        many = or_(many, evident)
-    words = found.subquery()
-    return select(func.array_agg(words.c.word).label("words"), many.label("many")).cte(
-        f"{name}_found"
-    )
+    found = select(_WORD).select_from(_WORDS).where(*lookups[way.split(", ")[0]])
+    words = found.limit(literal_column(str(WORDS + 1))).subquery()
+    return select(
+        func.array_agg(words.c.word).label("words"), (func.count() > WORDS).label("many")
+    ).cte(f"{name}_found")
 
 
-def _by_grams(name: str, part: Any) -> list[ColumnElement[bool]]:
-    grams = func.bookstore_grams(_WORD, type_=ARRAY(Text))
-    return [
-        grams.op("@>", is_comparison=True)(bindparam(f"{name}_grams", type_=ARRAY(Text))),
-        func.strpos(_WORD, part) > 0,
-    ]
+def _unseen(name: str) -> Any:
+    """A parameter of which the planner makes nothing: it has one plan for all, and keeps it."""
+    return select(bindparam(name, type_=Text())).scalar_subquery()
 
 
 def _group(text: TextShape, group: str, words: Mapping[str, Sequence[Any]]) -> ColumnElement[bool]:
@@ -350,9 +332,8 @@ def _group(text: TextShape, group: str, words: Mapping[str, Sequence[Any]]) -> C
             found = and_(found, _contains(name, _ACROSS, Book))
         alternatives.append(found)
         if _IN_ISBN in way:
-            # From a SELECT, so that the planner does not judge by the value and read the table.
-            like = select(bindparam(f"{name}_isbn", type_=Text())).scalar_subquery()
-            alternatives.append(Book.isbn.like(like))
+            # Not seen, or the planner would judge by it and read the table.
+            alternatives.append(Book.isbn.like(_unseen(f"{name}_isbn")))
         elif _ISBN in way:
             alternatives.append(Book.isbn == bindparam(f"{name}_isbn"))
     return or_(*alternatives)
