@@ -277,6 +277,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--postgres", metavar="URL", help="a server that runs already")
     parser.add_argument("--sqlite-only", action="store_true")
+    parser.add_argument("--postgresql-only", action="store_true")
     options = parser.parse_args()
     results: dict[str, Result] = _earlier(options.sizes)
     if not options.sqlite_only:
@@ -286,11 +287,12 @@ def main() -> None:
                 with _postgresql(running, books) as engine:
                     results["PostgreSQL"][books] = measure(engine, books, options.rounds)
                 _say(f"PostgreSQL, {books:,} books", results["PostgreSQL"][books])
-    results["SQLite"] = {}
-    for books in options.sizes:
-        with _sqlite(books) as engine:
-            results["SQLite"][books] = measure(engine, books, options.rounds)
-        _say(f"SQLite, {books:,} books", results["SQLite"][books])
+    if not options.postgresql_only:
+        results["SQLite"] = {}
+        for books in options.sizes:
+            with _sqlite(books) as engine:
+                results["SQLite"][books] = measure(engine, books, options.rounds)
+            _say(f"SQLite, {books:,} books", results["SQLite"][books])
     _keep(results)
     report(results, options.sizes)
 

@@ -11,7 +11,7 @@ from dataclasses import fields
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, func, or_, select, tuple_
+from sqlalchemy import and_, bindparam, func, literal_column, or_, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -40,8 +40,14 @@ Sort = tuple[tuple[str, bool], ...]
 __all__ = ["NEWEST_FIRST", "SORT_COLUMNS", "Count", "Sort", "list_books", "walk"]
 
 
+#: Page sizes that people ask for. They are written into the statement, as the planner of PostgreSQL
+#: makes one plan for good only where it knows how many rows are wanted; others are a parameter.
+USUAL_LIMITS = frozenset({10, 20, 25, 50, 100})
+
+
 class Shape(NamedTuple):
-    """All that a list's SQL depends on. ``backwards`` is the page before a cursor."""
+    """All that a list's SQL depends on. ``backwards`` is the page before a cursor, ``limit`` one of
+    the `USUAL_LIMITS` or 0, ``further`` a page after the first."""
 
     dialect: Dialect
     conditions: Conditions
@@ -50,6 +56,8 @@ class Shape(NamedTuple):
     backwards: bool
     total: Count
     path: str
+    limit: int = 0
+    further: bool = True
 
 
 def list_books(
@@ -72,7 +80,9 @@ def list_books(
     mark = fingerprint(*(getattr(filters, part.name) for part in fields(BookFilter)), sort)
     at = decode(cursor, mark, [field for field, _ in sort]) if cursor else None
     backwards = bool(at and at.backwards)
-    shape = Shape(dialect, conditions, sort, at is not None, backwards, count, path)
+    usual = limit if limit in USUAL_LIMITS else 0
+    further = not at and page > 1
+    shape = Shape(dialect, conditions, sort, at is not None, backwards, count, path, usual, further)
     values["limit"] = limit + 1  # one more tells whether the list goes on
     values["offset"] = 0 if at else (page - 1) * limit
     if at:
@@ -165,14 +175,16 @@ def _page_query(shape: Shape) -> Query:
     if sorts:
         # Two of the same: no index has that order, so no planner is tempted to walk one.
         order[0] = (func.coalesce(order[0][0], order[0][0]), order[0][1])
-    return Query(
-        statement.order_by(
-            *(column.desc() if descending else column.asc() for column, descending in order)
-        )
-        .limit(bindparam("limit", type_=Book.stock.type))
-        .offset(bindparam("offset")),
-        by_value=_by_value(shape),
+    statement = statement.order_by(
+        *(column.desc() if descending else column.asc() for column, descending in order)
+    ).limit(
+        literal_column(str(shape.limit + 1))
+        if shape.limit
+        else bindparam("limit", type_=Book.stock.type)
     )
+    if shape.further:
+        statement = statement.offset(bindparam("offset"))
+    return Query(statement, by_value=_by_value(shape))
 
 
 @lru_cache(maxsize=256)

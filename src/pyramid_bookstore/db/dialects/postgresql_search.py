@@ -147,7 +147,8 @@ class PostgreSQLSearch(Search):
             known = [_IN_SAMPLE, _group(text, group, portions)]
             if group == "author":  # whose words may be in titles
                 known.append(_contains("author", text.author, Book))
-            hits = number_of(select(literal(1)).select_from(Book).where(*known).limit(_HITS))
+            some = select(literal(1)).select_from(Book).where(*known)
+            hits = number_of(some.limit(literal_column(str(_HITS))))
             few = not_(or_(*(many[name] for name in _names(text, group))))
             # CASE counts only if there are few words; NULL says that there are too many.
             columns.append(case((few, hits)).label(group))
@@ -259,10 +260,7 @@ def _portion(name: str, at: int) -> str:
 
 def _parameters(names: Sequence[str]) -> Mapping[str, Sequence[Any]]:
     """The words by portions, as parameters."""
-    return {
-        name: [bindparam(_portion(name, at), type_=ARRAY(Text)) for at in _PORTIONS]
-        for name in names
-    }
+    return {name: [_unseen(_portion(name, at), ARRAY(Text)) for at in _PORTIONS] for name in names}
 
 
 def like_pattern(term: str) -> str:
@@ -275,9 +273,9 @@ def _take(name: str, term: str, values: dict[str, Any], *, isbn: bool = True) ->
     """The way for a term; its values are added."""
     values[name] = term
     parts = term.split(" ")
-    # The longest word is most likely the rarest. It may begin before the term, if it is the first,
-    # and go on behind it, if it is the last.
-    at = max(range(len(parts)), key=lambda index: len(parts[index]))
+    # The longest word is most likely the rarest; of equal ones a later one, as articles come first.
+    # It may begin before the term, if it is the first, and go on behind it, if it is the last.
+    at = max(range(len(parts)), key=lambda index: (len(parts[index]), index))
     part = parts[at]
     values[f"{name}_part"] = part
     if at == 0:
@@ -316,9 +314,9 @@ def _words_of(name: str, way: str) -> Any:
     ).cte(f"{name}_found")
 
 
-def _unseen(name: str) -> Any:
+def _unseen(name: str, type_: Any = Text) -> Any:
     """A parameter of which the planner makes nothing: it has one plan for all, and keeps it."""
-    return select(bindparam(name, type_=Text())).scalar_subquery()
+    return select(bindparam(name, type_=type_)).scalar_subquery()
 
 
 def _group(text: TextShape, group: str, words: Mapping[str, Sequence[Any]]) -> ColumnElement[bool]:
