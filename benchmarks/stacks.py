@@ -190,8 +190,7 @@ def ours(database: OurDatabase) -> Stack:
         database.name,
         f"pyramid_bookstore, granian{', SQLite' if database.url.startswith('sqlite') else ''}",
         (*command, *options, "--log-level", "warning", "pyramid_bookstore.wsgi:make_app"),
-        # As deploy/ sets it: without docstrings a process is smaller.
-        {"BOOKSTORE_INI": str(database.ini()), "PYTHONOPTIMIZE": "2"},
+        {"BOOKSTORE_INI": str(database.ini())},
         "/api/v1",
         ours=True,
     )
