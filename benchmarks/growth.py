@@ -239,7 +239,8 @@ def report(results: Mapping[str, Result], sizes: list[int]) -> None:
     out += [
         "Milliseconds for a page of 20 (the fastest of many rounds in which all kinds take turns),"
         " in one process and without HTTP: statement, driver and the making of the books. `×` is"
-        " the cost at the largest size in books by id. Made by"
+        " the cost at the largest size in books by id; the databases may be of different runs."
+        " Made by"
         " `python benchmarks/growth.py`; why it is so: [search](../explanation/search.md).",
         "",
     ]
