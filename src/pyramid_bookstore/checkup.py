@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from pyramid_bookstore.db.autogenerate import PREFIX
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.dialects.sqlite import in_memory
 from pyramid_bookstore.db.revision import HEAD, current, is_current
@@ -112,12 +113,11 @@ def _indexes(connection: Connection) -> Iterator[Finding]:
     }
     if Book.__tablename__ in tables:
         wanted |= {*dialect_named(connection.dialect.name).search.indexes}
-    # On SQLite search goes through tables that are an index, on PostgreSQL through a table that has
-    # some.
+    # Search goes through tables of its own, which are an index or have some.
     found = tables | {
         index["name"]
         for table in tables
-        if table in Base.metadata.tables or table == "bookstore_search_words"
+        if table.startswith(PREFIX)
         for index in inspector.get_indexes(table)
     }
     missing = sorted(wanted - found) + _broken_indexes(connection)

@@ -122,7 +122,9 @@ def _metrics(database: Database | None) -> Any:
 
 def add_request_method(config: Configurator) -> None:
     """`request.bookstore`, made when it is first asked for; unless requests have it by birth."""
-    if not hasattr(config.registry.queryUtility(IRequestFactory), "bookstore"):
+    factory = config.registry.queryUtility(IRequestFactory)
+    # Ours, and not something of the host's that has the same name.
+    if getattr(factory, "bookstore", None) is not sessions.BY_BIRTH:
         config.add_request_method(sessions.bookstore, "bookstore", reify=True)
 
 

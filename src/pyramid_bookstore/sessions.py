@@ -8,6 +8,7 @@ from typing import Any
 
 import transaction as transactions
 import zope.sqlalchemy
+from pyramid.decorator import reify
 from pyramid.request import Request
 from sqlalchemy import event
 from sqlalchemy.exc import UnboundExecutionError
@@ -50,6 +51,10 @@ def bookstore(request: Request) -> Bookstore:
         alone=lambda: request.__dict__.get(ALONE, _nothing)(),
         extra_schema=mount.extra_schema,
     )
+
+
+#: `bookstore` for a class of requests that has it from the start.
+BY_BIRTH = reify(bookstore)
 
 
 def _nothing() -> None:

@@ -429,3 +429,18 @@ def test_a_session_that_is_a_method(engine: Engine) -> None:
     answer = app.get("/api/v1/books", status=500)
     assert answer.json["error"] == "internal_error"
     assert isinstance(factory(), Session)
+
+
+class OwnRequest(Request):
+    """A request of the host's that has something by our name."""
+
+    bookstore = "the one in Baker Street"
+
+
+def test_a_request_of_the_hosts_with_our_name(database: str, made: Made) -> None:
+    """The attribute of the bookstore is the bookstore, as wherever it is included."""
+    settings = {"bookstore.sqlalchemy.url": database}
+    config = Configurator(settings=settings, request_factory=OwnRequest)
+    config.commit()
+    config.include("pyramid_bookstore")
+    life(made(config), "/api/v1")
