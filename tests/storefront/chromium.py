@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -40,19 +40,32 @@ class Window:
         self.driver.get(self.url + path)
 
     def find(self, selector: str) -> Any:
-        return self.driver.find_element("css selector", selector)
+        return self._soon(lambda driver: driver.find_element("css selector", selector))
 
     def find_all(self, selector: str) -> list[str]:
         return [found.text for found in self.driver.find_elements("css selector", selector)]
 
     def click(self, selector: str) -> None:
-        """Click what leads to another page, and wait until that is there."""
-        from selenium.webdriver.support import expected_conditions
+        """Click what leads to another page, and wait until that is there, whole."""
+        self.driver.execute_script("window.left = true")
+        self.find(selector).click()
+        self.wait("return !window.left && document.readyState === 'complete'")
+
+    def wait(self, script: str) -> None:
+        """Wait until ``script`` says true."""
+        self._soon(lambda driver: driver.execute_script(script))
+
+    def _soon(self, found: Callable[[Any], Any]) -> Any:
+        """What ``found`` gives as soon as it gives anything.
+
+        What chromedriver answers between two documents has many names ("no such element",
+        "node does not belong to the document", "unable to capture"): each means not yet.
+        """
+        from selenium.common.exceptions import WebDriverException
         from selenium.webdriver.support.wait import WebDriverWait
 
-        before = self.find("html")
-        self.find(selector).click()
-        WebDriverWait(self.driver, 60).until(expected_conditions.staleness_of(before))
+        patient = WebDriverWait(self.driver, 60, ignored_exceptions=[WebDriverException])
+        return patient.until(found)
 
     def fill(self, selector: str, text: str) -> None:
         field = self.find(selector)
@@ -71,9 +84,8 @@ class Window:
 
     def shoot(self, name: str) -> Path:
         """Save a picture of the whole page."""
-        answer = self.driver.execute_cdp_cmd(
-            "Page.captureScreenshot", {"format": "png", "captureBeyondViewport": True}
-        )
+        options = {"format": "png", "captureBeyondViewport": True}
+        answer = self._soon(lambda driver: driver.execute_cdp_cmd("Page.captureScreenshot", options))
         path = self._shots / f"{next(self._numbers):02}-{name}.png"
         path.write_bytes(base64.b64decode(answer["data"]))
         return path
