@@ -85,7 +85,9 @@ class Window:
     def shoot(self, name: str) -> Path:
         """Save a picture of the whole page."""
         options = {"format": "png", "captureBeyondViewport": True}
-        answer = self._soon(lambda driver: driver.execute_cdp_cmd("Page.captureScreenshot", options))
+        answer = self._soon(
+            lambda driver: driver.execute_cdp_cmd("Page.captureScreenshot", options)
+        )
         path = self._shots / f"{next(self._numbers):02}-{name}.png"
         path.write_bytes(base64.b64decode(answer["data"]))
         return path
