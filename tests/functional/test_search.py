@@ -14,7 +14,7 @@ from sqlalchemy import delete, insert, select, text, update
 from pyramid_bookstore.books.listing import list_books
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.dialects.postgresql_search import COLLECT, WALK_BY
-from pyramid_bookstore.db.dialects.sqlite_search import SAMPLE
+from pyramid_bookstore.db.dialects.sqlite_search import LATEST, SAMPLE
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.db.query import LeanReader, Query
 from pyramid_bookstore.db.search import Choice, Conditions
@@ -65,8 +65,9 @@ def choices(reader, conditions, values):
     row = reader.rows(Query(probe.statement), values)[0]
     chosen = probe.choose(row, 20)
     if reader.dialect.name == "sqlite":
-        names = [column.name for column in probe.statement.selected_columns][1:]
-        return [Choice(path, {}) for path in ("walk", *names)]
+        names = [column.name for column in probe.statement.selected_columns]
+        probed = dict(zip(names, row, strict=True))
+        return [Choice(path, {"candidates": probed.get("text")}) for path in ("walk", *names[1:])]
     # Those that go by words are open where there are few enough of them.
     groups = [column.name for column in probe.statement.selected_columns]
     open_ = [group for group, hits in zip(groups, row, strict=True) if hits is not None]
@@ -191,6 +192,26 @@ def test_the_index_follows_every_change(engine):
             connection.execute(
                 text("INSERT INTO bookstore_search (bookstore_search) VALUES ('integrity-check')")
             )
+
+
+def test_a_rare_term_of_frequent_trigrams(sqlite_backend):
+    """Thousands have the trigrams, so the term itself is looked for by the index."""
+    url = sqlite_backend.create()
+    engine = make_engine({"url": url})
+    titles = {1: "abcde fghij", 2: "abcdefghij"} | dict.fromkeys(
+        range(3, 2500), "abc bcd cde efghij"
+    )
+    fill(engine, (book_row(index, title=title) for index, title in titles.items()))
+    fill(engine, (book_row(2500 + index, title="other") for index in range(LATEST)))
+    for term, wanted in {
+        "abcde": {1, 2},
+        "abcdefghij": {2},
+        "abcdefgh": {2},
+        "bcde fgh": {1},
+    }.items():
+        assert found(engine, terms=[term]) == {UUID(int=number) for number in wanted}
+    engine.dispose()
+    sqlite_backend.drop(url)
 
 
 class TestTotals:

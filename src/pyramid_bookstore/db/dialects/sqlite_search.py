@@ -6,12 +6,18 @@ sorted, and with more the index of the order is walked until the page is full. T
 written into the statement, so that no planner can get it wrong: candidates are a subquery, and a
 unary plus keeps all other indexes out.
 
+To look for all trigrams of a term, in their order, takes a time that grows with the books that have
+the common ones. Of a term that is in none of the latest books, only the three rarest trigrams are
+looked for, in any order; the books that have these are few as well, and the term is then looked for
+in them. Which trigrams are rare is seen in the oldest books, with which their lists begin.
+
 ``bookstore_search`` holds each text with two line feeds behind it, so that every character begins a
 trigram: a term of one or two letters is a range in the list of trigrams (``fts5vocab``).
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -58,6 +64,12 @@ COUNTED_UP_TO = 1_000_000
 #: Candidates are counted up to here; with so many, a filter is not rare in any catalogue.
 RARE = 2_000
 
+#: A term in one of so many of the latest books is not thought to be rare.
+LATEST = 100
+
+#: So many trigrams of a term are weighed, by so many of the oldest books, for so many to look for.
+WEIGHED, OLDEST, LOOKED_FOR = 12, 2_000, 3
+
 # Fetching a candidate and sorting it costs about as much as walking past seven books. So many books
 # wanted are then cheaper from n candidates than by walking where n < sqrt(wanted / 7 * books).
 _WALKED_PER_COLLECTED = 7
@@ -95,23 +107,20 @@ class SQLiteSearch(Search):
             if len(author) >= 3:
                 phrases.append(f"author : {_phrase(author)}")
         ways = [_take(f"term{index}", term, values) for index, term in enumerate(terms)]
-        if terms and all(len(term) >= 3 for term in terms):
+        if terms and all(map(_long, ways)):
             phrases.append(f"({' OR '.join(map(_phrase, terms))})")
         if phrases:
             values["match"] = " AND ".join(phrases)
         return TextShape(_way(author) if author else "", tuple(ways)), values
 
     def where(self, conditions: Conditions, path: str = "", order: str = "") -> list[Any]:
-        text = conditions.text
         clauses: list[Any] = []
-        if self.sorts(path):
+        if path == TEXT:
+            clauses.append(_SEQ.in_(select(_numbers("candidates"))))
+        elif self.sorts(path):
             clauses.append(_SEQ.in_(_candidates(conditions, path)))
-        decided = path == TEXT and _by_phrase(text)
-        if text.author and not (decided and _long(text.author)):
-            clauses.append(_contains("author", [Book.author_folded]))
-        if text.terms and not (decided and _long(text.terms[0])):
-            found = (_found(f"term{index}", way) for index, way in enumerate(text.terms))
-            clauses.append(or_(*found))
+        # Of candidates as well: they were found by a part of the text, and a moment ago.
+        clauses += _texts(conditions)
         # Where the walk is along the very column, the index is entered and left at the right place.
         if path != PRICE:
             own = path == WALK and order == "price"
@@ -130,13 +139,18 @@ class SQLiteSearch(Search):
             return None
         columns: list[Any] = [TOTAL.label("total")]
         columns += [
-            number_of(_candidates(conditions, path).limit(RARE)).label(path) for path in paths
+            (
+                _found(conditions)
+                if path == TEXT
+                else number_of(_candidates(conditions, path).limit(RARE))
+            ).label(path)
+            for path in paths
         ]
         return Probe(select(*columns), partial(_choose, paths))
 
     def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
         single = _single(conditions)
-        if single is not None:
+        if single is not None and path != TEXT:
             return number_of(single)
         # If nothing of it is rare, reading the table from end to end is the cheapest.
         statement = select(func.count()).select_from(Book).where(*self.where(conditions, path))
@@ -161,8 +175,7 @@ class SQLiteSearch(Search):
         numbers = numbers.union_all(
             select(numbers.c.number + 1).where(numbers.c.number < SAMPLE - 1)
         )
-        last = select(func.max(_SEQ)).select_from(_BOOKS).correlate(None).scalar_subquery()
-        place = 1 + (numbers.c.number * _GOLDEN % _RANGE) * last // _RANGE
+        place = 1 + (numbers.c.number * _GOLDEN % _RANGE) * _end(func.max) // _RANGE
         hits = func.sum(case((and_(*self.where(conditions, WALK)), 1), else_=0))
         return (
             select(TOTAL * hits // func.max(func.count(), 1))
@@ -172,11 +185,16 @@ class SQLiteSearch(Search):
         )
 
 
-def _choose(paths: Sequence[str], probed: Sequence[int], wanted: int) -> Choice:
-    total, *candidates = probed
-    fewest, path = min(zip(candidates, paths, strict=True))
+def _choose(paths: Sequence[str], probed: Sequence[Any], wanted: int) -> Choice:
+    total, *found = probed
+    candidates = dict(zip(paths, found, strict=True))
+    if TEXT in candidates:
+        candidates[TEXT] = RARE if found[0] is None else len(json.loads(found[0]))
+    path, fewest = min(candidates.items(), key=lambda item: item[1])
     few = fewest < min(RARE, (wanted * total / _WALKED_PER_COLLECTED) ** 0.5)
-    return Choice(path if few or not fewest else WALK, {})
+    if fewest and not few:
+        path = WALK
+    return Choice(path, {"candidates": found[0]} if path == TEXT else {})
 
 
 def _way(term: str) -> str:
@@ -193,7 +211,11 @@ def _take(name: str, term: str, values: dict[str, Any]) -> str:
     """The way for a term; its values are added."""
     way = _way(term)
     values[name] = term
-    if not _long(way):
+    if _long(way):
+        trigrams = [*dict.fromkeys(term[at : at + 3] for at in range(len(term) - 2))]
+        step = -(-len(trigrams) // WEIGHED)
+        values[f"{name}_trigrams"] = json.dumps([*map(_phrase, trigrams[::step])])
+    else:
         values[f"{name}_end"] = f"{term}\U0010ffff"
     return way
 
@@ -215,15 +237,83 @@ def _candidates(conditions: Conditions, path: str) -> Select[Any]:
         return select(_SEQ).select_from(_BOOKS).where(*by_price(conditions, Book.price))
     if path == STOCK:
         return select(_SEQ).select_from(_BOOKS).where(*by_stock(conditions, Book.stock))
-    text = conditions.text
-    if _by_phrase(text):
-        return select(_SEARCH.c.rowid).where(_MATCHES(bindparam("match", type_=Text())))
-    name = "term0" if text.terms else "author"
+    if _by_phrase(conditions.text):
+        return _matching(bindparam("match", type_=Text()))
+    name = "term0" if conditions.text.terms else "author"
     rows = select(_GRAMS.c.doc).where(
         _GRAMS.c.term >= bindparam(name, type_=Text()),
         _GRAMS.c.term < bindparam(f"{name}_end", type_=Text()),
     )
-    return rows if text.terms else rows.where(_GRAMS.c.col == "author")
+    return rows if conditions.text.terms else rows.where(_GRAMS.c.col == "author")
+
+
+def _found(conditions: Conditions) -> ColumnElement[Any]:
+    """The candidates of the text as a JSON array, or NULL where there are `RARE` or more."""
+    exact = _array(_candidates(conditions, TEXT))
+    if not _by_phrase(conditions.text):
+        return exact
+    latest = select(literal(1)).select_from(_BOOKS).where(_end(func.max) - LATEST < _SEQ)
+    return case(
+        (latest.where(*_texts(conditions)).exists(), exact),
+        else_=func.coalesce(_array(_matching(_rarest(conditions.text))), exact),
+    )
+
+
+def _array(candidates: Select[Any]) -> ColumnElement[Any]:
+    found = candidates.limit(RARE).subquery()
+    array = func.json_group_array(found.c[0])
+    return select(case((func.count() < RARE, array))).select_from(found).scalar_subquery()
+
+
+def _matching(query: ColumnElement[Any]) -> Select[Any]:
+    """The rows that a query in FTS5's language finds."""
+    return select(_SEARCH.c.rowid).where(_MATCHES(query))
+
+
+def _rarest(text: TextShape) -> ColumnElement[Any]:
+    """A query that finds all that the text does and a little more."""
+    parts: list[ColumnElement[Any]] = []
+    if _long(text.author):
+        parts.append(literal("author : ").concat(_rarest_of("author")))
+    if text.terms and all(map(_long, text.terms)):
+        first, *others = (_rarest_of(f"term{index}") for index in range(len(text.terms)))
+        for other in others:
+            first = first.concat(" OR ").concat(other)
+        parts.append(literal("(").concat(first).concat(")"))
+    return parts[0] if len(parts) == 1 else parts[0].concat(" AND ").concat(parts[1])
+
+
+def _rarest_of(name: str) -> ColumnElement[Any]:
+    trigram = _numbers(f"{name}_trigrams")
+    frequency = (
+        _matching(trigram)
+        .where(_SEARCH.c.rowid < _end(func.min) + OLDEST)
+        .with_only_columns(func.count())
+    )
+    rarest = select(trigram).order_by(frequency.scalar_subquery()).limit(LOOKED_FOR).subquery()
+    both = func.group_concat(rarest.c[0], " AND ")
+    return select(literal("(").concat(both).concat(")")).scalar_subquery()
+
+
+def _end(which: Any) -> ColumnElement[int]:
+    """The number of the oldest or the latest book."""
+    return select(which(_SEQ)).select_from(_BOOKS).correlate(None).scalar_subquery()
+
+
+def _numbers(name: str) -> Any:
+    """The members of a parameter that is a JSON array."""
+    return func.json_each(bindparam(name, type_=Text())).table_valued("value").c.value
+
+
+def _texts(conditions: Conditions) -> list[ColumnElement[bool]]:
+    """The conditions on texts, as a book by itself is asked."""
+    text = conditions.text
+    clauses = []
+    if text.author:
+        clauses.append(_contains("author", [Book.author_folded]))
+    if text.terms:
+        clauses.append(or_(*(_has(f"term{index}", way) for index, way in enumerate(text.terms))))
+    return clauses
 
 
 def _contains(name: str, columns: Sequence[Any]) -> ColumnElement[bool]:
@@ -231,7 +321,7 @@ def _contains(name: str, columns: Sequence[Any]) -> ColumnElement[bool]:
     return or_(*(func.instr(folded, term) > 0 for folded in columns))
 
 
-def _found(name: str, way: str) -> ColumnElement[bool]:
+def _has(name: str, way: str) -> ColumnElement[bool]:
     columns = [Book.title_folded, Book.author_folded]
     if way in (LONG_DIGITS, SHORT_DIGITS):
         columns.append(Book.isbn)
