@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
-from typing import Any
-
 import transaction as transactions
 import zope.sqlalchemy
 from pyramid.decorator import reify
 from pyramid.request import Request
-from sqlalchemy import event
 from sqlalchemy.exc import UnboundExecutionError
 from sqlalchemy.orm import Session, scoped_session
 from transaction import TransactionManager
 from transaction.interfaces import NoTransaction
-from zope.interface import implementedBy
 from zope.sqlalchemy.datamanager import ZopeTransactionEvents, join_transaction
 
-from pyramid_bookstore import events
+from pyramid_bookstore.announcing import Announcer, heard
 from pyramid_bookstore.books.service import Bookstore
 from pyramid_bookstore.db.engines import Database
 from pyramid_bookstore.db.query import LeanReader, Reader, SessionReader
 from pyramid_bookstore.db.replica import ReplicaReader
 from pyramid_bookstore.models import OF_BOOKS
 from pyramid_bookstore.mount import Mount
-
-log = logging.getLogger(__name__)
 
 #: The prefix of all names that the plug-in registers with Pyramid.
 OWN = "bookstore."
@@ -45,7 +37,7 @@ def bookstore(request: Request) -> Bookstore:
     return Bookstore(
         lambda: session_of(request),
         reader=lambda: _reader_of(request, mount),
-        announce=_Announcer(request),
+        announce=Announcer(request, lambda: _joined(request)),
         written=lambda: _mark_changed(request),
         heard=lambda: heard(request),
         alone=lambda: request.__dict__.get(ALONE, _nothing)(),
@@ -193,49 +185,9 @@ def _wants_primary(request: Request) -> bool:
     return any(word.strip().lower() == "no-cache" for word in said.split(","))
 
 
-def heard(request: Request) -> bool:
-    """Whether anybody subscribed to changes."""
-    subscriptions = request.registry.adapters.subscriptions
-    kinds = (*events.KINDS, events.ChangesCommitted)
-    return any(subscriptions([implementedBy(kind)], None) for kind in kinds)
-
-
-class _Announcer:
-    """Sends events to the application's subscribers, now and after the commit."""
-
-    def __init__(self, request: Request) -> None:
-        self._request = request
-        self._changes: list[events.BookEvent] = []
-
-    def __call__(self, kind: type[events.BookEvent], **members: Any) -> None:
-        request = self._request
-        if not heard(request):
-            return
-        change = kind(request=request, **members)
-        if not self._changes:
-            _after_commit(request, self._committed)
-        self._changes.append(change)
-        request.registry.notify(change)
-
-    def _committed(self, success: bool) -> None:
-        changes, self._changes = tuple(self._changes), []
-        if not success:
-            return
-        try:
-            notice = events.ChangesCommitted(request=self._request, changes=changes)
-            self._request.registry.notify(notice)
-        except Exception:  # committed is committed, whatever a subscriber meets
-            log.exception("A subscriber of ChangesCommitted failed.")
-
-
-def _after_commit(request: Request, call: Callable[[bool], None]) -> None:
-    """Call with whether the transaction around the request was committed, once it is over."""
+def _joined(request: Request) -> tuple[Session, TransactionManager | None]:
+    """The session that the request writes in, and the manager of its transaction, if one has it."""
     session = session_of(request)
     registered = registration(session)
     manager = registered.transaction_manager if registered else active_manager(request)
-    if manager is not None:
-        manager.get().addAfterCommitHook(call)
-        return
-    # The host ends its session's transactions itself.
-    event.listen(session, "after_commit", lambda _session: call(True), once=True)
-    event.listen(session, "after_soft_rollback", lambda _session, _previous: call(False), once=True)
+    return session, manager

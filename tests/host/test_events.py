@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
+import pyramid.testing
 import pytest
 import webtest
+import zope.sqlalchemy
 from pyramid.config import Configurator
-from sqlalchemy import Engine
+from pyramid.request import Request, apply_request_extensions
+from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
+from transaction import TransactionManager
 
 from pyramid_bookstore import events
 from pyramid_bookstore.errors import Fault, ValidationFailed
+from pyramid_bookstore.models import Book
 from pyramid_bookstore.testing import book_fields
 from tests.host.hosts import Note, cookiecutter, notes
 
@@ -145,3 +152,72 @@ def test_changes_committed_comes_after_the_commit(
     client.post_json(f"{base}/books", {"title": "refused"}, status=422)
     assert seen == [1]
     assert client.get(f"{base}/books").json["total"] == 1
+
+
+class TestOneSessionForLong:
+    """A session that outlives requests; the host ends its transactions, or a manager does."""
+
+    @pytest.fixture(params=["the host's", "a manager's"])
+    def steps(self, engine: Engine, request: pytest.FixtureRequest) -> Iterator[Any]:
+        """``create(n)``, ``commit()``, ``rollback()``, ``session``, and ``heard``: what was told as
+        committed, by the last digits of the titles."""
+        managed = request.param == "a manager's"
+        manager = TransactionManager() if managed else None
+        session = Session(engine)
+        if manager:
+            zope.sqlalchemy.register(session, transaction_manager=manager)
+        recorder = Recorder(events.ChangesCommitted)
+        with pyramid.testing.testConfig(settings={"bookstore.dbsession": "dbsession"}) as config:
+            config.add_request_method(lambda request: session, "dbsession", reify=True)
+            config.include("pyramid_bookstore")
+            recorder(config)
+            config.commit()
+
+            def create(number: int) -> None:
+                asked = Request.blank("/")
+                asked.registry = config.registry
+                apply_request_extensions(asked)
+                asked.bookstore.create(book_fields(title=f"book {number}"))
+
+            yield SimpleNamespace(
+                session=session,
+                create=create,
+                commit=manager.commit if manager else session.commit,
+                rollback=manager.abort if manager else session.rollback,
+                heard=lambda: [
+                    [change.book.title[-1] for change in notice.changes]
+                    for notice in recorder.heard
+                ],
+            )
+        session.close()
+
+    def test_what_was_undone_is_not_told_by_the_next_commit(self, steps: Any) -> None:
+        steps.create(1)
+        steps.rollback()
+        steps.commit()
+        steps.create(9)
+        steps.session.close()
+        steps.rollback()
+        steps.commit()
+        assert steps.heard() == []
+        steps.create(2)
+        steps.create(3)
+        steps.commit()
+        steps.commit()
+        assert steps.heard() == [["2"], ["3"]]
+
+    def test_a_savepoint_undone_takes_its_own_changes_only(self, steps: Any) -> None:
+        steps.create(1)
+        outer = steps.session.begin_nested()
+        steps.create(2)
+        inner = steps.session.begin_nested()
+        steps.create(3)
+        inner.commit()
+        outer.rollback()
+        kept = steps.session.begin_nested()
+        steps.create(4)
+        kept.commit()
+        assert steps.heard() == []
+        steps.commit()
+        assert steps.heard() == [["1"], ["4"]]
+        assert steps.session.scalar(select(func.count()).select_from(Book)) == 2

@@ -19,11 +19,12 @@ from pyramid_tm import explicit_manager
 from sqlalchemy import Connection
 from transaction import TransactionManager
 
+from pyramid_bookstore.announcing import heard
 from pyramid_bookstore.db.diagnosis import READ_ONLY
 from pyramid_bookstore.db.errors import diagnose, lost_connection
 from pyramid_bookstore.http.request_id import request_id
 from pyramid_bookstore.mount import Mount
-from pyramid_bookstore.sessions import ALONE, active_manager, heard, registration, session_of
+from pyramid_bookstore.sessions import ALONE, active_manager, registration, session_of
 
 log = logging.getLogger(__name__)
 
