@@ -20,6 +20,7 @@ Which PostgreSQL it is: ``BOOKSTORE_TEST_POSTGRES``, see :mod:`tests.support.pos
 from __future__ import annotations
 
 import gc
+import os
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -39,8 +40,10 @@ from tests.support.postgres import PostgresServer, postgres_for_tests
 from tests.support.postgres_databases import RunningPostgres
 
 # No deadline: how long an example takes says nothing on a busy machine.
-hypothesis.settings.register_profile("bookstore", deadline=None)
-hypothesis.settings.load_profile("bookstore")
+hypothesis.settings.register_profile("explore", deadline=None)
+# The same examples each time: what is pushed is judged by itself, and not by what chance finds.
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "explore"))
 
 # Far from UTC, and no whole hour: a time that was left naive on its way shows. Written out
 # because some PostgreSQL builds have no time zone database.
