@@ -35,7 +35,8 @@ def send(client, method, url, body, headers):
 def matching(tag):
     """Values of If-Match that hold."""
     return ["*", " * ", tag, f" {tag} ", f'"x", {tag}', f'{tag},"x"', f'W/"x" , {tag}',
-            f'"",{tag}', f'"a,b", {tag}', f"{tag}, {tag}", f'W/{tag}, {tag}']  # fmt: skip
+            f'"",{tag}', f'"a,b", {tag}', f"{tag}, {tag}", f'W/{tag}, {tag}',
+            f'"x",,{tag}', f", {tag}", f"{tag} , ,", f"\t,,{tag},\t"]  # fmt: skip
 
 
 def failing(tag):
@@ -121,7 +122,18 @@ class TestRequired:
 
 class TestIfNoneMatchOnReads:
     @pytest.mark.parametrize(
-        "value", ["*", "{tag}", "W/{tag}", '"x", {tag}', 'W/"x",W/{tag} ', '"a,b" , {tag}']
+        "value",
+        [
+            "*",
+            "{tag}",
+            "W/{tag}",
+            '"x", {tag}',
+            'W/"x",W/{tag} ',
+            '"a,b" , {tag}',
+            '"x",,{tag}',
+            ", {tag}",
+            "{tag}, ,",
+        ],
     )
     @pytest.mark.parametrize("method", ["GET", "HEAD"])
     def test_304(self, client, url, tag, method, value):

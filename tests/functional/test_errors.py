@@ -240,6 +240,18 @@ class TestChunked:
         _, environ = stream(b"")
         assert_problem(ask(client, "POST", BOOKS, **environ), 400, "invalid_json")
 
+    @pytest.mark.parametrize(("method", "path"), [("POST", ""), ("PUT", "/isbn/9780306406157")])
+    def test_nothing_at_all(self, client, method, path):
+        """Neither length nor type; a server may let the application find the end by itself."""
+        _, environ = stream(b"")
+        del environ["CONTENT_TYPE"]
+        assert_problem(ask(client, method, BOOKS + path, **environ), 400, "invalid_json")
+
+    def test_something_without_a_type(self, client):
+        _, environ = stream(VALID)
+        del environ["CONTENT_TYPE"]
+        assert_problem(ask(client, "POST", BOOKS, **environ), 415, "unsupported_media_type")
+
     def test_more_than_announced_is_not_looked_at(self, client):
         _, environ = stream(VALID + b"garbage", length=len(VALID))
         assert ask(client, "POST", BOOKS, **environ).status_int == 201

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +14,9 @@ import pytest
 import webtest
 import zope.sqlalchemy
 from pyramid.config import Configurator
+from pyramid.httpexceptions import HTTPPaymentRequired
 from pyramid.request import Request, apply_request_extensions
+from pyramid.response import Response
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 from transaction import TransactionManager
@@ -107,6 +112,66 @@ def test_one_that_fails_undoes_it_too_and_tells_nothing_of_itself(make_client: M
     assert answer.json["error"] == "internal_error"
     assert "secret" not in answer.text
     assert client.get("/api/v1/books").json["total"] == 0
+
+
+def test_an_http_exception_keeps_its_status(make_client: MakeClient) -> None:
+    def refuse(event: events.BookEvent) -> None:
+        raise HTTPPaymentRequired("This month's shelf is full.")
+
+    client = make_client(configure=lambda config: config.add_subscriber(refuse, events.BookEvent))
+    answer = client.post_json("/api/v1/books", book_fields(), status=402)
+    assert answer.content_type == "application/problem+json"
+    assert answer.json["status"] == 402
+    assert answer.json["error"] == "payment_required"
+    assert answer.json["detail"] == "This month's shelf is full."
+    assert client.get("/api/v1/books").json["total"] == 0
+
+
+def test_what_a_subscriber_refuses_is_undone_though_the_host_goes_on(engine: Engine) -> None:
+    """Each kind of change; the row that the host adds then is kept."""
+
+    def refuse(event: events.BookEvent) -> None:
+        if "refuse" in event.request.params:
+            event.request.dbsession.add(Note(text="of the subscriber"))
+            raise ValidationFailed([Fault("title", "/title", "Not here.")])
+
+    def change(request: Request) -> Response:
+        bookstore = request.bookstore
+        book = bookstore.list(limit=1).books[0]
+        calls = {
+            "create": lambda: bookstore.create(book_fields()),
+            "upsert": lambda: bookstore.upsert(book_fields()),
+            "update": lambda: bookstore.update(book.id, {"title": "Changed"}),
+            "stock": lambda: bookstore.change_stock(book.id, 5),
+            "delete": lambda: bookstore.delete(book.id),
+            "import": lambda: bookstore.import_books(
+                BytesIO(json.dumps(book_fields()).encode()), "ndjson"
+            ),
+        }
+        with suppress(ValidationFailed):
+            calls[request.matchdict["kind"]]()
+        request.dbsession.add(Note(text=request.matchdict["kind"]))
+        return Response("went on")
+
+    def configure(config: Configurator) -> None:
+        config.add_subscriber(refuse, events.BookEvent)
+        config.add_subscriber(committed.append, events.ChangesCommitted)
+        config.add_route("change", "/change/{kind}")
+        config.add_view(change, route_name="change")
+
+    committed: list[Any] = []
+    app = webtest.TestApp(cookiecutter(engine, configure=configure))
+    made = app.post_json("/shop/books", book_fields(title="As it was", stock=3)).json
+    del committed[:]
+    kinds = ["create", "upsert", "update", "stock", "delete", "import"]
+    for kind in kinds:
+        assert app.get(f"/change/{kind}?refuse").text == "went on"
+    assert app.get("/shop/books").json["data"] == [made]
+    assert notes(engine) == kinds
+    assert committed == []
+    app.get("/change/stock")
+    assert app.get(f"/shop/books/{made['id']}").json["stock"] == 8
+    assert len(committed) == 1
 
 
 def test_a_subscriber_writes_in_the_same_transaction(engine: Engine) -> None:

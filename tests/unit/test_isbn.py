@@ -60,7 +60,7 @@ def test_checksum_and_length_are_those_of_the_standard_number_library(written: s
     if valid:
         assert isbn.canonical(written) == stdnum_isbn.to_isbn13(written)
     else:
-        with pytest.raises(ValueError, match="ISBN|ISMN"):
+        with pytest.raises(ValueError, match=r"ISBN|ISMN"):
             isbn.canonical(written)
 
 

@@ -92,7 +92,7 @@ def list_books(
     rows = rows[:limit]
     total = None
     if count != "none":
-        total = _total(reader, shape, values, rows, first=page == 1 and not at)
+        total = _total(reader, shape, values, rows, len(rows) + more, first=page == 1 and not at)
     if backwards:
         rows = rows[::-1]
     has_next = bool(rows) and (more or backwards)
@@ -137,10 +137,19 @@ def _read(
 
 
 def _total(
-    reader: Reader, shape: Shape, values: dict[str, Any], rows: Sequence[Row], *, first: bool
+    reader: Reader,
+    shape: Shape,
+    values: dict[str, Any],
+    rows: Sequence[Row],
+    found: int,
+    *,
+    first: bool,
 ) -> int:
+    """How many books there are, ``found`` of them here."""
     if rows:
-        return int(rows[0][-1])
+        # An estimate may be less than what is seen here.
+        seen = 0 if shape.after_cursor else values["offset"] + found
+        return max(int(rows[0][-1]), seen)
     if first:
         return 0
     # A page past the end has no row that could carry the total.

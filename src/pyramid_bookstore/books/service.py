@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -149,8 +150,10 @@ class Bookstore:
     def create(self, fields: Mapping[str, Any]) -> BookData:
         """Add a book from all its fields; raises `ValidationFailed`, `IsbnTaken`."""
         checked = schema.validate_book(fields, extra_schema=self._extra_schema)
-        book = self._store().insert(checked)
-        self._announce(events.BookCreated, book=book)
+        store = self._store()
+        with self._undoable():
+            book = store.insert(checked)
+            self._announce(events.BookCreated, book=book)
         return book
 
     def update(
@@ -199,28 +202,31 @@ class Bookstore:
         """
         checked = schema.validate_book(fields, extra_schema=self._extra_schema)
         store = self._store()
-        if create_only:
-            try:
-                book, created = store.insert(checked), True
-            except IsbnTaken:
-                found = store.checked_by_isbn(checked["isbn"], ANY_STATE)
-                raise VersionMismatch(found.version) from None
-        elif condition.given:
-            found = store.checked_by_isbn(checked["isbn"], condition)
-            book, created = store.update(found.id, checked, condition), False
-        else:
-            book, created = store.insert_or_update(checked)
-        if created:
-            self._announce(events.BookCreated, book=book)
-        else:
-            self._announce(events.BookUpdated, book=book, changes=checked)
+        with self._undoable():
+            if create_only:
+                try:
+                    book, created = store.insert(checked), True
+                except IsbnTaken:
+                    found = store.checked_by_isbn(checked["isbn"], ANY_STATE)
+                    raise VersionMismatch(found.version) from None
+            elif condition.given:
+                found = store.checked_by_isbn(checked["isbn"], condition)
+                book, created = store.update(found.id, checked, condition), False
+            else:
+                book, created = store.insert_or_update(checked)
+            if created:
+                self._announce(events.BookCreated, book=book)
+            else:
+                self._announce(events.BookUpdated, book=book, changes=checked)
         return book, created
 
     def delete(self, book_id: UUID | str, condition: Condition = ANY_STATE) -> BookData:
         """Take a book out and give it as it was; raises `BookNotFound`, `VersionMismatch`,
         and `BookInUse` where a foreign key of the host's refers to it."""
-        book = self._store().delete(_uuid(book_id), condition)
-        self._announce(events.BookDeleted, book=book)
+        found, store = _uuid(book_id), self._store()
+        with self._undoable():
+            book = store.delete(found, condition)
+            self._announce(events.BookDeleted, book=book)
         return book
 
     def change_stock(
@@ -232,9 +238,24 @@ class Bookstore:
         `ValidationFailed` where the stock would pass its maximum or the book is free of charge.
         """
         delta = schema.validate_stock_change({"delta": delta})
-        book = self._store().change_stock(_uuid(book_id), delta, condition)
-        self._announce(events.StockChanged, book=book, delta=delta)
+        found, store = _uuid(book_id), self._store()
+        with self._undoable():
+            book = store.change_stock(found, delta, condition)
+            self._announce(events.StockChanged, book=book, delta=delta)
         return book
+
+    @contextmanager
+    def _undoable(self) -> Iterator[None]:
+        """A change and its events. What a subscriber raises undoes the change by itself, as whoever
+        asked for it may catch that and go on."""
+        if self._heard():
+            session = self.session
+            with session.begin_nested():
+                # A connection is part of it from when the session is asked for it.
+                session.connection(OF_BOOKS)
+                yield
+        else:
+            yield
 
     def _store(self) -> Store:
         alone = self._alone()
@@ -271,11 +292,13 @@ class Bookstore:
                 self._written()
             session = self.session
             session.flush()
-            return Importer(intake, self._connection(session)).run(
-                skip_invalid=skip_invalid,
-                dry_run=dry_run,
-                changed=partial(self._announce_merged, intake.given) if self._heard() else None,
-            )
+            importer = Importer(intake, self._connection(session))
+            with self._undoable():
+                return importer.run(
+                    skip_invalid=skip_invalid,
+                    dry_run=dry_run,
+                    changed=partial(self._announce_merged, intake.given) if self._heard() else None,
+                )
 
     def export_books(
         self, filters: BookFilter = _ALL_BOOKS, format: Format = "csv"
@@ -296,9 +319,11 @@ class Bookstore:
             self._announce(events.BookUpdated, book=book, changes=changes)
 
     def _update(self, book_id: UUID, changes: dict[str, Any], condition: Condition) -> BookData:
-        book = self._store().update(book_id, changes, condition)
-        if changes:
-            self._announce(events.BookUpdated, book=book, changes=changes)
+        store = self._store()
+        with self._undoable():
+            book = store.update(book_id, changes, condition)
+            if changes:
+                self._announce(events.BookUpdated, book=book, changes=changes)
         return book
 
     def _one(self, query: Query, values: Mapping[str, Any]) -> BookData:

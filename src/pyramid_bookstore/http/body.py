@@ -34,8 +34,9 @@ def read_json(request: Request, *, limit: int, accepted: Sequence[str] = (JSON,)
     `BadRequest`.
     """
     check_size(request, limit)
-    no_type = not request.environ.get("CONTENT_TYPE")
-    if no_type and not request.is_body_readable:
+    # Of nothing the type need not be known. Whether there is nothing is seen by reading where no
+    # length was announced and the server sees to the end.
+    if not request.environ.get("CONTENT_TYPE") and not read_body(request, limit):
         raise InvalidJSON("The body is empty; JSON is expected.")
     check_type(request, accepted)
     return jsontext.loads(read_body(request, limit))

@@ -17,7 +17,8 @@ from pyramid_bookstore.http.errors import BadRequest
 #: More entity tags than this nobody holds of one book, and databases have a limit too.
 MAX_TAGS = 100
 
-_TAG = re.compile(r'\s*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"\s*(?:,|$)')
+# Empty elements of a list are passed over (RFC 9110, 5.6.1.2).
+_TAG = re.compile(r'[ \t,]*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(?:,|$)')
 # Just as `etag` writes it, since tags are compared character by character. 51 bits of
 # microseconds reach until the year 9999 with room to spare.
 _VERSION = re.compile(r"(?:0|[1-9a-f][0-9a-f]{0,14})")
@@ -95,6 +96,7 @@ def _tags(header: str) -> list[tuple[bool, str]]:
     """The entity tags of a list, each with whether it is weak; none of a malformed list."""
     tags = []
     position = 0
+    header = header.rstrip(" \t,")
     while position < len(header):
         found = _TAG.match(header, position)
         if not found:

@@ -89,16 +89,27 @@ class InternalError(BookstoreError):
     code = "internal_error"
 
 
+class HostsRefusal(BookstoreError):
+    """An HTTP exception that a subscriber of the host's raised, with the status it chose."""
+
+    def __init__(self, raised: HTTPException) -> None:
+        super().__init__(str(raised.detail or raised.explanation or raised.title))
+        self.problem = Problem(raised.status_int, raised.title)
+
+
 def problem_response(request: Request, error: BookstoreError) -> Response:
     """The problem document of a refusal."""
-    problem = PROBLEMS[error.code]
+    if isinstance(error, HostsRefusal):
+        problem, code = error.problem, error.problem.title.lower().replace(" ", "_")
+    else:
+        problem, code = PROBLEMS[error.code], error.code
     document: dict[str, Any] = {
-        "type": f"urn:bookstore:problem:{error.code}",
+        "type": f"urn:bookstore:problem:{code}",
         "title": problem.title,
         "status": problem.status,
         "detail": error.message,
         "instance": _instance(request),
-        "error": error.code,
+        "error": code,
         "message": error.message,
     }
     add = _MEMBERS.get(type(error))
@@ -111,8 +122,8 @@ def problem_response(request: Request, error: BookstoreError) -> Response:
 
 def error_view(error: Exception, request: Request) -> Response:
     """Exception view of the bookstore's routes: whatever was raised becomes a problem document."""
-    if isinstance(error, HTTPException) and not isinstance(error, _HTTP_REFUSALS):
-        # A redirect, say, that the host's security policy raised: that is an answer already.
+    if isinstance(error, HTTPException) and error.status_int < 400:
+        # A redirect that the host's security policy raised: that is an answer already.
         return error
     observe(request)
     _undo(request, error)
@@ -131,9 +142,6 @@ def _undo(request: Request, error: Exception) -> None:
         mark_error_retryable(error)
 
 
-_HTTP_REFUSALS = (HTTPForbidden, HTTPUnauthorized, HTTPNotFound)
-
-
 def as_bookstore_error(error: Exception, request: Request) -> BookstoreError:
     """The refusal that stands for any exception raised while one of our routes was served."""
     if isinstance(error, BookstoreError):
@@ -142,6 +150,8 @@ def as_bookstore_error(error: Exception, request: Request) -> BookstoreError:
         return _who_or_what(request)
     if isinstance(error, HTTPNotFound):
         return errors.BookNotFound("There is nothing here.")
+    if isinstance(error, HTTPException):
+        return HostsRefusal(error)
     if isinstance(error, URLDecodeError):
         return http_errors.BadRequest("The URL is not UTF-8.")
     diagnosis = diagnose(error)

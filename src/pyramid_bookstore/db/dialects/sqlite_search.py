@@ -162,7 +162,8 @@ class SQLiteSearch(Search):
         sampled = self._sampled(conditions)
         single = _single(conditions)
         if single is None:
-            return sampled
+            # A sample may take as many books, and say less.
+            return case((TOTAL <= SAMPLE, self.count(conditions, path)), else_=sampled)
         exact = number_of(single.limit(EXACT_UP_TO + 1))
         return case(
             (TOTAL <= COUNTED_UP_TO, number_of(single)),
@@ -178,7 +179,7 @@ class SQLiteSearch(Search):
         place = 1 + (numbers.c.number * _GOLDEN % _RANGE) * _end(func.max) // _RANGE
         hits = func.sum(case((and_(*self.where(conditions, WALK)), 1), else_=0))
         return (
-            select(TOTAL * hits // func.max(func.count(), 1))
+            select((TOTAL * hits + func.count() // 2) // func.max(func.count(), 1))
             .select_from(numbers.join(_BOOKS, place == _SEQ))
             .correlate(None)
             .scalar_subquery()
