@@ -27,7 +27,7 @@ from torture.stage import (
 )
 
 #: Answers that are right for what HTTP itself does not allow (RFC 9110, 15.6.2 and 15.6.6).
-_FINE = {501, 503, 505, 507}
+_FINE = {501, 503, 505}
 
 
 # An INI takes the blanks at its ends away.

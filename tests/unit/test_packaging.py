@@ -13,7 +13,7 @@ from tests.support.floors import constraints, requirements
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "pyramid_bookstore"
-CONTRACT_EXTRAS = {"postgres", "jwt", "metrics", "docs", "all"}
+EXTRAS = {"postgres", "jwt", "metrics", "docs", "all"}
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +61,10 @@ def test_the_alembic_folder_never_hides_the_library():
 
 def test_extras(cfg):
     extras = cfg["options.extras_require"]
-    assert set(extras) >= CONTRACT_EXTRAS | {"testing", "dev"}
+    assert set(extras) >= EXTRAS | {"testing", "dev"}
     (everything,) = (Requirement(line) for line in lines(extras["all"]))
     assert everything.name == "pyramid_bookstore"
-    assert everything.extras == CONTRACT_EXTRAS - {"all"}
+    assert everything.extras == EXTRAS - {"all"}
 
 
 def test_floors_everywhere_and_one_cap():

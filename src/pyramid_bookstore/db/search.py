@@ -88,7 +88,7 @@ class Search(ABC):
     @abstractmethod
     def sorts(self, path: str) -> bool:
         """Whether on this path all matches are collected and sorted, so that an index of the order
-        is of no use, and the number of matches is known for nothing."""
+        is of no use, and the number of matches is known at no extra cost."""
 
     @abstractmethod
     def probe(self, conditions: Conditions) -> Probe | None:

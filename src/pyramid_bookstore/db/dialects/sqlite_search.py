@@ -3,8 +3,8 @@
 SQLite keeps no statistics that would tell a rare term from a common one. So a first statement
 counts the candidates of each filter, up to `RARE`; with few, the rarest filter's are fetched and
 sorted, and with more the index of the order is walked until the page is full. The choice is then
-written into the statement, so that no planner can get it wrong: candidates are a subquery, and a
-unary plus keeps all other indexes out.
+written into the statement, so that no planner can get it wrong: candidates are a subquery, or for
+texts the list that was found, and a unary plus keeps all other indexes out.
 
 To look for all trigrams of a term, in their order, takes a time that grows with the books that have
 the common ones. Of a term that is in none of the latest books, only the three rarest trigrams are
