@@ -286,6 +286,20 @@ def test_ndjson_faults_name_their_lines(client):
     assert total(client) == 0
 
 
+def test_a_list_is_the_fault_of_its_line(client):
+    """Of the first alone it is told that the whole file is one."""
+    book = f'{{"isbn":"{MOMO}","title":"T","author":"A","price":1}}'
+    body = f'{book}\n[1]\n{{"isbn":"x"}}\n'
+    answer = send(client, body, kind=NDJSON, status=422)
+    assert [(each["line"], each["field"]) for each in answer.json["details"]] == [
+        (2, ""), (3, "isbn"),
+    ]  # fmt: skip
+    assert answer.json["details"][0]["message"] == "The line must hold a JSON object."
+    assert counts(send(client, body, "?skip_invalid=true", kind=NDJSON)) == (1, 0, 0, 2)
+    [refusal] = send(client, f"[{book}]\n", kind=NDJSON, status=422).json["details"]
+    assert refusal["message"].startswith("Line 1: a JSON list")
+
+
 def test_what_is_told_of_one_row_is_bounded(client):
     row = {f"{number}{'x' * 5000}": 1 for number in range(30)}
     answer = send(client, json.dumps(row), kind=NDJSON, status=422)

@@ -51,11 +51,9 @@ class NdjsonFeed:
             text = line.strip()
             if not text:
                 continue
+            if not there:  # only the first line tells what a file is; others stand for themselves
+                _refuse_foreign(number, text)
             there = True
-            if text.startswith("<"):
-                refuse(f"Line {number}: the file is XML or HTML, not NDJSON.")
-            if text.startswith("["):
-                refuse(f"Line {number}: a JSON list; NDJSON has one object a line.")
             try:
                 value = jsontext.loads(text.encode())
             except InvalidJSON as error:
@@ -79,6 +77,13 @@ class NdjsonFeed:
             elif len(self._passed_over) < _MAX_PASSED_OVER:
                 self._passed_over[name] = None
         return fields
+
+
+def _refuse_foreign(number: int, text: str) -> None:
+    if text.startswith("<"):
+        refuse(f"Line {number}: the file is XML or HTML, not NDJSON.")
+    if text.startswith("["):
+        refuse(f"Line {number}: a JSON list; NDJSON has one object a line.")
 
 
 def _in_line(message: str) -> str:
