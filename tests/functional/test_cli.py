@@ -8,7 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from pyramid.exceptions import ConfigurationError
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from pyramid_bookstore.cli import main
 from pyramid_bookstore.cli.group import Group
@@ -120,6 +120,40 @@ class TestSample:
     def test_before_migrating(self, ini):
         said = run("-c", ini, "sample", code=1).stderr
         assert said.startswith("Error: The database is not set up; this code needs")
+        assert said.endswith(": run the migrations (bookstore -c INI migrate).\n")
+        assert said.count("\n") == 1
+
+
+class TestBeforeMigrating:
+    @pytest.mark.parametrize("words", ["export -", "export out.csv", "import feed.csv"])
+    def test_feeds_say_what_to_run(self, ini, tmp_path, monkeypatch, words):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "feed.csv").write_text("isbn,title\n9783522202558,Momo\n")
+        done = run("-c", ini, *words.split(), code=1)
+        assert done.stderr == (
+            f"Error: The database is not set up; this code needs {migrations.head()}:"
+            " run the migrations (bookstore -c INI migrate).\n"
+        )
+        assert done.stdout == ""
+        assert not list(tmp_path.glob("out.csv*"))
+
+    def test_migrations_of_the_hosts_are_run_as_the_host_runs_them(self, ini, bare):
+        run("-c", ini, "migrate")
+        engine = make_one_time_engine({"url": bare})
+        with engine.begin() as connection:
+            connection.execute(text("DROP TABLE bookstore_alembic_version"))
+            connection.execute(text("ALTER TABLE bookstore_books RENAME COLUMN stock TO copies"))
+        said = run("-c", ini, "sample", code=1).stderr
+        assert said.endswith(": run the migrations.\n")
+
+    def test_a_schema_that_someone_damaged_is_told_in_the_drivers_words(self, ini, bare):
+        run("-c", ini, "migrate")
+        engine = make_one_time_engine({"url": bare})
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE bookstore_books RENAME COLUMN stock TO copies"))
+        said = run("-c", ini, "export", "-", code=1).stderr
+        assert "stock" in said
+        assert "migrations" not in said
         assert said.count("\n") == 1
 
 
@@ -143,6 +177,36 @@ class TestIni:
         run("-c", f"{path}#two", "migrate")
         said = run("-c", str(path), "migrate", code=1).stderr
         assert "main" in said
+
+    @pytest.mark.parametrize(
+        ("lines", "words"),
+        [
+            (["[app:main]", "a = 1", "key = s%cret"], "key in [app:main]: write %% for a percent"),
+            (["[app:main]", "key = s%(ecret)s"], "key in [app:main]: write %% for a percent"),
+            (["", "key = secret"], "line 2: settings stand below a section, as [app:main]."),
+            (["[app:main]", "secret"], "line 2: this is neither a [section] nor name = value."),
+            (["[app:main]", "a = secret", "a = 2"], "option 'a' in section 'app:main' already"),
+            (["[app:main]", "use = call:no_such:main"], "imported: No module named 'no_such'."),
+            (["[app:main]", "use = call:pyramid_bookstore:no"], "has no attribute 'no'."),
+            (["[app:main]", "use = egg:no-such"], "cannot be imported: No package metadata"),
+            (["[app:main]", "use = egg:pyramid_bookstore#no"], "Entry point 'no' not found"),
+            (["[app:main]", "key = caf\udce9"], "is not UTF-8"),
+        ],
+    )
+    @pytest.mark.parametrize("command", ["migrate", "openapi --load"])
+    def test_files_that_cannot_be_read_get_one_line(self, tmp_path, lines, words, command):
+        """Without the values there, which may be secrets."""
+        path = tmp_path / "shop.ini"
+        path.write_text("\n".join(lines), errors="surrogateescape")
+        [said] = run("-c", str(path), *command.split(), code=1).stderr.splitlines()
+        assert said.startswith("Error: ")
+        assert words in said
+        assert "cret" not in said
+
+    def test_a_file_of_another_kind(self, tmp_path):
+        for name in (str(tmp_path), str(tmp_path / "shop.yaml")):
+            said = run("-c", name, "migrate", code=1).stderr
+            assert said == f"Error: {name}: settings are in a file whose name ends in .ini.\n"
 
     def test_checked_settings(self, write):
         ini = Ini(write("bookstore.sqlalchemy.url = sqlite://", "bookstore.limit.max = 7"))
@@ -178,6 +242,12 @@ class TestErrors:
             "no such file": ("-c", str(tmp_path / "none.ini"), "migrate"),
             "no database": ("-c", write(name="a.ini"), "migrate"),
             "no server": ("-c", write(f"sqlalchemy.url = {away}", name="b.ini"), "migrate"),
+            "no server to export": (
+                "-c",
+                write(f"sqlalchemy.url = {away}", name="e.ini"),
+                "export",
+                "-",
+            ),
             "no file": (
                 "-c",
                 write("sqlalchemy.url = sqlite:////nowhere/x.sqlite", name="c.ini"),

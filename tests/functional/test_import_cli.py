@@ -284,6 +284,53 @@ def test_export_and_back(run, tmp_path, titles):
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("a.csv --format ndjson", "says csv, and --format says ndjson"),
+        ("a.CSV.gz --format ndjson", "says csv, and --format says ndjson"),
+        ("a.jsonl --format csv", "says ndjson, and --format says csv"),
+        ("a.xml", "give --format csv or --format ndjson"),
+        ("a", "give --format csv or --format ndjson"),
+        ("a.gz", "give --format csv or --format ndjson"),
+        ("a.tsv", "give --format csv or --format ndjson"),
+    ],
+)
+def test_export_refuses_names_that_tell_something_else(run, tmp_path, words, said):
+    done = run("export", *words.split(), code=1)
+    [line] = done.stderr.splitlines()
+    assert line.startswith("Error: The name a")
+    assert said in line
+    assert not list(tmp_path.glob("a*"))
+
+
+def test_export_to_any_name_with_a_format(run, tmp_path):
+    run("import", write(tmp_path, HEADER + MOMO_ROW))
+    run("export", "a.ndjson", "--format", "ndjson")
+    for name in ("a.json", "a", "a.txt"):
+        run("export", name, "--format", "ndjson")
+        assert (tmp_path / name).read_bytes() == (tmp_path / "a.ndjson").read_bytes()
+        run("import", name)  # by what is in it
+
+
+def test_import_takes_the_format_that_is_said_before_the_name(run, tmp_path, titles):
+    name = write(tmp_path, f'{{"isbn":"{MOMO}","title":"T","author":"A","price":1}}\n', "a.csv")
+    assert "--format ndjson on the command line" in run("import", name, code=1).stderr
+    run("import", name, "--format", "ndjson")
+    assert titles() == ["T"]
+
+
+def test_a_list_among_the_lines_is_a_bad_row(run, tmp_path, titles):
+    book = f'{{"isbn":"{MOMO}","title":"T","author":"A","price":1}}'
+    name = write(tmp_path, f'{book}\n[1]\n<b/>\n{{"isbn":"x"}}\n', "a.ndjson")
+    done = run("import", name, "--skip-invalid", code=2)
+    assert titles() == ["T"]
+    first, second, third = done.stderr.splitlines()
+    assert first == "Line 2: The line must hold a JSON object."
+    assert second.startswith("Line 3: The line is not JSON")
+    assert third.startswith("Line 4: isbn: ")
+
+
 def test_export_takes_the_filters_of_the_list(run, tmp_path):
     run("import", write(tmp_path, HEADER + MOMO_ROW + FAUST_ROW))
     assert run("export", "-", "--author", "ENDE", "--in-stock", "true").stdout.count(MOMO) == 1

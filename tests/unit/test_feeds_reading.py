@@ -199,6 +199,8 @@ def test_quotes_out_of_place_are_the_rows_own_fault():
         ("isbn,,title", {}, "", "Column 2 has no name"),
         ("isbn,ISBN", {}, "isbn", "there twice"),
         ("isbn,title", {"columns": {"author": "authors"}}, "author", "no column 'authors'"),
+        ("ean;titel;", {"columns": {"isbn": "NO"}}, "isbn", "no column 'NO'; it has: ean, titel."),
+        ('"ean"', {"columns": {"isbn": "NO"}}, "isbn", "no column 'NO'; it has: ean."),
         ("isbn,title", {"fixed": {"title": "x"}}, "title", "a fixed value was set too"),
         ("isbn,title", {"fixed": {"title": "x"}, "pass_over": True}, "title", "fixed value"),
     ],
@@ -251,10 +253,10 @@ def documents(text, **options):
 
 
 def test_documents_and_their_lines():
-    found, feed = documents('\n{"isbn":"1"}\r\n\n7\n{"a":1')
-    assert found[:2] == [(2, {"isbn": "1"}, None), (4, 7, None)]
-    assert found[2][0] == 5
-    assert found[2][2].startswith("The line is not JSON")
+    found, feed = documents('\n{"isbn":"1"}\r\n\n7\n[1]\n{"a":1\n<a/>')
+    assert found[:3] == [(2, {"isbn": "1"}, None), (4, 7, None), (5, [1], None)]
+    assert [each[0] for each in found[3:]] == [6, 7]
+    assert all(each[2].startswith("The line is not JSON") for each in found[3:])
     assert feed.passed_over == ()
 
 

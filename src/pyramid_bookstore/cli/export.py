@@ -10,13 +10,13 @@ from contextlib import contextmanager
 import click
 from sqlalchemy import select
 
-from pyramid_bookstore.cli.ini import Ini
+from pyramid_bookstore.cli.ini import Ini, set_up
 from pyramid_bookstore.cli.progress import bar
 from pyramid_bookstore.db.engines import Database
 from pyramid_bookstore.db.query import LeanReader, Query
 from pyramid_bookstore.db.search import TOTAL
 from pyramid_bookstore.feeds.exporter import export
-from pyramid_bookstore.feeds.files import format_of, target
+from pyramid_bookstore.feeds.files import PIPE, format_of, target
 from pyramid_bookstore.feeds.intake import Format
 from pyramid_bookstore.inifile import database_options
 from pyramid_bookstore.schema.listing import parse_export
@@ -34,7 +34,7 @@ _ALL = Query(select(TOTAL.label("total")))
 @click.option(
     "--format",
     type=click.Choice(["csv", "ndjson"]),
-    help="What to write, where the file's name does not say so; csv by default.",
+    help="What to write, where the file's name does not say so; to - csv by default.",
 )
 @click.pass_context
 def command(
@@ -42,19 +42,20 @@ def command(
 ) -> None:
     """Write the books to FILE, the oldest first, for `import` to take back.
 
-    The name says what is written: .csv or .ndjson, with .gz packed; - is standard output. A file
-    that is there already is replaced once the new one is whole.
+    The name says what is written: .csv or .ndjson (.jsonl), with .gz packed; other names need
+    --format. - is standard output. A file that is there already is replaced once the new one is
+    whole.
 
     \b
     bookstore export books.csv.gz
     bookstore export - --format ndjson --in-stock true | jq .title
     """
     given = [(name, value) for name, value in filters.items() if value is not None]
-    chosen = format or format_of(file) or "csv"
+    chosen = _format(file, format)
     query = parse_export(given)
     ini: Ini = context.obj
     try:
-        with _database(ini) as database, target(file) as opened:
+        with _database(ini) as database, set_up(database.reading), target(file) as opened:
             reader = LeanReader(database.reading, database.dialect)
             total = None if given else int(reader.rows(_ALL, {})[0][0])
             with bar("Exporting", total) as progress:
@@ -66,6 +67,26 @@ def command(
     except KeyboardInterrupt:
         click.echo("Interrupted: nothing was written.", err=True)
         context.exit(130)
+
+
+def _format(file: str, asked: Format | None) -> Format:
+    """What to write; refuses a name under which nobody would look for it."""
+    if file == PIPE:
+        return asked or "csv"
+    # A table by tabs can be read, but is never written.
+    named = None if file.lower().removesuffix(".gz").endswith(".tsv") else format_of(file)
+    if named is None and asked is None:
+        raise click.ClickException(
+            f"The name {file} does not say what to write: end it in .csv or .ndjson, or give"
+            " --format csv or --format ndjson."
+        )
+    if named is not None and asked is not None and named != asked:
+        raise click.ClickException(
+            f"The name {file} says {named}, and --format says {asked}: change one of them."
+        )
+    chosen = asked or named
+    assert chosen is not None, "one of them is there"
+    return chosen
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from typing import IO
 import click
 from sqlalchemy import Engine
 
-from pyramid_bookstore.cli.ini import Ini
+from pyramid_bookstore.cli.ini import Ini, set_up
 from pyramid_bookstore.cli.progress import bar
 from pyramid_bookstore.errors import Fault
 from pyramid_bookstore.feeds.files import source
@@ -78,7 +78,7 @@ def _pairs(
 @click.option(
     "--format",
     type=click.Choice(["csv", "ndjson"]),
-    help="What the file is, where its name does not say so.",
+    help="What the file is, where its name does not say so, or is wrong.",
 )
 @click.pass_context
 def command(
@@ -113,7 +113,7 @@ def command(
             _read(intake, file, format)
             if intake.passed_over:
                 click.echo(f"Passed over: {', '.join(intake.passed_over)}.", err=True)
-            with ini.engine() as engine, _rejects_file(rejects) as rejected:
+            with ini.engine() as engine, set_up(engine), _rejects_file(rejects) as rejected:
                 report = _write(engine, intake, rejected, skip_invalid, dry_run)
     except RowsRefused as refused:
         _show(refused.report, rejects)

@@ -28,7 +28,7 @@ def command(ini: Ini, load: bool) -> None:
 
     It is made from the settings alone; no database is asked.
     """
-    description = _loaded(ini.uri) if load else _from_settings(ini)
+    description = _loaded(ini) if load else _from_settings(ini)
     click.echo(json.dumps(description, indent=2, ensure_ascii=False))
 
 
@@ -38,8 +38,9 @@ def _from_settings(ini: Ini) -> dict[str, object]:
     return document(settings, settings.prefix, RESOURCES, scheme=scheme)
 
 
-def _loaded(uri: str) -> dict[str, object]:
-    app = get_app(uri)
+def _loaded(ini: Ini) -> dict[str, object]:
+    ini.check_file()
+    app = get_app(ini.uri)
     request = Request.blank("/")
     request.registry = app.registry
     database = Mount.of(app.registry).database

@@ -63,5 +63,9 @@ def require_current(connection: Connection) -> str:
     if not is_current(connection):
         found = current(connection)
         state = f"at revision {found}" if found else "not set up"
-        raise Unavailable(f"The database is {state}; this code needs {HEAD}: run the migrations.")
+        # In a joint history they are the host's, and are run as it runs its own.
+        how = "" if in_hosts_history(connection) else " (bookstore -c INI migrate)"
+        raise Unavailable(
+            f"The database is {state}; this code needs {HEAD}: run the migrations{how}."
+        )
     return HEAD

@@ -19,7 +19,6 @@ _GZIP = b"\x1f\x8b"
 _SUFFIXES: dict[str, Format] = {
     ".csv": "csv",
     ".tsv": "csv",
-    ".txt": "csv",
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
 }

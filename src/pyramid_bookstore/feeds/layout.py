@@ -90,16 +90,23 @@ def delimiter_of(line: str, options: FeedOptions) -> str:
 
     best = max(DELIMITERS, key=known)
     if not known(best):
-        _refuse_header(line)
+        _refuse_header(line, options)
     return best
 
 
-def _refuse_header(line: str) -> NoReturn:
+def _refuse_header(line: str, options: FeedOptions) -> NoReturn:
     shown = line.strip()[:_SHOWN]
     if line.lstrip().startswith("<"):
         refuse("The file is XML or HTML, not CSV.")
     if line.lstrip().startswith(("{", "[")):
-        refuse("The file is JSON, not CSV; one object a line is application/x-ndjson.")
+        refuse(
+            "The file is JSON, not CSV; one object a line is NDJSON: --format ndjson on the command"
+            " line, application/x-ndjson over HTTP."
+        )
+    if options.columns:  # somebody knows the header, or believes to
+        delimiter = max(DELIMITERS, key=line.count)
+        names = [name.strip().strip('"') for name in line.split(delimiter)]
+        raise ValidationFailed(_missing({}, [name for name in names if name], options))
     refuse(
         f"The first line must name the columns ({_NAMES}), separated by commas, semicolons or"
         f" tabs; it reads: {shown}"
