@@ -48,8 +48,8 @@ def _taken_routes(mount: Mount) -> list[str]:
 
 def _taken_attribute(registry: Registry) -> list[str]:
     found = registry.introspector.get("request extensions", "bookstore")
-    # Pyramid wraps the function, and keeps of it what can be compared: its docstring. With
-    # introspection switched off nothing can be found out.
+    # Pyramid wraps the function, and keeps of it what can be compared: its docstring, which
+    # `sessions` sees to that it has. With introspection switched off nothing can be found out.
     if found is None or found["callable"].__doc__ == sessions.bookstore.__doc__:
         return []
     return [
@@ -63,11 +63,14 @@ def _missing_session(registry: Registry, mount: Mount) -> list[str]:
         return []
     extensions = registry.queryUtility(IRequestExtensions)
     factory = registry.queryUtility(IRequestFactory, default=Request)
-    if name in extensions.descriptors or name in extensions.methods or hasattr(factory, name):
+    # There are none where nothing was added to requests, as in the standalone application.
+    added = {*extensions.descriptors, *extensions.methods} if extensions else set()
+    if name in added or hasattr(factory, name):
         return []
     said = (
         f"bookstore.dbsession names request.{name}, which the application does not add: call"
-        f" config.add_request_method(…, {name!r}, reify=True), or correct the name."
+        f" config.add_request_method(…, {name!r}, reify=True), or correct the name; where no host"
+        " offers a session, as standalone, set bookstore.sqlalchemy.url instead."
     )
     if _sets_attributes_otherwise(registry):
         log.warning("%s It may be set by a tween or a subscriber, so this is no error yet.", said)

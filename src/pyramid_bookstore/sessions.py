@@ -45,6 +45,9 @@ def bookstore(request: Request) -> Bookstore:
     )
 
 
+# `host_checks` knows the function by this, which python -OO takes away.
+bookstore.__doc__ = bookstore.__doc__ or __name__
+
 #: `bookstore` for a class of requests that has it from the start.
 BY_BIRTH = reify(bookstore)
 

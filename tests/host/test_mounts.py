@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -181,6 +183,31 @@ def test_a_route_and_an_attribute_of_the_same_name_are_named() -> None:
     config.add_request_method(lambda request: None, "bookstore", reify=True)
     with pytest.raises(ConfigurationError, match=r"'bookstore\.books'.*attribute 'bookstore'"):
         config.make_wsgi_app()
+
+
+_WITHOUT_DOCSTRINGS = """
+from pyramid.config import Configurator
+from pyramid.exceptions import ConfigurationError
+
+for own in (False, True):
+    config = Configurator(settings={"sqlalchemy.url": "sqlite://"})
+    config.include("pyramid_bookstore")
+    if own:
+        config.add_request_method(lambda request: None, "bookstore", reify=True)
+    try:
+        config.make_wsgi_app()
+    except ConfigurationError as error:
+        print(error)
+    else:
+        print("started")
+"""
+
+
+def test_a_taken_attribute_is_found_without_docstrings_too() -> None:
+    command = [sys.executable, "-OO", "-c", _WITHOUT_DOCSTRINGS]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert said.split("\n", 1)[0] == "started"
+    assert "request attribute 'bookstore' of its own" in said.split("\n", 1)[1]
 
 
 def test_a_route_named_just_bookstore_is_no_clash(database: str, made: Any) -> None:
