@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,7 +15,9 @@ from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.dialects.sqlite import in_memory
 from pyramid_bookstore.db.revision import HEAD, current, is_current
 from pyramid_bookstore.models import Base, Book
-from pyramid_bookstore.settings import Settings
+from pyramid_bookstore.probes import START
+from pyramid_bookstore.settings import KEYS, Settings
+from pyramid_bookstore.settings_reader import read
 
 #: What SQLAlchemy takes where the settings name no other pool.
 _POOL_SIZE, _MAX_OVERFLOW = 5, 10
@@ -28,6 +30,12 @@ class Finding(NamedTuple):
     subject: str
     said: str
     advice: str = ""
+
+
+def check_start(mapping: Mapping[str, Any]) -> Iterator[Finding]:
+    """What of the settings, beside the database, would stop a start."""
+    for fault in read(mapping, KEYS, START)[1]:
+        yield Finding("fault", "start", fault, "The application does not start until it is mended.")
 
 
 def check_up(settings: Settings, engine: Engine) -> Iterator[Finding]:

@@ -5,28 +5,30 @@ configuration is executed, so what the host sets after the include counts too.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import traceback
+from collections.abc import Callable
 from typing import Any
 
 import colander
+import pyramid
 from pyramid.config import PHASE0_CONFIG, PHASE1_CONFIG, PHASE2_CONFIG, Configurator
+from pyramid.config.actions import ActionInfo
 from pyramid.events import ApplicationCreated
 from pyramid.exceptions import ConfigurationError
 from pyramid.interfaces import IRequestFactory, ISecurityPolicy
-from sqlalchemy.exc import ArgumentError
 
+import pyramid_bookstore as package
 from pyramid_bookstore import sessions
-from pyramid_bookstore.db.dialects import UnknownDialect
 from pyramid_bookstore.db.engines import Database
 from pyramid_bookstore.db.replica import Replica
 from pyramid_bookstore.host_checks import check_host
 from pyramid_bookstore.http.routing import OwnPath, add_routes
 from pyramid_bookstore.mount import Mount
 from pyramid_bookstore.observability import sql_comment
+from pyramid_bookstore.probes import START
 from pyramid_bookstore.retry import mark_retryable_errors
 from pyramid_bookstore.settings import Settings
-from pyramid_bookstore.settings_reader import REPLICA
 
 __all__ = [
     "add_directives",
@@ -61,7 +63,7 @@ def add_mount(config: Configurator) -> None:
     """Read the settings and make the engines, once the host's settings are final."""
 
     def make() -> None:
-        settings = Settings.from_mapping(config.registry.settings)
+        settings = Settings.from_mapping(config.registry.settings, START)
         prefix = (config.route_prefix or "").strip("/")
         path = (f"/{prefix}" if prefix else "") + settings.prefix
         database = None
@@ -78,46 +80,42 @@ def add_mount(config: Configurator) -> None:
     introspectable = config.introspectable(
         "bookstore", "mount", "pyramid_bookstore", "bookstore mount"
     )
-    config.action(
-        ("bookstore", "mount"), make, order=PHASE0_CONFIG, introspectables=(introspectable,)
-    )
+    _action(config, "mount", make, order=PHASE0_CONFIG, introspectables=(introspectable,))
 
 
 def _database(settings: Settings) -> Database:
-    """The engines; what SQLAlchemy says of their settings becomes a fault of the configuration."""
     timeout = settings.statement_timeout
-    with _faults_of(settings.database_prefix):
-        database = Database(settings.database or {}, statement_timeout=timeout)
+    database = Database(settings.database or {}, statement_timeout=timeout)
     if settings.replica is not None:
-        with _faults_of(REPLICA):
-            database.replica = Replica(
-                settings.replica, max_lag=settings.replica_max_lag, statement_timeout=timeout
-            )
+        database.replica = Replica(
+            settings.replica, max_lag=settings.replica_max_lag, statement_timeout=timeout
+        )
     return database
 
 
-@contextmanager
-def _faults_of(prefix: str | None) -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        raise ConfigurationError(
-            f"{prefix}url: the driver is not installed ({error}). For PostgreSQL:"
-            " pip install 'pyramid_bookstore[postgres]'."
-        ) from error
-    except (ArgumentError, UnknownDialect, TypeError, ValueError) as error:
-        raise ConfigurationError(f"{prefix}*: {error}") from error
-
-
 def _metrics(database: Database | None) -> Any:
-    try:
-        from pyramid_bookstore.observability.metrics import Metrics
-    except ImportError as error:
-        raise ConfigurationError(
-            "bookstore.metrics = true needs the metrics extra:"
-            " pip install 'pyramid_bookstore[metrics]'."
-        ) from error
+    from pyramid_bookstore.observability.metrics import Metrics  # needs the metrics extra
+
     return Metrics(database)
+
+
+def _action(config: Configurator, name: str, make: Callable[[], None], **options: Any) -> None:
+    """An action for which Pyramid names the host's line, which includes us, when it fails: of one
+    that comes from no directive it knows none."""
+    before = config.info
+    config.info = before or _place()
+    try:
+        config.action(("bookstore", name), make, **options)
+    finally:
+        config.info = before
+
+
+def _place() -> ActionInfo:
+    """The innermost line on the way here that is neither Pyramid's nor ours."""
+    inside = tuple(folder + os.sep for folder in (*pyramid.__path__, *package.__path__))
+    stack = traceback.extract_stack()
+    found = next(frame for frame in reversed(stack) if not frame.filename.startswith(inside))
+    return ActionInfo(found.filename, found.lineno, found.name, found.line or "")
 
 
 def add_request_method(config: Configurator) -> None:
@@ -129,7 +127,7 @@ def add_request_method(config: Configurator) -> None:
 
 
 def add_directives(config: Configurator) -> None:
-    """`config.set_bookstore_extra_schema`."""
+    """`config.set_bookstore_extra_schema`, and the view predicate of our exception views."""
     config.add_directive("set_bookstore_extra_schema", set_bookstore_extra_schema)
     config.add_view_predicate("bookstore_path", OwnPath)
 
@@ -175,11 +173,12 @@ def add_security(config: Configurator) -> None:
             own_routes.protect(config.registry, settings)
 
     # After the host's set_security_policy (phase 2), before views take hold of it (phase 3).
-    config.action(("bookstore", "security"), protect, order=PHASE2_CONFIG + 5)
+    _action(config, "security", protect, order=PHASE2_CONFIG + 5)
 
 
 def add_start_up(config: Configurator) -> None:
-    """Migrate and fill the database, if asked to, when the application is complete."""
+    """When the application is complete: look for clashes with the host, say whether all is open,
+    and migrate and fill the database if asked to."""
     config.add_subscriber(_started, ApplicationCreated)
 
 

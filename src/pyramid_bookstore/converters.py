@@ -177,5 +177,5 @@ WORDS = Converter("a list of words, separated by spaces", _words)
 PERMISSION_LIST = _words_of("permission", PERMISSIONS)
 ALGORITHM_LIST = _words_of("algorithm", (*SYMMETRIC, *ASYMMETRIC))
 PREFIX = Converter("a plain URL path such as /api/v1, or / for the root", _prefix)
-#: Engine settings are SQLAlchemy's to judge; only ``url`` is looked at (`settings_reader`).
+#: `pyramid_bookstore.db.engine_options` judges them, each by its name.
 ENGINE = Converter("what sqlalchemy.engine_from_config takes; url is required", lambda value: value)

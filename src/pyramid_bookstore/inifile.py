@@ -8,7 +8,7 @@ from typing import Any
 
 from pyramid.paster import get_appsettings
 
-from pyramid_bookstore import environment
+from pyramid_bookstore import environment, probes
 from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.settings_reader import HOST_DATABASE, OWN_DATABASE
 
@@ -29,6 +29,6 @@ def database_options(settings: Mapping[str, Any]) -> Mapping[str, Any]:
     """
     prefixes = (OWN_DATABASE, HOST_DATABASE)
     chosen = {name: value for name, value in settings.items() if name.startswith(prefixes)}
-    options = Settings.from_mapping(chosen).database
+    options = Settings.from_mapping(chosen, [probes.engines]).database
     assert options is not None, "None only with bookstore.dbsession, which is not among the chosen"
     return options

@@ -4,7 +4,7 @@ An unknown ``bookstore.*`` key or a bad value stops start-up with one `Configura
 names every fault. Values may be strings, as an INI gives them, or Python values.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
@@ -26,7 +26,7 @@ from .converters import (
     choice,
     integer,
 )
-from .settings_reader import Key, read
+from .settings_reader import Key, Probe, read
 
 _MIB = 1024 * 1024
 _DAY = 24 * 60 * 60
@@ -111,7 +111,7 @@ class JwtSettings:
 
     #: Shared secret or PEM text, as given.
     key: str | None = field(repr=False)
-    #: Path of a PEM or JWKS file; whether it can be read is found out by who reads it.
+    #: Path of a PEM or JWKS file; whether it can be read is found out by a probe.
     key_file: str | None
     #: Never empty, never HS* together with the asymmetric ones.
     algorithms: tuple[str, ...]
@@ -182,12 +182,13 @@ class Settings:
     log_sql_comment: bool
 
     @classmethod
-    def from_mapping(cls, mapping: Mapping[str, Any]) -> "Settings":
+    def from_mapping(cls, mapping: Mapping[str, Any], probes: Iterable[Probe] = ()) -> "Settings":
         """Settings from an INI section or ``registry.settings``; foreign keys are passed over.
 
-        Raises `pyramid.exceptions.ConfigurationError` once, with a line for every fault.
+        ``probes`` look beyond the mapping (`pyramid_bookstore.probes`). Raises
+        `pyramid.exceptions.ConfigurationError` once, with a line for every fault.
         """
-        values, faults = read(mapping, KEYS)
+        values, faults = read(mapping, KEYS, probes)
         if faults:
             lines = "".join(f"\n  {fault}" for fault in faults)
             raise ConfigurationError(f"bookstore settings, {len(faults)} to mend:{lines}")

@@ -3,15 +3,15 @@
 The table itself, and what the values mean, is in `pyramid_bookstore.settings`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import make_url
 
 from .converters import ASYMMETRIC, SYMMETRIC, Converter, nearest
+from .db.engine_options import option_faults, url_fault
 
 ROOT = "bookstore."
 OWN_DATABASE = "bookstore.sqlalchemy."
@@ -19,6 +19,14 @@ HOST_DATABASE = "sqlalchemy."
 REPLICA = "bookstore.replica.sqlalchemy."
 #: `environment.override` files a variable it does not know under this, so that it is named here.
 UNKNOWN_VARIABLE = "bookstore.BOOKSTORE_"
+
+#: Where people look for a key out of habit, and no likeness of the letters would lead them right.
+_MISNOMERS = {
+    "replica.url": "bookstore.replica.sqlalchemy.url",
+    "jwt.secret": "bookstore.jwt.key",
+    "jwt.secret_key": "bookstore.jwt.key",
+    "jwt.public_key": "bookstore.jwt.key",
+}
 
 _URL_HINT = (
     "an SQLAlchemy database URL, such as sqlite:///bookstore.db"
@@ -81,7 +89,13 @@ class Faults:
         return any(fault.startswith(keys) for fault in self.keys)
 
 
-def read(mapping: Mapping[Any, Any], keys: Iterable[Key]) -> tuple[dict[str, Any], list[str]]:
+#: Looks beyond the mapping: at the values, where nothing is at fault with them.
+Probe: TypeAlias = Callable[[Mapping[str, Any], Faults], None]
+
+
+def read(
+    mapping: Mapping[Any, Any], keys: Iterable[Key], probes: Iterable[Probe] = ()
+) -> tuple[dict[str, Any], list[str]]:
     """The converted values by attribute name, and the faults (then the values are not usable).
 
     ``None`` counts as not given. Keys that are not ours are not looked at, but for the host's
@@ -107,6 +121,8 @@ def read(mapping: Mapping[Any, Any], keys: Iterable[Key]) -> tuple[dict[str, Any
     _limits(values, given, faults)
     _databases(values, given, faults)
     _tokens(values, faults)
+    for probe in probes:
+        probe(values, faults)
     return values, faults.texts
 
 
@@ -129,6 +145,7 @@ def _unknown(name: str, keys: Iterable[Key], faults: Faults) -> None:
         best = variables[nearest(name.removeprefix(variable(ROOT)), variables)]
         faults.add(name, f"no such environment variable, did you mean {variable(best)} ({best})?")
     else:
+        options |= _MISNOMERS
         best = options[nearest(name.removeprefix(ROOT), options)]
         faults.add(name, f"no such setting, did you mean {best}?")
 
@@ -145,14 +162,14 @@ def _limits(values: dict[str, Any], given: Mapping[str, Any], faults: Faults) ->
     values["limit_default"] = values["limit_max"]
 
 
-def _url_fault(url: object) -> bool:
-    if not isinstance(url, str | URL):
-        return True
-    try:
-        make_url(url)
-    except (ArgumentError, ValueError):  # ValueError: a port that is no number
-        return True
-    return False
+def _engine_options(prefix: str, options: Mapping[str, Any], faults: Faults) -> None:
+    """Names every option that is none, or has a bad value; the url is another matter."""
+    for name, text, meant in option_faults(options):
+        if meant is not None:
+            text = f"{text}, did you mean {prefix}{meant}?"
+            if meant == "url" and "url" not in options:
+                faults.keys.add(f"{prefix}url")
+        faults.add(prefix + name, text)
 
 
 def _databases(values: dict[str, Any], given: Mapping[str, Any], faults: Faults) -> None:
@@ -165,13 +182,16 @@ def _databases(values: dict[str, Any], given: Mapping[str, Any], faults: Faults)
     }
     values |= {"database": None, "database_prefix": None, "replica": replica or None}
     for prefix, engine in ((OWN_DATABASE, own), (REPLICA, replica)):
-        if engine and _url_fault(engine.get("url")):
+        _engine_options(prefix, engine, faults)
+        if engine and url_fault(engine.get("url")) and not faults.about(f"{prefix}url"):
             problem = "the value is not" if "url" in engine else "missing; it must be"
             faults.add(f"{prefix}url", f"{problem} {_URL_HINT}")
     if own:
         values |= {"database": own, "database_prefix": OWN_DATABASE}
-    elif "url" in host and not _url_fault(host["url"]):
+    elif "url" in host and not url_fault(host["url"]):
         values |= {"database": MappingProxyType(host), "database_prefix": HOST_DATABASE}
+        if session is None or values["migrate"] or values["sample_data"]:
+            _engine_options(HOST_DATABASE, host, faults)
     elif session is None and not faults.about("bookstore.dbsession"):
         _no_database("url" in host, faults)
     if session is not None:

@@ -17,6 +17,8 @@ from pyramid.request import Request
 from pyramid_bookstore import environment, sessions
 from pyramid_bookstore.http.problems import error_view
 from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.probes import START
+from pyramid_bookstore.settings import Settings
 
 log = logging.getLogger("pyramid_bookstore")
 
@@ -38,6 +40,9 @@ def main(global_config: Mapping[str, str], **settings: str) -> Any:
         settings=environment.override(settings, os.environ), request_factory=BookstoreRequest
     )
     config.commit()  # the plug-in looks at what requests are made of
+    # An error that comes out of the include has Pyramid's words around it; here nothing can change
+    # the settings any more, so people read the faults alone.
+    Settings.from_mapping(config.registry.settings, START)
     config.include("pyramid_bookstore")
     # Beside the bookstore's routes there is nothing here, which problem documents say as well.
     # Pyramid has a view of its own for HTTP exceptions, so Exception alone would not do.

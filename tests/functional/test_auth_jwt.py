@@ -237,6 +237,9 @@ class TestKeyFile:
             assert [answer.status_int for answer in got] == expected
 
 
+ONE = "bookstore settings, 1 to mend:\n  "
+
+
 class TestStart:
     def fault(self, settings):
         with pytest.raises(ConfigurationError) as caught:
@@ -252,20 +255,42 @@ class TestStart:
     def test_without_the_extra(self, monkeypatch, name):
         monkeypatch.setitem(sys.modules, name, None)
         assert self.fault({}) == (
-            f"bookstore.auth = jwt needs {name}, which is not installed:"
+            f"{ONE}bookstore.auth: jwt needs {name}, which is not installed:"
             ' pip install "pyramid_bookstore[jwt]"'
         )
 
     def test_key(self):
         assert self.fault({"bookstore.jwt.key": "hunter2"}) == (
-            "bookstore.jwt.key: has 7 bytes; HS256 needs at least 32"
+            f"{ONE}bookstore.jwt.key: has 7 bytes; HS256 needs at least 32"
         )
 
     def test_key_file(self, tmp_path):
         settings = {"bookstore.jwt.key": None, "bookstore.jwt.key_file": str(tmp_path / "none")}
         assert self.fault(settings) == (
-            "bookstore.jwt.key_file: the file cannot be read (No such file or directory)"
+            f"{ONE}bookstore.jwt.key_file: the file cannot be read (No such file or directory)"
         )
+
+    @pytest.mark.parametrize(
+        ("settings", "named"),
+        [
+            ({"bookstore.jwt.key": "hunter2"}, "bookstore.jwt.key: has 7 bytes"),
+            (
+                {"bookstore.jwt.key": None, "bookstore.jwt.key_file": "/no/such/key"},
+                "bookstore.jwt.key_file: the file cannot be read",
+            ),
+        ],
+    )
+    def test_the_key_is_named_with_all_other_faults(self, settings, named):
+        said = self.fault({**settings, "bookstore.foo": "1"})
+        assert "2 to mend" in said
+        assert "bookstore.foo: no such setting" in said
+        assert named in said
+
+    @pytest.mark.parametrize("name", ["jwt", "cryptography"])
+    def test_a_policy_without_the_extra(self, monkeypatch, name):
+        monkeypatch.setitem(sys.modules, name, None)
+        with pytest.raises(ConfigurationError, match=f"^bookstore.auth: jwt needs {name}, which"):
+            make_policy(Settings.from_mapping(SETTINGS))
 
     def test_the_key_is_in_no_error(self):
         # The wrong one of the two: a secret where a public key belongs.

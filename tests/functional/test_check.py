@@ -90,6 +90,34 @@ def test_open_in_production_is_warned_of(database: str) -> None:
     assert findings(database, **jwt)["access"].verdict == "ok"
 
 
+TOKENS = (
+    "bookstore.auth = jwt",
+    "bookstore.jwt.algorithms = HS256",
+    "bookstore.anonymous = view",
+)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("bookstore.jwt.key_file = /no/such/key", "bookstore.jwt.key_file: the file cannot be"),
+        ("bookstore.jwt.key = short", "bookstore.jwt.key: has 5 bytes; HS256 needs at least 32"),
+    ],
+)
+def test_a_key_that_no_start_would_take(database: str, write: Write, line: str, said: str) -> None:
+    output = check(write(database, *TOKENS, line), 1)
+    assert f"fault    start: {said}" in output
+    assert "ok       schema: " in output
+
+
+@pytest.mark.parametrize("option", ["pool_sise = 5", "isolation_level = FOO", "echo = loud"])
+def test_an_engine_option_that_no_start_would_take(
+    database: str, write: Write, option: str
+) -> None:
+    output = check(write(database, f"bookstore.sqlalchemy.{option}"), 1)
+    assert f"bookstore.sqlalchemy.{option.partition(' ')[0]}: " in output
+
+
 def test_a_pending_migration(backend: Any, write: Write) -> None:
     url = backend.create()
     migrations.downgrade(make_one_time_engine({"url": url}), "base")

@@ -7,7 +7,7 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
-from pyramid.exceptions import ConfigurationError, ConfigurationExecutionError
+from pyramid.exceptions import ConfigurationError
 from pyramid.paster import get_app
 from webtest import TestApp
 
@@ -85,7 +85,7 @@ class TestApplication:
 
     def test_a_variable_that_is_no_setting(self, make, monkeypatch):
         monkeypatch.setenv("BOOKSTORE_LIMITS_MAX", "5")
-        with pytest.raises(ConfigurationExecutionError, match="BOOKSTORE_LIMIT_MAX"):
+        with pytest.raises(ConfigurationError, match="BOOKSTORE_LIMIT_MAX"):
             make()
 
     def test_tokens(self, make):
@@ -95,6 +95,32 @@ class TestApplication:
         )
         assert app.get(BOOKS, status=401).headers["WWW-Authenticate"].startswith("Bearer")
         assert app.get("/api/v1/health").json == {"status": "ok"}
+
+
+class TestStart:
+    """What `pserve bad.ini` ends with."""
+
+    def test_the_faults_and_nothing_else(self, make):
+        key = {"auth": "jwt", "jwt.key": "short", "jwt.algorithms": "HS256", "roles.staff": "view"}
+        with pytest.raises(ConfigurationError) as caught:
+            make(prefiks="1", **key, **{"sqlalchemy.pool_sise": "5"})
+        head, *lines = str(caught.value).split("\n")
+        assert head == "bookstore settings, 3 to mend:"
+        assert sorted(line.strip() for line in lines) == [
+            "bookstore.jwt.key: has 5 bytes; HS256 needs at least 32",
+            "bookstore.prefiks: no such setting, did you mean bookstore.prefix?",
+            "bookstore.sqlalchemy.pool_sise: no such engine setting, did you mean"
+            " bookstore.sqlalchemy.pool_size?",
+        ]
+
+    def test_no_session_can_be_had(self, make, monkeypatch):
+        """Nothing is added to requests here, which Pyramid then keeps no register of."""
+        monkeypatch.setenv("BOOKSTORE_DBSESSION", "dbsession")
+        with pytest.raises(ConfigurationError) as caught:
+            make()
+        said = str(caught.value)
+        assert "bookstore.dbsession names request.dbsession, which the application does not" in said
+        assert "as standalone, set bookstore.sqlalchemy.url instead" in said
 
 
 class TestFactory:

@@ -206,10 +206,10 @@ class TestDatabase:
                 "sqlalchemy.url": "postgresql://host/other",
                 "sqlalchemy.echo": "true",
                 "bookstore.sqlalchemy.url": "sqlite://",
-                "bookstore.sqlalchemy.whatever_it_takes": 5,
+                "bookstore.sqlalchemy.pool_size": 5,
             }
         )
-        assert made.database == {"url": "sqlite://", "whatever_it_takes": 5}
+        assert made.database == {"url": "sqlite://", "pool_size": 5}
         assert made.database_prefix == "bookstore.sqlalchemy."
 
     def test_else_the_hosts(self):
@@ -260,6 +260,52 @@ class TestDatabase:
         assert line == (
             "bookstore.replica.sqlalchemy.url: a replica of sqlite cannot be postgresql"
         )
+
+
+class TestEngineOptions:
+    def test_a_url_under_another_name(self):
+        [line] = faults({"bookstore.sqlalchemy.uri": "sqlite://"})
+        assert line == (
+            "bookstore.sqlalchemy.uri: no such engine setting,"
+            " did you mean bookstore.sqlalchemy.url?"
+        )
+
+    @pytest.mark.parametrize(
+        "prefix", ["bookstore.sqlalchemy.", "sqlalchemy.", "bookstore.replica.sqlalchemy."]
+    )
+    def test_are_named_whole_and_with_all_others(self, prefix):
+        """What SQLAlchemy would say of them came alone, after everything else was mended."""
+        given = {f"{prefix}url": "sqlite://", f"{prefix}pool_sise": "5", f"{prefix}echo": "loud"}
+        other = DATABASE if "replica" in prefix else {}
+        lines = faults({**other, **given, "bookstore.migrate": "maybe", "bookstore.foo": "1"})
+        assert len(lines) == 4
+        text = "\n".join(lines)
+        meant = f"no such engine setting, did you mean {prefix}pool_size?"
+        assert f"{prefix}pool_sise: {meant}" in text
+        assert f"{prefix}echo: 'loud' is not true or false" in text
+        assert "bookstore.migrate: 'maybe'" in text
+        assert "bookstore.foo: no such setting" in text
+
+    def test_of_a_host_that_gives_its_session_are_its_own_affair(self):
+        host = {"sqlalchemy.url": "sqlite://", "sqlalchemy.colour": "red"}
+        session = {"bookstore.dbsession": "dbsession"}
+        assert Settings.from_mapping({**session, **host}).dbsession == "dbsession"
+        [line] = faults({**session, **host, "bookstore.migrate": "true"})
+        assert line.startswith("sqlalchemy.colour: ")
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("replica.url", "bookstore.replica.sqlalchemy.url"),
+        ("replica.max_leg", "bookstore.replica.max_lag"),
+        ("jwt.secret", "bookstore.jwt.key"),
+        ("jwt.keyfile", "bookstore.jwt.key_file"),
+    ],
+)
+def test_the_key_that_was_meant(written, meant):
+    line = fault({f"bookstore.{written}": "x"})
+    assert line == f"bookstore.{written}: no such setting, did you mean {meant}?"
 
 
 class TestHostSession:

@@ -27,6 +27,33 @@ from pyramid_bookstore.settings import Settings
 from .policy import JWTSecurityPolicy
 
 
+def key_fault(
+    key: str | None, key_file: str | None, algorithms: tuple[str, ...]
+) -> tuple[str, str] | None:
+    """What keeps tokens from being checked with this key: the setting, and what is wrong with it;
+    `None` if nothing does. One of ``key`` and ``key_file`` is set, and ``algorithms`` fit together.
+    """
+    missing = [name for name in ("jwt", "cryptography") if importlib.util.find_spec(name) is None]
+    if missing:
+        return (
+            "bookstore.auth",
+            f"jwt needs {' and '.join(missing)}, which is not installed:"
+            ' pip install "pyramid_bookstore[jwt]"',
+        )
+    # Here, not at the top: the bare package runs without the extra.
+    from .key_file import probe
+    from .keys import KeyFault, from_setting
+
+    try:
+        if key_file:
+            probe(key_file, algorithms)
+        else:
+            from_setting(key or "", algorithms)
+    except KeyFault as fault:
+        return ("bookstore.jwt.key_file" if key_file else "bookstore.jwt.key"), str(fault)
+    return None
+
+
 def make_policy(settings: Settings) -> JWTSecurityPolicy:
     """The policy of these settings.
 
@@ -35,23 +62,14 @@ def make_policy(settings: Settings) -> JWTSecurityPolicy:
     """
     if settings.jwt is None:
         raise ConfigurationError("pyramid_bookstore.auth needs bookstore.auth = jwt")
-    missing = [name for name in ("jwt", "cryptography") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ConfigurationError(
-            f"bookstore.auth = jwt needs {' and '.join(missing)}, which is not installed:"
-            ' pip install "pyramid_bookstore[jwt]"'
-        )
+    fault = key_fault(settings.jwt.key, settings.jwt.key_file, settings.jwt.algorithms)
+    if fault is not None:
+        raise ConfigurationError(": ".join(fault))
     # Here, not at the top: the bare package runs without the extra.
-    from .keys import KeyFault
     from .tokens import Verifier
 
-    try:
-        verifier = Verifier.from_settings(settings.jwt)
-    except KeyFault as fault:
-        key = "bookstore.jwt.key_file" if settings.jwt.key_file else "bookstore.jwt.key"
-        raise ConfigurationError(f"{key}: {fault}") from None
     return JWTSecurityPolicy(
-        verifier,
+        Verifier.from_settings(settings.jwt),
         roles=settings.roles,
         anonymous=settings.anonymous,
         roles_claim=settings.jwt.roles_claim,
@@ -60,5 +78,8 @@ def make_policy(settings: Settings) -> JWTSecurityPolicy:
 
 def includeme(config: Any) -> None:
     """Make `JWTSecurityPolicy` the security policy of the application."""
-    settings = Settings.from_mapping(config.registry.settings)
+    # Here, not at the top: the probes ask this package.
+    from pyramid_bookstore.probes import START
+
+    settings = Settings.from_mapping(config.registry.settings, START)
     config.set_security_policy(make_policy(settings))

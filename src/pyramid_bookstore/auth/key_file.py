@@ -32,7 +32,7 @@ class KeyFile:
         """Reads the file; raises `KeyFault` if that fails or it has no key for ``algorithms``."""
         self._path = path
         self._algorithms = algorithms
-        version = self._version()
+        version = _version(path)
         self._state: tuple[_Version | None, KeySet] = (version, self._read())
         self._next_look = monotonic() + INTERVAL
 
@@ -53,7 +53,7 @@ class KeyFile:
         version: _Version | None = None
         try:
             # Before reading: if the file changes in between, the next look finds it changed.
-            version = self._version()
+            version = _version(self._path)
             if version == seen:
                 return
             self._state = (version, self._read())
@@ -63,27 +63,38 @@ class KeyFile:
             if version != seen:  # once for each state, and not with every look at a missing file
                 log.error("bookstore.jwt.key_file: %s; the keys read before stay in use", fault)
 
-    def _version(self) -> _Version:
-        try:
-            found = os.stat(self._path)
-        except (OSError, ValueError) as error:  # ValueError: NUL in the path
-            raise KeyFault(_unreadable(error)) from None
-        if not stat.S_ISREG(found.st_mode):
-            raise KeyFault("is no file")
-        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
-
     def _read(self) -> KeySet:
-        try:
-            with open(self._path, "rb") as file:
-                data = file.read(_MAX_SIZE + 1)
-        except OSError as error:
-            raise KeyFault(_unreadable(error)) from None
-        if len(data) > _MAX_SIZE:
-            raise KeyFault(f"the file is larger than {_MAX_SIZE} bytes")
-        keys = from_file(data, self._algorithms)
+        keys = _read(self._path, self._algorithms)
         for note in keys.notes:
             log.warning("bookstore.jwt.key_file: passed over: %s", note)
         return keys
+
+
+def probe(path: str, algorithms: tuple[str, ...]) -> None:
+    """Whether the file can be used: raises `KeyFault` if not, and keeps and logs nothing."""
+    _version(path)
+    _read(path, algorithms)
+
+
+def _version(path: str) -> _Version:
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError) as error:  # ValueError: NUL in the path
+        raise KeyFault(_unreadable(error)) from None
+    if not stat.S_ISREG(found.st_mode):
+        raise KeyFault("is no file")
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _read(path: str, algorithms: tuple[str, ...]) -> KeySet:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(_MAX_SIZE + 1)
+    except OSError as error:
+        raise KeyFault(_unreadable(error)) from None
+    if len(data) > _MAX_SIZE:
+        raise KeyFault(f"the file is larger than {_MAX_SIZE} bytes")
+    return from_file(data, algorithms)
 
 
 def _unreadable(error: Exception) -> str:

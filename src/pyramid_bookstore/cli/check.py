@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pyramid_bookstore.checkup import check_up
+from pyramid_bookstore.checkup import check_start, check_up
 from pyramid_bookstore.cli.ini import Ini
 
 _COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
@@ -25,7 +25,7 @@ def command(context: click.Context) -> None:
     click.secho("\nFindings", bold=True)
     faulty = False
     with ini.engine() as engine:
-        for finding in check_up(settings, engine):
+        for finding in (*check_start(ini.values), *check_up(settings, engine)):
             faulty = faulty or finding.verdict == "fault"
             verdict = click.style(f"{finding.verdict:7}", fg=_COLOURS[finding.verdict])
             click.echo(f"  {verdict}  {finding.subject}: {finding.said}")

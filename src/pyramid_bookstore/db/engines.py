@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pyramid.settings import asbool
 from sqlalchemy import Engine, NullPool, engine_from_config, event, make_url
 from sqlalchemy.engine import ExceptionContext
 
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
 from pyramid_bookstore.db.dialects.sqlite import in_memory
+from pyramid_bookstore.db.engine_options import converted
 from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.db.forks import tell_after_fork
 
@@ -24,11 +24,12 @@ def make_engine(options: Mapping[str, Any], *, statement_timeout: int = 0, **fix
     ``fixed`` are arguments of ``create_engine`` that no setting may change. Nothing connects yet,
     so a server may still fork. Raises `UnknownDialect`, and what SQLAlchemy says of bad settings.
     """
+    options = converted(options)
     url = make_url(options["url"])
     dialect = dialect_named(url.get_backend_name())
-    chosen = {**dialect.engine_options(url, options), **options}
     # What people send stays out of logs and tracebacks, unless an operator wants it there.
-    chosen["hide_parameters"] = asbool(options.get("hide_parameters", True))
+    hidden = {"hide_parameters": True}
+    chosen = {**hidden, **dialect.engine_options(url, options), **options}
     if "poolclass" in fixed:
         # Another pool takes other options.
         of_pools = ("pool", "max_overflow")
