@@ -23,7 +23,6 @@ from pyramid_bookstore.books.rows import columns_of
 from pyramid_bookstore.books.statements import BY_ID, BY_ISBN, COLUMNS
 from pyramid_bookstore.books.writes import (
     Guard,
-    addition,
     delete_statement,
     insert_statement,
     stock_statement,
@@ -31,7 +30,7 @@ from pyramid_bookstore.books.writes import (
     upsert_statement,
 )
 from pyramid_bookstore.db.dialects import dialect_named
-from pyramid_bookstore.db.query import Query
+from pyramid_bookstore.db.query import Query, Row, run_alone
 from pyramid_bookstore.db.types import from_microseconds
 from pyramid_bookstore.errors import (
     BookInUse,
@@ -123,18 +122,16 @@ class Store:
     def insert(self, fields: Mapping[str, Any]) -> BookData:
         """A new book; raises `IsbnTaken`."""
         row = _new_row(fields)
-        if self._transactional:
-            added = self._write(insert_statement(self._dialect), row) is not None
-        else:
-            added = addition(self._dialect).add(self._connection, row)
-        if not added:
+        if self._write(insert_statement(self._dialect), row) is None:
             raise IsbnTaken(fields["isbn"])
         return book_from_row([row[column.key] for column in COLUMNS])
 
     def insert_or_update(self, fields: Mapping[str, Any]) -> tuple[BookData, bool]:
         """A whole book written by its ISBN, and whether it is new."""
         row = _new_row(fields)
-        book = book_from_row(self._write(upsert_statement(self._dialect), row))
+        written = self._write(upsert_statement(self._dialect), row)
+        assert written is not None, "an upsert writes in any case"
+        book = book_from_row(written)
         return book, book.id == row["id"]
 
     def update(self, book_id: UUID, changes: Mapping[str, Any], condition: Condition) -> BookData:
@@ -224,22 +221,27 @@ class Store:
         return book_from_row(rows[0]) if rows else None
 
     def _write(
-        self, statement: Any, parameters: Mapping[str, Any], *, isbn: str | None = None
-    ) -> Any:
+        self, query: Query, parameters: Mapping[str, Any], *, isbn: str | None = None
+    ) -> Row | None:
         """The row that a writing statement returns, or `None`; with ``isbn``, that may be taken."""
         self._written()
         count_statement()
-        execute = self._connection.execute
         if isbn is None:
-            return execute(statement, parameters).first()
+            return self._run(query, parameters)
         try:
             with self._savepoint():
-                return execute(statement, parameters).first()
+                return self._run(query, parameters)
         except IntegrityError as error:
             constraint = self._dialect.diagnose(error.orig).constraint if error.orig else ""
             if isinstance(refusal(constraint), IsbnTaken):
                 raise IsbnTaken(isbn) from error
             raise
+
+    def _run(self, query: Query, parameters: Mapping[str, Any]) -> Row | None:
+        if self._transactional:
+            return self._connection.execute(query.statement, parameters).first()
+        rows = run_alone(self._connection, query, parameters)
+        return rows[0] if rows else None
 
     def _savepoint(self) -> AbstractContextManager[Any, bool | None]:
         """Keeps the transaction, where there is one, usable after a refusal by a constraint."""

@@ -19,12 +19,14 @@ from sqlalchemy import (
 
 from pyramid_bookstore.books.statements import COLUMNS
 from pyramid_bookstore.db.dialects import Dialect
-from pyramid_bookstore.db.query import Addition
+from pyramid_bookstore.db.query import Query
 from pyramid_bookstore.db.types import UTCDateTime
 from pyramid_bookstore.models import Book
 
 _BOOKS = cast(Table, Book.__table__)
 _RESULT = tuple(_BOOKS.c[column.key] for column in COLUMNS)
+
+_NAMES = [column.name for column in _BOOKS.c]
 
 #: Columns that an upsert leaves as they are.
 _KEPT = ("id", "isbn", "created_at")
@@ -45,23 +47,14 @@ class Guard(NamedTuple):
 
 
 @lru_cache(maxsize=8)
-def insert_statement(dialect: Dialect) -> Any:
+def insert_statement(dialect: Dialect) -> Query:
     """Adds a row unless its ISBN is taken; returns the id where it was added."""
-    return (
-        dialect.insert(_BOOKS)
-        .on_conflict_do_nothing(index_elements=[_BOOKS.c.isbn])
-        .returning(_BOOKS.c.id)
-    )
+    insert = dialect.insert(_BOOKS).on_conflict_do_nothing(index_elements=[_BOOKS.c.isbn])
+    return Query(insert.returning(_BOOKS.c.id), names=_NAMES)
 
 
 @lru_cache(maxsize=8)
-def addition(dialect: Dialect) -> Addition:
-    """`insert_statement`, to run by itself."""
-    return Addition(insert_statement(dialect), [column.name for column in _BOOKS.c])
-
-
-@lru_cache(maxsize=8)
-def upsert_statement(dialect: Dialect) -> Any:
+def upsert_statement(dialect: Dialect) -> Query:
     """Adds a row, or writes over the one with its ISBN; returns the book."""
     insert = dialect.insert(_BOOKS)
     written = {
@@ -70,23 +63,22 @@ def upsert_statement(dialect: Dialect) -> Any:
         if column.name not in _KEPT and column.computed is None
     }
     written["updated_at"] = dialect.moved_on(_BOOKS.c.updated_at, insert.excluded.updated_at)
-    return insert.on_conflict_do_update(index_elements=[_BOOKS.c.isbn], set_=written).returning(
-        *_RESULT
-    )
+    upsert = insert.on_conflict_do_update(index_elements=[_BOOKS.c.isbn], set_=written)
+    return Query(upsert.returning(*_RESULT), names=_NAMES)
 
 
 @lru_cache(maxsize=1024)
-def update_statement(dialect: Dialect, columns: frozenset[str], guard: Guard) -> Any:
+def update_statement(dialect: Dialect, columns: frozenset[str], guard: Guard) -> Query:
     """Writes the ``new_…`` columns of the book ``book_id`` at ``now``; returns the book."""
     written: dict[str, Any] = {
         name: bindparam(f"new_{name}", type_=_BOOKS.c[name].type) for name in sorted(columns)
     }
     written["updated_at"] = _moved_on(dialect)
-    return update(_BOOKS).where(*_guarded(guard)).values(written).returning(*_RESULT)
+    return Query(update(_BOOKS).where(*_guarded(guard)).values(written).returning(*_RESULT))
 
 
 @lru_cache(maxsize=64)
-def stock_statement(dialect: Dialect, guard: Guard) -> Any:
+def stock_statement(dialect: Dialect, guard: Guard) -> Query:
     """Adds ``delta`` to a stock of ``low`` to ``high``; returns the book."""
     # Not "stock + delta >= 0": the sum might leave the range of the column.
     stock = _BOOKS.c.stock
@@ -97,13 +89,14 @@ def stock_statement(dialect: Dialect, guard: Guard) -> Any:
         "stock": stock + bindparam("delta", type_=stock.type),
         "updated_at": _moved_on(dialect),
     }
-    return update(_BOOKS).where(*_guarded(guard), in_range).values(written).returning(*_RESULT)
+    statement = update(_BOOKS).where(*_guarded(guard), in_range).values(written)
+    return Query(statement.returning(*_RESULT))
 
 
 @lru_cache(maxsize=16)
-def delete_statement(guard: Guard) -> Any:
+def delete_statement(guard: Guard) -> Query:
     """Takes the book ``book_id`` out and returns it as it was."""
-    return delete(_BOOKS).where(*_guarded(guard)).returning(*_RESULT)
+    return Query(delete(_BOOKS).where(*_guarded(guard)).returning(*_RESULT))
 
 
 def _moved_on(dialect: Dialect) -> ColumnElement[Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, Select
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -26,18 +26,23 @@ _Bind = Callable[[Mapping[str, Any]], Any]
 
 
 class Query:
-    """A SELECT with named parameters, compiled once per dialect.
+    """A statement with named parameters that returns rows, compiled once per dialect.
 
     Statements are made once per shape and kept, never per request: see
     :mod:`pyramid_bookstore.books.statements`.
     """
 
-    __slots__ = ("_compiled", "by_value", "statement")
+    __slots__ = ("_compiled", "by_value", "names", "statement")
 
-    def __init__(self, statement: Select[*tuple[Any, ...]], *, by_value: bool = False) -> None:
-        """``by_value``: which plan is best depends on the values, so the database plans anew."""
+    def __init__(
+        self, statement: Any, *, by_value: bool = False, names: Sequence[str] | None = None
+    ) -> None:
+        """``by_value``: which plan is best depends on the values, so the database plans anew.
+        ``names`` are the columns that a row of an INSERT has.
+        """
         self.statement = statement
         self.by_value = by_value
+        self.names = names
         self._compiled: dict[str, _Compiled] = {}
 
     def compiled_for(self, engine: Engine) -> _Compiled:
@@ -52,7 +57,7 @@ class Query:
 class _Compiled:
     """A statement as the driver takes it."""
 
-    __slots__ = ("_results", "_statement", "_target", "bind", "options", "text")
+    __slots__ = ("_results", "_statement", "_target", "bind", "expands", "options", "text")
 
     def __init__(self, query: Query, engine: Engine) -> None:
         dialect, statement = engine.dialect, query.statement
@@ -60,8 +65,10 @@ class _Compiled:
         self.options: dict[str, Any] = {}
         if query.by_value:
             self.options = dialect_named(dialect.name).unplanned(dialect.driver)
-        compiled: Any = statement.compile(dialect=dialect)
+        compiled: Any = statement.compile(dialect=dialect, column_keys=query.names)
         self.text: str = compiled.string
+        #: Whether the text becomes another with the number of values, as of an IN.
+        self.expands: bool = bool(compiled.post_compile_params)
         self._statement = statement
         self._target = dialect
         #: From values by name to the parameters as the driver takes them.
@@ -85,7 +92,7 @@ class _Compiled:
 
     def _processors(self, description: Sequence[Any]) -> list[tuple[int, Callable[[Any], Any]]]:
         """What is to be done to which column; some types ask what the driver has made already."""
-        columns = zip(self._statement.selected_columns, description, strict=True)
+        columns = zip(self._statement.exported_columns, description, strict=True)
         processors = (
             column.type.dialect_impl(self._target).result_processor(self._target, described[1])
             for column, described in columns
@@ -194,60 +201,41 @@ class LeanReader:
             raise
 
 
-class Addition:
-    """An INSERT of whole rows that commits itself, and returns something where it added one.
+def run_alone(connection: Connection, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
+    """Run a statement on a connection in autocommit mode, where it is a transaction by itself.
 
-    As lean as `LeanReader`: on a connection in autocommit mode, and past SQLAlchemy's ``execute``
-    unless somebody listens to the engine.
+    As lean as `LeanReader`: past SQLAlchemy's ``execute`` unless somebody listens to the engine, or
+    the statement is not the same for all values. Raises what ``execute`` would.
     """
-
-    __slots__ = ("_compiled", "_names", "_statement")
-
-    def __init__(self, statement: Any, names: Sequence[str]) -> None:
-        """``names`` are the columns that each row has."""
-        self._statement = statement
-        self._names = list(names)
-        self._compiled: dict[str, tuple[str, _Bind]] = {}
-
-    def add(self, connection: Connection, row: Mapping[str, Any]) -> bool:
-        """Whether the row was added. Raises what SQLAlchemy's ``execute`` would."""
-        count_statement()
-        engine = connection.engine
-        if observed(engine):
-            return connection.execute(self._statement, row).first() is not None
-        text, bind = self._compiled_for(engine)
-        pooled: Any = connection.connection
-        cursor = pooled.cursor()
-        try:
-            cursor.execute(text, bind(row))
-            added = cursor.fetchone() is not None
-            cursor.close()
-        except BaseException as error:
-            raised = engine.dialect.loaded_dbapi.Error
-            if not isinstance(error, raised):
-                connection.invalidate(error)
-                raise
-            useless = _is_of_no_more_use(engine, pooled, error)
-            if useless:
-                connection.invalidate(error)
-                engine.dispose()  # the others in the pool are no better
-            raise DBAPIError.instance(
-                text,
-                row,
-                error,
-                raised,
-                hide_parameters=engine.hide_parameters,
-                connection_invalidated=useless,
-                dialect=engine.dialect,
-            ) from error
-        return added
-
-    def _compiled_for(self, engine: Engine) -> tuple[str, _Bind]:
-        key = f"{engine.dialect.name}+{engine.dialect.driver}"
-        if key not in self._compiled:
-            compiled = self._statement.compile(dialect=engine.dialect, column_keys=self._names)
-            self._compiled[key] = compiled.string, _binding(compiled, engine.dialect)
-        return self._compiled[key]
+    engine = connection.engine
+    compiled = query.compiled_for(engine)
+    if compiled.expands or observed(engine):
+        return connection.execute(query.statement, values).all()
+    pooled: Any = connection.connection
+    cursor = pooled.cursor()
+    try:
+        cursor.execute(compiled.text, compiled.bind(values))
+        rows = compiled.rows(cursor)
+        cursor.close()
+    except BaseException as error:
+        raised = engine.dialect.loaded_dbapi.Error
+        if not isinstance(error, raised):
+            connection.invalidate(error)
+            raise
+        useless = _is_of_no_more_use(engine, pooled, error)
+        if useless:
+            connection.invalidate(error)
+            engine.dispose()  # the others in the pool are no better
+        raise DBAPIError.instance(
+            compiled.text,
+            values,
+            error,
+            raised,
+            hide_parameters=engine.hide_parameters,
+            connection_invalidated=useless,
+            dialect=engine.dialect,
+        ) from error
+    return rows
 
 
 def observed(engine: Engine) -> bool:
