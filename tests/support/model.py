@@ -1,4 +1,4 @@
-"""A bookstore in memory, to hold the real one against: written anew, from what the API promises alone.
+"""A bookstore in memory, to hold the real one against: written anew, from what the API promises.
 
 It knows no SQL, no schema and no HTTP; only text folding and ISBN arithmetic are taken from the
 package, which have tests of their own.
