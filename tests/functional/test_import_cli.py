@@ -188,8 +188,7 @@ def test_options_that_cannot_be_meant(run, tmp_path, titles, options, words):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "The file is empty."),
-        (HEADER.encode(), "a header and no rows"),
+        (b"", "The file is empty: it has no header."),
         (b"isbn|title\n1|2\n", "separated by commas, semicolons or tabs"),
         (b"<?xml version='1.0'?><books/>", "XML"),
         (b"isbn,title\n1,caf\xe9\n", "Line 2, byte 6"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import runpy
 from pathlib import Path
@@ -101,6 +102,8 @@ def test_the_user_and_the_port_are_the_same_everywhere():
 
 
 def gunicorn(monkeypatch, **environ):
+    # The library looks once, when it is imported, whether processes count together.
+    importlib.import_module("prometheus_client")
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
     for name, value in environ.items():
         monkeypatch.setenv(name, value)

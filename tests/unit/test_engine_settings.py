@@ -22,6 +22,7 @@ SQLITE, POSTGRESQL = "sqlite:///never.sqlite", "postgresql+psycopg://h/b"
         ({"connect_args": "{}"}, r"connect_args: must be a mapping, which .* not a str"),
         ({"poolclass": "FOO"}, r"poolclass: must be a class of pools"),
         ({"isolation_level": "FOO"}, r"isolation_level: 'FOO' is not one of .*SERIALIZABLE"),
+        ({"isolation_level": "autocommit"}, r"isolation_level: AUTOCOMMIT would leave changes"),
         ({"poolclass": NullPool, "pool_size": "5"}, r"bookstore\.sqlalchemy\.\*: .*'pool_size'"),
         ({"url": "mysql://x/y"}, "url: .*postgresql and sqlite, not on mysql"),
         ({"url": "nothing like a URL"}, "URL"),

@@ -152,10 +152,8 @@ def test_the_delimiter_is_found_by_the_header(delimiter):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "The file is empty."),
-        (" \n\n", "The file is empty."),
-        ("isbn,title\n", "a header and no rows"),
-        ("isbn,title\n\n\n", "a header and no rows"),
+        ("", "The file is empty: it has no header."),
+        (" \n\n", "The file is empty: it has no header."),
         ("isbn|title\n1|2\n", f"{KNOWN} (isbn, title"),
         ("9783522202558,Momo\n", "it reads: 9783522202558,Momo"),
         ("<?xml version='1.0'?>\n<books/>", "XML or HTML"),
@@ -263,14 +261,17 @@ def test_documents_and_their_lines():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "empty"),
-        ("\n \n", "empty"),
         ('\n[{"isbn":"1"}]', "Line 2: a JSON list"),
         ("<a/>", "Line 1: the file is XML"),
     ],
 )
 def test_files_that_are_no_ndjson(text, words):
     assert words in refusal(lambda: documents(text)).message
+
+
+@pytest.mark.parametrize("text", ["", "\n \n"])
+def test_no_documents_at_all(text):
+    assert documents(text)[0] == []
 
 
 def test_members_are_renamed_and_passed_over(monkeypatch):

@@ -161,6 +161,8 @@ def _check_level(url: URL, level: str) -> None:
         allowed = url.get_dialect()().get_isolation_level_values(None)  # type: ignore[arg-type]  # which connection it is makes no difference
     except (UnknownDialect, ArgumentError):  # the fault of the url
         return
+    if level.strip().upper() == "AUTOCOMMIT":
+        raise ValueError("AUTOCOMMIT would leave changes without transactions")
     if level.strip().replace("_", " ").upper() not in allowed:
         raise ValueError(
             f"{shown(level)} is not one of {', '.join(sorted(allowed))}, which"

@@ -37,7 +37,7 @@ class CsvFeed:
                 break
             self._before += 1
         else:
-            refuse("The file is empty.")
+            refuse("The file is empty: it has no header.")
         delimiter = delimiter_of(first, options)
         self._reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
         try:
@@ -49,26 +49,20 @@ class CsvFeed:
     def rows(self) -> Iterator[Row]:
         """Every row that is not empty."""
         reader, before, width = self._reader, self._before, self.layout.width
-        there = False
         start = reader.line_num
         while True:
             try:
                 for cells in reader:
                     if len(cells) == width:
                         yield Row(start + before + 1, cells)
-                        there = True
                     elif cells:
                         yield _other_width(start + before + 1, cells, width)
-                        there = True
                     start = reader.line_num
             except csv.Error as error:
                 yield _unreadable(start + before + 1, error)
                 start = reader.line_num
-                there = True
             else:
                 break
-        if not there:
-            refuse("The file has a header and no rows.")
 
 
 def _other_width(line: int, cells: list[str], width: int) -> Row:

@@ -63,8 +63,6 @@ class NdjsonFeed:
                 yield Document(number, text, value)
             else:
                 yield Document(number, text, self._renamed(value))
-        if not there:
-            refuse("The file is empty.")
 
     def _renamed(self, value: dict[str, Any]) -> dict[str, Any]:
         fields: dict[str, Any] = {}
