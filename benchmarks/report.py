@@ -38,6 +38,15 @@ def _cpu(entry: Mapping[str, Any] | None) -> str:
     return "–" if entry is None else f"{entry['cpu_ms']:.3g}"
 
 
+def _arguments(options: Mapping[str, Any]) -> str:
+    """Of the command that made the results."""
+    words = ["--sizes", *options["sizes"], "--runs", options["runs"]]
+    words += ["--seconds", f"{options['seconds']:g}"]
+    if options.get("works"):
+        words += ["--works", *options["works"]]
+    return " ".join(map(str, words))
+
+
 def _busy(results: Results) -> bool:
     rows = [row for works in results["sizes"].values() for row in works.values()]
     return not all(is_quiet(entry["foreign_cpus"]) for row in rows for entry in row.values())
@@ -55,6 +64,8 @@ def _sections(results: Results) -> Iterator[str]:
     options = results["options"]
     yield f"PostgreSQL share the machine. Medians of {options['runs']} alternating runs of"
     yield f"{options['seconds']:g} s, {options['connections']} connections, {results['date']}."
+    yield ""
+    yield f'Again, on your machine: `make bench BENCH="{_arguments(options)}"`.'
     yield ""
     if options["quick"]:
         yield "**A quick run: its figures show that everything works, not how fast it is.**"

@@ -57,6 +57,7 @@ class Bench:
                 "seconds": options.seconds,
                 "connections": CONNECTIONS,
                 "sizes": options.sizes,
+                "works": options.works,
                 "quick": options.quick,
             },
             "stacks": {},
