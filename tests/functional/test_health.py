@@ -13,6 +13,18 @@ def test_health(client):
     assert client.head(f"{API}/health").body == b""
 
 
+def test_health_asks_nothing_of_the_host(make_client):
+    """Its root may be read from a database that is away."""
+
+    def away(request):
+        raise ConnectionError("the host's database")
+
+    client = make_client(configure=lambda config: config.set_root_factory(away))
+    for path in ("health", "ready", "openapi.json", "docs"):
+        assert client.get(f"{API}/{path}").status_int == 200
+    assert client.get(BOOKS, status=500).json["error"] == "internal_error"
+
+
 def test_ready(client):
     answer = client.get(f"{API}/ready")
     assert answer.json["status"] == "ready"

@@ -79,6 +79,38 @@ def test_what_is_no_id_is_the_id_of_no_book(store: Bookstore, wrong: Any) -> Non
             ask()
 
 
+@pytest.mark.parametrize("wrong", ["", "978", None, 7, b"9780306406157"])
+def test_what_is_no_isbn_is_that_of_no_book(store: Bookstore, wrong: Any) -> None:
+    with pytest.raises(BookNotFound):
+        store.get_by_isbn(wrong)
+
+
+def test_a_list_takes_what_the_parameters_take(store: Bookstore) -> None:
+    for price in (3, 1, 2):
+        store.create(book_fields(price=price))
+    sorts: list[Any] = ["-price", ["-price"], [("price", True)], [("price", True), "title"]]
+    for sort in sorts:
+        assert [book.price for book in store.list(sort=sort).books] == [3, 2, 1]
+    first = store.list(limit=2, sort="price")
+    second = store.list(limit=2, sort="price", cursor=first.next_cursor)
+    assert (first.total, second.total) == (3, None)
+    assert store.list(sort="price", cursor=first.next_cursor, count="exact").total == 3
+    with pytest.raises(ValidationFailed, match="cursor"):
+        store.list(sort="price", cursor=first.next_cursor, page=2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"min_price": "abc"}, {"max_price": Decimal("NaN")}, {"min_price": Decimal("0.001")},
+     {"sort": "colour"}, {"sort": ["price", "colour"]}, {"limit": 0}, {"limit": 1001}, {"page": 0},
+     {"count": "roughly"}, {"in_stock": "perhaps"}, {"cursor": "x"}],
+    ids=str,
+)  # fmt: skip
+def test_a_list_refuses_what_the_parameters_refuse(store: Bookstore, wrong: Any) -> None:
+    with pytest.raises(ValidationFailed, match=next(iter(wrong))):
+        store.list(**wrong)
+
+
 @pytest.mark.parametrize("wrong", [7, 1.5, Decimal("0.5"), "1", None, True])
 def test_a_change_of_stock_is_a_whole_number(testapp: webtest.TestApp, wrong: Any) -> None:
     made = testapp.post_json("/api/v1/books", book_fields(stock=0)).json

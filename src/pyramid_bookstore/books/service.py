@@ -93,7 +93,7 @@ class Bookstore:
         """The book with this ISBN, in any writing; raises `BookNotFound`."""
         try:
             return self._one(BY_ISBN, {"isbn": canonical(isbn)})
-        except ValueError:
+        except (ValueError, TypeError, AttributeError):
             raise BookNotFound from None
 
     def list(
@@ -104,11 +104,11 @@ class Bookstore:
         min_price: Decimal | int | None = None,
         max_price: Decimal | int | None = None,
         in_stock: bool | None = None,
-        sort: str | Sequence[tuple[str, bool]] = NEWEST_FIRST,
+        sort: str | Sequence[str | tuple[str, bool]] = NEWEST_FIRST,
         limit: int = 20,
         page: int = 1,
         cursor: str | None = None,
-        count: Count = "exact",
+        count: Count | None = None,
     ) -> Page:
         """One page of books, by default the newest first.
 
@@ -116,9 +116,9 @@ class Bookstore:
         whatever the case or accents. ``sort`` is written as over HTTP (``"-price,title"``), or
         names fields, each with whether it descends. ``page`` counts from 1; a ``cursor`` from an
         earlier page of the same list takes its place. ``limit`` is at most 1000. The total is
-        ``count``-ed "exact" or "estimated" (exact up to some thousands, at a cost that does not
-        grow), or left out ("none"). Raises `ValidationFailed` for values that are out of range,
-        and for a cursor of another list.
+        ``count``-ed "exact" (the default without a cursor) or "estimated" (exact up to some
+        thousands, at a cost that does not grow beyond), or left out ("none"). Raises
+        `ValidationFailed` for values that are out of range, and for a cursor of another list.
         """
         query = listing_of(
             author=author,

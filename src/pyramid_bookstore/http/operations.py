@@ -45,6 +45,11 @@ class Resource:
         return f"bookstore.{self.name}"
 
     @property
+    def open(self) -> bool:
+        """Whether everybody may ask for all of it."""
+        return all(operation.permission is None for operation in self.operations)
+
+    @property
     def methods(self) -> tuple[str, ...]:
         """What ``Allow`` says."""
         served = [operation.method for operation in self.operations]

@@ -71,13 +71,18 @@ PROBLEMS: dict[str, Problem] = {
 }
 
 
-class Unauthorized(BookstoreError):
+class _Denied(BookstoreError):
+    #: The value of ``WWW-Authenticate``, where there is one to give.
+    challenge: str | None = None
+
+
+class Unauthorized(_Denied):
     """Nobody showed who is asking."""
 
     code = "unauthorized"
 
 
-class Forbidden(BookstoreError):
+class Forbidden(_Denied):
     """The one who asks may not do this."""
 
     code = "forbidden"
@@ -172,15 +177,15 @@ def as_bookstore_error(error: Exception, request: Request) -> BookstoreError:
 def _who_or_what(request: Request) -> BookstoreError:
     """401 where nobody is known, 403 where somebody is."""
     if request.authenticated_userid is None:
-        refused: BookstoreError = Unauthorized("This needs authentication.")
+        refused: _Denied = Unauthorized("This needs authentication.")
     else:
         refused = Forbidden("You may not do this.")
     policy = request.registry.queryUtility(ISecurityPolicy)
     challenge = getattr(policy, "challenge", None)
     if challenge is not None:
-        refused.challenge = challenge(request)  # type: ignore[attr-defined]  # read just below
+        refused.challenge = challenge(request)
     elif isinstance(refused, Unauthorized):
-        refused.challenge = _hosts_challenge(request)  # type: ignore[attr-defined]  # as above
+        refused.challenge = _hosts_challenge(request)
     return refused
 
 
@@ -255,9 +260,8 @@ def _retry(error: Any, response: Response) -> dict[str, Any]:
 
 
 def _challenge(error: Any, response: Response) -> dict[str, Any]:
-    challenge = getattr(error, "challenge", None)
-    if challenge:
-        response.headers["WWW-Authenticate"] = challenge
+    if error.challenge:
+        response.headers["WWW-Authenticate"] = error.challenge
     return {}
 
 

@@ -10,6 +10,7 @@ from pyramid.exceptions import URLDecodeError
 from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
+from pyramid.traversal import DefaultRootFactory
 from pyramid.viewderivers import DefaultViewMapper  # a host may have another for its own views
 
 from pyramid_bookstore.http.errors import MethodNotAllowed
@@ -40,7 +41,9 @@ def _connect(config: Configurator, resource: Resource) -> None:
         return
     # Executed at once, and not after all routes that the host declared later.
     immediate = Configurator(registry=config.registry, package=config.package, autocommit=True)
-    immediate.add_route(resource.route_name, mount.path + resource.path)
+    # What everybody may ask needs no context; the host's may be read from a database that is away.
+    factory = DefaultRootFactory if resource.open else None
+    immediate.add_route(resource.route_name, mount.path + resource.path, factory=factory)
     mount.connected.add(resource.route_name)
     _add_views(config, resource)
 

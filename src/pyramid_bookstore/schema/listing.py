@@ -223,27 +223,28 @@ def listing_of(
     min_price: Decimal | int | None = None,
     max_price: Decimal | int | None = None,
     in_stock: bool | None = None,
-    sort: str | Sequence[tuple[str, bool]] = NEWEST_FIRST,
+    sort: str | Sequence[str | tuple[str, bool]] = NEWEST_FIRST,
     limit: int = 20,
     page: int = 1,
     cursor: str | None = None,
-    count: Count = "exact",
+    count: Count | None = None,
 ) -> ListQuery:
     """The same checks as `parse_listing`'s for values from Python; up to `LARGEST_PAGE` books.
 
-    ``sort`` may be written as the parameter is. Raises `ValidationFailed`.
+    ``sort`` may be written as the parameter is, as a whole or key by key. Raises
+    `ValidationFailed`.
     """
     if not isinstance(sort, str):
-        sort = ",".join(f"-{field}" if descending else field for field, descending in sort)
+        sort = ",".join(key if isinstance(key, str) else "-" * key[1] + key[0] for key in sort)
     values: dict[str, object] = {
         "author": author,
         "search": search,
-        "min_price": None if min_price is None else f"{Decimal(min_price):f}",
-        "max_price": None if max_price is None else f"{Decimal(max_price):f}",
+        "min_price": f"{min_price:f}" if isinstance(min_price, Decimal) else min_price,
+        "max_price": f"{max_price:f}" if isinstance(max_price, Decimal) else max_price,
         "in_stock": None if in_stock is None else str(in_stock).lower(),
         "sort": sort,
         "limit": limit,
-        "page": None if cursor else page,
+        "page": None if cursor and page == 1 else page,
         "cursor": cursor,
         "count": count,
     }
