@@ -259,12 +259,8 @@ def _portion(name: str, at: int) -> str:
 
 
 def _parameters(names: Sequence[str]) -> Mapping[str, Sequence[Any]]:
-    """The words by portions, as parameters; seen by the planner, which else expects so many books
-    that it starts workers to find them."""
-    return {
-        name: [bindparam(_portion(name, at), type_=ARRAY(Text)) for at in _PORTIONS]
-        for name in names
-    }
+    """The words by portions, as parameters."""
+    return {name: [_unseen(_portion(name, at), ARRAY(Text)) for at in _PORTIONS] for name in names}
 
 
 def like_pattern(term: str) -> str:
@@ -318,9 +314,9 @@ def _words_of(name: str, way: str) -> Any:
     ).cte(f"{name}_found")
 
 
-def _unseen(name: str) -> Any:
+def _unseen(name: str, type_: Any = Text) -> Any:
     """A parameter of which the planner makes nothing: it has one plan for all, and keeps it."""
-    return select(bindparam(name, type_=Text())).scalar_subquery()
+    return select(bindparam(name, type_=type_)).scalar_subquery()
 
 
 def _group(text: TextShape, group: str, words: Mapping[str, Sequence[Any]]) -> ColumnElement[bool]:
