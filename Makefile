@@ -37,7 +37,7 @@ storefront: $(VENV)/.storefront ## A shop with the bookstore in it, on http://12
 bench: .venv-bench/.installed ## Side by side with other stacks, for an hour or more (BENCH="--quick")
 	.venv-bench/bin/python benchmarks/run.py $(BENCH)
 
-torture: $(VENV)/.tests ## Break it on purpose (a quarter of an hour) and write docs/reliability/README.md
+torture: $(VENV)/.tests ## Break it on purpose (some minutes) and write docs/reliability/README.md
 	$(BIN)/python -m pip install --quiet 'gunicorn>=27' 'granian>=2.8'
 	$(BIN)/python -m torture $(ARGS)
 
