@@ -17,9 +17,10 @@ run: $(VENV)/.runs ## Start the bookstore of development.ini (ARGS="http_port=80
 
 test: lint types pytest docs ## Lint, types, every test on SQLite and PostgreSQL, the docs
 
-lint: $(VENV)/.tests ## ruff: rules and format
+lint: $(VENV)/.tests ## ruff (rules, format) and import-linter (which room leans on which)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 
 types: $(VENV)/.tests ## mypy --strict
 	$(BIN)/mypy

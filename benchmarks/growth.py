@@ -31,14 +31,14 @@ from machine import describe
 from plot import lines
 from sqlalchemy import Engine, text
 
-from pyramid_bookstore.books.listing import list_books
-from pyramid_bookstore.books.statements import BY_ID
+from pyramid_bookstore.catalogue.listing import list_books
+from pyramid_bookstore.catalogue.query import NEWEST_FIRST, BookFilter
+from pyramid_bookstore.catalogue.statements import BY_ID
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_engine, make_one_time_engine, make_reading_engine
 from pyramid_bookstore.db.migrations import upgrade
 from pyramid_bookstore.db.query import LeanReader
-from pyramid_bookstore.schema.listing import NEWEST_FIRST, BookFilter
-from pyramid_bookstore.text import fold
+from pyramid_bookstore.search.folding import fold
 
 DOCS = Path(__file__).parent.parent / "docs" / "benchmarks"
 RESULTS = DOCS / "growth.json"

@@ -8,19 +8,57 @@
 
 gives the application the bookstore's REST API below `bookstore.prefix`, and `request.bookstore` in
 its views. Nothing outside the bookstore's own routes is touched.
+
+What a host may import is what this module, `pyramid_bookstore.events`, `pyramid_bookstore.errors`
+and `pyramid_bookstore.testing` export by name; docs/reference/python.md has all of it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pyramid.config import Configurator
 
+    from pyramid_bookstore.catalogue.data import BookData, Page
+    from pyramid_bookstore.catalogue.models import Book
+    from pyramid_bookstore.db.migrations import downgrade, include_object, upgrade
+    from pyramid_bookstore.feeds.sample import load_sample
+    from pyramid_bookstore.plugin.bookstore import Bookstore
+    from pyramid_bookstore.values.condition import Condition
+
+__all__ = [
+    "Book",
+    "BookData",
+    "Bookstore",
+    "Condition",
+    "Page",
+    "downgrade",
+    "include_object",
+    "includeme",
+    "load_sample",
+    "upgrade",
+]
+
+#: Where the names are from that are loaded when they are first asked for: a migration, say, has no
+#: use for all of the application.
+_FROM = {
+    "Book": "catalogue.models",
+    "BookData": "catalogue.data",
+    "Bookstore": "plugin.bookstore",
+    "Condition": "values.condition",
+    "Page": "catalogue.data",
+    "downgrade": "db.migrations",
+    "include_object": "db.migrations",
+    "load_sample": "feeds.sample",
+    "upgrade": "db.migrations",
+}
+
 
 def includeme(config: Configurator) -> None:
     """Mount the bookstore: settings, `request.bookstore`, directives, tokens, routes, start-up."""
-    from pyramid_bookstore import configuration
+    from pyramid_bookstore.plugin import configuration
 
     configuration.refuse_second_include(config)
     configuration.add_mount(config)
@@ -29,3 +67,9 @@ def includeme(config: Configurator) -> None:
     configuration.add_security(config)
     configuration.add_routes(config)
     configuration.add_start_up(config)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FROM:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_FROM[name]}"), name)

@@ -1,13 +1,13 @@
 """Why the bookstore refuses: domain exceptions, which know nothing of HTTP.
 
-:mod:`pyramid_bookstore.http.problems` is the one place that turns them into answers. Each class
+:mod:`pyramid_bookstore.web.problems` is the one place that turns them into answers. Each class
 carries ``code``, the word that clients find in the ``error`` member of a problem document.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 
 class Fault(NamedTuple):
@@ -21,6 +21,39 @@ class Fault(NamedTuple):
     field: str
     pointer: str
     message: str
+
+
+class Reject(NamedTuple):
+    """A row that was not taken: the line it begins in (the header is line 1), and why."""
+
+    line: int
+    faults: list[Fault]
+
+
+class Report(NamedTuple):
+    """How many books an import created, updated and left as they were, and which rows it refused.
+
+    ``rows`` are all rows of the feed; ``rejects`` the first `MAX_LISTED` of ``rejected``, by line.
+    After a dry run, or where nothing was written because of the rejects, the numbers are those that
+    would have been.
+    """
+
+    rows: int
+    created: int
+    updated: int
+    unchanged: int
+    rejected: int
+    dry_run: bool
+    rejects: Sequence[Reject]
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as a JSON document holds it."""
+        document = self._asdict()
+        document["rejects"] = [
+            {"line": line, "faults": [fault._asdict() for fault in faults]}
+            for line, faults in self.rejects
+        ]
+        return document
 
 
 class BookstoreError(Exception):
@@ -48,6 +81,18 @@ class ValidationFailed(BookstoreError):
         self.faults = tuple(faults)
         super().__init__(
             "; ".join(f"{f.field}: {f.message}" if f.field else f.message for f in faults)
+        )
+
+
+class RowsRefused(ValidationFailed):
+    """Some rows are bad and nothing was written; ``report`` says which, and what is good."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        super().__init__([fault for reject in report.rejects for fault in reject.faults])
+        verb = "is" if report.rejected == 1 else "are"
+        self.message = (
+            f"{report.rejected:,} of {report.rows:,} rows {verb} refused; nothing was written."
         )
 
 

@@ -13,57 +13,15 @@ commit; what a subscriber raises there can undo nothing any more and is only log
             event.request.dbsession.add(Reorder(isbn=event.book.isbn))
 """
 
-from __future__ import annotations
+from pyramid_bookstore.catalogue.events import BookCreated, BookDeleted, BookEvent, BookUpdated
+from pyramid_bookstore.stock.events import StockChanged
+from pyramid_bookstore.transactions.events import ChangesCommitted
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
-from pyramid.request import Request
-
-from pyramid_bookstore.books.data import BookData
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookEvent:
-    """A change of one book; subscribe to this to hear of every kind."""
-
-    request: Request
-    #: The book after the change; of a deleted book, as it was last.
-    book: BookData
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookCreated(BookEvent):
-    """A book was added."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookUpdated(BookEvent):
-    """A book's fields were written; ``changes`` holds those that were given, by name."""
-
-    changes: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookDeleted(BookEvent):
-    """A book was taken out."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StockChanged(BookEvent):
-    """Copies came in or went out, ``delta`` of them; ``book.stock`` is what is there now."""
-
-    delta: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangesCommitted:
-    """The transaction with these changes is committed; in the order in which they were made."""
-
-    request: Request
-    changes: tuple[BookEvent, ...]
-
-
-#: Every kind of change.
-KINDS = (BookCreated, BookUpdated, BookDeleted, StockChanged)
+__all__ = [
+    "BookCreated",
+    "BookDeleted",
+    "BookEvent",
+    "BookUpdated",
+    "ChangesCommitted",
+    "StockChanged",
+]

@@ -25,7 +25,7 @@ from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
 from waitress.task import WSGITask
 
-from pyramid_bookstore.http.responses import LEAVING
+from pyramid_bookstore.web.responses import DRAINING
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ class GracefulServer:
 
     def _telling(self, app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
         def telling(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-            environ[LEAVING] = self._leaving
+            environ[DRAINING] = self._leaving
             return app(environ, start_response)
 
         return telling

@@ -11,23 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyramid.config import Configurator
+from pyramid.exceptions import ConfigurationExecutionError
 from pyramid.httpexceptions import HTTPException
-from pyramid.request import Request
 
-from pyramid_bookstore import environment, sessions
-from pyramid_bookstore.http.problems import error_view
-from pyramid_bookstore.mount import Mount
-from pyramid_bookstore.probes import START
-from pyramid_bookstore.settings import Settings
+from pyramid_bookstore.plugin.error_view import error_view
+from pyramid_bookstore.settings import environment
+from pyramid_bookstore.web.mount import Mount
 
 log = logging.getLogger("pyramid_bookstore")
-
-
-class BookstoreRequest(Request):  # type: ignore[misc]  # pyramid ships no types
-    """Has `bookstore` from its class: for what `add_request_method` adds, Pyramid makes a new class
-    at each request, which takes a tenth of the time that a book by its id does."""
-
-    bookstore = sessions.BY_BIRTH
 
 
 def main(global_config: Mapping[str, str], **settings: str) -> Any:
@@ -36,19 +27,17 @@ def main(global_config: Mapping[str, str], **settings: str) -> Any:
     Raises `pyramid.exceptions.ConfigurationError` with every fault of the settings, and what the
     database raises while it is migrated or filled.
     """
-    config = Configurator(
-        settings=environment.override(settings, os.environ), request_factory=BookstoreRequest
-    )
-    config.commit()  # the plug-in looks at what requests are made of
-    # An error that comes out of the include has Pyramid's words around it; here nothing can change
-    # the settings any more, so people read the faults alone.
-    Settings.from_mapping(config.registry.settings, START)
+    config = Configurator(settings=environment.override(settings, os.environ))
     config.include("pyramid_bookstore")
     # Beside the bookstore's routes there is nothing here, which problem documents say as well.
     # Pyramid has a view of its own for HTTP exceptions, so Exception alone would not do.
     for context in (Exception, HTTPException):
         config.add_exception_view(error_view, context=context)
-    app = config.make_wsgi_app()
+    try:
+        app = config.make_wsgi_app()
+    except ConfigurationExecutionError as error:
+        # Without Pyramid's words around it, which name a line of ours; an operator has an INI.
+        raise error.evalue from None
     mount = Mount.of(app.registry)
     page = "docs" if mount.settings.docs else "openapi.json"
     log.info(

@@ -24,9 +24,9 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from transaction import TransactionManager
 
-from pyramid_bookstore.books.service import Bookstore
 from pyramid_bookstore.db import migrations
-from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.plugin.bookstore import Bookstore
+from pyramid_bookstore.web.mount import Mount
 
 __all__ = ["book_fields", "bookstore", "isbn", "migrate", "transaction"]
 
@@ -70,7 +70,7 @@ def transaction(
 
 def bookstore(session: Session) -> Bookstore:
     """A `request.bookstore` on this session, without a request and without events."""
-    return Bookstore(lambda: session)
+    return Bookstore.on(session)
 
 
 def isbn(number: int) -> str:

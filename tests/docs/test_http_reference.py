@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pyramid_bookstore.http.operations import RESOURCES
-from pyramid_bookstore.http.problems import PROBLEMS
+from pyramid_bookstore.operations import RESOURCES
+from pyramid_bookstore.web.problems import PROBLEMS
 from tests.openapi.support import description
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "http.md"

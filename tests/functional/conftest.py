@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from pyramid.interfaces import ISecurityPolicy
 
-from pyramid_bookstore.feeds.report import RowsRefused
-from pyramid_bookstore.http import problems
-from pyramid_bookstore.http.operations import RESOURCES
-from pyramid_bookstore.mount import Mount
-from pyramid_bookstore.openapi.paths import codes_of
-from pyramid_bookstore.openapi.problems import ROWS_REFUSED
+from pyramid_bookstore.description.paths import codes_of
+from pyramid_bookstore.description.problems import ROWS_REFUSED
+from pyramid_bookstore.errors import RowsRefused
+from pyramid_bookstore.operations import RESOURCES
+from pyramid_bookstore.web import problems
+from pyramid_bookstore.web.mount import Mount
 
 
 @pytest.fixture(autouse=True)

@@ -16,8 +16,8 @@ from pyramid.request import Request
 from zope.interface.verify import verifyObject
 
 from pyramid_bookstore.auth import key_file, make_policy
-from pyramid_bookstore.converters import ASYMMETRIC, PERMISSIONS, SYMMETRIC
 from pyramid_bookstore.settings import Settings
+from pyramid_bookstore.settings.converters import ASYMMETRIC, PERMISSIONS, SYMMETRIC
 from tests.support.guarded import SETTINGS, bearer, guarded
 from tests.support.tokens import (
     KINDS,
@@ -237,7 +237,7 @@ class TestKeyFile:
             assert [answer.status_int for answer in got] == expected
 
 
-ONE = "bookstore settings, 1 to mend:\n  "
+ONE = "Invalid bookstore settings (1):\n  "
 
 
 class TestStart:
@@ -282,7 +282,7 @@ class TestStart:
     )
     def test_the_key_is_named_with_all_other_faults(self, settings, named):
         said = self.fault({**settings, "bookstore.foo": "1"})
-        assert "2 to mend" in said
+        assert "settings (2)" in said
         assert "bookstore.foo: no such setting" in said
         assert named in said
 

@@ -10,12 +10,12 @@ from click.testing import CliRunner
 from pyramid.exceptions import ConfigurationError
 from sqlalchemy import func, select, text
 
+from pyramid_bookstore.catalogue.models import Book
 from pyramid_bookstore.cli import main
 from pyramid_bookstore.cli.group import Group
 from pyramid_bookstore.cli.ini import Ini
 from pyramid_bookstore.db import migrations
 from pyramid_bookstore.db.engines import make_engine, make_one_time_engine
-from pyramid_bookstore.models import Book
 from tests.support.crowd import PROCESSES, crowd
 from tests.support.server import program
 

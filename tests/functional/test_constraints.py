@@ -3,8 +3,9 @@
 import pytest
 from sqlalchemy import text
 
-from pyramid_bookstore.books.store import ATTEMPTS, Store
+from pyramid_bookstore.catalogue.store import ATTEMPTS, Store
 from pyramid_bookstore.events import BookUpdated
+from pyramid_bookstore.transactions.writers import AutocommitWriter, TransactionWriter
 from tests.support.api import BOOKS, RUST, FixedContent, ask, assert_problem, isbn, new_book
 
 #: SQL of a host that writes past the services, and what the client hears.
@@ -74,7 +75,8 @@ def test_overtaken_too_often(client, monkeypatch, method, path, body):
     content = FixedContent(client)
     tries = []
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "_write", lambda self, *args, **options: tries.append(args))
+        for writer in (TransactionWriter, AutocommitWriter):
+            patch.setattr(writer, "write", lambda self, *args: tries.append(args))
         answer = ask(client, method, url + path, body)
     assert_problem(answer, 503, "unavailable")
     assert answer.headers["Retry-After"] == "1"

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
 
-from pyramid_bookstore.books.listing import SORT_COLUMNS, list_books
+from pyramid_bookstore.catalogue.listing import SORT_COLUMNS, list_books
+from pyramid_bookstore.catalogue.models import Book
+from pyramid_bookstore.catalogue.query import NEWEST_FIRST, BookFilter
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.db.query import SessionReader
 from pyramid_bookstore.errors import ValidationFailed
-from pyramid_bookstore.models import Book
-from pyramid_bookstore.schema.listing import NEWEST_FIRST, BookFilter
 from tests.support.catalogue import BEGINNING, book_row
 
 numbers = count(1)

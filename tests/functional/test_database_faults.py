@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from webtest import TestApp
 
 from pyramid_bookstore.db.engines import make_engine
-from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.web.mount import Mount
 from tests.support.api import API, BOOKS, RUST, ask, assert_problem, new_book
 
 

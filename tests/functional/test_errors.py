@@ -10,7 +10,7 @@ from pyramid.httpexceptions import HTTPForbidden, HTTPFound, HTTPUnauthorized
 from pyramid.security import Allowed, Denied
 
 from pyramid_bookstore.events import BookCreated
-from pyramid_bookstore.http.problems import PROBLEMS
+from pyramid_bookstore.web.problems import PROBLEMS
 from tests.support.api import BOOKS, RUST, FixedContent, ask, assert_problem, new_book
 
 JSON = {"Content-Type": "application/json"}
@@ -100,8 +100,8 @@ class TestProblemDocuments:
 
     def test_every_code_has_a_presentation(self):
         from pyramid_bookstore import errors
-        from pyramid_bookstore.http import errors as http_errors
-        from pyramid_bookstore.http import problems
+        from pyramid_bookstore.web import errors as http_errors
+        from pyramid_bookstore.web import problems
 
         def codes(cls):
             yield cls.code

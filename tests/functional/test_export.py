@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from webtest import TestApp
 
-from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.web.mount import Mount
 from tests.support.feeds import BOOKS, CSV, EXPORT, FAUST, MOMO, NDJSON, csv_of, isbn, send
 
 HEADER = b"isbn,title,author,price,stock,description,extra\r\n"

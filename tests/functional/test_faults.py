@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.engine import make_url
 from webtest import TestApp
 
-from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.web.mount import Mount
 from tests.support.api import API, BOOKS, RUST, ask, assert_problem, isbn, new_book
 from tests.support.backends import migrate
 from tests.support.postgres import CHOICE, PostgresServer, postgres_for_tests

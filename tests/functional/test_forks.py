@@ -3,7 +3,7 @@
 from weakref import WeakSet
 
 from pyramid_bookstore.db import forks
-from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.web.mount import Mount
 from tests.support.api import BOOKS, new_book
 from tests.support.crowd import PROCESSES, crowd
 
@@ -11,7 +11,7 @@ from tests.support.crowd import PROCESSES, crowd
 _PREPARE = """
 import logging
 from webtest import TestApp
-from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.web.mount import Mount
 from tests.support.api import BOOKS, new_book
 from tests.support.apps import build_app
 

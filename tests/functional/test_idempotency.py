@@ -14,8 +14,8 @@ from webtest import TestApp
 
 from pyramid_bookstore import events
 from pyramid_bookstore.db.engines import make_engine
-from pyramid_bookstore.idempotency import CLEANED, digest
-from pyramid_bookstore.models import IdempotencyKey
+from pyramid_bookstore.transactions.idempotency import CLEANED, digest
+from pyramid_bookstore.transactions.models import IdempotencyKey
 from tests.host.hosts import cookiecutter
 from tests.support.api import BOOKS, RUST, ask, assert_problem, new_book
 from tests.support.processes import wait_until

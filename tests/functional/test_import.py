@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
-from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.web.mount import Mount
 from tests.support.feeds import BOOKS, CSV, FAUST, IMPORT, MOMO, NDJSON, csv_of, send
 
 HEADER = "isbn,title,author,price,stock\n"

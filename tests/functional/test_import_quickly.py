@@ -10,10 +10,10 @@ from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from pyramid_bookstore.db.engines import make_engine
+from pyramid_bookstore.errors import Report
 from pyramid_bookstore.feeds import bulk_postgresql, bulk_sqlite
 from pyramid_bookstore.feeds.importer import Importer
 from pyramid_bookstore.feeds.intake import Intake
-from pyramid_bookstore.feeds.report import Report
 from tests.support.feeds import csv_of
 
 INDEXES = {

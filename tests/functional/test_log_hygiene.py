@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import make_url
 from webtest import TestApp
 
-from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.web.mount import Mount
 from tests.support.api import API, BOOKS, ask, assert_problem, new_book
 from tests.support.processes import free_port
 from tests.support.tokens import claims, forge

@@ -35,12 +35,14 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError
 from uuid6 import uuid7
 
-from pyramid_bookstore.books.rows import columns_of
+from pyramid_bookstore.catalogue.columns import columns_of
+from pyramid_bookstore.catalogue.models import Book
 from pyramid_bookstore.db import migrations
+from pyramid_bookstore.db.base import Base
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_engine, make_one_time_engine
 from pyramid_bookstore.db.revision import HEAD
-from pyramid_bookstore.models import Base, Book
+from pyramid_bookstore.search import SEARCHES
 from tests.support.crowd import PROCESSES, crowd
 
 CHECKOUT = Path(__file__).parents[2]
@@ -151,7 +153,7 @@ class TestRevisions:
             assert tables
             assert others == {("remove_constraint", "bookstore_books_pkey")}
         else:
-            indexes = dialect_named("postgresql").search.indexes
+            indexes = SEARCHES["postgresql"].indexes
             assert others <= {("remove_index", name) for name in indexes}
 
     def test_a_difference_would_be_seen(self, engine):

@@ -19,9 +19,9 @@ from pyramid.exceptions import ConfigurationError
 from pyramid.response import Response
 from sqlalchemy import event
 
-from pyramid_bookstore.mount import Mount
 from pyramid_bookstore.observability.formatters import JSONFormatter, TextFormatter
 from pyramid_bookstore.testing import book_fields
+from pyramid_bookstore.web.mount import Mount
 
 MakeClient = Callable[..., webtest.TestApp]
 

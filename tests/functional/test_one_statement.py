@@ -11,8 +11,8 @@ from sqlalchemy import event, text
 
 from pyramid_bookstore import events
 from pyramid_bookstore.db.engines import make_one_time_engine
-from pyramid_bookstore.mount import Mount
 from pyramid_bookstore.testing import book_fields
+from pyramid_bookstore.web.mount import Mount
 
 MakeClient = Callable[..., webtest.TestApp]
 

@@ -10,7 +10,7 @@ from webtest import TestApp
 
 from pyramid_bookstore.db.engines import make_engine, make_one_time_engine, make_reading_engine
 from pyramid_bookstore.db.migrations import upgrade
-from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.web.mount import Mount
 from tests.support.api import BOOKS, RUST, ask, assert_problem, new_book
 from tests.support.pgbouncer import PgBouncer, pgbouncer_program
 

@@ -12,10 +12,10 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
-from pyramid_bookstore.books.listing import SORT_COLUMNS, list_books
-from pyramid_bookstore.books.statements import BY_ID, BY_ISBN
+from pyramid_bookstore.catalogue.listing import SORT_COLUMNS, list_books
+from pyramid_bookstore.catalogue.query import NEWEST_FIRST, BookFilter
+from pyramid_bookstore.catalogue.statements import BY_ID, BY_ISBN
 from pyramid_bookstore.db.engines import make_engine
-from pyramid_bookstore.schema.listing import NEWEST_FIRST, BookFilter
 from tests.support.catalogue import ExplainingReader, book_row, fill
 
 BOOKS = 20_000

@@ -12,7 +12,7 @@ from pyramid_bookstore.db import replica as replica_module
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.query import Query
 from pyramid_bookstore.db.replica import Replica, ReplicaReader, Standing
-from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.web.mount import Mount
 from tests.support.api import API, BOOKS, ask, assert_problem, new_book
 from tests.support.backends import migrate
 from tests.support.postgres import CHOICE, PostgresServer
@@ -440,7 +440,9 @@ class TestSQLite:
         }
         with pytest.raises(ConfigurationExecutionError) as raised:
             make_app(settings)
-        assert "bookstore.replica.sqlalchemy.no_such_thing: " in str(raised.value)
+        assert "bookstore.replica.sqlalchemy.*: Invalid argument(s) 'no_such_thing'" in str(
+            raised.value
+        )
 
     def test_a_child_forgets_what_its_parent_knew(self, sqlite_backend, make_pair):
         client = make_pair(sqlite_backend.create(), sqlite_backend.create())

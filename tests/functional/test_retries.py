@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 from webtest import TestApp
 
-import pyramid_bookstore.retry
+import pyramid_bookstore.transactions.retry
 from pyramid_bookstore import events
 from pyramid_bookstore.db.engines import make_engine
 from tests.host.hosts import cookiecutter
@@ -279,7 +279,9 @@ class TestTheMark:
 
     def test_without_pyramid_retry_nothing_is_needed(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "pyramid_retry", None)
-        spec = importlib.util.spec_from_file_location("alone", pyramid_bookstore.retry.__file__)
+        spec = importlib.util.spec_from_file_location(
+            "alone", pyramid_bookstore.transactions.retry.__file__
+        )
         alone = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(alone)
         error = OperationalError("SELECT 1", {}, Exception())

@@ -11,11 +11,11 @@ from pyramid.exceptions import ConfigurationError
 from sqlalchemy import func, insert, select, text
 from webtest import TestApp
 
+from pyramid_bookstore.catalogue.models import Book, Total
 from pyramid_bookstore.db import migrations
 from pyramid_bookstore.db.engines import make_engine, make_one_time_engine
 from pyramid_bookstore.errors import Unavailable
-from pyramid_bookstore.models import Book, Total
-from pyramid_bookstore.sample import load_sample
+from pyramid_bookstore.feeds.sample import load_sample
 from tests.support.crowd import PROCESSES, crowd
 
 BOOKS = "/api/v1/books"
@@ -86,7 +86,7 @@ def test_eight_processes_at_once(database, catalogue):
     """One finds it empty and fills it, the others find it full."""
     prepare = """
 from pyramid_bookstore.db.engines import make_one_time_engine
-from pyramid_bookstore.sample import load_sample
+from pyramid_bookstore import load_sample
 """
     work = "print(load_sample(make_one_time_engine({'url': sys.argv[1]})))"
     added = sorted(int(line) for line in crowd(prepare, work, database))

@@ -10,13 +10,15 @@ import pytest
 from sqlalchemy import Engine, bindparam, event, literal_column, null, select, text, type_coerce
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from pyramid_bookstore.books.store import ANY_STATE, Store
+from pyramid_bookstore.catalogue.store import Store
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_one_time_engine, make_reading_engine
 from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.db.query import LeanReader, Query
 from pyramid_bookstore.db.types import UTCDateTime
 from pyramid_bookstore.testing import book_fields
+from pyramid_bookstore.transactions.writers import AutocommitWriter, TransactionWriter
+from pyramid_bookstore.values.condition import ANY_STATE
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def reading(database: str) -> Iterator[Engine]:
 
 def test_an_isbn_that_breaks_another_rule_is_not_called_taken(engine: Engine) -> None:
     with engine.connect() as connection:
-        store = Store(connection)
+        store = Store(TransactionWriter(connection, lambda: None))
         book = store.insert({**book_fields(), "description": None, "extra": {}})
         with pytest.raises(IntegrityError, match="bookstore_books_isbn_check"):
             store.update(book.id, {"isbn": "123"}, ANY_STATE)
@@ -59,20 +61,20 @@ def test_a_connection_is_not_used_again_after_an_error_that_is_not_the_drivers(
 def test_nor_is_one_that_added(sqlite_backend: Any) -> None:
     engine = make_reading_engine({"url": sqlite_backend.create()})
     with engine.connect() as connection:
-        store = Store(connection, transactional=False)
+        store = Store(AutocommitWriter(connection))
         fields = {**book_fields(), "description": None, "extra": {}}
         with pytest.raises(OverflowError):
             store.insert({**fields, "stock": 2**64})
         assert connection.invalidated
     with engine.connect() as connection:
-        assert Store(connection, transactional=False).insert(fields).isbn == fields["isbn"]
+        assert Store(AutocommitWriter(connection)).insert(fields).isbn == fields["isbn"]
     engine.dispose()
 
 
 def test_a_rule_of_the_database_leaves_a_connection_that_added_usable(reading: Engine) -> None:
     fields = {**book_fields(), "description": None, "extra": {}}
     with reading.connect() as connection:
-        store = Store(connection, transactional=False)
+        store = Store(AutocommitWriter(connection))
         with pytest.raises(Exception, match="bookstore_books_isbn_check") as caught:
             store.insert({**fields, "isbn": "123"})
         assert diagnose(caught.value).constraint == "bookstore_books_isbn_check"

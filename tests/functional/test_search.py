@@ -11,16 +11,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select, text, update
 
-from pyramid_bookstore.books.listing import list_books
+from pyramid_bookstore.catalogue.listing import list_books, search_on
+from pyramid_bookstore.catalogue.models import Book
+from pyramid_bookstore.catalogue.query import NEWEST_FIRST, BookFilter
 from pyramid_bookstore.db.dialects import dialect_named
-from pyramid_bookstore.db.dialects.postgresql_search import COLLECT, WALK_BY
-from pyramid_bookstore.db.dialects.sqlite_search import LATEST, SAMPLE
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.db.query import LeanReader, Query
-from pyramid_bookstore.db.search import Choice, Conditions
-from pyramid_bookstore.models import Book
-from pyramid_bookstore.schema.listing import NEWEST_FIRST, BookFilter
-from pyramid_bookstore.text import fold
+from pyramid_bookstore.search.base import Choice, Conditions
+from pyramid_bookstore.search.folding import fold
+from pyramid_bookstore.search.postgresql import COLLECT, WALK_BY
+from pyramid_bookstore.search.sqlite import LATEST, SAMPLE
 from tests.support.catalogue import book_row, fill
 
 WORDS = (
@@ -58,7 +58,7 @@ def catalogue(backend):
 
 def choices(reader, conditions, values):
     """Every way there is to read these conditions, with what each takes."""
-    search = reader.dialect.search
+    search = search_on(reader.dialect)
     probe = search.probe(conditions)
     if probe is None:
         return [Choice("", {})]
@@ -80,7 +80,7 @@ def choices(reader, conditions, values):
 def found(engine, author="", terms=(), **others):
     """The ids, which every path finds."""
     reader = LeanReader(engine, dialect_named(engine.dialect.name))
-    search = reader.dialect.search
+    search = search_on(reader.dialect)
     shape, values = search.read(fold(author), [fold(term) for term in terms])
     conditions = Conditions(shape, "min_price" in others, "max_price" in others, None)
     answers = []

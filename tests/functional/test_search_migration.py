@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import insert, make_url, text
 from sqlalchemy.orm import Session
 
-from pyramid_bookstore.books.listing import list_books
+from pyramid_bookstore.catalogue.listing import list_books
+from pyramid_bookstore.catalogue.models import Book
+from pyramid_bookstore.catalogue.query import NEWEST_FIRST, BookFilter
 from pyramid_bookstore.db import migrations
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.db.query import SessionReader
-from pyramid_bookstore.models import Book
-from pyramid_bookstore.schema.listing import NEWEST_FIRST, BookFilter
 from tests.support.catalogue import book_row
 
 

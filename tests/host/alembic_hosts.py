@@ -34,7 +34,7 @@ Table("customers", metadata, Column("id", Integer, primary_key=True){more})
 """
 
 ORDERS = """
-from pyramid_bookstore.models import Book
+from pyramid_bookstore import Book
 
 Table("orders", metadata, Column("id", Integer, primary_key=True),
       Column("book_id", ForeignKey(Book.id, name="orders_book_fkey"), nullable=False))

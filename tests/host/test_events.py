@@ -22,8 +22,8 @@ from sqlalchemy.orm import Session
 from transaction import TransactionManager
 
 from pyramid_bookstore import events
+from pyramid_bookstore.catalogue.models import Book
 from pyramid_bookstore.errors import Fault, ValidationFailed
-from pyramid_bookstore.models import Book
 from pyramid_bookstore.testing import book_fields
 from tests.host.hosts import Note, cookiecutter, notes
 

@@ -13,9 +13,8 @@ from pyramid.config import Configurator
 from sqlalchemy import Engine, text
 
 from pyramid_bookstore import events
-from pyramid_bookstore.errors import Fault, ValidationFailed
-from pyramid_bookstore.feeds.report import RowsRefused
-from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.errors import Fault, RowsRefused, ValidationFailed
+from pyramid_bookstore.web.mount import Mount
 from tests.host.hosts import Note, cookiecutter, notes
 from tests.support.feeds import BOOKS, FAUST, IMPORT, MOMO, NDJSON, send
 

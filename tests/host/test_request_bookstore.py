@@ -9,7 +9,7 @@ import pytest
 import webtest
 from sqlalchemy.orm import Session
 
-from pyramid_bookstore.books.service import Bookstore
+from pyramid_bookstore import Bookstore
 from pyramid_bookstore.errors import BookNotFound, ValidationFailed
 from pyramid_bookstore.testing import book_fields, bookstore
 

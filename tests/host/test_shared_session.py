@@ -22,9 +22,9 @@ from sqlalchemy.orm import Session, sessionmaker
 
 import pyramid_bookstore.testing as bookstore_testing
 from pyramid_bookstore import events
+from pyramid_bookstore.db.base import Base
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.errors import InsufficientStock, IsbnTaken
-from pyramid_bookstore.models import Base
 from tests.host.hosts import HostBase, Note, cookiecutter, notes
 
 

@@ -10,7 +10,7 @@ import webtest
 from sqlalchemy import create_engine
 
 from pyramid_bookstore import testing
-from pyramid_bookstore.isbn import canonical
+from pyramid_bookstore.values.isbn import canonical
 from tests.host.hosts import cookiecutter
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
 
-from pyramid_bookstore.openapi.paths import names_in
+from pyramid_bookstore.description.paths import names_in
 from tests.support.api import API, ask
 
 

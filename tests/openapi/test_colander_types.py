@@ -9,9 +9,10 @@ import colander
 import pytest
 from jsonschema import Draft202012Validator
 
-from pyramid_bookstore.openapi.colander_types import mapping_schema
-from pyramid_bookstore.openapi.own_types import type_schema
-from pyramid_bookstore.schema import query, types
+from pyramid_bookstore.description.colander_types import mapping_schema
+from pyramid_bookstore.description.own_types import type_schema
+from pyramid_bookstore.values import parameters as query
+from pyramid_bookstore.values import types
 
 
 class Colour(enum.Enum):

@@ -9,9 +9,9 @@ import pytest
 from openapi_spec_validator import validate
 from pyramid.security import Allowed
 
-from pyramid_bookstore.http.operations import RESOURCES
-from pyramid_bookstore.mount import Mount
-from pyramid_bookstore.openapi.document import _KEPT
+from pyramid_bookstore.description.document import _KEPT, _Kept
+from pyramid_bookstore.operations import RESOURCES
+from pyramid_bookstore.web.mount import Mount
 from tests.openapi.support import closed, description, faults
 from tests.support.api import API, ask
 from tests.support.guarded import SETTINGS as JWT
@@ -133,7 +133,7 @@ def test_made_once_and_not_without_end(make):
     app = make()
     for number in range(_KEPT + 3):
         assert description(app, SCRIPT_NAME=f"/{number}")["servers"][0]["url"] == f"/{number}{API}"
-    kept = Mount.of(app.registry).parts["openapi"]
+    kept = Mount.of(app.registry).part(_Kept)
     assert len(kept) == _KEPT
     name, before = next(iter(kept.items()))
     description(app, SCRIPT_NAME=name.removesuffix(API))

@@ -12,17 +12,17 @@ from pyramid.request import Request
 
 import pyramid_bookstore
 from pyramid_bookstore import errors
-from pyramid_bookstore.errors import Fault
-from pyramid_bookstore.feeds.report import Reject, Report, RowsRefused
-from pyramid_bookstore.http import errors as http_errors
-from pyramid_bookstore.http import problems
-from pyramid_bookstore.http.operations import RESOURCES
-from pyramid_bookstore.http.problems import PROBLEMS
-from pyramid_bookstore.openapi.headers import EVERYWHERE, REQUEST, RESPONSE
-from pyramid_bookstore.openapi.operations import DESCRIBED, PATH_PARAMETERS, TAGS
-from pyramid_bookstore.openapi.paths import names_in
-from pyramid_bookstore.openapi.problems import ROWS_REFUSED, TOLD, schema_name
-from pyramid_bookstore.schema import listing
+from pyramid_bookstore.catalogue import query as listing
+from pyramid_bookstore.description.headers import EVERYWHERE, REQUEST, RESPONSE
+from pyramid_bookstore.description.operations import DESCRIBED, PATH_PARAMETERS, TAGS
+from pyramid_bookstore.description.paths import names_in
+from pyramid_bookstore.description.problems import ROWS_REFUSED, TOLD, schema_name
+from pyramid_bookstore.errors import Fault, Reject, Report, RowsRefused
+from pyramid_bookstore.feeds import schema as feeds
+from pyramid_bookstore.operations import RESOURCES
+from pyramid_bookstore.web import errors as http_errors
+from pyramid_bookstore.web import problems
+from pyramid_bookstore.web.problems import PROBLEMS
 from tests.openapi.support import check, closed, description, faults
 from tests.support.api import API, RUST, ask
 
@@ -94,10 +94,10 @@ def test_every_query_parameter(app, document, method, resource, operation):
 def test_every_schema_of_parameters_is_used():
     used = {type(d.query(_settings())) for d in DESCRIBED.values() if d.query}
     schemas = {
-        found for found in vars(listing).values()
+        found for module in (listing, feeds) for found in vars(module).values()
         if isinstance(found, type) and issubclass(found, listing.colander.SchemaNode)
     }  # fmt: skip
-    assert schemas - {listing.Filters, listing.NoParameters} == used
+    assert schemas - {listing.Filters} == used
 
 
 def _settings():
@@ -188,7 +188,8 @@ def test_every_error(app, document, error):
 def test_errors_are_all_raised_here():
     assert {error.code for error in RAISED} == set(PROBLEMS)
     # A subscriber of the host's may refuse with any status; the description does not know which.
-    known = {type(error) for error in RAISED} | {errors.BookstoreError, problems.HostsRefusal}
+    known = {type(error) for error in RAISED} | {
+        errors.BookstoreError, problems.HostsRefusal, problems.Denied}  # fmt: skip
     mentioned = {
         found for module in (errors, http_errors, problems) for name, found in vars(module).items()
         if not name.startswith("_")

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pyramid_bookstore.openapi import page
+from pyramid_bookstore.description import page
 from tests.support.api import API, ask, assert_problem
 
 SETTINGS = {"bookstore.sqlalchemy.url": "sqlite://", "bookstore.title": "Shop <&> Sons"}

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from pyramid.config import Configurator
 
-from pyramid_bookstore.mount import Mount
+from pyramid_bookstore.web.mount import Mount
 
 Router: TypeAlias = Any  # pyramid.router.Router; Pyramid ships no types
 

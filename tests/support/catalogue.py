@@ -10,10 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import Engine, insert, text
 
-from pyramid_bookstore.books.rows import columns_of
+from pyramid_bookstore.catalogue.columns import columns_of
+from pyramid_bookstore.catalogue.models import Book
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
 from pyramid_bookstore.db.query import LeanReader, Query, Row
-from pyramid_bookstore.models import Book
 
 BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from pyramid.interfaces import ISecurityPolicy
 from pyramid.response import Response
 from webtest import TestApp
 
-from pyramid_bookstore.converters import PERMISSIONS
+from pyramid_bookstore.settings.converters import PERMISSIONS
 from tests.support.tokens import SECRET
 
 #: A bookstore that is never opened, with bearer tokens by a shared secret.

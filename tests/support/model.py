@@ -13,7 +13,7 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from pyramid_bookstore.text import fold
+from pyramid_bookstore.search.folding import fold
 
 STOCK_MAX = 2**31 - 1
 DEFAULTS: dict[str, Any] = {"stock": 0, "description": None, "extra": {}}

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from pyramid_bookstore.auth.keys import Key, KeyFault, KeySet, from_file, from_setting
-from pyramid_bookstore.converters import ASYMMETRIC, SYMMETRIC
+from pyramid_bookstore.settings.converters import ASYMMETRIC, SYMMETRIC
 from tests.support.tokens import (
     KINDS,
     SECRET,

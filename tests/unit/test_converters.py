@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyramid_bookstore import converters as c
+from pyramid_bookstore.settings import converters as c
 
 
 @pytest.mark.parametrize("value", ["true", "YES", " On ", "1", True, 1])

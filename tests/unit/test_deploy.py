@@ -11,11 +11,10 @@ import pytest
 import yaml
 from sqlalchemy.engine import make_url
 
-from pyramid_bookstore import environment
 from pyramid_bookstore.cli import main as command_line
-from pyramid_bookstore.http.operations import RESOURCES
-from pyramid_bookstore.inifile import app_settings
-from pyramid_bookstore.settings import Settings
+from pyramid_bookstore.db.inifile import app_settings
+from pyramid_bookstore.operations import RESOURCES
+from pyramid_bookstore.settings import Settings, environment
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyramid.exceptions import ConfigurationError
 
-from pyramid_bookstore.environment import override
 from pyramid_bookstore.settings import KEYS, Settings
-from pyramid_bookstore.settings_reader import variable
+from pyramid_bookstore.settings.environment import override
+from pyramid_bookstore.settings.reader import variable
 
 PLAIN = [key.name for key in KEYS if not key.family]
 

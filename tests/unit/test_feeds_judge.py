@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyramid_bookstore import jsontext
-from pyramid_bookstore.books.rows import columns_of
+from pyramid_bookstore.catalogue.columns import columns_of
+from pyramid_bookstore.catalogue.schema import validate_book
 from pyramid_bookstore.errors import ValidationFailed
 from pyramid_bookstore.feeds.judge import Judge
 from pyramid_bookstore.feeds.layout import FIELDS, FeedOptions
-from pyramid_bookstore.schema.book import validate_book
+from pyramid_bookstore.values import jsontext
 from tests.support.feeds import FAUST, MOMO, isbn
 
 ROW = (MOMO, "Momo", "Michael Ende", "15.00", "3", "", "{}")

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyramid_bookstore.errors import Fault
+from pyramid_bookstore.errors import Fault, Reject
 from pyramid_bookstore.feeds.files import format_of, source, target
 from pyramid_bookstore.feeds.ids import ids
-from pyramid_bookstore.feeds.report import Reject, in_order
+from pyramid_bookstore.feeds.report import in_order
 from pyramid_bookstore.feeds.shield import shielded, unshielded
 from pyramid_bookstore.feeds.spool import Spool
 

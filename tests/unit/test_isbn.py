@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stdnum import isbn as stdnum_isbn
 
-from pyramid_bookstore import isbn
+from pyramid_bookstore.values import isbn
 
 
 def with_check_digit(body: str) -> str:

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pyramid_bookstore.errors import InvalidJSON
-from pyramid_bookstore.jsontext import MAX_DEPTH, dumps, loads
+from pyramid_bookstore.values.jsontext import MAX_DEPTH, dumps, loads
 
 STRINGS = st.text(st.characters(exclude_categories=["Cs"]))
 NUMBERS = st.integers() | st.decimals(allow_nan=False, allow_infinity=False)

@@ -7,18 +7,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyramid_bookstore.errors import Fault, ValidationFailed
-from pyramid_bookstore.jsontext import dumps
-from pyramid_bookstore.schema import book
-from pyramid_bookstore.schema.book import (
+from pyramid_bookstore.catalogue import schema as book
+from pyramid_bookstore.catalogue.schema import (
     check_price_and_stock,
     validate_book,
     validate_changes,
     validate_extra,
     validate_merge_patch,
-    validate_stock_change,
 )
-from pyramid_bookstore.schema.faults import MAX_FAULTS
+from pyramid_bookstore.errors import Fault, ValidationFailed
+from pyramid_bookstore.stock.schema import validate_stock_change
+from pyramid_bookstore.values.faults import MAX_FAULTS
+from pyramid_bookstore.values.jsontext import dumps
 
 RUST = {
     "title": "The Rust Programming Language",

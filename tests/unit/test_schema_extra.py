@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyramid_bookstore.catalogue.extra import MAX_BYTES, apply_merge_patch
+from pyramid_bookstore.catalogue.schema import validate_book, validate_extra, validate_merge_patch
 from pyramid_bookstore.errors import ValidationFailed
-from pyramid_bookstore.jsontext import dumps, loads
-from pyramid_bookstore.schema.book import validate_book, validate_extra, validate_merge_patch
-from pyramid_bookstore.schema.extra import MAX_BYTES, apply_merge_patch
-from pyramid_bookstore.schema.faults import MAX_FAULTS
+from pyramid_bookstore.values.faults import MAX_FAULTS
+from pyramid_bookstore.values.jsontext import dumps, loads
 from tests.unit.test_schema_book import RUST, faults
 
 JSON = st.recursive(

@@ -8,17 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyramid_bookstore.catalogue.query import FIELDS, SORT_FIELDS, ListQuery, parse_listing
 from pyramid_bookstore.errors import Fault, ValidationFailed
-from pyramid_bookstore.schema.listing import (
-    FIELDS,
-    SORT_FIELDS,
-    ExportQuery,
-    ImportQuery,
-    ListQuery,
-    parse_export,
-    parse_import,
-    parse_listing,
-)
+from pyramid_bookstore.feeds.schema import ExportQuery, ImportQuery, parse_export, parse_import
 
 LIST_PARAMETERS = [
     "page", "limit", "author", "search", "min_price", "max_price", "in_stock", "sort", "fields",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyramid_bookstore.schema.types import (
+from pyramid_bookstore.values.types import (
     INTEGER_MAX,
     Integer,
     Isbn,

@@ -6,7 +6,7 @@ import pytest
 from pyramid.exceptions import ConfigurationError
 
 from pyramid_bookstore.settings import KEYS, Settings, as_text
-from pyramid_bookstore.settings_reader import variable
+from pyramid_bookstore.settings.reader import variable
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyramid_bookstore import text
+from pyramid_bookstore.search.folding import fold
+from pyramid_bookstore.values import text
 
 # Marks in disorder, precomposed letters, Hangul and compatibility characters, often adjacent.
 CHARACTERS = st.one_of(
@@ -36,37 +37,37 @@ TEXTS = st.text(CHARACTERS)
     ],
 )
 def test_fold_gives_what_people_type(given_text: str, folded: str) -> None:
-    assert text.fold(given_text) == folded
+    assert fold(given_text) == folded
 
 
 def test_hangul_is_found_by_syllables_only() -> None:
     """Taken apart, 가 would be the beginning of 각."""
-    assert text.fold("가") not in text.fold("각")
-    assert text.fold("\u1100\u1161\u11a8") == "각"
+    assert fold("가") not in fold("각")
+    assert fold("\u1100\u1161\u11a8") == "각"
 
 
 @given(TEXTS)
 def test_folding_twice_changes_nothing_and_leaves_one_line(s: str) -> None:
-    folded = text.fold(s)
-    assert text.fold(folded) == folded
+    folded = fold(s)
+    assert fold(folded) == folded
     assert folded == " ".join(folded.split())
     assert "\n" not in folded
 
 
 @given(TEXTS)
 def test_canonically_equal_texts_fold_alike(s: str) -> None:
-    assert text.fold(unicodedata.normalize("NFD", s)) == text.fold(unicodedata.normalize("NFC", s))
+    assert fold(unicodedata.normalize("NFD", s)) == fold(unicodedata.normalize("NFC", s))
 
 
 @given(st.text(st.characters(max_codepoint=0x7F)))
 def test_the_short_way_for_ascii_gives_what_the_long_way_gives(s: str) -> None:
-    assert text.fold(s) == text.fold(f"{s}\u00ad")
+    assert fold(s) == fold(f"{s}\u00ad")
 
 
 def test_every_character_of_an_alphabet_folds_to_what_folds_no_further() -> None:
     for code in chain(range(0x3400), range(0xA4D0, 0xAC00), range(0xF900, 0x10000)):
-        folded = text.fold(chr(code))
-        assert text.fold(folded) == folded
+        folded = fold(chr(code))
+        assert fold(folded) == folded
 
 
 @given(TEXTS)

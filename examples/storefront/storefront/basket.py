@@ -8,8 +8,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
-from pyramid_bookstore.books.data import BookData
-from pyramid_bookstore.books.service import Bookstore
+from pyramid_bookstore import BookData, Bookstore
 from pyramid_bookstore.errors import BookNotFound
 
 #: A cookie holds 4 KiB: a basket must end somewhere.

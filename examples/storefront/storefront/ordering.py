@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from pyramid_bookstore.books.service import Bookstore
+from pyramid_bookstore import Bookstore
 from pyramid_bookstore.errors import BookNotFound, InsufficientStock
 from storefront.models import Order, OrderLine
 

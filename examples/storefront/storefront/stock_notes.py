@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pyramid.events import subscriber
 from sqlalchemy.orm import Session
 
-from pyramid_bookstore.books.data import BookData
+from pyramid_bookstore import BookData
 from pyramid_bookstore.events import (
     BookDeleted,
     BookEvent,

@@ -17,41 +17,13 @@ extra, and read ``bookstore.jwt.*``, ``bookstore.roles.NAME`` and ``bookstore.an
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
 from pyramid.exceptions import ConfigurationError
 
+from pyramid_bookstore.auth.policy import JWTSecurityPolicy
+from pyramid_bookstore.auth.probe import key_fault, token_key
 from pyramid_bookstore.settings import Settings
-
-from .policy import JWTSecurityPolicy
-
-
-def key_fault(
-    key: str | None, key_file: str | None, algorithms: tuple[str, ...]
-) -> tuple[str, str] | None:
-    """What keeps tokens from being checked with this key: the setting, and what is wrong with it;
-    `None` if nothing does. One of ``key`` and ``key_file`` is set, and ``algorithms`` fit together.
-    """
-    missing = [name for name in ("jwt", "cryptography") if importlib.util.find_spec(name) is None]
-    if missing:
-        return (
-            "bookstore.auth",
-            f"jwt needs {' and '.join(missing)}, which is not installed:"
-            ' pip install "pyramid_bookstore[jwt]"',
-        )
-    # Here, not at the top: the bare package runs without the extra.
-    from .key_file import probe
-    from .keys import KeyFault, from_setting
-
-    try:
-        if key_file:
-            probe(key_file, algorithms)
-        else:
-            from_setting(key or "", algorithms)
-    except KeyFault as fault:
-        return ("bookstore.jwt.key_file" if key_file else "bookstore.jwt.key"), str(fault)
-    return None
 
 
 def make_policy(settings: Settings) -> JWTSecurityPolicy:
@@ -66,7 +38,7 @@ def make_policy(settings: Settings) -> JWTSecurityPolicy:
     if fault is not None:
         raise ConfigurationError(": ".join(fault))
     # Here, not at the top: the bare package runs without the extra.
-    from .tokens import Verifier
+    from pyramid_bookstore.auth.tokens import Verifier
 
     return JWTSecurityPolicy(
         Verifier.from_settings(settings.jwt),
@@ -78,8 +50,5 @@ def make_policy(settings: Settings) -> JWTSecurityPolicy:
 
 def includeme(config: Any) -> None:
     """Make `JWTSecurityPolicy` the security policy of the application."""
-    # Here, not at the top: the probes ask this package.
-    from pyramid_bookstore.probes import START
-
-    settings = Settings.from_mapping(config.registry.settings, START)
+    settings = Settings.from_mapping(config.registry.settings, [token_key])
     config.set_security_policy(make_policy(settings))

@@ -8,7 +8,7 @@ import stat
 from time import monotonic
 from typing import TypeAlias
 
-from .keys import KeyFault, KeySet, from_file
+from pyramid_bookstore.auth.keys import KeyFault, KeySet, from_file
 
 log = logging.getLogger(__name__)
 

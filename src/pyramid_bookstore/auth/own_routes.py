@@ -14,10 +14,9 @@ from pyramid.registry import Registry
 from pyramid.security import Allowed, Denied, LegacySecurityPolicy
 from zope.interface import implementer
 
+from pyramid_bookstore.auth import make_policy
+from pyramid_bookstore.auth.policy import JWTSecurityPolicy
 from pyramid_bookstore.settings import Settings
-
-from . import make_policy
-from .policy import JWTSecurityPolicy
 
 
 def protect(registry: Registry, settings: Settings) -> None:

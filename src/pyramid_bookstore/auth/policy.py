@@ -14,10 +14,10 @@ from pyramid.request import RequestLocalCache
 from pyramid.security import Allowed, Denied
 from zope.interface import implementer
 
-from .bearer import BadToken, bearer_token
+from pyramid_bookstore.auth.bearer import BadToken, bearer_token
 
 if TYPE_CHECKING:  # it needs the jwt extra, this module does not
-    from .tokens import Verifier
+    from pyramid_bookstore.auth.tokens import Verifier
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,10 @@ from typing import Any, TypeAlias
 
 import jwt
 
+from pyramid_bookstore.auth.bearer import BadToken
+from pyramid_bookstore.auth.key_file import KeyFile
+from pyramid_bookstore.auth.keys import KeySet, from_setting
 from pyramid_bookstore.settings import JwtSettings
-
-from .bearer import BadToken
-from .key_file import KeyFile
-from .keys import KeySet, from_setting
 
 #: Gives the keys of now.
 KeySource: TypeAlias = Callable[[], KeySet]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pyramid_bookstore.checkup import check_start, check_up
+from pyramid_bookstore.cli.checkup import check_start, check_up
 from pyramid_bookstore.cli.ini import Ini
 
 _COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}

@@ -10,16 +10,16 @@ from contextlib import contextmanager
 import click
 from sqlalchemy import select
 
+from pyramid_bookstore.catalogue.listing import TOTAL
 from pyramid_bookstore.cli.ini import Ini, set_up
 from pyramid_bookstore.cli.progress import bar
-from pyramid_bookstore.db.engines import Database
+from pyramid_bookstore.db.database import Database
+from pyramid_bookstore.db.inifile import database_options
 from pyramid_bookstore.db.query import LeanReader, Query
-from pyramid_bookstore.db.search import TOTAL
 from pyramid_bookstore.feeds.exporter import export
 from pyramid_bookstore.feeds.files import PIPE, format_of, target
 from pyramid_bookstore.feeds.intake import Format
-from pyramid_bookstore.inifile import database_options
-from pyramid_bookstore.schema.listing import parse_export
+from pyramid_bookstore.feeds.schema import parse_export
 
 _ALL = Query(select(TOTAL.label("total")))
 

@@ -14,12 +14,11 @@ from sqlalchemy import Engine
 
 from pyramid_bookstore.cli.ini import Ini, set_up
 from pyramid_bookstore.cli.progress import bar
-from pyramid_bookstore.errors import Fault
+from pyramid_bookstore.errors import Fault, Reject, Report, RowsRefused
 from pyramid_bookstore.feeds.files import source
 from pyramid_bookstore.feeds.importer import Importer
 from pyramid_bookstore.feeds.intake import Format, Intake
 from pyramid_bookstore.feeds.layout import FIELDS, FeedOptions
-from pyramid_bookstore.feeds.report import Reject, Report, RowsRefused
 
 #: Rejected rows that are shown on the terminal where no file takes them.
 SHOWN = 20

@@ -15,8 +15,8 @@ from sqlalchemy import Engine
 from pyramid_bookstore.db.diagnosis import NOT_READY
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.db.errors import diagnose
+from pyramid_bookstore.db.inifile import app_settings, database_options
 from pyramid_bookstore.db.revision import require_current
-from pyramid_bookstore.inifile import app_settings, database_options
 from pyramid_bookstore.settings import Settings
 
 

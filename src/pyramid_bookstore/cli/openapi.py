@@ -9,9 +9,9 @@ from pyramid.paster import get_app
 from pyramid.request import Request
 
 from pyramid_bookstore.cli.ini import Ini
-from pyramid_bookstore.http.operations import RESOURCES
-from pyramid_bookstore.mount import Mount
-from pyramid_bookstore.openapi.document import BEARER, described, document
+from pyramid_bookstore.description.document import BEARER, described, document
+from pyramid_bookstore.operations import RESOURCES
+from pyramid_bookstore.web.mount import Mount
 
 
 @click.command("openapi")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from pyramid_bookstore.cli.ini import Ini
-from pyramid_bookstore.sample import load_sample
+from pyramid_bookstore.feeds.sample import load_sample
 
 
 @click.command("sample")

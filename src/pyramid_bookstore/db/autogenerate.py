@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyramid_bookstore.models import Base
+from pyramid_bookstore.db.base import Base
 
 #: What the names of all our tables, indexes and constraints begin with.
 PREFIX = "bookstore_"

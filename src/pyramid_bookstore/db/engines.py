@@ -1,21 +1,15 @@
-"""The plug-in's own engines, when the host offers no session."""
+"""How an engine is made of settings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlalchemy import Engine, NullPool, engine_from_config, event, make_url
-from sqlalchemy.engine import ExceptionContext
+from sqlalchemy import Engine, NullPool, engine_from_config, make_url
+from sqlalchemy.exc import ArgumentError
 
-from pyramid_bookstore.db.dialects import Dialect, dialect_named
-from pyramid_bookstore.db.dialects.sqlite import in_memory
-from pyramid_bookstore.db.engine_options import converted
-from pyramid_bookstore.db.errors import diagnose
-from pyramid_bookstore.db.forks import tell_after_fork
-
-if TYPE_CHECKING:
-    from pyramid_bookstore.db.replica import Replica  # it makes its engine with this module
+from pyramid_bookstore.db.dialects import dialect_named
+from pyramid_bookstore.settings.engine_options import all_converted
 
 
 def make_engine(options: Mapping[str, Any], *, statement_timeout: int = 0, **fixed: Any) -> Engine:
@@ -24,7 +18,7 @@ def make_engine(options: Mapping[str, Any], *, statement_timeout: int = 0, **fix
     ``fixed`` are arguments of ``create_engine`` that no setting may change. Nothing connects yet,
     so a server may still fork. Raises `UnknownDialect`, and what SQLAlchemy says of bad settings.
     """
-    options = converted(options)
+    options = all_converted(options)
     url = make_url(options["url"])
     dialect = dialect_named(url.get_backend_name())
     # What people send stays out of logs and tracebacks, unless an operator wants it there.
@@ -35,9 +29,18 @@ def make_engine(options: Mapping[str, Any], *, statement_timeout: int = 0, **fix
         of_pools = ("pool", "max_overflow")
         chosen = {name: value for name, value in chosen.items() if not name.startswith(of_pools)}
     engine = engine_from_config(chosen, prefix="", **fixed)
+    _check_isolation_level(engine, options.get("isolation_level"))
     autocommit = fixed.get("isolation_level") == "AUTOCOMMIT"
     dialect.prepare(engine, statement_timeout=statement_timeout, autocommit=autocommit)
     return engine
+
+
+def _check_isolation_level(engine: Engine, level: str | None) -> None:
+    """SQLAlchemy itself would find out with the first connection."""
+    known = engine.dialect.get_isolation_level_values(None)  # type: ignore[arg-type]  # of any
+    if level is not None and str(level).replace("_", " ").upper() not in known:
+        allowed = ", ".join(sorted({*known} - {"AUTOCOMMIT"}))
+        raise ArgumentError(f"isolation_level {level!r} is not one of {allowed}")
 
 
 def make_reading_engine(options: Mapping[str, Any], *, statement_timeout: int = 0) -> Engine:
@@ -54,54 +57,3 @@ def make_one_time_engine(options: Mapping[str, Any]) -> Engine:
     """An engine for work at start-up or on the command line, which keeps no connection: none is
     left over for a fork to share."""
     return make_engine(options, poolclass=NullPool)
-
-
-class Database:
-    """The engines of one application: one for writing, one for reading, with pools of their own."""
-
-    #: Where safe requests read, if one is set; it has a pool of its own too.
-    replica: Replica | None = None
-
-    def __init__(self, options: Mapping[str, Any], *, statement_timeout: int = 0) -> None:
-        self.options = options
-        self.writing = make_engine(options, statement_timeout=statement_timeout)
-        self.dialect: Dialect = dialect_named(self.writing.dialect.name)
-        # A database in memory is one connection, which both share.
-        self.in_memory = self.dialect.name == "sqlite" and in_memory(self.writing.url)
-        self.reading = (
-            self.writing
-            if self.in_memory
-            else make_reading_engine(options, statement_timeout=statement_timeout)
-        )
-        if not self.in_memory:
-            for engine in (self.writing, self.reading):
-                event.listen(engine, "handle_error", self._leave_what_is_spent)
-            tell_after_fork(self)
-
-    @property
-    def engines(self) -> dict[str, Engine]:
-        """Every engine by what it is for: ``writing``, ``reading``, ``replica`` if there is one."""
-        engines = {"writing": self.writing, "reading": self.reading}
-        return engines if self.replica is None else engines | {"replica": self.replica.engine}
-
-    def forked(self) -> None:
-        """In a child: leave the connections to the parent, which goes on using them."""
-        self.writing.dispose(close=False)
-        self.reading.dispose(close=False)
-        if self.replica is not None:
-            self.replica.dispose(close=False)
-
-    def _leave_what_is_spent(self, context: ExceptionContext) -> None:
-        """A server that was demoted, or a file that was opened while it could not be written,
-        keeps its connections open and useless. New ones reach the primary that took over."""
-        if diagnose(context.original_exception).spent:
-            context.is_disconnect = True
-            self.writing.dispose()
-            self.reading.dispose()
-
-    def dispose(self) -> None:
-        """Close every idle connection; the pools fill again on demand."""
-        self.writing.dispose()
-        self.reading.dispose()
-        if self.replica is not None:
-            self.replica.dispose()

@@ -15,10 +15,10 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from pyramid_bookstore.db.base import BIND
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
 from pyramid_bookstore.db.errors import diagnose
-from pyramid_bookstore.models import OF_BOOKS
-from pyramid_bookstore.observability.current import count_statement
+from pyramid_bookstore.db.statement_count import count_statement
 
 Row = Sequence[Any]
 _Processor = Callable[[Any], Any] | None
@@ -29,7 +29,7 @@ class Query:
     """A statement with named parameters that returns rows, compiled once per dialect.
 
     Statements are made once per shape and kept, never per request: see
-    :mod:`pyramid_bookstore.books.statements`.
+    :mod:`pyramid_bookstore.catalogue.statements`.
     """
 
     __slots__ = ("_compiled", "by_value", "names", "statement")
@@ -64,7 +64,7 @@ class _Compiled:
         #: Arguments for the cursor's `execute`.
         self.options: dict[str, Any] = {}
         if query.by_value:
-            self.options = dialect_named(dialect.name).unplanned(dialect.driver)
+            self.options = dialect_named(dialect.name).custom_plan(dialect.driver)
         compiled: Any = statement.compile(dialect=dialect, column_keys=query.names)
         self.text: str = compiled.string
         #: Whether the text becomes another with the number of values, as of an IN.
@@ -138,11 +138,11 @@ class SessionReader:
 
     @property
     def dialect(self) -> Dialect:
-        return dialect_named(self._session.get_bind(**OF_BOOKS).dialect.name)
+        return dialect_named(self._session.get_bind(**BIND).dialect.name)
 
     def rows(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
         count_statement()
-        found = self._session.execute(query.statement, values, bind_arguments=OF_BOOKS)
+        found = self._session.execute(query.statement, values, bind_arguments=BIND)
         return found.all()
 
 
@@ -201,7 +201,9 @@ class LeanReader:
             raise
 
 
-def run_alone(connection: Connection, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
+def run_in_autocommit(
+    connection: Connection, query: Query, values: Mapping[str, Any]
+) -> Sequence[Row]:
     """Run a statement on a connection in autocommit mode, where it is a transaction by itself.
 
     As lean as `LeanReader`: past SQLAlchemy's ``execute`` unless somebody listens to the engine, or

@@ -8,8 +8,8 @@ from __future__ import annotations
 from sqlalchemy import Connection, String, column, inspect, select, table
 
 from pyramid_bookstore.db.autogenerate import PREFIX
+from pyramid_bookstore.db.base import BOOKS, Base
 from pyramid_bookstore.errors import Unavailable
-from pyramid_bookstore.models import Base, Book
 
 #: The newest revision in ``alembic/versions``; a test holds the two together.
 HEAD = "bookstore_0002"
@@ -53,7 +53,7 @@ def is_current(connection: Connection) -> bool:
 
 def in_hosts_history(connection: Connection) -> bool:
     """Whether our tables are there and their revision is kept elsewhere than in our table."""
-    books = inspect(connection).has_table(Book.__tablename__)
+    books = inspect(connection).has_table(BOOKS)
     # Asked for second: a process that migrates right now commits both at once.
     return books and not inspect(connection).has_table(VERSION_TABLE)
 

@@ -11,6 +11,9 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
+#: Text ordered by code points on both databases, so that both sort alike.
+FOLDED = Text().with_variant(Text(collation="C"), "postgresql")
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -40,11 +40,11 @@ from sqlalchemy.schema import CreateTable, DropTable
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.types import Uuid
 
-from pyramid_bookstore.books.statements import COLUMNS
+from pyramid_bookstore.catalogue.models import Book
+from pyramid_bookstore.catalogue.statements import COLUMNS
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
-from pyramid_bookstore.db.types import JSONText, Money, UTCDateTime
+from pyramid_bookstore.db.types import FOLDED, JSONText, Money, UTCDateTime
 from pyramid_bookstore.feeds.judge import Checked
-from pyramid_bookstore.models import FOLDED, Book
 
 #: The temporary table; its columns are those of `Checked` after ``line`` and ``id``.
 STAGED = Table(

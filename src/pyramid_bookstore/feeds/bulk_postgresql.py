@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import exists, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
+from pyramid_bookstore.catalogue.models import Book
 from pyramid_bookstore.db.diagnosis import LOCKED, NOT_READY
 from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.feeds.bulk import STAGED, Bulk, Staged
-from pyramid_bookstore.models import Book
 
 #: Key of the advisory lock that imports hold: "bookfeed" as eight bytes.
 IMPORT_LOCK = int.from_bytes(b"bookfeed", "big")

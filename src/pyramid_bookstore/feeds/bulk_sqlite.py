@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from pyramid_bookstore.catalogue.models import Book, Total
 from pyramid_bookstore.feeds.bulk import STAGED, Bulk, Staged
-from pyramid_bookstore.models import Book, Total
 
 #: Memory for pages and for sorting, in KiB; with the default of 2 MiB every index of a large
 #: catalogue is read from the disk again for every book.

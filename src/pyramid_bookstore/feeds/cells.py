@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
-from pyramid_bookstore import jsontext
 from pyramid_bookstore.errors import Fault, InvalidJSON
 from pyramid_bookstore.feeds.shield import unshielded
-from pyramid_bookstore.schema.book import REQUIRED
+from pyramid_bookstore.values import jsontext
+from pyramid_bookstore.values.types import REQUIRED
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{0,40})?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)

@@ -11,12 +11,12 @@ from typing import IO, Any, Final
 
 import msgspec
 
-from pyramid_bookstore.books.listing import walk
+from pyramid_bookstore.catalogue.listing import walk
+from pyramid_bookstore.catalogue.query import BookFilter
 from pyramid_bookstore.db.query import Reader, Row, SessionReader
 from pyramid_bookstore.feeds.intake import Format
 from pyramid_bookstore.feeds.layout import FIELDS
 from pyramid_bookstore.feeds.shield import shielded
-from pyramid_bookstore.schema.listing import BookFilter
 
 #: Books that are read at once.
 PAGE: Final = 1000

@@ -8,15 +8,16 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
+from pyramid_bookstore.catalogue.schema import FREE_STOCK
 from pyramid_bookstore.db.types import to_microseconds
-from pyramid_bookstore.errors import BookstoreError, Fault
+from pyramid_bookstore.errors import BookstoreError, Fault, Reject, Report, RowsRefused
 from pyramid_bookstore.feeds.bulk import REQUIRED_FIELDS, Bulk, Merged
 from pyramid_bookstore.feeds.bulk_postgresql import PostgresBulk
 from pyramid_bookstore.feeds.bulk_sqlite import SQLiteBulk
 from pyramid_bookstore.feeds.ids import ids
 from pyramid_bookstore.feeds.intake import Intake
-from pyramid_bookstore.feeds.report import Reject, Report, RowsRefused, in_order, listed
-from pyramid_bookstore.schema.book import FREE_STOCK, REQUIRED
+from pyramid_bookstore.feeds.report import in_order, listed
+from pyramid_bookstore.values.types import REQUIRED
 
 #: Rows that one statement writes.
 BATCH: Final = 20_000

@@ -11,13 +11,13 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Literal, Self
 
-from pyramid_bookstore.errors import Fault
+from pyramid_bookstore.errors import Fault, Reject
 from pyramid_bookstore.feeds.csv_feed import CsvFeed
 from pyramid_bookstore.feeds.judge import Checked, Judge
 from pyramid_bookstore.feeds.layout import FIELDS, FeedOptions
 from pyramid_bookstore.feeds.lines import Stream
 from pyramid_bookstore.feeds.ndjson_feed import NdjsonFeed
-from pyramid_bookstore.feeds.report import Reject, rejected
+from pyramid_bookstore.feeds.report import rejected
 from pyramid_bookstore.feeds.spool import Spool
 
 Format = Literal["csv", "ndjson"]

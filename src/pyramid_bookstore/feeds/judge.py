@@ -13,14 +13,14 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from unicodedata import is_normalized
 
-from pyramid_bookstore import isbn as isbns
-from pyramid_bookstore import jsontext
-from pyramid_bookstore.books.rows import FOLDED_LENGTH, folded
+from pyramid_bookstore.catalogue.columns import FOLDED_LENGTH, folded
+from pyramid_bookstore.catalogue.schema import validate_book, validate_changes, validate_extra
 from pyramid_bookstore.errors import Fault, InvalidJSON, ValidationFailed
 from pyramid_bookstore.feeds.cells import fault, values_of
 from pyramid_bookstore.feeds.layout import FIELDS, FeedOptions
-from pyramid_bookstore.schema.book import REQUIRED, validate_book, validate_changes, validate_extra
-from pyramid_bookstore.schema.types import INTEGER_MAX
+from pyramid_bookstore.values import isbn as isbns
+from pyramid_bookstore.values import jsontext
+from pyramid_bookstore.values.types import INTEGER_MAX, REQUIRED
 
 _MAX_TEXT: Final = 255
 _MAX_DESCRIPTION: Final = 10_000

@@ -9,9 +9,10 @@ from typing import Any, Final, NoReturn
 
 import colander
 
+from pyramid_bookstore.catalogue.schema import SET_BY_SERVER
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.feeds.lines import refuse
-from pyramid_bookstore.schema.book import REQUIRED, SET_BY_SERVER
+from pyramid_bookstore.values.types import REQUIRED
 
 FIELDS: Final = ("isbn", "title", "author", "price", "stock", "description", "extra")
 """The writable fields, in the order of the export's columns."""

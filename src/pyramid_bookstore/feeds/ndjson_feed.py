@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from pyramid_bookstore import jsontext
 from pyramid_bookstore.errors import InvalidJSON
 from pyramid_bookstore.feeds.layout import FeedOptions, normal
 from pyramid_bookstore.feeds.lines import Lines, Stream, refuse
+from pyramid_bookstore.values import jsontext
 
 #: Names of members that no field wants which are kept, to be told once.
 _MAX_PASSED_OVER = 50

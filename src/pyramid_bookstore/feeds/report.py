@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Final
 
-from pyramid_bookstore.errors import Fault, ValidationFailed
+from pyramid_bookstore.errors import Fault, Reject
 
 MAX_LISTED: Final = 1000
 """Rejected rows that a report lists; it counts them all."""
@@ -16,13 +16,6 @@ MAX_FAULTS: Final = 20
 """Faults that are told of one row."""
 
 _LONGEST: Final = 200  # characters of a name
-
-
-class Reject(NamedTuple):
-    """A row that was not taken: the line it begins in (the header is line 1), and why."""
-
-    line: int
-    faults: list[Fault]
 
 
 def rejected(line: int, faults: Sequence[Fault]) -> Reject:
@@ -37,35 +30,6 @@ def _cut(fault: Fault) -> Fault:
     return Fault(f"{fault.field[:_LONGEST]}…", "", fault.message)
 
 
-class Report(NamedTuple):
-    """How many books an import created, updated and left as they were, and which rows it refused.
-
-    ``rows`` are all rows of the feed; ``rejects`` the first `MAX_LISTED` of ``rejected``, by line.
-    After a dry run, or where nothing was written because of the rejects, the numbers are those that
-    would have been.
-    """
-
-    rows: int
-    created: int
-    updated: int
-    unchanged: int
-    rejected: int
-    dry_run: bool
-    rejects: Sequence[Reject]
-
-
-class RowsRefused(ValidationFailed):
-    """Some rows are bad and nothing was written; ``report`` says which, and what is good."""
-
-    def __init__(self, report: Report) -> None:
-        self.report = report
-        super().__init__([fault for reject in report.rejects for fault in reject.faults])
-        verb = "is" if report.rejected == 1 else "are"
-        self.message = (
-            f"{report.rejected:,} of {report.rows:,} rows {verb} refused; nothing was written."
-        )
-
-
 def in_order(early: Iterable[Reject], late: Iterable[Reject]) -> Iterator[Reject]:
     """The rejects of both by line; each is in order itself."""
     return merge(early, late, key=lambda reject: reject.line)
@@ -74,13 +38,3 @@ def in_order(early: Iterable[Reject], late: Iterable[Reject]) -> Iterator[Reject
 def listed(rejects: Iterable[Reject]) -> list[Reject]:
     """As many of them as a report lists."""
     return list(islice(rejects, MAX_LISTED))
-
-
-def as_json(report: Report) -> dict[str, Any]:
-    """The report as a JSON document holds it."""
-    document = report._asdict()
-    document["rejects"] = [
-        {"line": line, "faults": [fault._asdict() for fault in faults]}
-        for line, faults in report.rejects
-    ]
-    return document

@@ -13,14 +13,14 @@ import json
 import logging
 from datetime import UTC, datetime
 
-from pyramid_bookstore.observability import current
+from pyramid_bookstore.web.request_id import current
 
 
 class TextFormatter(logging.Formatter):
     """Like `logging.Formatter`, with ``%(request_id)s``; "-" outside of requests."""
 
     def format(self, record: logging.LogRecord) -> str:
-        record.request_id = current.request_id.get()
+        record.request_id = current.get()
         return super().format(record)
 
 
@@ -36,7 +36,7 @@ class JSONFormatter(logging.Formatter):
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            "request_id": current.request_id.get(),
+            "request_id": current.get(),
             **getattr(record, "bookstore", {}),
         }
         if record.exc_info:

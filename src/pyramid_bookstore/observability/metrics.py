@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from pyramid_bookstore.db.engines import Database
+from pyramid_bookstore.db.database import Database
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 

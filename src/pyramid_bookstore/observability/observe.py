@@ -11,9 +11,9 @@ from typing import Any
 from pyramid.request import Request
 from pyramid.response import Response
 
-from pyramid_bookstore.http.request_id import request_id
-from pyramid_bookstore.mount import Mount
-from pyramid_bookstore.observability import current
+from pyramid_bookstore.db import statement_count
+from pyramid_bookstore.web.mount import Mount
+from pyramid_bookstore.web.request_id import current, request_id
 
 log = logging.getLogger("pyramid_bookstore.access")
 
@@ -40,9 +40,10 @@ def observe(request: Request) -> None:
     if _BEGAN in request.__dict__:
         return
     request.__dict__[_BEGAN] = time.perf_counter()
-    current.begin(request_id(request))
+    current.set(request_id(request))
+    statement_count.reset()
     request.add_response_callback(_answered)
-    request.add_finished_callback(lambda _request: current.end())
+    request.add_finished_callback(lambda _request: current.set("-"))
 
 
 def _answered(request: Request, response: Response) -> None:
@@ -58,12 +59,12 @@ def _answered(request: Request, response: Response) -> None:
     if not log.isEnabledFor(logging.INFO):
         return
     facts = {
-        "request_id": current.request_id.get(),
+        "request_id": current.get(),
         "method": method,
         "route": path,
         "status": status,
         "duration_ms": round(seconds * 1000, 2),
-        "sql": current.statements(),
+        "sql": statement_count.statements(),
     }
     if mount.settings.log_format == "json":
         log.info(json.dumps(facts), extra={"bookstore": facts})

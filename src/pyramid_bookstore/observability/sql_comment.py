@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
-from pyramid_bookstore.observability import current
+from pyramid_bookstore.web.request_id import current
 
 
 def add_to(*engines: Engine) -> None:
@@ -23,4 +23,4 @@ def _comment(
     connection: Connection, cursor: Any, statement: str, parameters: Any, *more: Any
 ) -> tuple[str, Any]:
     # A sane id holds nothing that ends a comment or that a driver takes for a placeholder.
-    return f"{statement} /* request {current.request_id.get()} */", parameters
+    return f"{statement} /* request {current.get()} */", parameters

@@ -10,7 +10,7 @@ from alembic import context
 from pyramid.paster import get_appsettings
 from sqlalchemy import Connection
 
-from pyramid_bookstore.db.migrations import include_object
+from pyramid_bookstore import include_object
 from storefront.database import make_engine
 from storefront.models import Base
 

@@ -11,9 +11,8 @@ from pyramid.paster import get_appsettings
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from pyramid_bookstore.books.service import Bookstore
-from pyramid_bookstore.db import migrations
-from pyramid_bookstore.sample import load_sample
+import pyramid_bookstore
+from pyramid_bookstore import Bookstore, load_sample
 from storefront.database import make_engine, upgrade
 from storefront.models import User
 from storefront.passwords import hash_password
@@ -33,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     ini = parser.parse_args(argv).ini
     engine = make_engine(get_appsettings(ini))
     try:
-        migrations.upgrade(engine)
+        pyramid_bookstore.upgrade(engine)
         upgrade(engine)
         added = load_sample(engine)
         note_what_runs_out(engine)
@@ -52,7 +51,7 @@ def note_what_runs_out(engine: Engine) -> None:
     """Write the notes for the books at hand; later ones come by events."""
     with Session(engine) as session, session.begin():
         # Outside a request the bookstore works on any session it is given.
-        bookstore = Bookstore(lambda: session)
+        bookstore = Bookstore.on(session)
         for book in bookstore.list(sort=(("stock", False),), limit=100, count="none").books:
             if book.stock <= LOW:
                 write_note(session, book)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.view import view_config
 
-from pyramid_bookstore.books.data import BookData
+from pyramid_bookstore import BookData
 from storefront.basket import MOST_COPIES
 from storefront.covers import cover
 from storefront.formats import search_words, whole_number

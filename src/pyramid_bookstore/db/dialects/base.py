@@ -11,15 +11,12 @@ from sqlalchemy import URL, Connection, Engine, Select, SQLColumnExpression, lit
 from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.db.diagnosis import Diagnosis
-from pyramid_bookstore.db.search import Search
 
 
 class Dialect(ABC):
     """One database system: its engines, its expressions, its errors."""
 
     name: ClassVar[str]
-    #: How books are found by filters.
-    search: ClassVar[Search]
 
     @abstractmethod
     def engine_options(self, url: URL, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -39,7 +36,7 @@ class Dialect(ABC):
         """
         return select(literal(True).label("replays"), literal(0.0).label("lag"))
 
-    def unplanned(self, driver: str) -> dict[str, Any]:
+    def custom_plan(self, driver: str) -> dict[str, Any]:
         """Arguments for the driver's ``cursor.execute`` of a statement whose best plan depends on
         the values, so that none is kept from other values."""
         return {}
@@ -67,7 +64,7 @@ class Dialect(ABC):
         """Take the lock of this name until the transaction ends; `False` if another has it."""
 
     @abstractmethod
-    def died(self, connection: Any) -> bool:
+    def is_disconnected(self, connection: Any) -> bool:
         """Whether the driver's connection, idle until now, turns out to be dead."""
 
     @abstractmethod

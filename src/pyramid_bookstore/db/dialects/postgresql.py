@@ -33,7 +33,6 @@ from sqlalchemy.sql.elements import ColumnElement
 from pyramid_bookstore.db import diagnosis
 from pyramid_bookstore.db.diagnosis import Diagnosis
 from pyramid_bookstore.db.dialects.base import Dialect
-from pyramid_bookstore.db.dialects.postgresql_search import PostgreSQLSearch
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +75,6 @@ class PostgreSQL(Dialect):
     """A server that many processes share."""
 
     name = "postgresql"
-    search = PostgreSQLSearch()
 
     def engine_options(self, url: URL, options: Mapping[str, Any]) -> dict[str, Any]:
         arguments: dict[str, Any] = {}
@@ -111,7 +109,7 @@ class PostgreSQL(Dialect):
         lag = case((streaming & replayed, 0.0), else_=cast(extract("epoch", since), Float))
         return select(func.pg_is_in_recovery().label("replays"), lag.label("lag"))
 
-    def unplanned(self, driver: str) -> dict[str, Any]:
+    def custom_plan(self, driver: str) -> dict[str, Any]:
         # psycopg prepares what it has sent five times, and PostgreSQL may then settle on one plan
         # for rare terms and common ones alike. Other drivers prepare nothing of their own accord.
         return {"prepare": False} if driver == "psycopg" else {}
@@ -137,7 +135,7 @@ class PostgreSQL(Dialect):
         number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
         return bool(connection.scalar(_TRY_LOCK, {"key": number}))
 
-    def died(self, connection: Any) -> bool:
+    def is_disconnected(self, connection: Any) -> bool:
         # Nothing is due on an idle connection but the server's farewell, or the end of the stream.
         waiting = poll()
         waiting.register(connection.fileno(), POLLIN)

@@ -25,7 +25,6 @@ from pyramid_bookstore.db import diagnosis
 from pyramid_bookstore.db.diagnosis import Diagnosis
 from pyramid_bookstore.db.dialects.base import Dialect
 from pyramid_bookstore.db.dialects.sqlite_deadline import LimitedConnection
-from pyramid_bookstore.db.dialects.sqlite_search import SQLiteSearch
 from pyramid_bookstore.db.types import UTCDateTime
 
 #: Seconds a write waits for the other writers before it gives up.
@@ -61,7 +60,6 @@ class SQLite(Dialect):
     """One file, many readers, one writer at a time."""
 
     name = "sqlite"
-    search = SQLiteSearch()
 
     def engine_options(self, url: URL, options: Mapping[str, Any]) -> dict[str, Any]:
         # What the URL says is an argument of the driver too, and goes before.
@@ -132,7 +130,7 @@ class SQLite(Dialect):
         """Always: there is one writer at a time, and this transaction is it."""
         return True
 
-    def died(self, connection: Any) -> bool:
+    def is_disconnected(self, connection: Any) -> bool:
         """Never: there is no server that could go away."""
         return False
 

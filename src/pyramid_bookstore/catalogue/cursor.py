@@ -1,0 +1,107 @@
+"""Cursors: the place between two books of a list, as an opaque text.
+
+A cursor holds the sort keys of the book it stands next to, the direction to go, and a fingerprint
+of the filters and the sort, with which alone it means anything. What comes back from a client is
+checked like any other input, so a made-up cursor can at most name another place in the same list.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+
+from pyramid_bookstore.db.types import from_microseconds, to_microseconds
+from pyramid_bookstore.errors import Fault, ValidationFailed
+from pyramid_bookstore.values.types import INTEGER_MAX, PRICE_MAX
+
+#: Microseconds since 1970 of the last moment that `datetime` knows.
+_LAST_MOMENT = to_microseconds(datetime.max.replace(tzinfo=from_microseconds(0).tzinfo))
+_FIRST_MOMENT = to_microseconds(datetime.min.replace(tzinfo=from_microseconds(0).tzinfo))
+
+
+class Cursor(NamedTuple):
+    """``keys`` are the sort keys of the book next to the place, its id last."""
+
+    backwards: bool
+    keys: tuple[Any, ...]
+
+
+class _Wire(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    fingerprint: str
+    backwards: bool
+    keys: list[int | str]
+
+
+_decoder = msgspec.json.Decoder(_Wire)
+
+
+def fingerprint(*parts: object) -> str:
+    """A short text that differs for other filters or another sort."""
+    digest = hashlib.blake2s(repr(parts).encode("utf-8", "replace"), digest_size=6).digest()
+    return base64.urlsafe_b64encode(digest).decode()
+
+
+def encode(cursor: Cursor, of: str) -> str:
+    """The cursor as text, bound to the fingerprint ``of`` its list."""
+    keys = [_plain(key) for key in cursor.keys]
+    data = msgspec.json.encode(_Wire(of, cursor.backwards, keys))
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def decode(text: str, of: str, sort: Sequence[str]) -> Cursor:
+    """The cursor that `encode` made a text of, for a list sorted by the fields ``sort``.
+
+    Raises `ValidationFailed` for a text that is none, or one of another list.
+    """
+    try:
+        padded = text.encode("ascii") + b"=" * (-len(text) % 4)
+        wire = _decoder.decode(base64.b64decode(padded, altchars=b"-_", validate=True))
+        if len(wire.keys) != len(sort) + 1:
+            raise ValueError("wrong number of keys")
+        keys = [_key(field, key) for field, key in zip(sort, wire.keys, strict=False)]
+        cursor = Cursor(wire.backwards, (*keys, UUID(str(wire.keys[-1]))))
+    except (ValueError, binascii.Error, InvalidOperation, msgspec.MsgspecError) as error:
+        raise _refused("Is not a cursor that this list gave out.") from error
+    if wire.fingerprint != of:
+        raise _refused("Belongs to a list with other filters or another sort.")
+    return cursor
+
+
+def _refused(message: str) -> ValidationFailed:
+    return ValidationFailed([Fault("cursor", "", message)])
+
+
+def _plain(key: Any) -> int | str:
+    if isinstance(key, datetime):
+        return to_microseconds(key)
+    return key if isinstance(key, int) else str(key)
+
+
+def _key(field: str, key: int | str) -> Any:
+    """A sort key from the wire in the type and range of its column."""
+    if field in ("title", "author"):
+        if not isinstance(key, str) or "\0" in key:
+            raise ValueError("not a text")
+        return key
+    if field == "price":
+        price = Decimal(str(key))
+        if not (0 <= price <= PRICE_MAX and price == price.quantize(Decimal("0.01"))):
+            raise ValueError("not a price")
+        return price.quantize(Decimal("0.01"))
+    if not isinstance(key, int):
+        raise ValueError("not a number")
+    if field == "stock":
+        if not 0 <= key <= INTEGER_MAX:
+            raise ValueError("not a stock")
+        return key
+    if not _FIRST_MOMENT <= key <= _LAST_MOMENT:
+        raise ValueError("not a time")
+    return from_microseconds(key)

@@ -1,0 +1,49 @@
+"""URLs of books and of pages of the list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import quote_plus
+
+from pyramid.request import Request
+
+from pyramid_bookstore.catalogue.data import BookData, Page
+from pyramid_bookstore.web.links import mount_path, prefix_of
+
+
+def book_path(request: Request, book: BookData) -> str:
+    """The path of a book, with all that comes before the mount.
+
+    Without a host, which a proxy may hide; in ``Location`` WebOb puts the request's before it.
+    """
+    path: str = request.route_path("bookstore.book", **prefix_of(request) | {"id": str(book.id)})
+    return path
+
+
+def list_links(request: Request, pairs: Sequence[tuple[str, str]], page: Page) -> str:
+    """The ``Link`` header of a page (RFC 8288): first, prev, next, last as they apply."""
+    base = mount_path(request) + "/books"
+    kept = [pair for pair in pairs if pair[0] not in ("page", "cursor")]
+
+    def link(relation: str, *changed: tuple[str, str]) -> str:
+        query = "&".join(
+            f"{quote_plus(name)}={quote_plus(value)}" for name, value in (*kept, *changed)
+        )
+        return f'<{base}{"?" + query if query else ""}>; rel="{relation}"'
+
+    links = [link("first")]
+    if page.page is None:
+        if page.previous_cursor:
+            links.append(link("prev", ("cursor", page.previous_cursor)))
+        if page.next_cursor:
+            links.append(link("next", ("cursor", page.next_cursor)))
+        return ", ".join(links)
+    if page.page > 1:
+        # From beyond the end, the page before is the last there is.
+        last = page.total_pages if page.total_pages is not None else page.page - 1
+        links.append(link("prev", ("page", str(max(1, min(page.page - 1, last))))))
+    if page.next_cursor:
+        links.append(link("next", ("page", str(page.page + 1))))
+    if page.total_pages:
+        links.append(link("last", ("page", str(page.total_pages))))
+    return ", ".join(links)

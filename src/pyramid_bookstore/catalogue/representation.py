@@ -1,0 +1,38 @@
+"""How books and pages look as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from pyramid_bookstore.catalogue.data import BookData, Page
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def book_json(book: BookData) -> bytes:
+    """One book: an object with the fields in the order of the documentation."""
+    return _encode(book)
+
+
+def page_json(page: Page, fields: Sequence[str] | None) -> bytes:
+    """One page of a list, its books whole or with the named fields only."""
+    books: Sequence[Any] = page.books
+    if fields is not None:
+        books = [{field: _value(book, field) for field in fields} for book in books]
+    document: dict[str, Any] = {"data": books}
+    if page.total is not None:
+        document["total"] = page.total
+    if page.page is not None:
+        document["page"] = page.page
+    document["limit"] = page.limit
+    if page.total_pages is not None:
+        document["total_pages"] = page.total_pages
+    document["next_cursor"] = page.next_cursor
+    return _encode(document)
+
+
+def _value(book: BookData, field: str) -> Any:
+    return book.extra_json if field == "extra" else getattr(book, field)

@@ -1,0 +1,194 @@
+"""What `bookstore check` looks at: each thing with a verdict, and with what to do about it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from pyramid_bookstore.catalogue.models import Book
+from pyramid_bookstore.db.autogenerate import PREFIX
+from pyramid_bookstore.db.base import Base
+from pyramid_bookstore.db.dialects.sqlite import in_memory
+from pyramid_bookstore.db.revision import HEAD, current, is_current
+from pyramid_bookstore.plugin.probes import START
+from pyramid_bookstore.search import SEARCHES
+from pyramid_bookstore.settings import KEYS, Settings
+from pyramid_bookstore.settings.reader import read
+
+#: What SQLAlchemy takes where the settings name no other pool.
+_POOL_SIZE, _MAX_OVERFLOW = 5, 10
+
+
+class Finding(NamedTuple):
+    """One thing looked at. ``advice`` says what to do, and is empty where all is well."""
+
+    verdict: Literal["ok", "warning", "fault"]
+    subject: str
+    said: str
+    advice: str = ""
+
+
+def check_start(mapping: Mapping[str, Any]) -> Iterator[Finding]:
+    """What of the settings, beside the database, would stop a start."""
+    for fault in read(mapping, KEYS, START)[1]:
+        yield Finding("fault", "start", fault, "The application does not start with it.")
+
+
+def check_up(settings: Settings, engine: Engine) -> Iterator[Finding]:
+    """Everything in turn; what depends on the database only where it answers."""
+    yield _auth(settings)
+    yield from _folder(engine)
+    try:
+        with engine.connect() as connection:
+            yield Finding("ok", "database", f"{engine.url.render_as_string()} answers.")
+            yield from _database(settings, connection)
+    except SQLAlchemyError as error:
+        yield _unreachable(engine, error)
+
+
+def _database(settings: Settings, connection: Connection) -> Iterator[Finding]:
+    yield _revision(connection)
+    yield from _indexes(connection)
+    if connection.dialect.name == "sqlite":
+        yield _journal(connection)
+    else:
+        yield _extension(connection)
+        yield _pools(settings, connection)
+
+
+def _auth(settings: Settings) -> Finding:
+    if settings.auth == "jwt":
+        return Finding("ok", "access", "Bearer tokens decide (bookstore.auth = jwt).")
+    return Finding(
+        "warning",
+        "access",
+        "bookstore.auth = host: in a host its security policy decides; standalone there is none,"
+        " and everybody may read and write.",
+        "Set bookstore.auth = jwt, or run where nobody else comes near.",
+    )
+
+
+def _folder(engine: Engine) -> Iterator[Finding]:
+    """SQLite makes its lock and log files beside the database."""
+    if engine.dialect.name != "sqlite" or in_memory(engine.url):
+        return
+    folder = Path(engine.url.database or "").absolute().parent
+    if os.access(folder, os.W_OK):
+        yield Finding("ok", "folder", f"{folder} can be written to.")
+    else:
+        yield Finding(
+            "fault",
+            "folder",
+            f"{folder} cannot be written to, or is not there.",
+            "SQLite needs to make files beside the database: give this user the right to.",
+        )
+
+
+def _unreachable(engine: Engine, error: SQLAlchemyError) -> Finding:
+    said = " ".join(str(getattr(error, "orig", None) or error).split())
+    lower = said.lower()
+    if "password" in lower or "authentication" in lower or "role" in lower:
+        advice = "Correct the user or password in bookstore.sqlalchemy.url, or in pg_hba.conf."
+    elif "does not exist" in lower:
+        advice = "Create it (createdb), or correct its name in bookstore.sqlalchemy.url."
+    else:
+        advice = "See that the server runs and that bookstore.sqlalchemy.url names it."
+    return Finding("fault", "database", f"{engine.url.render_as_string()}: {said}", advice)
+
+
+def _revision(connection: Connection) -> Finding:
+    if is_current(connection):
+        return Finding("ok", "schema", f"At revision {HEAD}, which this code needs.")
+    found = current(connection)
+    state = f"At revision {found}" if found else "Not set up"
+    return Finding(
+        "fault", "schema", f"{state}; this code needs {HEAD}.", "Run: bookstore -c INI migrate"
+    )
+
+
+def _indexes(connection: Connection) -> Iterator[Finding]:
+    inspector = inspect(connection)
+    tables = set(inspector.get_table_names())
+    wanted = {
+        str(index.name)
+        for table in Base.metadata.tables.values()
+        if table.name in tables
+        for index in table.indexes
+    }
+    if Book.__tablename__ in tables:
+        wanted |= {*SEARCHES[connection.dialect.name].indexes}
+    # Search goes through tables of its own, which are an index or have some.
+    found = tables | {
+        index["name"]
+        for table in tables
+        if table.startswith(PREFIX)
+        for index in inspector.get_indexes(table)
+    }
+    missing = sorted(wanted - found) + _broken_indexes(connection)
+    if missing:
+        yield Finding(
+            "fault",
+            "indexes",
+            f"Missing or unusable: {', '.join(missing)}.",
+            "Create them as the migrations do: bookstore -c INI migrate --sql shows how.",
+        )
+    elif wanted:
+        yield Finding("ok", "indexes", f"All {len(wanted)} are there.")
+
+
+def _broken_indexes(connection: Connection) -> list[str]:
+    if connection.dialect.name == "sqlite":
+        return []
+    rows = connection.execute(
+        text(
+            "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
+            " WHERE NOT i.indisvalid AND c.relname LIKE 'bookstore\\_%' ORDER BY 1"
+        )
+    )
+    return [str(name) for (name,) in rows]
+
+
+def _journal(connection: Connection) -> Finding:
+    mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+    if mode in ("wal", "memory"):
+        return Finding("ok", "journal", f"journal_mode is {mode}.")
+    return Finding(
+        "warning",
+        "journal",
+        f"journal_mode is {mode}: readers and writers wait for each other.",
+        "Put the file where SQLite can share memory (no network drive), and start again.",
+    )
+
+
+def _extension(connection: Connection) -> Finding:
+    there = connection.scalar(text("SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"))
+    if there:
+        return Finding("ok", "extension", "pg_trgm is there.")
+    return Finding(
+        "fault",
+        "extension",
+        "pg_trgm is not there; the search needs it.",
+        "As a user with the right to: CREATE EXTENSION pg_trgm",
+    )
+
+
+def _pools(settings: Settings, connection: Connection) -> Finding:
+    options = settings.database or {}
+    size = int(options.get("pool_size", _POOL_SIZE))
+    overflow = int(options.get("max_overflow", _MAX_OVERFLOW))
+    each = 2 * (size + overflow)
+    allowed = int(connection.scalar(text("SHOW max_connections")) or 0)
+    reserved = int(connection.scalar(text("SHOW superuser_reserved_connections")) or 0)
+    said = (
+        f"A process may open {each} connections (two pools of {size} + {overflow}); the server"
+        f" takes {allowed - reserved}, from all processes together."
+    )
+    if each <= allowed - reserved:
+        return Finding("ok", "pool", said)
+    advice = "Lower bookstore.sqlalchemy.pool_size and .max_overflow, or raise max_connections."
+    return Finding("fault", "pool", said, advice)

@@ -1,0 +1,135 @@
+"""The OpenAPI 3.1 document of one mount, from the table that serves it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import NamedTuple
+
+import colander
+from pyramid.interfaces import ISecurityPolicy
+from pyramid.request import Request
+from pyramid.security import forget
+
+from pyramid_bookstore.description import headers, problems
+from pyramid_bookstore.description.operations import DESCRIBED, TAGS
+from pyramid_bookstore.description.own_types import Schema
+from pyramid_bookstore.description.paths import SCHEME, Paths
+from pyramid_bookstore.description.schemas import schemas
+from pyramid_bookstore.settings import Settings
+from pyramid_bookstore.values import jsontext
+from pyramid_bookstore.web.links import mount_path
+from pyramid_bookstore.web.mount import Mount
+from pyramid_bookstore.web.operation import Resource
+
+_TEXT = """\
+Errors are problem documents (RFC 9457): `error` says in a word what is wrong, `message` in a
+sentence, and `details`, with 422, names every fault at once. A method that a path does not serve
+is answered with 405 and `Allow`, which is what `OPTIONS` answers with on every path.
+
+Changes can be made conditional on the `ETag` that was read (`If-Match`); adding a book and changing
+its stock can be repeated safely with an `Idempotency-Key`.
+"""
+
+#: How one authenticates with ``bookstore.auth = jwt``.
+BEARER: Schema = {
+    "type": "http",
+    "scheme": "bearer",
+    "bearerFormat": "JWT",
+    "description": "A token (RFC 6750) whose roles give the permissions.",
+}
+
+#: Under how many SCRIPT_NAMEs one mount keeps its description.
+_KEPT = 32
+
+
+class Written(NamedTuple):
+    """The description of a mount as it is sent."""
+
+    body: bytes
+    etag: str
+
+
+class _Kept(dict[str, Written]):
+    """The descriptions of a mount by their path."""
+
+
+def document(
+    settings: Settings,
+    path: str,
+    resources: Sequence[Resource],
+    *,
+    extra_schema: colander.SchemaNode | None = None,
+    scheme: Schema | None = None,
+) -> Schema:
+    """The description of a bookstore at ``path``, which includes the SCRIPT_NAME.
+
+    ``scheme`` is how one authenticates (a Security Scheme Object), `None` where all is open.
+    """
+    served = [resource for resource in resources if resource.enabled(settings)]
+    paths = Paths(settings, guarded=scheme is not None)
+    items = {resource.path: paths.item(resource) for resource in served}
+    used = {DESCRIBED[op.method, found.path].tag for found in served for op in found.operations}
+    components = {
+        "schemas": schemas(extra_schema) | problems.problem_schemas(),
+        "responses": paths.responses | {"MethodNotAllowed": _METHOD_NOT_ALLOWED},
+        "headers": headers.RESPONSE,
+    }
+    if scheme is not None:
+        components["securitySchemes"] = {SCHEME: scheme}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": settings.title,
+            "version": version("pyramid_bookstore"),
+            "description": _TEXT,
+        },
+        "servers": [{"url": path or "/"}],
+        "tags": [{"name": tag, "description": text} for tag, text in TAGS.items() if tag in used],
+        "paths": items,
+        "components": components,
+    }
+
+
+_METHOD_NOT_ALLOWED = problems.response(("method_not_allowed",))
+
+
+def written(request: Request) -> Written:
+    """The description of the mount that serves this request, made once."""
+    mount = Mount.of(request.registry)
+    kept = mount.part(_Kept)
+    path = mount_path(request)
+    found = kept.get(path)
+    if found is None:
+        body = jsontext.dumps(described(request))
+        found = Written(body, f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"')
+        if len(kept) < _KEPT:
+            kept[path] = found
+    return found
+
+
+def described(request: Request) -> Schema:
+    """The description of the mount that serves this request."""
+    mount = Mount.of(request.registry)
+    return document(
+        mount.settings,
+        mount_path(request),
+        mount.resources,
+        extra_schema=mount.extra_schema,
+        scheme=_scheme(request, mount.settings),
+    )
+
+
+def _scheme(request: Request, settings: Settings) -> Schema | None:
+    """How one authenticates to this application: by tokens, or as its own policy asks for it."""
+    if settings.auth == "jwt":
+        return BEARER
+    if request.registry.queryUtility(ISecurityPolicy) is None:
+        return None
+    challenge = dict(forget(request)).get("WWW-Authenticate", "Bearer")
+    return {
+        "type": "http",
+        "scheme": challenge.split()[0].lower(),
+        "description": "As the application's security policy asks for it.",
+    }

@@ -1,0 +1,223 @@
+"""The errors in the description: a schema for each code, a response for each set of codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from pyramid_bookstore.description import examples
+from pyramid_bookstore.description.headers import refs
+from pyramid_bookstore.description.own_types import Schema
+from pyramid_bookstore.description.schemas import ref, report
+from pyramid_bookstore.web.problems import PROBLEM, PROBLEMS
+
+#: An import with bad rows is refused with the same code as other wrong values, and tells more.
+ROWS_REFUSED = "rows_refused"
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class Told(NamedTuple):
+    """What one error says: a sentence as an example, when it is given, and what only it has."""
+
+    example: str
+    when: str
+    members: Mapping[str, Schema] = _NOTHING
+    values: Mapping[str, Any] = _NOTHING
+    headers: tuple[str, ...] = ()
+    #: Members that are not always there.
+    optional: frozenset[str] = frozenset()
+
+
+_FAULT = {"field": "price", "pointer": "/price", "message": "This field is required."}
+_TAKEN = "Another book has ISBN 9781492052593."
+_ROWS: Schema = {"type": "array", "items": ref("RowFault")}
+_DETAILS: Schema = {"type": "array", "items": ref("Fault"), "minItems": 1}
+#: Every code, as `pyramid_bookstore.web.problems` has it.
+TOLD: dict[str, Told] = {
+    "invalid_json": Told(
+        "The body is not JSON: Expecting value (line 1, column 10).",
+        "Not JSON: bad syntax or UTF-8, NaN, a name twice in one object, too deep, an empty body.",
+    ),
+    "bad_request": Told(
+        "The query string is not UTF-8.",
+        "The URL, the query string, a header or the body's length is malformed.",
+    ),
+    "unauthorized": Told(
+        "This needs authentication.",
+        "No credentials, or bad ones, where some are needed.",
+        headers=("WWW-Authenticate",),
+    ),
+    "forbidden": Told(
+        "You may not do this.",
+        "The credentials do not give the permission.",
+        headers=("WWW-Authenticate",),
+    ),
+    "not_found": Told("There is no such book.", "There is no such book; an id that is none, too."),
+    "method_not_allowed": Told(
+        "This path serves GET, HEAD, OPTIONS only.",
+        "The path does not serve the method.",
+        headers=("Allow",),
+    ),
+    "conflict": Told(
+        _TAKEN,
+        "Another book has the ISBN.",
+        {"field": {"const": "isbn"}, "details": _DETAILS},
+        {
+            "field": "isbn",
+            "details": [{"field": "isbn", "pointer": "/isbn", "message": _TAKEN}],
+        },
+    ),
+    "book_in_use": Told(
+        "Other records refer to this book.",
+        "The application keeps records that refer to the book.",
+    ),
+    "insufficient_stock": Told(
+        "2 copies are left.",
+        "The change would take the stock below 0.",
+        {"available": {"type": "integer", "minimum": 0, "description": "Copies left."}},
+        {"available": 2},
+    ),
+    "idempotency_in_progress": Told(
+        "A request with this Idempotency-Key is being served; try again later.",
+        "A request with the same key is being served at this moment.",
+    ),
+    "precondition_failed": Told(
+        "The book is in another version.",
+        "The book is not in a state that the request asks for.",
+        {"etag": {"type": "string", "description": "The book's current ETag."}},
+        {"etag": examples.ETAG},
+        ("ETag",),
+        frozenset({"etag"}),
+    ),
+    "payload_too_large": Told(
+        "The body may have at most 1048576 bytes.", "The body is larger than is allowed."
+    ),
+    "unsupported_media_type": Told(
+        "Content-Type must be application/json.",
+        "The body has another Content-Type or charset, or a Content-Encoding.",
+        {"accepted": {"type": "array", "items": {"type": "string"}}},
+        {"accepted": ["application/json"]},
+        ("Accept", "Accept-Encoding"),
+        frozenset({"accepted"}),
+    ),
+    # Before the next: it is that one too, and clients take the first that fits.
+    ROWS_REFUSED: Told(
+        "1 of 3 rows is refused; nothing was written.",
+        "Rows are bad and nothing was written; each is named with its line and its faults.",
+        {**report()["properties"], "details": _ROWS},
+        {**examples.REPORT, "details": [{"line": 4, **_FAULT}]},
+    ),
+    "validation_failed": Told(
+        "price: This field is required.",
+        "Well-formed, with wrong values; every one is named: type, range, length, unknown name.",
+        {"details": _DETAILS},
+        {"details": [_FAULT]},
+    ),
+    "idempotency_key_reused": Told(
+        "This Idempotency-Key was used for a request with another body.",
+        "The key belongs to another request.",
+    ),
+    "precondition_required": Told(
+        "Send If-Match with the ETag of the book as you know it.",
+        "A change must say which version it changes.",
+    ),
+    "internal_error": Told(
+        "Something went wrong here; it was logged under the request's id.",
+        "A defect of the server; it is in the log, under the request's id.",
+    ),
+    "unavailable": Told(
+        "The database is not available.",
+        "The database does not answer now, or not in time.",
+        headers=("Retry-After",),
+    ),
+}
+
+
+def schema_name(code: str) -> str:
+    """Of the schema of this error's document."""
+    return f"{camel(code)}Problem"
+
+
+def problem_schemas() -> dict[str, Schema]:
+    """The problem documents (RFC 9457)."""
+    return {schema_name(code): _document(code, told) for code, told in TOLD.items()}
+
+
+def _document(code: str, told: Told) -> Schema:
+    wire = _wire(code)
+    problem = PROBLEMS[wire]
+    properties: dict[str, Schema] = {
+        "type": {"const": f"urn:bookstore:problem:{wire}"},
+        "title": {"const": problem.title},
+        "status": {"const": problem.status},
+        "detail": {"type": "string"},
+        "instance": {"type": "string", "format": "uri-reference"},
+        "error": {"const": wire},
+        "message": {"type": "string", "description": "As `detail`."},
+        **told.members,
+    }
+    return {
+        "type": "object",
+        "description": told.when,
+        "properties": properties,
+        "required": [name for name in properties if name not in told.optional],
+        "examples": [example(code)],
+    }
+
+
+def example(code: str) -> Schema:
+    """A document of this error."""
+    told, wire = TOLD[code], _wire(code)
+    return {
+        "type": f"urn:bookstore:problem:{wire}",
+        "title": PROBLEMS[wire].title,
+        "status": PROBLEMS[wire].status,
+        "detail": told.example,
+        "instance": "/api/v1/books",
+        "error": wire,
+        "message": told.example,
+        **told.values,
+    }
+
+
+def _wire(code: str) -> str:
+    """The code as clients see it."""
+    return "validation_failed" if code == ROWS_REFUSED else code
+
+
+def by_status(codes: Iterable[str]) -> dict[int, tuple[str, ...]]:
+    """The codes under their status, in the order of `TOLD`."""
+    wanted = set(codes)
+    found: dict[int, list[str]] = {}
+    for code in TOLD:
+        if code in wanted:
+            found.setdefault(PROBLEMS[_wire(code)].status, []).append(code)
+    return {status: tuple(found[status]) for status in sorted(found)}
+
+
+def response_name(codes: Iterable[str]) -> str:
+    """Of the response that is one of these errors."""
+    return "Or".join(camel(code) for code in codes)
+
+
+def response(codes: tuple[str, ...]) -> Schema:
+    """An answer that is one of these errors, all of one status."""
+    documents = [ref(schema_name(code)) for code in codes]
+    names = dict.fromkeys(name for code in codes for name in TOLD[code].headers)
+    return {
+        "description": " / ".join(f"`{_wire(code)}`: {TOLD[code].when}" for code in codes),
+        "headers": refs(*names),
+        "content": {
+            PROBLEM: {
+                "schema": documents[0] if len(documents) == 1 else {"anyOf": documents},
+                "examples": {code: {"value": example(code)} for code in codes},
+            }
+        },
+    }
+
+
+def camel(name: str) -> str:
+    """``bad_request`` as ``BadRequest``."""
+    return "".join(part.capitalize() for part in name.split("_"))

@@ -1,0 +1,225 @@
+"""What goes in and out, as JSON Schemas: ``#/components/schemas`` but for the errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import colander
+
+from pyramid_bookstore.catalogue.query import FIELDS
+from pyramid_bookstore.catalogue.schema import FREE_STOCK, book_schemas
+from pyramid_bookstore.db.replica import Standing
+from pyramid_bookstore.description import examples
+from pyramid_bookstore.description.colander_types import mapping_schema
+from pyramid_bookstore.description.own_types import Schema, default_value, type_schema
+from pyramid_bookstore.feeds.report import MAX_LISTED
+from pyramid_bookstore.stock.schema import StockChange
+
+_TIME: Schema = {"type": "string", "format": "date-time", "pattern": "Z$", "readOnly": True}
+_LINE: Schema = {"type": "integer", "minimum": 1, "description": "The line the row begins in."}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_FREE_IN_STOCK: Schema = {
+    "description": FREE_STOCK,
+    "properties": {
+        "price": {"const": 0},
+        # Without the type, a null would be as good: limits are for numbers only.
+        "stock": {"type": "integer", "exclusiveMinimum": 0},
+    },
+    "required": ["price", "stock"],
+}
+
+
+def ref(name: str) -> Schema:
+    """A reference to a schema below."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def schemas(extra_schema: colander.SchemaNode | None) -> dict[str, Schema]:
+    """All of them, for an application in which ``extra`` follows the host's schema."""
+    forms = book_schemas(extra_schema)
+    writable = _properties(forms.whole)
+    writable["extra"] = ref("Extra") | {"default": {}}
+    given = {name: _without_default(schema) for name, schema in writable.items()}
+    required = [node.name for node in forms.whole if node.required]
+    if extra_schema is not None and mapping_schema(extra_schema).get("required"):
+        # Left out, `extra` is {}, which the host's schema then refuses.
+        required.append("extra")
+        writable["extra"] = ref("Extra")
+    return {
+        "Book": _book(given),
+        "SparseBook": _object(_book(given)["properties"], description="A book by `fields`."),
+        "Page": _page(),
+        "NewBook": _input(writable, "A whole book.", _example(extra_schema), required),
+        "NewBookByIsbn": _input(
+            writable,
+            "A whole book; the path has its ISBN.",
+            _example(extra_schema),
+            [name for name in required if name != "isbn"],
+        ),
+        "BookChanges": _input(
+            given, "Any subset of a book's fields; what is left out stays.", examples.CHANGES
+        ),
+        "BookPatch": _input(
+            _patched(given, forms.whole),
+            "A JSON merge patch (RFC 7396) of a book: null takes a field back to its default, and"
+            " within `extra` takes a name out.",
+            examples.PATCH,
+        ),
+        "StockChange": _input(
+            _properties(StockChange()), "Copies in or out.", examples.STOCK_CHANGE, ["delta"]
+        ),
+        "Extra": _extra(extra_schema, stored=False),
+        "StoredExtra": _extra(extra_schema, stored=True),
+        "ImportReport": report(),
+        "Reject": reject(),
+        "Fault": _fault(),
+        "RowFault": _fault(line=_LINE),
+        "Health": _object({"status": {"const": "ok"}}, ["status"]),
+        "Ready": _object(
+            {
+                "status": {"const": "ready"},
+                "revision": {"type": "string"},
+                "replica": {"type": "string", "enum": [each.value for each in Standing]},
+            },
+            ["status", "revision"],
+        ),
+    }
+
+
+def _properties(schema: Any) -> dict[str, Schema]:
+    return {node.name: property_schema(node) for node in schema}
+
+
+def property_schema(node: Any) -> Schema:
+    """The schema of one field or parameter, with its description and default."""
+    schema = type_schema(node.typ) | {"description": node.description}
+    if not node.required and (node.missing is not None or node.typ.nullable):
+        schema["default"] = default_value(node)
+    return schema
+
+
+def _object(
+    properties: dict[str, Schema], required: list[str] | None = None, **more: Any
+) -> Schema:
+    schema: Schema = {"type": "object", **more, "properties": properties}
+    return schema | ({"required": required} if required else {})
+
+
+def _input(
+    properties: dict[str, Schema], text: str, example: Schema, required: list[str] | None = None
+) -> Schema:
+    closed: Schema = {"description": text, "additionalProperties": False}
+    if example:
+        closed["examples"] = [example]
+    if "stock" in properties:
+        closed["not"] = _FREE_IN_STOCK
+    return _object(properties, required, **closed)
+
+
+def _book(writable: dict[str, Schema]) -> Schema:
+    """A book as it comes back: every field, in the order of the documentation."""
+    fields = writable | {
+        "id": {
+            "type": "string",
+            "format": "uuid",
+            "readOnly": True,
+            "description": "Made by the server (UUID version 7).",
+        },
+        "isbn": {
+            "type": "string",
+            "pattern": "^97[89][0-9]{10}$",
+            "description": "ISBN-13 without hyphens; unique.",
+        },
+        "extra": ref("StoredExtra"),
+        "created_at": _TIME | {"description": "UTC."},
+        "updated_at": _TIME | {"description": "UTC; moves with every change."},
+    }
+    ordered = {name: fields[name] for name in FIELDS}
+    return _object(ordered, list(FIELDS), description="A book.", examples=[examples.BOOK])
+
+
+def _page() -> Schema:
+    properties: dict[str, Schema] = {
+        "data": {
+            "type": "array",
+            "items": {"anyOf": [ref("Book"), ref("SparseBook")]},
+            "description": "The books of the page; with `fields`, only these of each.",
+        },
+        "total": _COUNT | {"description": "Books in the whole list."},
+        "page": {"type": "integer", "minimum": 1},
+        "limit": {"type": "integer", "minimum": 1},
+        "total_pages": _COUNT,
+        "next_cursor": {
+            "type": ["string", "null"],
+            "description": "`cursor` for the next page; null on the last one.",
+        },
+    }
+    return _object(properties, ["data", "limit", "next_cursor"], examples=[examples.PAGE])
+
+
+def _patched(given: dict[str, Schema], whole: Any) -> dict[str, Schema]:
+    """Null stands for the default, where there is one; `extra` is a patch of its own."""
+    patched = dict(given)
+    for node in whole:
+        if not node.required and node.name != "extra":
+            schema = given[node.name]
+            kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+            patched[node.name] = schema | {"type": list(dict.fromkeys([*kinds, "null"]))}
+    patched["extra"] = {
+        "type": ["object", "null"],
+        "description": "A merge patch of `extra`.",
+    }
+    return patched
+
+
+def _extra(extra_schema: colander.SchemaNode | None, *, stored: bool) -> Schema:
+    """The host's schema for `extra`, or any object."""
+    node = book_schemas(extra_schema).whole["extra"]
+    if extra_schema is None:
+        return property_schema(node) | {"default": {}}
+    schema = mapping_schema(extra_schema, stored=stored)
+    return {"description": node.description, **schema}
+
+
+def report(**more: Schema) -> Schema:
+    """What an import tells."""
+    numbers = ("rows", "created", "updated", "unchanged", "rejected")
+    properties: dict[str, Schema] = {name: dict(_COUNT) for name in numbers}
+    properties["dry_run"] = {"type": "boolean"}
+    properties["rejects"] = {
+        "type": "array",
+        "items": ref("Reject"),
+        "description": f"The first {MAX_LISTED} of the rejected rows.",
+    }
+    return _object(properties, list(properties), examples=[examples.REPORT], **more)
+
+
+def reject() -> Schema:
+    """A row that an import did not take."""
+    faults = {"type": "array", "items": ref("Fault")}
+    return _object({"line": _LINE, "faults": faults}, ["line", "faults"])
+
+
+def _fault(**more: Schema) -> Schema:
+    """One thing wrong with the input."""
+    properties: dict[str, Schema] = {
+        **more,
+        "field": {
+            "type": "string",
+            "description": "Field or parameter, dotted below the first level.",
+        },
+        "pointer": {"type": "string", "description": "The same as a JSON pointer (RFC 6901)."},
+        "message": {"type": "string", "description": "What is wrong, for people."},
+    }
+    return _object(properties, list(properties))
+
+
+def _without_default(schema: Schema) -> Schema:
+    return {name: value for name, value in schema.items() if name != "default"}
+
+
+def _example(extra_schema: colander.SchemaNode | None) -> Schema:
+    """A book to send; none where the host's schema demands what cannot be made up here."""
+    if extra_schema is not None and mapping_schema(extra_schema).get("required"):
+        return {}
+    return examples.NEW_BOOK

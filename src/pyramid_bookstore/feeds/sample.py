@@ -1,0 +1,64 @@
+"""The sample catalogue: well-known books with true titles, authors and ISBNs; prices and stock are
+made up."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from importlib import resources
+from typing import Any
+
+from sqlalchemy import Engine, select
+from uuid6 import uuid7
+
+from pyramid_bookstore.catalogue.columns import columns_of
+from pyramid_bookstore.catalogue.models import Book
+from pyramid_bookstore.catalogue.schema import validate_book
+from pyramid_bookstore.db.dialects import dialect_named
+from pyramid_bookstore.db.migrations import locked, patiently, require_current
+
+#: Between two books of the catalogue, so that the list, newest first, has the catalogue's order.
+APART = timedelta(minutes=1)
+
+
+def load_sample(engine: Engine) -> int:
+    """Put the sample catalogue into an empty database; the number of books that were added.
+
+    With a single book there it adds none. It is one transaction, and any number of processes may
+    try at once. Raises `Unavailable` where the schema is not the code's.
+    """
+    return patiently(engine, lambda: _load(engine))
+
+
+def _load(engine: Engine) -> int:
+    with locked(engine) as connection:
+        require_current(connection)
+        if connection.execute(select(Book.id).limit(1)).first() is not None:
+            return 0
+        statement = dialect_named(engine.dialect.name).insert(Book).values(_rows())
+        # A client that creates one of these books at the same moment does not hold this lock.
+        added = connection.execute(statement.on_conflict_do_nothing().returning(Book.id))
+        return len(added.all())
+
+
+def _rows() -> list[dict[str, Any]]:
+    # Oldest first, so that the ids, which grow with time, agree with created_at.
+    books = list(_catalogue())[::-1]
+    moment = datetime.now(UTC) - APART * len(books)
+    rows = []
+    for book in books:
+        moment += APART
+        columns = columns_of(validate_book(book))
+        rows.append({"id": uuid7(), **columns, "created_at": moment, "updated_at": moment})
+    return rows
+
+
+def _catalogue() -> Iterator[dict[str, Any]]:
+    """The books of the file, as a client would send them."""
+    path = resources.files("pyramid_bookstore") / "data" / "sample_catalogue.csv"
+    for row in csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")), strict=True):
+        numbers = {"price": Decimal(row["price"]), "stock": int(row["stock"])}
+        yield {**row, **numbers, "description": row["description"] or None}

@@ -1,0 +1,57 @@
+"""The query parameters of the export and the import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import colander
+
+from pyramid_bookstore.catalogue.query import BookFilter, Filters, parameter
+from pyramid_bookstore.values.faults import deserialized
+from pyramid_bookstore.values.parameters import Choice, Flag, Parameters
+
+
+class ExportParameters(Filters):
+    """The parameters of the export."""
+
+    format = parameter(Choice("csv", "ndjson"), "The file's format.", missing="csv")
+
+
+class ImportParameters(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
+    """The parameters of the import."""
+
+    schema_type = Parameters
+
+    skip_invalid = parameter(Flag(), "Take the good rows and report the others.", missing=False)
+    dry_run = parameter(Flag(), "Report what would be done, and write nothing.", missing=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ExportQuery(BookFilter):
+    """Which books, and as what."""
+
+    format: Literal["csv", "ndjson"] = "csv"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportQuery:
+    """Whether bad rows are passed over, and whether nothing is written."""
+
+    skip_invalid: bool = False
+    dry_run: bool = False
+
+
+def parse_export(pairs: Iterable[tuple[str, str]]) -> ExportQuery:
+    """The query of an export; raises as :func:`parse_listing`."""
+    return ExportQuery(**deserialized(_EXPORT, pairs, pointers=False))
+
+
+def parse_import(pairs: Iterable[tuple[str, str]]) -> ImportQuery:
+    """The query of an import; raises as :func:`parse_listing`."""
+    return ImportQuery(**deserialized(_IMPORT, pairs, pointers=False))
+
+
+_EXPORT = ExportParameters()
+_IMPORT = ImportParameters()

@@ -1,0 +1,74 @@
+"""What can be done with files of books, on one unit of work."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from functools import partial
+
+from pyramid_bookstore.catalogue.data import book_from_row
+from pyramid_bookstore.catalogue.events import BookCreated, BookUpdated
+from pyramid_bookstore.catalogue.query import BookFilter
+from pyramid_bookstore.catalogue.service import Service
+from pyramid_bookstore.errors import Report
+from pyramid_bookstore.feeds.bulk import Merged
+from pyramid_bookstore.feeds.exporter import export
+from pyramid_bookstore.feeds.importer import Importer
+from pyramid_bookstore.feeds.intake import Format, Intake
+from pyramid_bookstore.feeds.layout import FeedOptions
+from pyramid_bookstore.feeds.lines import Stream
+
+_ALL_BOOKS = BookFilter()
+
+
+class FeedsService(Service):
+    """Books in bulk."""
+
+    def import_books(
+        self,
+        stream: Stream,
+        format: Format,
+        *,
+        skip_invalid: bool = False,
+        dry_run: bool = False,
+    ) -> Report:
+        """Create and update books from a CSV or NDJSON file, by their ISBN: all of them or none.
+
+        What a row leaves out stays as it is, and has its default in a new book. Raises
+        `ValidationFailed` for a file that cannot be read, and `RowsRefused`, with nothing written,
+        where a row is bad; with ``skip_invalid`` the good rows are taken and the report names the
+        others. A ``dry_run`` writes nothing and reports the same. Events are sent for each book
+        that is changed, but only where somebody subscribed: that costs memory and time per book.
+        """
+        with Intake(FeedOptions(extra_schema=self._extra_schema)) as intake:
+            # The session comes later: nothing is locked while the file is read.
+            intake.read(stream, format)
+            if not dry_run:
+                self._unit.mark_changed()
+            self._unit.session.flush()
+            importer = Importer(intake, self._unit.connection())
+            with self._unit.undoable():
+                return importer.run(
+                    skip_invalid=skip_invalid,
+                    dry_run=dry_run,
+                    changed=partial(self._announce_merged, intake.given)
+                    if self._unit.has_subscribers
+                    else None,
+                )
+
+    def export_books(
+        self, filters: BookFilter = _ALL_BOOKS, format: Format = "csv"
+    ) -> Iterator[bytes]:
+        """The books that the filters choose, oldest first, as a file for `import_books`.
+
+        The pages of the file come one by one and are not kept. Close the iterator if it is not
+        read to its end.
+        """
+        return export(self._unit.reader(), filters, format)
+
+    def _announce_merged(self, given: Collection[str], merged: Merged) -> None:
+        for row in merged.created_rows:
+            self._unit.announce(BookCreated, book=book_from_row(row))
+        for row in merged.updated_rows:
+            book = book_from_row(row)
+            changes = {name: getattr(book, name) for name in given if name != "isbn"}
+            self._unit.announce(BookUpdated, book=book, changes=changes)

@@ -1,0 +1,45 @@
+"""Books in bulk: the import and the export."""
+
+from __future__ import annotations
+
+from pyramid.request import Request
+from pyramid.response import Response
+
+from pyramid_bookstore.feeds.intake import Format
+from pyramid_bookstore.feeds.schema import parse_export, parse_import
+from pyramid_bookstore.values import jsontext
+from pyramid_bookstore.web.body import check_type, spooled_body
+from pyramid_bookstore.web.headers import media_type
+from pyramid_bookstore.web.mount import Mount
+from pyramid_bookstore.web.query_string import query_pairs
+from pyramid_bookstore.web.responses import answer
+
+CSV = "text/csv"
+NDJSON = "application/x-ndjson"
+_FORMATS: dict[str, Format] = {CSV: "csv", NDJSON: "ndjson"}
+
+
+def import_books(request: Request) -> Response:
+    """Books from a CSV or NDJSON file, by their ISBN: all of them, or none."""
+    query = parse_import(query_pairs(request))
+    check_type(request, tuple(_FORMATS))
+    kind, _ = media_type(request.environ["CONTENT_TYPE"])
+    report = request.bookstore.import_books(
+        spooled_body(request, Mount.of(request.registry).settings.import_max_body_size),
+        _FORMATS[kind],
+        skip_invalid=query.skip_invalid,
+        dry_run=query.dry_run,
+    )
+    return answer(request, jsontext.dumps(report.as_json()))
+
+
+def export_books(request: Request) -> Response:
+    """All books that the filters choose, oldest first, as a stream."""
+    query = parse_export(query_pairs(request))
+    kind = f"{CSV}; charset=utf-8" if query.format == "csv" else NDJSON
+    response = answer(request, content_type=kind)
+    response.headers["Content-Disposition"] = f'attachment; filename="books.{query.format}"'
+    # Not even the length of the answer to GET is known to HEAD.
+    head = request.method == "HEAD"
+    response.app_iter = iter(()) if head else request.bookstore.export_books(query, query.format)
+    return response

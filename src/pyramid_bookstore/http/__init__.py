@@ -1,1 +1,0 @@
-"""The HTTP API: routes, views, and how things look on the wire."""

@@ -1,1 +1,0 @@
-"""The views: what comes in, to the service, and what goes out."""

@@ -1,0 +1,96 @@
+"""The HTTP API at a glance: every path, what it serves, by which view and under which permission.
+
+Routes, views, 405 answers and the API's description are all made from this table.
+"""
+
+from __future__ import annotations
+
+from pyramid_bookstore.catalogue import views as catalogue
+from pyramid_bookstore.description import views as description
+from pyramid_bookstore.feeds import views as feeds
+from pyramid_bookstore.observability import views as observability
+from pyramid_bookstore.stock import views as stock
+from pyramid_bookstore.web.operation import (
+    ADD,
+    DELETE,
+    EDIT,
+    IMPORT,
+    STOCK,
+    VIEW,
+    Operation,
+    Resource,
+)
+
+#: In matching order: fixed paths before those with an id.
+RESOURCES = (
+    Resource(
+        "books",
+        "/books",
+        (
+            Operation("GET", catalogue.list_books, VIEW),
+            Operation(
+                "POST", catalogue.create, ADD, writes=True, single=True, idempotent=True, bare=True
+            ),
+        ),
+    ),
+    Resource(
+        "isbn",
+        "/books/isbn/{isbn}",
+        (
+            Operation("GET", catalogue.show_by_isbn, VIEW, bare=True),
+            Operation("PUT", catalogue.upsert_by_isbn, EDIT, writes=True, single=True, bare=True),
+        ),
+    ),
+    Resource(
+        "import",
+        "/books/import",
+        (Operation("POST", feeds.import_books, IMPORT, writes=True),),
+    ),
+    Resource("export", "/books/export", (Operation("GET", feeds.export_books, VIEW),)),
+    Resource(
+        "book",
+        "/books/{id}",
+        (
+            Operation("GET", catalogue.show, VIEW, bare=True),
+            Operation("PUT", catalogue.update, EDIT, writes=True, single=True, bare=True),
+            Operation("PATCH", catalogue.patch, EDIT, writes=True, single=True, bare=True),
+            Operation("DELETE", catalogue.delete, DELETE, writes=True, single=True, bare=True),
+        ),
+    ),
+    Resource(
+        "stock",
+        "/books/{id}/stock",
+        (
+            Operation(
+                "POST",
+                stock.change_stock,
+                STOCK,
+                writes=True,
+                single=True,
+                idempotent=True,
+                bare=True,
+            ),
+        ),
+    ),
+    Resource(
+        "metrics",
+        "/metrics",
+        (Operation("GET", observability.metrics, None, bare=True),),
+        enabled=lambda settings: settings.metrics,
+    ),
+    Resource("health", "/health", (Operation("GET", observability.health, None),)),
+    Resource("ready", "/ready", (Operation("GET", observability.ready, None),)),
+    Resource("openapi", "/openapi.json", (Operation("GET", description.openapi, None),)),
+    Resource(
+        "docs",
+        "/docs",
+        (Operation("GET", description.docs, None),),
+        enabled=lambda settings: settings.docs,
+    ),
+    Resource(
+        "docs_asset",
+        "/docs/{asset}",
+        (Operation("GET", description.docs_asset, None),),
+        enabled=lambda settings: settings.docs,
+    ),
+)

@@ -1,0 +1,175 @@
+"""The steps of `includeme`. Each only declares; what depends on settings happens when the host's
+configuration is executed, so what the host sets after the include counts too.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import colander
+from pyramid.config import PHASE0_CONFIG, PHASE1_CONFIG, PHASE2_CONFIG, Configurator
+from pyramid.config.actions import action_method
+from pyramid.events import ApplicationCreated
+from pyramid.exceptions import ConfigurationError
+from pyramid.interfaces import ISecurityPolicy
+
+from pyramid_bookstore.db.database import Database
+from pyramid_bookstore.db.replica import Replica
+from pyramid_bookstore.observability import sql_comment
+from pyramid_bookstore.operations import RESOURCES
+from pyramid_bookstore.plugin.bookstore import BOOKSTORE
+from pyramid_bookstore.plugin.host_checks import check_host
+from pyramid_bookstore.plugin.probes import START
+from pyramid_bookstore.plugin.routing import OwnPath, add_routes
+from pyramid_bookstore.settings import Settings
+from pyramid_bookstore.transactions.retry import mark_retryable_errors
+from pyramid_bookstore.web.mount import Mount
+
+__all__ = [
+    "add_directives",
+    "add_mount",
+    "add_request_method",
+    "add_routes",
+    "add_security",
+    "add_start_up",
+    "refuse_second_include",
+]
+
+log = logging.getLogger("pyramid_bookstore")
+
+_INCLUDED = "bookstore.included"
+
+
+def refuse_second_include(config: Configurator) -> None:
+    """Say that the bookstore is there already, which Pyramid itself keeps quiet about."""
+    if config.registry.get(_INCLUDED):
+        raise ConfigurationError(
+            "pyramid_bookstore is included in this application already. One application mounts it"
+            " once; a second bookstore goes into an application of its own (paste's urlmap)."
+        )
+    config.registry[_INCLUDED] = True
+    # Pyramid passes over a second include of the same function, with whatever prefix, without a
+    # word; forgetting that this one was seen brings the second include here, to be refused.
+    seen: set[str] = getattr(config.action_state, "_seen_files", set())
+    seen.discard("pyramid_bookstore:includeme")
+
+
+@action_method  # type: ignore[untyped-decorator]  # pyramid ships no types
+def add_mount(config: Configurator) -> None:
+    """Read the settings and make the engines, once the host's settings are final."""
+
+    def make() -> None:
+        settings = Settings.from_mapping(config.registry.settings, START)
+        prefix = (config.route_prefix or "").strip("/")
+        path = (f"/{prefix}" if prefix else "") + settings.prefix
+        database = None
+        if settings.dbsession is None:
+            database = _database(settings)
+            mark_retryable_errors(database.writing)
+            if settings.log_sql_comment:
+                sql_comment.add_to(*database.engines.values())
+        mount = Mount(settings, database, path, resources=RESOURCES)
+        if settings.metrics:
+            mount.metrics = _metrics(database)
+        mount.keep(config.registry)
+
+    introspectable = config.introspectable(
+        "bookstore", "mount", "pyramid_bookstore", "bookstore mount"
+    )
+    config.action(
+        ("bookstore", "mount"), make, order=PHASE0_CONFIG, introspectables=(introspectable,)
+    )
+
+
+def _database(settings: Settings) -> Database:
+    timeout = settings.statement_timeout
+    database = Database(settings.database or {}, statement_timeout=timeout)
+    if settings.replica is not None:
+        database.replica = Replica(
+            settings.replica, max_lag=settings.replica_max_lag, statement_timeout=timeout
+        )
+    return database
+
+
+def _metrics(database: Database | None) -> Any:
+    from pyramid_bookstore.observability.metrics import Metrics  # needs the metrics extra
+
+    return Metrics(database)
+
+
+def add_request_method(config: Configurator) -> None:
+    """`request.bookstore`."""
+    config.add_request_method(BOOKSTORE, "bookstore", property=True)
+
+
+def add_directives(config: Configurator) -> None:
+    """`config.set_bookstore_extra_schema`, and the view predicate of our exception views."""
+    config.add_directive("set_bookstore_extra_schema", set_bookstore_extra_schema)
+    config.add_view_predicate("bookstore_path", OwnPath)
+
+
+def set_bookstore_extra_schema(config: Configurator, schema: Any) -> None:
+    """Check the fields below a book's `extra` against a colander schema of the host's.
+
+    ``schema`` is a mapping schema, the class or an instance. Its faults appear in one answer with
+    the bookstore's own, and its fields in the API's description. Raises `ConfigurationError` for
+    something else.
+    """
+    if isinstance(schema, type) and issubclass(schema, colander.SchemaNode):
+        schema = schema()
+    if not isinstance(schema, colander.SchemaNode) or not isinstance(schema.typ, colander.Mapping):
+        raise ConfigurationError(
+            "set_bookstore_extra_schema takes a colander mapping schema (a MappingSchema, or an"
+            f" instance of one), not {schema!r}."
+        )
+
+    def register() -> None:
+        Mount.of(config.registry).extra_schema = schema.bind()
+
+    introspectable = config.introspectable(
+        "bookstore", "extra schema", config.object_description(schema), "bookstore extra schema"
+    )
+    introspectable["schema"] = schema
+    config.action(
+        ("bookstore", "extra schema"),
+        register,
+        order=PHASE1_CONFIG,
+        introspectables=(introspectable,),
+    )
+
+
+@action_method  # type: ignore[untyped-decorator]  # pyramid ships no types
+def add_security(config: Configurator) -> None:
+    """Bearer tokens on our own routes, with `bookstore.auth = jwt`."""
+
+    def protect() -> None:
+        settings = Mount.of(config.registry).settings
+        if settings.auth == "jwt":
+            from pyramid_bookstore.auth import own_routes  # needs the jwt extra
+
+            own_routes.protect(config.registry, settings)
+
+    # After the host's set_security_policy (phase 2), before views take hold of it (phase 3).
+    config.action(("bookstore", "security"), protect, order=PHASE2_CONFIG + 5)
+
+
+def add_start_up(config: Configurator) -> None:
+    """When the application is complete: look for clashes with the host, say whether all is open,
+    and migrate and fill the database if asked to."""
+    config.add_subscriber(_started, ApplicationCreated)
+
+
+def _started(event: ApplicationCreated) -> None:
+    registry = event.app.registry
+    mount = Mount.of(registry)
+    check_host(registry, mount)
+    if mount.settings.auth == "host" and registry.queryUtility(ISecurityPolicy) is None:
+        log.warning(
+            "The application has no security policy: everybody who reaches %s may read and write"
+            " the bookstore.",
+            mount.path or "/",
+        )
+    from pyramid_bookstore.plugin import startup
+
+    startup.start(mount)

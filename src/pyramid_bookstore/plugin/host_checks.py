@@ -1,0 +1,85 @@
+"""What a host can get wrong without noticing: found when the application is complete.
+
+Pyramid lets an application override what it includes, so a host's route or request attribute with
+one of our names would silently take the place of ours.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from pyramid.events import NewRequest
+from pyramid.exceptions import ConfigurationError
+from pyramid.interfaces import IRequestExtensions, IRequestFactory, ITweens
+from pyramid.registry import Registry
+from pyramid.request import Request
+from pyramid.tweens import EXCVIEW
+from zope.interface import implementedBy
+
+from pyramid_bookstore.operations import RESOURCES
+from pyramid_bookstore.plugin.bookstore import BOOKSTORE
+from pyramid_bookstore.web.mount import Mount
+
+log = logging.getLogger("pyramid_bookstore")
+
+#: Tweens of which it is known that they put no session on the request.
+_KNOWN_TWEENS = frozenset({EXCVIEW, "pyramid_tm.tm_tween_factory"})
+
+
+def check_host(registry: Registry, mount: Mount) -> None:
+    """Raises `ConfigurationError` that names every clash, and what to change."""
+    faults = [
+        *_taken_routes(mount),
+        *_taken_attribute(registry),
+        *_missing_session(registry, mount),
+    ]
+    if faults:
+        raise ConfigurationError("pyramid_bookstore cannot start: " + " ".join(faults))
+
+
+def _taken_routes(mount: Mount) -> list[str]:
+    wanted = {found.route_name for found in RESOURCES if found.enabled(mount.settings)}
+    return [
+        f"The application has a route named {name!r}, which is the bookstore's: give it another"
+        " name."
+        for name in sorted(wanted - mount.connected)
+    ]
+
+
+def _taken_attribute(registry: Registry) -> list[str]:
+    found = registry.introspector.get("request extensions", "bookstore")
+    # With introspection switched off nothing can be found out.
+    if found is None or found["callable"] is BOOKSTORE:
+        return []
+    return [
+        "The application adds a request attribute 'bookstore' of its own: give it another name."
+    ]
+
+
+def _missing_session(registry: Registry, mount: Mount) -> list[str]:
+    name = mount.settings.dbsession
+    if name is None:
+        return []
+    extensions = registry.queryUtility(IRequestExtensions)
+    factory = registry.queryUtility(IRequestFactory, default=Request)
+    # There are none where nothing was added to requests, as in the standalone application.
+    added = {*extensions.descriptors, *extensions.methods} if extensions else set()
+    if name in added or hasattr(factory, name):
+        return []
+    said = (
+        f"bookstore.dbsession names request.{name}, which the application does not add: call"
+        f" config.add_request_method(…, {name!r}, reify=True), or correct the name; where no host"
+        " offers a session, as standalone, set bookstore.sqlalchemy.url instead."
+    )
+    if _sets_attributes_otherwise(registry):
+        log.warning("%s It may be set by a tween or a subscriber, so this is no error yet.", said)
+        return []
+    return [said]
+
+
+def _sets_attributes_otherwise(registry: Registry) -> bool:
+    """Whether a tween or a subscriber could put the session on each request."""
+    tweens = registry.queryUtility(ITweens)
+    names = {name for name, _ in (tweens.explicit or tweens.implicit())} if tweens else set()
+    subscribed = registry.adapters.subscriptions([implementedBy(NewRequest)], None)
+    return bool(names - _KNOWN_TWEENS or subscribed)

@@ -1,0 +1,126 @@
+"""Puts the table of operations onto the routes of one application."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pyramid.config import Configurator
+from pyramid.exceptions import URLDecodeError
+from pyramid.request import Request
+from pyramid.response import Response
+from pyramid.security import NO_PERMISSION_REQUIRED
+from pyramid.traversal import DefaultRootFactory
+from pyramid.viewderivers import DefaultViewMapper  # a host may have another for its own views
+
+from pyramid_bookstore.observability.observe import observed
+from pyramid_bookstore.operations import RESOURCES
+from pyramid_bookstore.plugin.error_view import error_view
+from pyramid_bookstore.transactions.idempotent import idempotent
+from pyramid_bookstore.transactions.unit_of_work import one_statement, transactional
+from pyramid_bookstore.web.errors import MethodNotAllowed
+from pyramid_bookstore.web.mount import Mount
+from pyramid_bookstore.web.operation import Operation, Resource
+from pyramid_bookstore.web.query_string import without_parameters
+from pyramid_bookstore.web.responses import answer
+
+
+def add_routes(config: Configurator) -> None:
+    """Declare every route now, in the host's order of routes, and fill them in when the
+    configuration is executed and the settings are final.
+
+    The discriminator is the one under which ``config.add_route`` connects a route.
+    """
+    for resource in RESOURCES:
+        config.action(("route-connect", resource.route_name), _connect, args=(config, resource))
+    config.action(("bookstore", "undecodable"), _add_undecodable, args=(config,))
+
+
+def _connect(config: Configurator, resource: Resource) -> None:
+    mount = Mount.of(config.registry)
+    if not resource.enabled(mount.settings):
+        return
+    # Executed at once, and not after all routes that the host declared later.
+    immediate = Configurator(registry=config.registry, package=config.package, autocommit=True)
+    # What everybody may ask needs no context; the host's may be read from a database that is away.
+    factory = DefaultRootFactory if resource.open else None
+    immediate.add_route(resource.route_name, mount.path + resource.path, factory=factory)
+    mount.connected.add(resource.route_name)
+    _add_views(config, resource)
+
+
+def _add_views(config: Configurator, resource: Resource) -> None:
+    route = {"route_name": resource.route_name, "require_csrf": False, "mapper": DefaultViewMapper}
+    for operation in resource.operations:
+        config.add_view(
+            operation.view,
+            request_method=operation.method,
+            permission=operation.permission or NO_PERMISSION_REQUIRED,
+            decorator=_decorators(operation),
+            **route,
+        )
+    allowed = resource.methods
+    unguarded = {"permission": NO_PERMISSION_REQUIRED, "decorator": observed, **route}
+    config.add_view(_options(allowed), request_method="OPTIONS", **unguarded)
+    config.add_view(_method_not_allowed(allowed), **unguarded)
+    config.add_exception_view(
+        error_view,
+        context=Exception,
+        route_name=resource.route_name,
+        mapper=DefaultViewMapper,
+    )
+
+
+def _decorators(operation: Operation) -> tuple[Any, ...]:
+    """What is around the view, the outermost first."""
+    around = (
+        (True, observed),
+        (operation.bare, without_parameters),
+        (operation.writes and not operation.single, transactional),
+        (operation.single, one_statement),
+        (operation.idempotent, idempotent),
+    )
+    return tuple(decorator for wanted, decorator in around if wanted)
+
+
+def _options(allowed: tuple[str, ...]) -> Any:
+    def options(request: Request) -> Response:
+        response = answer(request, status=204)
+        response.headers["Allow"] = ", ".join(allowed)
+        return response
+
+    return options
+
+
+def _method_not_allowed(allowed: tuple[str, ...]) -> Any:
+    def method_not_allowed(request: Request) -> Response:
+        raise MethodNotAllowed(request.method, allowed)
+
+    return method_not_allowed
+
+
+def _add_undecodable(config: Configurator) -> None:
+    """A path that is no UTF-8 fails before any route matches: take those that begin like ours."""
+    config.add_exception_view(
+        error_view, context=URLDecodeError, bookstore_path=True, mapper=DefaultViewMapper
+    )
+
+
+class OwnPath:
+    """View predicate ``bookstore_path``: whether the raw path begins like one of our routes."""
+
+    def __init__(self, value: bool, config: Configurator) -> None:
+        path = Mount.of(config.registry).path
+        firsts = sorted({re.escape(resource.path.split("/")[1]) for resource in RESOURCES})
+        # What a placeholder in the host's route_prefix takes is anything but a slash.
+        literal = map(re.escape, re.split(r"\{[^{}]*\}", path))
+        self._ours = re.compile(f"{'[^/]+'.join(literal)}/(?:{'|'.join(firsts)})(?:/|\\Z)")
+
+    def text(self) -> str:
+        return "bookstore_path = True"
+
+    phash = text
+
+    def __call__(self, context: Any, request: Request) -> bool:
+        raw: str = request.environ.get("PATH_INFO", "")
+        return self._ours.match(raw) is not None

@@ -1,0 +1,53 @@
+"""Text in the form in which it is searched and sorted.
+
+Folding is done here and not in the database because SQLite folds ASCII only and PostgreSQL by
+locale: one form, made by the application and stored beside the text, gives one answer on both.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+# Letters that Unicode neither decomposes nor folds to the letter people type for them.
+_LETTERS = {
+    "æ": "ae", "œ": "oe", "ø": "o", "ð": "d", "þ": "th", "đ": "d", "ħ": "h", "ı": "i", "ȷ": "j",
+    "ĸ": "k", "ł": "l", "ŋ": "n", "ŧ": "t", "ƀ": "b", "ɓ": "b", "ƈ": "c", "ɖ": "d", "ɗ": "d",
+    "ƒ": "f", "ɠ": "g", "ǥ": "g", "ɨ": "i", "ƙ": "k", "ƚ": "l", "ɲ": "n", "ƞ": "n", "ɔ": "o",
+    "ə": "e", "ɛ": "e", "ƥ": "p", "ʂ": "s", "ƭ": "t", "ʉ": "u", "ʋ": "v", "ƴ": "y", "ƶ": "z",
+}  # fmt: skip
+# Typographic marks, by the ASCII character that people type for them.
+_MARKS = {
+    "'": "\u2018\u2019\u201a\u201b\u2032\u2035\u2039\u203a\u02b9\u02bb\u02bc\u02bd\u00b4\uff07",
+    '"': "\u201c\u201d\u201e\u201f\u2033\u2036\u00ab\u00bb\u02ba\u301d\u301e\u301f\uff02",
+    "-": "\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u207b\u208b\u2212\u2e3a\u2e3b\ufe58\ufe63"
+    "\uff0d",
+}
+# Characters nobody sees: soft hyphen, zero-width space and joiners, direction marks, BOM.
+_INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+_PLAIN = str.maketrans(
+    {typed: plain for plain, group in _MARKS.items() for typed in group}
+    | dict.fromkeys(_INVISIBLE, "")
+)
+_LETTERS_AND_MARKS = _PLAIN | str.maketrans(_LETTERS)
+
+
+def fold(s: str) -> str:
+    """The form in which text is searched and sorted, whatever its case, accents and typography.
+
+    ``Große  “Œuvre”`` becomes ``grosse "oeuvre"``. Runs of white space become one space, so the
+    result holds no newline; folding twice changes nothing. The result can be longer than ``s``.
+    """
+    if s.isascii():  # nearly every row of an import: eight times as fast, with the same result
+        return " ".join(s.lower().split())
+    s = _without_marks(s.translate(_PLAIN)).casefold()
+    s = _without_marks(s.translate(_LETTERS_AND_MARKS)).casefold()
+    # NFC again, so that Hangul syllables are found whole and not by their first letters.
+    return unicodedata.normalize("NFC", " ".join(s.split()))
+
+
+def _without_marks(s: str) -> str:
+    """``s`` with compatibility characters and accents taken apart, and the accents dropped."""
+    apart = unicodedata.normalize("NFKD", s)
+    if apart.isascii():
+        return apart
+    return "".join([char for char in apart if unicodedata.category(char) != "Mn"])

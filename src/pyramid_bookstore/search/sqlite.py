@@ -1,0 +1,351 @@
+"""Search on SQLite: an FTS5 index of trigrams, and a look at how often a term occurs.
+
+SQLite keeps no statistics that would tell a rare term from a common one. So a first statement
+counts the candidates of each filter, up to `RARE`; with few, the rarest filter's are fetched and
+sorted, and with more the index of the order is walked until the page is full. The choice is then
+written into the statement, so that no planner can get it wrong: candidates are a subquery, or for
+texts the list that was found, and a unary plus keeps all other indexes out.
+
+To look for all trigrams of a term, in their order, takes a time that grows with the books that have
+the common ones. Of a term that is in none of the latest books, only the three rarest trigrams are
+looked for, in any order; the books that have these are few as well, and the term is then looked for
+in them. Which trigrams are rare is seen in the oldest books, with which their lists begin.
+
+``bookstore_search`` holds each text with two line feeds behind it, so that every character begins a
+trigram: a term of one or two letters is a range in the list of trigrams (``fts5vocab``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from sqlalchemy import (
+    Integer,
+    Select,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    case,
+    column,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    table,
+)
+from sqlalchemy.sql.elements import ColumnElement
+
+from pyramid_bookstore.db.types import Money
+from pyramid_bookstore.search.base import (
+    Choice,
+    Conditions,
+    Probe,
+    Search,
+    TextShape,
+    by_price,
+    by_stock,
+    number_of,
+)
+
+#: An estimated total is exact up to so many matches, beyond them it comes from so many books.
+EXACT_UP_TO = 10_000
+SAMPLE = 20_000
+
+#: In a catalogue of so many books, counting what one index knows is cheaper than a sample,
+#: each book of which is a search of its own in the table's tree.
+COUNTED_UP_TO = 1_000_000
+
+#: Candidates are counted up to here; with so many, a filter is not rare in any catalogue.
+RARE = 2_000
+
+#: A term in one of so many of the latest books is not thought to be rare.
+LATEST = 100
+
+#: So many trigrams of a term are weighed, by so many of the oldest books, for so many to look for.
+WEIGHED, OLDEST, LOOKED_FOR = 12, 2_000, 3
+
+# Fetching a candidate and sorting it costs about as much as walking past seven books. So many books
+# wanted are then cheaper from n candidates than by walking where n < sqrt(wanted / 7 * books).
+_WALKED_PER_COLLECTED = 7
+
+# How a term is looked up, and whether it can be part of an ISBN.
+LONG, SHORT = "long", "short"
+LONG_DIGITS, SHORT_DIGITS = "long digits", "short digits"
+
+# The paths.
+WALK, TEXT, PRICE, STOCK = "walk", "text", "price", "stock"
+
+_SEARCH = table("bookstore_search", column("rowid"))
+_GRAMS = table("bookstore_search_grams", column("term", Text), column("doc"), column("col", Text))
+_MATCHES = literal_column("bookstore_search").op("MATCH", is_comparison=True)
+_SEQ: ColumnElement[int] = literal_column("bookstore_books.seq")
+# No index is used for a column with a unary plus.
+_PRICE: Any = literal_column("+bookstore_books.price", Money())
+_STOCK: Any = literal_column("+bookstore_books.stock", Integer())
+
+# Places of a sample, spread evenly and without a period by the golden ratio (Knuth, TAOCP 6.4).
+_GOLDEN, _RANGE = 2654435769, 1 << 32
+
+
+class SQLiteSearch(Search):
+    """Paths are chosen by probing."""
+
+    indexes = ("bookstore_search", "bookstore_search_grams")
+
+    def read(self, author: str, terms: Sequence[str]) -> tuple[TextShape, dict[str, Any]]:
+        values: dict[str, Any] = {}
+        phrases = []
+        if author:
+            _take("author", author, values)
+            if len(author) >= 3:
+                phrases.append(f"author : {_phrase(author)}")
+        ways = [_take(f"term{index}", term, values) for index, term in enumerate(terms)]
+        if terms and all(map(_long, ways)):
+            phrases.append(f"({' OR '.join(map(_phrase, terms))})")
+        if phrases:
+            values["match"] = " AND ".join(phrases)
+        return TextShape(_way(author) if author else "", tuple(ways)), values
+
+    def where(self, conditions: Conditions, path: str = "", order: str = "") -> list[Any]:
+        clauses: list[Any] = []
+        if path == TEXT:
+            clauses.append(_SEQ.in_(select(_numbers("candidates"))))
+        elif self.sorts(path):
+            clauses.append(_SEQ.in_(_candidates(self.books, conditions, path)))
+        # Of candidates as well: they were found by a part of the text, and a moment ago.
+        clauses += _texts(self.books, conditions)
+        # Where the walk is along the very column, the index is entered and left at the right place.
+        if path != PRICE:
+            own = path == WALK and order == "price"
+            clauses += by_price(conditions, self.books.c.price if own else _PRICE)
+        if path != STOCK:
+            own = path == WALK and order == "stock"
+            clauses += by_stock(conditions, self.books.c.stock if own else _STOCK)
+        return clauses
+
+    def sorts(self, path: str) -> bool:
+        return path not in ("", WALK)
+
+    def probe(self, conditions: Conditions) -> Probe | None:
+        paths = _paths(conditions)
+        if not paths:
+            return None
+        columns: list[Any] = [self.total.label("total")]
+        columns += [
+            (
+                _found(self.books, conditions)
+                if path == TEXT
+                else number_of(_candidates(self.books, conditions, path).limit(RARE))
+            ).label(path)
+            for path in paths
+        ]
+        return Probe(select(*columns), partial(_choose, paths))
+
+    def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
+        single = _single(self.books, conditions)
+        if single is not None and path != TEXT:
+            return number_of(single)
+        # If nothing of it is rare, reading the table from end to end is the cheapest.
+        statement = (
+            select(func.count()).select_from(self.books).where(*self.where(conditions, path))
+        )
+        return statement.correlate(None).scalar_subquery()
+
+    def estimate(self, conditions: Conditions, path: str) -> ColumnElement[int]:
+        if path != WALK:
+            return self.count(conditions, path)
+        sampled = self._sampled(conditions)
+        single = _single(self.books, conditions)
+        if single is None:
+            # A sample may take as many books, and say less.
+            return case((self.total <= SAMPLE, self.count(conditions, path)), else_=sampled)
+        exact = number_of(single.limit(EXACT_UP_TO + 1))
+        return case(
+            (self.total <= COUNTED_UP_TO, number_of(single)),
+            (exact <= EXACT_UP_TO, exact),
+            else_=func.max(sampled, EXACT_UP_TO),
+        )
+
+    def _sampled(self, conditions: Conditions) -> ColumnElement[int]:
+        numbers = select(literal(0).label("number")).cte("numbers", recursive=True)
+        numbers = numbers.union_all(
+            select(numbers.c.number + 1).where(numbers.c.number < SAMPLE - 1)
+        )
+        place = 1 + (numbers.c.number * _GOLDEN % _RANGE) * _end(self.books, func.max) // _RANGE
+        hits = func.sum(case((and_(*self.where(conditions, WALK)), 1), else_=0))
+        return (
+            select((self.total * hits + func.count() // 2) // func.max(func.count(), 1))
+            .select_from(numbers.join(self.books, place == _SEQ))
+            .correlate(None)
+            .scalar_subquery()
+        )
+
+
+def _choose(paths: Sequence[str], probed: Sequence[Any], wanted: int) -> Choice:
+    total, *found = probed
+    candidates = dict(zip(paths, found, strict=True))
+    if TEXT in candidates:
+        candidates[TEXT] = RARE if found[0] is None else len(json.loads(found[0]))
+    path, fewest = min(candidates.items(), key=lambda item: item[1])
+    few = fewest < min(RARE, (wanted * total / _WALKED_PER_COLLECTED) ** 0.5)
+    if fewest and not few:
+        path = WALK
+    return Choice(path, {"candidates": found[0]} if path == TEXT else {})
+
+
+def _way(term: str) -> str:
+    if term.isascii() and term.isdigit():
+        return LONG_DIGITS if len(term) >= 3 else SHORT_DIGITS
+    return LONG if len(term) >= 3 else SHORT
+
+
+def _long(way: str) -> bool:
+    return way in (LONG, LONG_DIGITS)
+
+
+def _take(name: str, term: str, values: dict[str, Any]) -> str:
+    """The way for a term; its values are added."""
+    way = _way(term)
+    values[name] = term
+    if _long(way):
+        trigrams = [*dict.fromkeys(term[at : at + 3] for at in range(len(term) - 2))]
+        step = -(-len(trigrams) // WEIGHED)
+        values[f"{name}_trigrams"] = json.dumps([*map(_phrase, trigrams[::step])])
+    else:
+        values[f"{name}_end"] = f"{term}\U0010ffff"
+    return way
+
+
+def _phrase(term: str) -> str:
+    """A string of FTS5's query language."""
+    return '"' + term.replace('"', '""') + '"'
+
+
+def _by_phrase(text: TextShape) -> bool:
+    """Whether the full-text index is asked, rather than its list of trigrams."""
+    return _long(text.author) or bool(text.terms and _long(text.terms[0]))
+
+
+def _candidates(books: Table, conditions: Conditions, path: str) -> Select[Any]:
+    """The numbers of the rows that one filter lets through, by its index alone; of texts, at least
+    one of them."""
+    if path == PRICE:
+        return select(_SEQ).select_from(books).where(*by_price(conditions, books.c.price))
+    if path == STOCK:
+        return select(_SEQ).select_from(books).where(*by_stock(conditions, books.c.stock))
+    if _by_phrase(conditions.text):
+        return _matching(bindparam("match", type_=Text()))
+    name = "term0" if conditions.text.terms else "author"
+    rows = select(_GRAMS.c.doc).where(
+        _GRAMS.c.term >= bindparam(name, type_=Text()),
+        _GRAMS.c.term < bindparam(f"{name}_end", type_=Text()),
+    )
+    return rows if conditions.text.terms else rows.where(_GRAMS.c.col == "author")
+
+
+def _found(books: Table, conditions: Conditions) -> ColumnElement[Any]:
+    """The candidates of the text as a JSON array, or NULL where there are `RARE` or more."""
+    exact = _array(_candidates(books, conditions, TEXT))
+    if not _by_phrase(conditions.text):
+        return exact
+    latest = select(literal(1)).select_from(books).where(_end(books, func.max) - LATEST < _SEQ)
+    return case(
+        (latest.where(*_texts(books, conditions)).exists(), exact),
+        else_=func.coalesce(_array(_matching(_rarest(books, conditions.text))), exact),
+    )
+
+
+def _array(candidates: Select[Any]) -> ColumnElement[Any]:
+    found = candidates.limit(RARE).subquery()
+    array = func.json_group_array(found.c[0])
+    return select(case((func.count() < RARE, array))).select_from(found).scalar_subquery()
+
+
+def _matching(query: ColumnElement[Any]) -> Select[Any]:
+    """The rows that a query in FTS5's language finds."""
+    return select(_SEARCH.c.rowid).where(_MATCHES(query))
+
+
+def _rarest(books: Table, text: TextShape) -> ColumnElement[Any]:
+    """A query that finds all that the text does and a little more."""
+    parts: list[ColumnElement[Any]] = []
+    if _long(text.author):
+        parts.append(literal("author : ").concat(_rarest_of(books, "author")))
+    if text.terms and all(map(_long, text.terms)):
+        first, *others = (_rarest_of(books, f"term{index}") for index in range(len(text.terms)))
+        for other in others:
+            first = first.concat(" OR ").concat(other)
+        parts.append(literal("(").concat(first).concat(")"))
+    return parts[0] if len(parts) == 1 else parts[0].concat(" AND ").concat(parts[1])
+
+
+def _rarest_of(books: Table, name: str) -> ColumnElement[Any]:
+    trigram = _numbers(f"{name}_trigrams")
+    frequency = (
+        _matching(trigram)
+        .where(_SEARCH.c.rowid < _end(books, func.min) + OLDEST)
+        .with_only_columns(func.count())
+    )
+    rarest = select(trigram).order_by(frequency.scalar_subquery()).limit(LOOKED_FOR).subquery()
+    both = func.group_concat(rarest.c[0], " AND ")
+    return select(literal("(").concat(both).concat(")")).scalar_subquery()
+
+
+def _end(books: Table, which: Any) -> ColumnElement[int]:
+    """The number of the oldest or the latest book."""
+    return select(which(_SEQ)).select_from(books).correlate(None).scalar_subquery()
+
+
+def _numbers(name: str) -> Any:
+    """The members of a parameter that is a JSON array."""
+    return func.json_each(bindparam(name, type_=Text())).table_valued("value").c.value
+
+
+def _texts(books: Table, conditions: Conditions) -> list[ColumnElement[bool]]:
+    """The conditions on texts, as a book by itself is asked."""
+    text = conditions.text
+    clauses = []
+    if text.author:
+        clauses.append(_contains("author", [books.c.author_folded]))
+    if text.terms:
+        clauses.append(
+            or_(*(_has(books, f"term{index}", way) for index, way in enumerate(text.terms)))
+        )
+    return clauses
+
+
+def _contains(name: str, columns: Sequence[Any]) -> ColumnElement[bool]:
+    term = bindparam(name, type_=Text())
+    return or_(*(func.instr(folded, term) > 0 for folded in columns))
+
+
+def _has(books: Table, name: str, way: str) -> ColumnElement[bool]:
+    columns = [books.c.title_folded, books.c.author_folded]
+    if way in (LONG_DIGITS, SHORT_DIGITS):
+        columns.append(books.c.isbn)
+    return _contains(name, columns)
+
+
+def _paths(conditions: Conditions) -> list[str]:
+    """The filters that have an index."""
+    there = {
+        TEXT: conditions.text != TextShape(),
+        PRICE: conditions.price,
+        STOCK: conditions.in_stock is not None,
+    }
+    return [path for path, given in there.items() if given]
+
+
+def _single(books: Table, conditions: Conditions) -> Select[Any] | None:
+    """The matches, where one index alone knows them."""
+    paths = _paths(conditions)
+    if len(paths) > 1:
+        return None
+    text = conditions.text
+    ways = [text.author] * bool(text.author) + list(text.terms[:1])
+    return _candidates(books, conditions, paths[0]) if all(map(_long, ways)) else None

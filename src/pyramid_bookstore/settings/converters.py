@@ -1,0 +1,181 @@
+"""Converters from an INI value, or a Python value, to what `Settings` holds.
+
+A converter is called with one value and answers with the converted one, or raises `ValueError`
+whose text completes the sentence "KEY: …". It never shows a value that could carry a password.
+"""
+
+import difflib
+import keyword
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+#: Permissions as the INI writes them; the views ask for ``bookstore.<permission>``.
+PERMISSIONS = ("view", "add", "edit", "delete", "stock", "import")
+
+#: Shared-secret algorithms (RFC 7518, section 3.2).
+SYMMETRIC = ("HS256", "HS384", "HS512")
+#: Key-pair algorithms (RFC 7518, sections 3.3 to 3.5; RFC 8037).
+ASYMMETRIC = (
+    *("RS256", "RS384", "RS512"),
+    *("PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512"),
+    "EdDSA",
+)
+
+_BOOLEANS = {
+    **dict.fromkeys(("true", "yes", "on", "1"), True),
+    **dict.fromkeys(("false", "no", "off", "0"), False),
+}
+# One path segment of an unescaped URL path (RFC 3986 pchar) without ':' and '*', which are
+# placeholders to Pyramid's route patterns, and without '%', which patterns take literally.
+_SEGMENT = re.compile(r"[A-Za-z0-9\-._~!$&'()+,;=@]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Converter:
+    """What a key accepts (in words, for errors and docs) and the function that converts it."""
+
+    allowed: str
+    parse: Callable[[Any], Any]
+    #: The value is never shown, not even when refused.
+    hidden: bool = False
+
+    def __call__(self, value: Any) -> Any:
+        """The converted value; `ValueError` says what is wrong and what is allowed."""
+        try:
+            return self.parse(value)
+        except _RefusedError:
+            text = f"a {type(value).__name__}" if self.hidden else shown(value)
+            raise ValueError(f"{text} is not {self.allowed}") from None
+
+
+class _RefusedError(ValueError):
+    """The value is not among those allowed, and there is no more to say about it."""
+
+
+def shown(value: object) -> str:
+    """The value for an error text: shortened, and a URL, which may hold a password, not at all."""
+    text = repr(value)
+    if "://" in text:
+        return "the URL given (not shown)"
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def nearest(word: str, options: Iterable[str]) -> str:
+    """The option most like the word, whatever the case."""
+    by_fold = {option.casefold(): option for option in options}
+    return by_fold[difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=0)[0]]
+
+
+def _boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | str) and str(value).strip().lower() in _BOOLEANS:
+        return _BOOLEANS[str(value).strip().lower()]
+    raise _RefusedError
+
+
+def integer(low: int, high: int, unit: str = "") -> Converter:
+    """Whole numbers in a closed range: a Python int, or a string of ASCII digits."""
+
+    def parse(value: Any) -> int:
+        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value.strip()):
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise _RefusedError
+        return value
+
+    return Converter(f"a whole number from {low} to {high}{unit and f' ({unit})'}", parse)
+
+
+def choice(*options: str) -> Converter:
+    """One of a few words, in any case."""
+
+    def parse(value: Any) -> str:
+        if not isinstance(value, str) or value.strip().lower() not in options:
+            raise _RefusedError
+        return value.strip().lower()
+
+    return Converter(f"one of {', '.join(options)}", parse)
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > 255:
+        raise _RefusedError
+    return value.strip()
+
+
+def _optional_text(value: Any) -> str | None:
+    if not isinstance(value, str):
+        raise _RefusedError
+    return value.strip() or None
+
+
+def _secret(value: Any) -> str | None:
+    # Nothing is stripped: blanks may be part of a secret.
+    if not isinstance(value, str):
+        raise _RefusedError
+    return value if value.strip() else None
+
+
+def _attribute(value: Any) -> str | None:
+    name = _optional_text(value)
+    if name is not None and (not name.isidentifier() or keyword.iskeyword(name)):
+        raise _RefusedError
+    return name
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = value.split()
+    if not isinstance(value, list | tuple | set | frozenset):
+        raise _RefusedError
+    if not all(isinstance(word, str) and word.strip() for word in value):
+        raise _RefusedError
+    ordered = sorted(value) if isinstance(value, set | frozenset) else value
+    return tuple(dict.fromkeys(word.strip() for word in ordered))
+
+
+def _words_of(kind: str, options: tuple[str, ...]) -> Converter:
+    def parse(value: Any) -> tuple[str, ...]:
+        words = _words(value)
+        faults = [
+            f"unknown {kind} {shown(word)}, did you mean {nearest(word, options)}?"
+            for word in words
+            if word not in options
+        ]
+        if faults:
+            raise ValueError(f"{' '.join(faults)} (allowed: {' '.join(options)})")
+        return words
+
+    return Converter(f"a list, separated by spaces, of {' '.join(options)}", parse)
+
+
+def _prefix(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _RefusedError
+    path = value.strip().rstrip("/")
+    if path and not path.startswith("/"):
+        raise ValueError(f"{shown(value)} must begin with '/', as in '/api/v1'")
+    for segment in path.split("/")[1:]:
+        if not _SEGMENT.fullmatch(segment) or segment in (".", ".."):
+            raise ValueError(
+                f"{shown(value)} is not {PREFIX.allowed}: no empty or dot segments, no"
+                " placeholders ({}, :name, *name), no query, no fragment, no percent-encoding"
+            )
+    return path
+
+
+BOOLEAN = Converter("true or false (or yes, no, on, off, 1, 0)", _boolean)
+TEXT = Converter("a text of 1 to 255 characters", _text)
+OPTIONAL_TEXT = Converter("a text", _optional_text)
+SECRET = Converter("a text (never shown)", _secret, hidden=True)
+ATTRIBUTE = Converter("the name of a request attribute, such as dbsession", _attribute)
+WORDS = Converter("a list of words, separated by spaces", _words)
+PERMISSION_LIST = _words_of("permission", PERMISSIONS)
+ALGORITHM_LIST = _words_of("algorithm", (*SYMMETRIC, *ASYMMETRIC))
+PREFIX = Converter("a plain URL path such as /api/v1, or / for the root", _prefix)
+#: `pyramid_bookstore.settings.engine_options` judges them, each by its name.
+ENGINE = Converter("what sqlalchemy.engine_from_config takes; url is required", lambda value: value)

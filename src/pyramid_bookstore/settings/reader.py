@@ -1,0 +1,260 @@
+"""Reads a settings mapping against the table of keys and collects every fault on the way.
+
+The table itself, and what the values mean, is in `pyramid_bookstore.settings`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+from sqlalchemy.engine import make_url
+
+from pyramid_bookstore.settings.converters import ASYMMETRIC, SYMMETRIC, Converter, nearest
+from pyramid_bookstore.settings.engine_options import converted, url_fault
+
+ROOT = "bookstore."
+OWN_DATABASE = "bookstore.sqlalchemy."
+HOST_DATABASE = "sqlalchemy."
+REPLICA = "bookstore.replica.sqlalchemy."
+#: `environment.override` files a variable it does not know under this, so that it is named here.
+UNKNOWN_VARIABLE = "bookstore.BOOKSTORE_"
+
+#: Where people look for a key out of habit, and no likeness of the letters would lead them right.
+_MISNOMERS = {
+    "replica.url": "bookstore.replica.sqlalchemy.url",
+    "jwt.secret": "bookstore.jwt.key",
+    "jwt.secret_key": "bookstore.jwt.key",
+    "jwt.public_key": "bookstore.jwt.key",
+}
+
+_URL_HINT = (
+    "an SQLAlchemy database URL, such as sqlite:///bookstore.db"
+    " or postgresql+psycopg://user:password@host/name"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One row of the settings table.
+
+    A family (``bookstore.sqlalchemy.*``, ``bookstore.roles.NAME``) takes any name in the last
+    place and gives a mapping of those names to values.
+    """
+
+    name: str
+    default: Any
+    convert: Converter
+    meaning: str
+    family: bool = False
+    attribute: str = ""
+
+    def __post_init__(self) -> None:
+        """Without an attribute of its own a key is kept under its name, dots to underscores."""
+        if not self.attribute:
+            plain = self.name.removeprefix(ROOT).replace(".", "_")
+            object.__setattr__(self, "attribute", plain)
+
+    @property
+    def prefix(self) -> str:
+        """What all names of a family begin with, final dot included."""
+        return self.name.rpartition(".")[0] + "."
+
+    @property
+    def example(self) -> str:
+        """A name that an operator can write: the key's own, or the best known of the family."""
+        return self.name.replace("*", "url")
+
+
+def variable(name: str) -> str:
+    """The environment variable of a key: upper case, dots to underscores."""
+    return name.upper().replace(".", "_")
+
+
+@dataclass(slots=True)
+class Faults:
+    """Every fault found so far, and the keys they are about."""
+
+    texts: list[str] = field(default_factory=list)
+    keys: set[str] = field(default_factory=set)
+
+    def add(self, key: str, text: str) -> None:
+        """Note a fault of one key."""
+        self.texts.append(f"{key}: {text}")
+        self.keys.add(key)
+
+    def about(self, *keys: str) -> bool:
+        """Whether one of the keys (or families) is at fault already: then rules that join it
+        with others would only repeat that in other words."""
+        return any(fault.startswith(keys) for fault in self.keys)
+
+
+#: Looks beyond the mapping: at the values, where nothing is at fault with them.
+Probe: TypeAlias = Callable[[Mapping[str, Any], Faults], None]
+
+
+def read(
+    mapping: Mapping[Any, Any], keys: Iterable[Key], probes: Iterable[Probe] = ()
+) -> tuple[dict[str, Any], list[str]]:
+    """The converted values by attribute name, and the faults (then the values are not usable).
+
+    ``None`` counts as not given. Keys that are not ours are not looked at, but for the host's
+    ``sqlalchemy.*``.
+    """
+    given = {k: v for k, v in mapping.items() if isinstance(k, str) and v is not None}
+    ours = {name: value for name, value in given.items() if name.startswith(ROOT)}
+    faults = Faults()
+    values: dict[str, Any] = {}
+    keys = tuple(keys)
+    for key in keys:
+        if key.family:
+            names = [name for name in ours if name.startswith(key.prefix) and name != key.prefix]
+            members = {n.removeprefix(key.prefix): _value(key, n, ours, faults) for n in names}
+            values[key.attribute] = MappingProxyType(members)
+        else:
+            names = [key.name]
+            values[key.attribute] = _value(key, key.name, ours, faults)
+        for name in names:
+            ours.pop(name, None)
+    for name in sorted(ours):
+        _unknown(name, keys, faults)
+    _limits(values, given, faults)
+    _databases(values, given, faults)
+    _tokens(values, faults)
+    for probe in probes:
+        probe(values, faults)
+    return values, faults.texts
+
+
+def _value(key: Key, name: str, given: Mapping[str, Any], faults: Faults) -> Any:
+    if name not in given:
+        return key.default
+    try:
+        return key.convert(given[name])
+    except ValueError as error:
+        faults.add(name, str(error))
+        return key.default
+
+
+def _unknown(name: str, keys: Iterable[Key], faults: Faults) -> None:
+    # The part that all keys share is left out of the comparison, or all would look alike.
+    options = {key.example.removeprefix(ROOT): key.example for key in keys}
+    if name.startswith(UNKNOWN_VARIABLE):
+        name = name.removeprefix(ROOT)
+        variables = {variable(option): example for option, example in options.items()}
+        best = variables[nearest(name.removeprefix(variable(ROOT)), variables)]
+        faults.add(name, f"no such environment variable, did you mean {variable(best)} ({best})?")
+    else:
+        options |= _MISNOMERS
+        best = options[nearest(name.removeprefix(ROOT), options)]
+        faults.add(name, f"no such setting, did you mean {best}?")
+
+
+def _limits(values: dict[str, Any], given: Mapping[str, Any], faults: Faults) -> None:
+    if values["limit_default"] <= values["limit_max"] or faults.about("bookstore.limit."):
+        return
+    if "bookstore.limit.default" in given:
+        faults.add(
+            "bookstore.limit.default",
+            f"{values['limit_default']} is more than bookstore.limit.max, {values['limit_max']}",
+        )
+    # Who lowers the maximum alone means the default too.
+    values["limit_default"] = values["limit_max"]
+
+
+def _engine_options(prefix: str, options: Mapping[str, Any], faults: Faults) -> None:
+    """Names every option with a bad value; the url is another matter."""
+    for name, value in options.items():
+        try:
+            converted(name, value)
+        except ValueError as error:
+            faults.add(prefix + name, str(error))
+
+
+def _databases(values: dict[str, Any], given: Mapping[str, Any], faults: Faults) -> None:
+    """Chooses the engine settings: our own, else the host's; none needed with its session."""
+    own, replica, session = values["database"], values["replica"], values["dbsession"]
+    host = {
+        name.removeprefix(HOST_DATABASE): value
+        for name, value in given.items()
+        if name.startswith(HOST_DATABASE) and name != HOST_DATABASE
+    }
+    values |= {"database": None, "database_prefix": None, "replica": replica or None}
+    for prefix, engine in ((OWN_DATABASE, own), (REPLICA, replica)):
+        _engine_options(prefix, engine, faults)
+        if engine and url_fault(engine.get("url")) and not faults.about(f"{prefix}url"):
+            problem = "the value is not" if "url" in engine else "missing; it must be"
+            faults.add(f"{prefix}url", f"{problem} {_URL_HINT}")
+    if own:
+        values |= {"database": own, "database_prefix": OWN_DATABASE}
+    elif "url" in host and not url_fault(host["url"]):
+        values |= {"database": MappingProxyType(host), "database_prefix": HOST_DATABASE}
+        if session is None or values["migrate"] or values["sample_data"]:
+            _engine_options(HOST_DATABASE, host, faults)
+    elif session is None and not faults.about("bookstore.dbsession"):
+        _no_database("url" in host, faults)
+    if session is not None:
+        _host_session(values, faults)
+    elif replica and values["database"] and not faults.texts:
+        _same_kind(values["database"], replica, faults)
+
+
+def _same_kind(database: Mapping[str, Any], replica: Mapping[str, Any], faults: Faults) -> None:
+    primary, copy = (make_url(each["url"]).get_backend_name() for each in (database, replica))
+    if primary != copy:
+        faults.add(f"{REPLICA}url", f"a replica of {primary} cannot be {copy}")
+
+
+def _no_database(host_has_url: bool, faults: Faults) -> None:
+    if host_has_url:
+        faults.add("sqlalchemy.url", f"the value is not {_URL_HINT}")
+    else:
+        faults.add(
+            "bookstore.sqlalchemy.url",
+            "no database: set it (or sqlalchemy.url, when host and bookstore share a database,"
+            " or bookstore.dbsession, when the host offers its session on the request)",
+        )
+
+
+def _host_session(values: Mapping[str, Any], faults: Faults) -> None:
+    """What goes not together with ``bookstore.dbsession``. A host that gives its session may
+    keep its engine settings where it likes, but then nothing can be done before a request."""
+    for name in ("migrate", "sample_data"):
+        if values[name] and values["database"] is None:
+            needed = "needs a database at start, before there is a request with a session"
+            faults.add(f"bookstore.{name}", f"{needed}: set bookstore.sqlalchemy.url")
+    if values["replica"]:
+        faults.add(
+            "bookstore.replica.sqlalchemy.url",
+            "not together with bookstore.dbsession: all reads go through the host's session then",
+        )
+
+
+def _tokens(values: dict[str, Any], faults: Faults) -> None:
+    """What ``bookstore.auth = jwt`` cannot do without."""
+    if values["auth"] != "jwt":
+        return
+    sources = values["jwt_key"], values["jwt_key_file"]
+    if not faults.about("bookstore.jwt.key"):
+        if not any(sources):
+            faults.add(
+                "bookstore.jwt.key", "bookstore.auth = jwt needs it, or bookstore.jwt.key_file"
+            )
+        elif all(sources):
+            faults.add("bookstore.jwt.key", "not together with bookstore.jwt.key_file: set one")
+    algorithms = values["jwt_algorithms"]
+    if not algorithms and not faults.about("bookstore.jwt.algorithms"):
+        faults.add(
+            "bookstore.jwt.algorithms",
+            f"bookstore.auth = jwt needs at least one of {' '.join((*SYMMETRIC, *ASYMMETRIC))}",
+        )
+    if {*algorithms} & {*SYMMETRIC} and {*algorithms} & {*ASYMMETRIC}:
+        # Else a public key, known to all, could be used as the shared secret (RFC 8725, 3.1).
+        faults.add("bookstore.jwt.algorithms", "HS* must not be mixed with RS*, PS*, ES* or EdDSA")
+    granted = (*values["roles"].values(), values["anonymous"])
+    if not any(granted) and not faults.about("bookstore.roles.", "bookstore.anonymous"):
+        faults.add(
+            "bookstore.roles.NAME",
+            "bookstore.auth = jwt needs a role with permissions, as in bookstore.roles.staff ="
+            " view add edit, or bookstore.anonymous; nobody could do anything",
+        )

@@ -1,0 +1,35 @@
+"""What a change of the stock looks like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import colander
+
+from pyramid_bookstore.values.faults import deserialized
+from pyramid_bookstore.values.types import INTEGER_MAX, Fields, Integer, field
+
+
+class StockChange(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
+    """A change of the stock by some copies, up or down."""
+
+    delta = field(
+        Integer(-INTEGER_MAX, INTEGER_MAX),
+        description="Copies to add; below 0, copies to take out.",
+    )
+
+    @staticmethod
+    def schema_type() -> Fields:
+        return Fields({"": "This is not a field of a stock change; there is only delta."})
+
+
+def validate_stock_change(data: Any) -> int:
+    """The ``delta`` of a stock change, -2147483647 to 2147483647.
+
+    Raises :exc:`~pyramid_bookstore.errors.ValidationFailed`.
+    """
+    delta: int = deserialized(_STOCK_CHANGE, data)["delta"]
+    return delta
+
+
+_STOCK_CHANGE = StockChange()

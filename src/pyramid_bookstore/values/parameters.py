@@ -1,0 +1,152 @@
+"""Strict types for query parameters, which are text and are read as what they stand for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+import colander
+
+from pyramid_bookstore.values.faults import graft
+from pyramid_bookstore.values.types import (
+    PRICE_MAX,
+    Fields,
+    Refused,
+    StrictType,
+    Text,
+    check_characters,
+)
+
+# ASCII digits, and few enough of them for int() and Decimal() to be cheap.
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,20}", re.ASCII)
+_PRICE = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,2})?", re.ASCII)
+
+
+class WholeNumber(StrictType):
+    """Digits for a number from ``minimum`` to ``maximum``."""
+
+    def __init__(self, minimum: int, maximum: int) -> None:
+        self.minimum = minimum
+        self.maximum = maximum
+
+    def read(self, value: str) -> int:
+        if _WHOLE_NUMBER.fullmatch(value) and self.minimum <= int(value) <= self.maximum:
+            return int(value)
+        raise Refused(f"The value must be a whole number from {self.minimum} to {self.maximum}.")
+
+
+class Amount(StrictType):
+    """A price such as ``12``, ``12.5`` or ``12.50``, from ``minimum`` to ``maximum``."""
+
+    minimum = Decimal("0.00")
+    maximum = PRICE_MAX
+
+    def read(self, value: str) -> Decimal:
+        if _PRICE.fullmatch(value) and Decimal(value) <= self.maximum:
+            return Decimal(value)
+        raise Refused(
+            f"The value must be a number from {self.minimum} to {self.maximum} "
+            "with at most 2 decimals."
+        )
+
+
+class Choice(StrictType):
+    """One of the words in ``options``, as written there."""
+
+    def __init__(self, *options: str) -> None:
+        self.options = options
+
+    def read(self, value: str) -> Any:
+        if value not in self.options:
+            raise Refused(f"The value must be {' or '.join(self.options)}.")
+        return value
+
+
+class Flag(Choice):
+    """``true`` or ``false``."""
+
+    def __init__(self) -> None:
+        super().__init__("true", "false")
+
+    def read(self, value: str) -> bool:
+        return bool(super().read(value) == "true")
+
+
+class Term(Text):
+    """Text to look for, trimmed and in NFC; without any there is no filter, None."""
+
+    def __init__(self, max_length: int = 255) -> None:
+        super().__init__(0, max_length)
+
+    def read(self, value: str) -> Any:
+        return super().read(value) or None
+
+
+class Token(StrictType):
+    """Text that we gave out and take back as it was, of at most ``max_length`` characters."""
+
+    def __init__(self, max_length: int) -> None:
+        self.max_length = max_length
+
+    def read(self, value: str) -> str:
+        if not 1 <= len(value) <= self.max_length:
+            raise Refused(f"The value must have 1 to {self.max_length} characters.")
+        check_characters(value)
+        return value
+
+
+class Names(StrictType):
+    """Comma-separated names out of ``options``, each once; they come out in the order of these."""
+
+    def __init__(self, options: Sequence[str]) -> None:
+        self.options = tuple(options)
+
+    def read(self, value: str) -> Any:
+        names = self.split(value, value.split(","))
+        return tuple(name for name in self.options if name in names)
+
+    def split(self, value: str, names: list[str]) -> list[str]:
+        """``names`` if each is one of the options, and no other is the same."""
+        if not set(names) <= set(self.options):
+            allowed = ", ".join(self.options)
+            raise Refused(f"The value must be a comma-separated list of: {allowed}.")
+        if len(set(names)) != len(names):
+            raise Refused("The value must name nothing twice.")
+        return names
+
+
+class SortOrder(Names):
+    """Comma-separated names out of ``options``, each once and with ``-`` for descending.
+
+    Comes out as pairs of name and whether it is descending, in the order given.
+    """
+
+    def read(self, value: str) -> tuple[tuple[str, bool], ...]:
+        parts = value.split(",")
+        names = self.split(value, [part.removeprefix("-") for part in parts])
+        return tuple((name, part.startswith("-")) for name, part in zip(names, parts, strict=True))
+
+
+class Parameters(Fields):
+    """The pairs of a query string as values by name; each parameter may be given once."""
+
+    def __init__(self) -> None:
+        super().__init__({"": "This is not a parameter here."})
+
+    def deserialize(self, node: Any, cstruct: Iterable[tuple[str, str]]) -> Any:
+        """The values by name; repeated parameters are told together with all other faults."""
+        error = colander.Invalid(node)
+        values: dict[str, str] = {}
+        repeated: dict[str, None] = {}
+        for name, value in cstruct:
+            if name in values:
+                repeated[name] = None
+            values[name] = value
+        for name in repeated:
+            if name in node:
+                graft(error, (name,), "This parameter must be given once only.")
+                # Which of its values would be meant is unknown, so none is looked at.
+                del values[name]
+        return self.collect(node, values, error)

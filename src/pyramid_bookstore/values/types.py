@@ -1,0 +1,209 @@
+"""Strict types for JSON values: what a client sends is of the right type, or is refused.
+
+Each type carries its limits as attributes, which is where the API's description takes them from.
+``None`` is JSON's null, a value like others; :data:`colander.null` is what was left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Context, Decimal
+from typing import Any, ClassVar
+
+import colander
+
+from pyramid_bookstore.values import isbn, text
+from pyramid_bookstore.values.faults import add_unknown
+
+CENT = Decimal("0.01")
+PRICE_MAX = Decimal("99999999.99")
+INTEGER_MAX = 2**31 - 1
+
+_KINDS = (
+    (bool, "a boolean"), (str, "text"), (int, "an integer"), (Decimal, "a decimal number"),
+    (float, "a binary float"), (dict, "an object"), (list, "a list"),
+)  # fmt: skip
+# Not the caller's context, which may trap what is expected here. Ten digits are enough.
+_CONTEXT = Context(prec=28, traps=[])
+
+
+REQUIRED = "This field is required."
+
+
+def field(typ: Any, **more: Any) -> Any:
+    """A node of a schema, with our words for what is missing."""
+    return colander.SchemaNode(typ, missing_msg=REQUIRED, **more)
+
+
+class Refused(Exception):
+    """What :meth:`StrictType.read` raises; its text says what is wrong."""
+
+
+class StrictType(colander.SchemaType):  # type: ignore[misc]  # colander ships no types
+    """Base of the types here: missing stays missing, null is refused unless ``nullable``."""
+
+    nullable: bool = False
+    wanted: ClassVar[str] = ""
+    """What the value must be, for messages."""
+
+    def read(self, value: Any) -> Any:
+        """The value as it is kept, or :exc:`Refused`; each type has its own."""
+        raise NotImplementedError
+
+    def deserialize(self, node: Any, cstruct: Any) -> Any:
+        """As Colander asks for it: :meth:`read`, with the node in the error."""
+        if cstruct is colander.null or (cstruct is None and self.nullable):
+            return cstruct
+        try:
+            return self.read(cstruct)
+        except Refused as refused:
+            raise colander.Invalid(node, str(refused)) from None
+
+    def not_wanted(self, value: Any) -> Refused:
+        """The refusal of a value of another type."""
+        return Refused(f"The value must be {self.wanted}, not {kind(value)}.")
+
+
+class Text(StrictType):
+    """Text of ``min_length`` to ``max_length`` characters (code points), in NFC; ``trim``med first.
+
+    NUL and lone surrogates are refused: PostgreSQL stores the one not at all, SQLite cuts text
+    there; the other has no form in UTF-8.
+    """
+
+    wanted = "text"
+
+    def __init__(
+        self, min_length: int, max_length: int, *, trim: bool = True, nullable: bool = False
+    ) -> None:
+        self.min_length = min_length
+        self.max_length = max_length
+        self.trim = trim
+        self.nullable = nullable
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise self.not_wanted(value)
+        check_characters(value)
+        result = str.strip(value) if self.trim else value
+        # NFC leaves at least one character of four, so beyond that it is not worth the work.
+        if len(result) <= 4 * self.max_length:
+            result = text.nfc(result)
+        if self.min_length <= len(result) <= self.max_length:
+            return result
+        if len(result) < self.min_length:
+            raise Refused("The text must not be empty.")
+        raise Refused(f"The text must have at most {self.max_length} characters.")
+
+
+class Integer(StrictType):
+    """A whole number from ``minimum`` to ``maximum``; 5.0 and true are none."""
+
+    wanted = "a whole number"
+
+    def __init__(self, minimum: int, maximum: int) -> None:
+        self.minimum = minimum
+        self.maximum = maximum
+
+    def read(self, value: Any) -> int:
+        # A Decimal with this many digits is an integer that is too long for int.
+        huge = isinstance(value, Decimal) and value.is_finite() and value.adjusted() >= 400
+        if not huge:
+            if not isinstance(value, int) or isinstance(value, bool):
+                raise self.not_wanted(value)
+            if self.minimum <= value <= self.maximum:
+                return value
+        raise Refused(f"The number must be from {self.minimum} to {self.maximum}.")
+
+
+class Price(StrictType):
+    """An exact amount with at most ``places`` decimals, kept with just so many (1.5 as 1.50)."""
+
+    wanted = "a number"
+    places = 2
+
+    def __init__(self, minimum: Decimal = Decimal("0.00"), maximum: Decimal = PRICE_MAX) -> None:
+        self.minimum = minimum
+        self.maximum = maximum
+
+    def read(self, value: Any) -> Decimal:
+        if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
+            raise self.not_wanted(value)
+        amount = Decimal(value)
+        if not amount.is_finite() or not self.minimum <= amount <= self.maximum:
+            raise Refused(f"The number must be from {self.minimum} to {self.maximum}.")
+        exact = amount.quantize(CENT, context=_CONTEXT)
+        if exact != amount:
+            raise Refused(f"The number must have at most {self.places} decimals.")
+        return exact.copy_abs()  # -0 is 0
+
+
+class Isbn(StrictType):
+    """An ISBN in any writing, kept as 13 digits."""
+
+    wanted = "text"
+    max_length = isbn.MAX_LENGTH
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise self.not_wanted(value)
+        try:
+            return isbn.canonical(value)
+        except ValueError as error:
+            raise Refused(str(error)) from None
+
+
+class Fields(colander.Mapping):  # type: ignore[misc]  # colander ships no types
+    """An object with known names, every fault of which is told at once.
+
+    Colander's own mapping stops at unknown names before it tells the faults of the known ones.
+    ``unknown_messages`` holds sentences for certain unknown names, and for all others under ``""``.
+    """
+
+    def __init__(self, unknown_messages: Mapping[str, str]) -> None:
+        super().__init__(unknown="raise")
+        self.unknown_messages = unknown_messages
+
+    def deserialize(self, node: Any, cstruct: Any) -> Any:
+        """The values by name, without what is missing and dropped."""
+        if not isinstance(cstruct, dict):
+            raise colander.Invalid(node, f"The body must be a JSON object, not {kind(cstruct)}.")
+        return self.collect(node, cstruct, colander.Invalid(node))
+
+    def collect(self, node: Any, values: dict[str, Any], error: colander.Invalid) -> dict[str, Any]:
+        """The values by name; adds the faults to ``error`` and raises it if there are any."""
+        result = {}
+        for child in node.children:
+            value = values.get(child.name, colander.null)
+            if value is colander.null and child.missing is colander.drop:
+                continue
+            try:
+                result[child.name] = child.deserialize(value)
+            except colander.Invalid as refused:
+                error.add(refused)
+        names = {child.name for child in node.children}
+        if not values.keys() <= names:
+            unknown = (name for name in values if name not in names)
+            add_unknown(error, unknown, self.unknown_messages)
+        if error.children:
+            raise error
+        return result
+
+
+def check_characters(value: str) -> None:
+    """Refuse what cannot be stored as text: NUL and lone surrogates."""
+    if "\0" in value:
+        raise Refused("The text must not hold the character NUL.")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise Refused("The text must not hold lone surrogates.") from None
+
+
+def kind(value: Any) -> str:
+    """What a JSON value is called in messages."""
+    if value is None:
+        return "null"
+    names = (name for type_, name in _KINDS if isinstance(value, type_))
+    return next(names, f"a Python {type(value).__name__}")

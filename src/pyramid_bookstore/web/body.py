@@ -1,0 +1,124 @@
+"""Reading a request's body: how large, of which type, and only then what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+from pyramid.request import Request
+from webob.request import DisconnectionError
+
+from pyramid_bookstore.errors import InvalidJSON
+from pyramid_bookstore.values import jsontext
+from pyramid_bookstore.web.errors import (
+    BadRequest,
+    PayloadTooLarge,
+    UnsupportedEncoding,
+    UnsupportedMediaType,
+)
+from pyramid_bookstore.web.headers import media_type
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+
+#: Where a request's environ keeps its body as a file.
+_SPOOLED = "bookstore.spooled_body"
+_BLOCK = 64 * 1024
+
+
+def read_json(request: Request, *, limit: int, accepted: Sequence[str] = (JSON,)) -> Any:
+    """The JSON value in the body, of at most ``limit`` bytes.
+
+    Raises `PayloadTooLarge`, `UnsupportedMediaType`, `UnsupportedEncoding`, `InvalidJSON`,
+    `BadRequest`.
+    """
+    check_size(request, limit)
+    # Of nothing the type need not be known. Whether there is nothing is seen by reading where no
+    # length was announced and the server sees to the end.
+    if not request.environ.get("CONTENT_TYPE") and not read_body(request, limit):
+        raise InvalidJSON("The body is empty; JSON is expected.")
+    check_type(request, accepted)
+    return jsontext.loads(read_body(request, limit))
+
+
+def check_size(request: Request, limit: int) -> None:
+    """Refuse by the announced length, before anything is read."""
+    announced: str = request.environ.get("CONTENT_LENGTH") or "0"
+    if not (announced.isascii() and announced.isdigit()):
+        raise BadRequest("Content-Length is not a number.")
+    # As text first: a number of thousands of digits is not worth reading.
+    if len(announced.lstrip("0")) > 18 or int(announced) > limit:
+        raise PayloadTooLarge(limit)
+
+
+def check_type(request: Request, accepted: Sequence[str]) -> None:
+    """Refuse bodies of other types or charsets, and encoded ones."""
+    encoding = request.environ.get("HTTP_CONTENT_ENCODING")
+    if encoding:
+        raise UnsupportedEncoding
+    kind, parameters = media_type(request.environ.get("CONTENT_TYPE", ""))
+    if kind not in accepted:
+        raise UnsupportedMediaType(f"Content-Type must be {' or '.join(accepted)}.", accepted)
+    if parameters.get("charset", "utf-8") not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType("The charset must be UTF-8.", accepted)
+
+
+def read_body(request: Request, limit: int) -> bytes:
+    """The whole body; raises `PayloadTooLarge` where more comes than was allowed, and `BadRequest`
+    where less comes than was announced.
+    """
+    if not request.is_body_readable:
+        return b""
+    announced: int | None = request.content_length
+    if request.is_body_seekable:
+        request.body_file_raw.seek(0)
+    try:
+        # Where no length was announced, the end is found out by reading.
+        body: bytes = request.body_file.read(limit + 1 if announced is None else announced)
+    except DisconnectionError:
+        body = b""
+    if announced is not None and len(body) < announced:
+        raise BadRequest("The body ended before its announced length.")
+    if len(body) > limit:
+        raise PayloadTooLarge(limit)
+    # Kept, for another attempt at this request; in memory, where WebOb would take a file.
+    request.body = body
+    return body
+
+
+def spooled_body(request: Request, limit: int) -> IO[bytes]:
+    """The body as a file of ours, at its beginning; for bodies too large to be kept in memory.
+
+    A second attempt at the same request gets the same file. Raises `PayloadTooLarge`, `BadRequest`.
+    """
+    check_size(request, limit)
+    kept: IO[bytes] | None = request.environ.get(_SPOOLED)
+    if kept is None:
+        kept = TemporaryFile(prefix="bookstore-")  # noqa: SIM115  # closed after the request
+        request.environ[_SPOOLED] = kept
+        request.add_finished_callback(_close_spooled)
+        _copy_body(request, kept, limit)
+    kept.seek(0)
+    return kept
+
+
+def _close_spooled(request: Request) -> None:
+    request.environ.pop(_SPOOLED).close()
+
+
+def _copy_body(request: Request, target: IO[bytes], limit: int) -> None:
+    if not request.is_body_readable:
+        return
+    length = request.content_length
+    left = limit + 1 if length is None else length
+    while left:
+        block = request.body_file_raw.read(min(left, _BLOCK))
+        if not block:
+            break
+        target.write(block)
+        left -= len(block)
+    if length is None and not left:
+        raise PayloadTooLarge(limit)
+    if length is not None and left:
+        raise BadRequest("The body ended before its announced length.")

@@ -1,0 +1,52 @@
+"""What one application knows of its bookstore, kept in its registry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+import colander
+from pyramid.registry import Registry
+
+from pyramid_bookstore.db.database import Database
+from pyramid_bookstore.settings import Settings
+from pyramid_bookstore.web.operation import Resource
+
+Part = TypeVar("Part")
+
+_KEY = "bookstore"
+
+
+@dataclass(slots=True, eq=False)
+class Mount:
+    """The bookstore of one application; made when the application's configuration is executed."""
+
+    settings: Settings
+    #: The plug-in's own engines; `None` where the host offers its session.
+    database: Database | None
+    #: Path below which the routes lie, without the SCRIPT_NAME; "" at the root.
+    path: str
+    #: The host's schema for the fields below `extra`.
+    extra_schema: colander.SchemaNode | None = None
+    #: `None` where nobody asked for metrics.
+    metrics: Any = None
+    #: Names of the routes that are in place.
+    connected: set[str] = field(default_factory=set)
+    #: The table of URLs.
+    resources: Sequence[Resource] = ()
+    _parts: dict[type, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, registry: Registry) -> Mount:
+        """The bookstore of the application with this registry."""
+        return cast(Mount, registry[_KEY])
+
+    def part(self, kind: type[Part]) -> Part:
+        """What a room keeps for this mount: the one object of this class, made when first asked."""
+        found: Part = self._parts.get(kind) or self._parts.setdefault(kind, kind())
+        return found
+
+    def keep(self, registry: Registry) -> None:
+        """Make this the bookstore of the application."""
+        registry[_KEY] = self
