@@ -32,7 +32,7 @@ from plot import lines
 from sqlalchemy import Engine, text
 
 from pyramid_bookstore.catalogue.listing import list_books
-from pyramid_bookstore.catalogue.query import NEWEST_FIRST, BookFilter
+from pyramid_bookstore.catalogue.query import NEWEST_FIRST, NO_FILTERS, Filters
 from pyramid_bookstore.catalogue.statements import BY_ID
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_engine, make_one_time_engine, make_reading_engine
@@ -55,7 +55,7 @@ class Kind(NamedTuple):
 
     panel: str
     name: str
-    filters: BookFilter = BookFilter()
+    filters: Filters = NO_FILTERS
     sort: tuple[tuple[str, bool], ...] = NEWEST_FIRST
     total: Count = "none"
     deep: bool = False
@@ -93,21 +93,23 @@ def kinds(books: int) -> list[Kind]:
         },
     }
     for panel, named in terms.items():
-        found += [Kind(panel, name, BookFilter(search=term)) for name, term in named.items()]
+        found += [Kind(panel, name, {"search": term}) for name, term in named.items()]
     found += [
-        Kind("Search", "rare word, exact total", BookFilter(search=rare), total="exact"),
-        Kind("Filters", "author, rare", BookFilter(author=rare)),
-        Kind("Filters", "author, frequent", BookFilter(author="john")),
-        Kind("Filters", "author, one letter", BookFilter(author="q")),
-        Kind("Filters", "wide price range", BookFilter(None, None, Decimal(10), Decimal(40))),
-        Kind("Filters", "narrow price range", BookFilter(None, None, Decimal(300), Decimal(310))),
-        Kind("Filters", "in stock, by price", BookFilter(in_stock=True), BY_PRICE),
-        Kind("Filters", "rare word and in stock", BookFilter(None, rare, in_stock=True)),
-        Kind("Filters", "frequent word, by price", BookFilter(search="love"), BY_PRICE),
-        Kind("Totals", "frequent word, exact", BookFilter(search="love"), total="exact"),
-        Kind("Totals", "frequent word, estimated", BookFilter(search="love"), total="estimated"),
-        Kind("Totals", "in stock, exact", BookFilter(in_stock=True), total="exact"),
-        Kind("Totals", "in stock, estimated", BookFilter(in_stock=True), total="estimated"),
+        Kind("Search", "rare word, exact total", {"search": rare}, total="exact"),
+        Kind("Filters", "author, rare", {"author": rare}),
+        Kind("Filters", "author, frequent", {"author": "john"}),
+        Kind("Filters", "author, one letter", {"author": "q"}),
+        Kind("Filters", "wide price range", {"min_price": Decimal(10), "max_price": Decimal(40)}),
+        Kind(
+            "Filters", "narrow price range", {"min_price": Decimal(300), "max_price": Decimal(310)}
+        ),
+        Kind("Filters", "in stock, by price", {"in_stock": True}, BY_PRICE),
+        Kind("Filters", "rare word and in stock", {"search": rare, "in_stock": True}),
+        Kind("Filters", "frequent word, by price", {"search": "love"}, BY_PRICE),
+        Kind("Totals", "frequent word, exact", {"search": "love"}, total="exact"),
+        Kind("Totals", "frequent word, estimated", {"search": "love"}, total="estimated"),
+        Kind("Totals", "in stock, exact", {"in_stock": True}, total="exact"),
+        Kind("Totals", "in stock, estimated", {"in_stock": True}, total="estimated"),
     ]
     return found
 

@@ -6,7 +6,7 @@ import io
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Column, Engine, Integer, MetaData, Table, event, text
 from sqlalchemy.exc import DBAPIError
 
 from pyramid_bookstore.db.engines import make_engine
@@ -164,7 +164,7 @@ def test_other_faults_of_the_lock_are_not_hidden(
 ) -> None:
     with Intake() as intake, postgresql.begin() as connection:
         bulk: Any = Importer(intake, connection)._bulk
-        monkeypatch.setattr(bulk_postgresql.Book, "__tablename__", "(")
+        monkeypatch.setattr(bulk_postgresql, "BOOKS", Table("(", MetaData(), Column("id", Integer)))
         with pytest.raises(DBAPIError, match="syntax error"):
             bulk._has_an_empty_table()
 

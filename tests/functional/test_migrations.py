@@ -510,7 +510,7 @@ class TestTotalsOnPostgreSQL:
             assert kept(connection) == (0, 0)
 
     def test_copy(self, postgres_engine):
-        given = row()
+        given = row() | {"extra": "{}"}
         columns = ", ".join(given)
         with postgres_engine.begin() as connection:
             cursor = connection.connection.cursor()

@@ -13,11 +13,11 @@ from sqlalchemy import delete, insert, select, text, update
 
 from pyramid_bookstore.catalogue.listing import list_books, search_on
 from pyramid_bookstore.catalogue.models import Book
-from pyramid_bookstore.catalogue.query import NEWEST_FIRST, BookFilter
+from pyramid_bookstore.catalogue.query import NEWEST_FIRST
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.db.query import LeanReader, Query
-from pyramid_bookstore.search.base import Choice, Conditions
+from pyramid_bookstore.search.base import Choice, Comparison, Conditions
 from pyramid_bookstore.search.folding import fold
 from pyramid_bookstore.search.postgresql import COLLECT, WALK_BY
 from pyramid_bookstore.search.sqlite import LATEST, SAMPLE
@@ -82,7 +82,12 @@ def found(engine, author="", terms=(), **others):
     reader = LeanReader(engine, dialect_named(engine.dialect.name))
     search = search_on(reader.dialect)
     shape, values = search.read(fold(author), [fold(term) for term in terms])
-    conditions = Conditions(shape, "min_price" in others, "max_price" in others, None)
+    comparisons = [
+        Comparison("price", operator, name)
+        for name, operator in (("min_price", ">="), ("max_price", "<="))
+        if name in others
+    ]
+    conditions = Conditions(shape, tuple(comparisons))
     answers = []
     for way, more in choices(reader, conditions, values):
         given = values | others | more
@@ -258,7 +263,7 @@ class TestTotals:
         reader = LeanReader(large, dialect_named(large.dialect.name))
 
         def total(count):
-            given = BookFilter(**filters)
+            given = filters
             options = {"sort": NEWEST_FIRST, "limit": 1, "page": 1, "cursor": None}
             return list_books(reader, given, count=count, **options).total
 
@@ -279,7 +284,7 @@ class TestTotals:
                 sent.append(query)
                 return reader.rows(query, values)
 
-        for filters in (BookFilter(), BookFilter(search="odd"), BookFilter("anon", "zz", None)):
+        for filters in ({}, {"search": "odd"}, {"author": "anon", "search": "zz"}):
             del sent[:]
             list_books(
                 Counting(), filters, sort=NEWEST_FIRST, limit=5, page=1, cursor=None, count=count
@@ -371,6 +376,6 @@ class TestWords:
         fill(engine, [book_row(number, title="same") for number in range(1, 30_000)])
         reader = LeanReader(engine, dialect_named("postgresql"))
         options = {"sort": NEWEST_FIRST, "limit": 1, "page": 1, "cursor": None}
-        page = list_books(reader, BookFilter(search="same"), count="estimated", **options)
+        page = list_books(reader, {"search": "same"}, count="estimated", **options)
         assert page.total != 29_999
         assert abs(page.total - 29_999) < 6_000

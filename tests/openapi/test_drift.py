@@ -97,7 +97,7 @@ def test_every_schema_of_parameters_is_used():
         found for module in (listing, feeds) for found in vars(module).values()
         if isinstance(found, type) and issubclass(found, listing.colander.SchemaNode)
     }  # fmt: skip
-    assert schemas - {listing.Filters} == used
+    assert schemas - {listing.FilterParameters} == used
 
 
 def _settings():

@@ -28,8 +28,7 @@ def faults(parse: Any, *pairs: tuple[str, str], **more: Any) -> dict[str, str]:
 
 def test_without_parameters_all_is_at_its_default() -> None:
     assert parse_listing([]) == ListQuery(
-        author=None, search=None, min_price=None, max_price=None, in_stock=None, page=1,
-        page_given=False, limit=20, sort=(("created_at", True),), fields=None, cursor=None,
+        filters={}, page=1, limit=20, sort=(("created_at", True),), fields=None, cursor=None,
         count=None,
     )  # fmt: skip
     assert parse_export([]) == ExportQuery(format="csv")
@@ -44,15 +43,18 @@ def test_every_parameter_is_read_as_what_it_stands_for() -> None:
             ("sort", "-price,title"), ("fields", "price,id"), ("count", "none"),
         ]
     ) == ListQuery(
-        author="Tolkién", search="100%_\\", min_price=Decimal(1), max_price=Decimal("9.9"),
-        in_stock=False, page=2, page_given=True, limit=3, sort=(("price", True), ("title", False)),
+        filters={
+            "author": "Tolkién", "search": "100%_\\", "min_price": Decimal(1),
+            "max_price": Decimal("9.9"), "in_stock": False,
+        },
+        page=2, limit=3, sort=(("price", True), ("title", False)),
         fields=("id", "price"), count="none",
     )  # fmt: skip
     assert parse_listing([("cursor", "abc"), ("in_stock", "true")]) == ListQuery(
-        cursor="abc", in_stock=True
+        cursor="abc", filters={"in_stock": True}
     )
     assert parse_export(iter([("format", "ndjson"), ("search", "x"), ("max_price", "0")])) == (
-        ExportQuery(format="ndjson", search="x", max_price=Decimal(0))
+        ExportQuery(format="ndjson", filters={"search": "x", "max_price": Decimal(0)})
     )
     assert parse_import([("dry_run", "true"), ("skip_invalid", "true")]) == ImportQuery(True, True)
 
@@ -91,7 +93,7 @@ def test_wrong_values_are_refused(name: str, values: list[str]) -> None:
 def test_largest_values_are_taken() -> None:
     assert parse_listing([("page", str(2**31 - 1))]).page == 2**31 - 1
     assert parse_listing([("cursor", "x" * 2048), ("author", "x" * 255)]).cursor == "x" * 2048
-    assert parse_listing([("fields", ",".join(reversed(FIELDS)))]).fields == FIELDS
+    assert parse_listing([("fields", ",".join(reversed(FIELDS)))]).fields == tuple(FIELDS)
     assert len(parse_listing([("sort", ",".join(SORT_FIELDS))]).sort) == len(SORT_FIELDS)
 
 
@@ -120,7 +122,7 @@ def test_rules_across_parameters_come_after_those_of_each() -> None:
     assert list(faults(parse_listing, *both)) == ["min_price", "page"]
     assert list(faults(parse_listing, *both, ("limit", "0"))) == ["limit"]
     assert list(faults(parse_export, *both[2:])) == ["min_price"]
-    assert parse_listing([("min_price", "2"), ("max_price", "2.00")]).min_price == 2
+    assert parse_listing([("min_price", "2"), ("max_price", "2.00")]).filters["min_price"] == 2
 
 
 @pytest.mark.parametrize(

@@ -5,26 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pyramid_bookstore.search.folding import fold
+import msgspec
+
+from pyramid_bookstore.catalogue.extra import Extra
+from pyramid_bookstore.catalogue.fields import FIELDS
+from pyramid_bookstore.search.folding import folded
 from pyramid_bookstore.values import jsontext
-
-#: Characters of a folded text that are kept. Only text made of ligatures that unfold into whole
-#: sentences gets there; a B-tree of PostgreSQL takes no key over 2,700 bytes.
-FOLDED_LENGTH = 600
-
-
-def folded(text: str) -> str:
-    """The text as it is searched and sorted by."""
-    return fold(text)[:FOLDED_LENGTH]
 
 
 def columns_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that hold the given fields of a book."""
     columns = dict(fields)
-    if "title" in columns:
-        columns["title_folded"] = folded(columns["title"])
-    if "author" in columns:
-        columns["author_folded"] = folded(columns["author"])
-    if "extra" in columns:
-        columns["extra"] = jsontext.dumps(columns["extra"]).decode()
+    for name in fields:
+        field = FIELDS[name]
+        if field.folded:
+            columns[field.key] = folded(fields[name] or "")
+        elif type(field.type) is Extra:
+            columns[name] = msgspec.Raw(jsontext.dumps(fields[name]))
     return columns

@@ -1,4 +1,4 @@
-"""Which rule each constraint of the database stands for.
+"""What the database itself guards of each field, and the refusal that it stands for.
 
 The services check every rule before they write; a constraint speaks only where two writers race, or
 where somebody wrote past the services.
@@ -6,25 +6,72 @@ where somebody wrote past the services.
 
 from __future__ import annotations
 
-from pyramid_bookstore.catalogue.schema import FREE_STOCK
-from pyramid_bookstore.errors import BookstoreError, Fault, IsbnTaken, ValidationFailed
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
-_FAULTS = {
-    "bookstore_books_price_check": Fault("price", "/price", "Must be 0 to 99999999.99."),
-    "bookstore_books_stock_check": Fault("stock", "/stock", "Must be 0 to 2147483647."),
-    "bookstore_books_free_stock_check": Fault("price", "/price", FREE_STOCK),
-    "bookstore_books_isbn_check": Fault("isbn", "/isbn", "Must be an ISBN."),
-    "bookstore_books_title_check": Fault("title", "/title", "Must have 1 to 255 characters."),
-    "bookstore_books_author_check": Fault("author", "/author", "Must have 1 to 255 characters."),
-    "bookstore_books_description_check": Fault(
-        "description", "/description", "Must have at most 10000 characters."
-    ),
+from pyramid_bookstore.catalogue.field import Field
+from pyramid_bookstore.catalogue.fields import FIELDS
+from pyramid_bookstore.errors import BookstoreError, Fault, IsbnTaken, ValidationFailed
+from pyramid_bookstore.values.types import Integer, Isbn, Price, Text
+
+FREE_STOCK = "A book with copies in stock must have a price above 0."
+
+
+class Check(NamedTuple):
+    """A constraint: its ``name``, its ``sql``, and the fault that it stands for."""
+
+    name: str
+    sql: str
+    fault: Fault
+
+
+def _text(name: str, typ: Text) -> tuple[str, str]:
+    if not typ.min_length:
+        return (
+            f"length({name}) <= {typ.max_length}",
+            f"Must have at most {typ.max_length} characters.",
+        )
+    return (
+        f"length({name}) >= {typ.min_length} AND length({name}) <= {typ.max_length}",
+        f"Must have {typ.min_length} to {typ.max_length} characters.",
+    )
+
+
+def _integer(name: str, typ: Integer) -> tuple[str, str]:
+    sql = f"{name} >= {typ.minimum} AND {name} <= {typ.maximum}"
+    return sql, f"Must be {typ.minimum} to {typ.maximum}."
+
+
+_BY_TYPE: Mapping[type, Callable[[str, Any], tuple[str, str]]] = {
+    Text: _text,
+    Integer: _integer,
+    Isbn: lambda name, typ: (f"length({name}) = 13", "Must be an ISBN."),
+    Price: lambda name, typ: (f"{name} >= 0", f"Must be 0 to {typ.maximum}."),
 }
+
+
+def _check(field: Field) -> Check:
+    sql, message = _BY_TYPE[type(field.type)](field.name, field.type)
+    fault = Fault(field.name, f"/{field.name}", message)
+    return Check(f"bookstore_books_{field.name}_check", sql, fault)
+
+
+CHECKS = (
+    *(_check(field) for field in FIELDS.values() if type(field.type) in _BY_TYPE),
+    Check(
+        "bookstore_books_free_stock_check",
+        "price > 0 OR stock = 0",
+        Fault("price", "/price", FREE_STOCK),
+    ),
+)
+ISBN_KEY = "bookstore_books_isbn_key"
+
+_FAULTS = {check.name: check.fault for check in CHECKS}
 
 
 def refusal(constraint: str) -> BookstoreError | None:
     """The refusal that a violated constraint of ours stands for; `None` for others' constraints."""
-    if constraint == "bookstore_books_isbn_key":
+    if constraint == ISBN_KEY:
         return IsbnTaken()
     fault = _FAULTS.get(constraint)
     return ValidationFailed([fault]) if fault else None

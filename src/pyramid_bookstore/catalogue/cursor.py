@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
@@ -18,9 +18,10 @@ from uuid import UUID
 
 import msgspec
 
+from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.db.types import from_microseconds, to_microseconds
 from pyramid_bookstore.errors import Fault, ValidationFailed
-from pyramid_bookstore.values.types import INTEGER_MAX, PRICE_MAX
+from pyramid_bookstore.values.types import CENT, PRICE_MAX, Integer, Moment, Price, Text
 
 #: Microseconds since 1970 of the last moment that `datetime` knows.
 _LAST_MOMENT = to_microseconds(datetime.max.replace(tzinfo=from_microseconds(0).tzinfo))
@@ -85,23 +86,34 @@ def _plain(key: Any) -> int | str:
     return key if isinstance(key, int) else str(key)
 
 
-def _key(field: str, key: int | str) -> Any:
-    """A sort key from the wire in the type and range of its column."""
-    if field in ("title", "author"):
-        if not isinstance(key, str) or "\0" in key:
-            raise ValueError("not a text")
-        return key
-    if field == "price":
-        price = Decimal(str(key))
-        if not (0 <= price <= PRICE_MAX and price == price.quantize(Decimal("0.01"))):
-            raise ValueError("not a price")
-        return price.quantize(Decimal("0.01"))
-    if not isinstance(key, int):
-        raise ValueError("not a number")
-    if field == "stock":
-        if not 0 <= key <= INTEGER_MAX:
-            raise ValueError("not a stock")
-        return key
-    if not _FIRST_MOMENT <= key <= _LAST_MOMENT:
-        raise ValueError("not a time")
-    return from_microseconds(key)
+def _text(key: int | str) -> str:
+    if not isinstance(key, str) or "\0" in key:
+        raise ValueError("not a text")
+    return key
+
+
+def _price(key: int | str) -> Decimal:
+    price = Decimal(str(key))
+    if not (0 <= price <= PRICE_MAX and price == price.quantize(CENT)):
+        raise ValueError("not a price")
+    return price.quantize(CENT)
+
+
+def _number(key: int | str, lowest: int, highest: int) -> int:
+    if not isinstance(key, int) or not lowest <= key <= highest:
+        raise ValueError("not a number in range")
+    return key
+
+
+#: A sort key from the wire in the type and range of its column.
+_READERS: Mapping[type, Callable[[Any, int | str], Any]] = {
+    Text: lambda typ, key: _text(key),
+    Price: lambda typ, key: _price(key),
+    Integer: lambda typ, key: _number(key, typ.minimum, typ.maximum),
+    Moment: lambda typ, key: from_microseconds(_number(key, _FIRST_MOMENT, _LAST_MOMENT)),
+}
+
+
+def _key(name: str, key: int | str) -> Any:
+    typ = FIELDS[name].type
+    return _READERS[type(typ)](typ, key)

@@ -3,61 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 import msgspec
 
-from pyramid_bookstore.db.types import to_microseconds
-from pyramid_bookstore.values import jsontext
+from pyramid_bookstore.catalogue.fields import FIELDS, BookData
 
+__all__ = ["BookData", "Page", "book_from_row"]
 
-class BookData(msgspec.Struct, frozen=True):
-    """A book as it is in the database at the moment of reading.
-
-    ``price`` has exactly two decimals; ``isbn`` is 13 digits; times are UTC to the microsecond.
-    """
-
-    id: UUID
-    title: str
-    author: str
-    isbn: str
-    price: Decimal
-    stock: int
-    description: str | None
-    #: The JSON text of `extra`, as stored; it goes out without being taken apart.
-    extra_json: msgspec.Raw = msgspec.field(name="extra")
-    created_at: datetime
-    updated_at: datetime
-
-    @property
-    def extra(self) -> dict[str, Any]:
-        """The host's own fields; numbers with a fraction are exact decimals."""
-        value: dict[str, Any] = jsontext.loads(bytes(self.extra_json))
-        return value
-
-    @property
-    def version(self) -> int:
-        """Moves up with every change of this book: microseconds of ``updated_at`` since 1970."""
-        return to_microseconds(self.updated_at)
+_WIDTH = len(FIELDS)
 
 
 def book_from_row(row: Sequence[Any]) -> BookData:
-    """A book from the columns of `pyramid_bookstore.catalogue.statements.COLUMNS`."""
-    return BookData(
-        row[0],
-        row[1],
-        row[2],
-        row[3],
-        row[4],
-        row[5],
-        row[6],
-        msgspec.Raw(row[7].encode()),
-        row[8],
-        row[9],
-    )
+    """A book from a row that begins with `statements.COLUMNS`."""
+    return BookData(*row[:_WIDTH])
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,23 +7,23 @@ built and compiled once; a request only fills in the values.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import and_, bindparam, func, literal_column, or_, select, tuple_
-from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import ColumnElement
 
+from pyramid_bookstore.catalogue import query
 from pyramid_bookstore.catalogue.cursor import Cursor, decode, encode, fingerprint
 from pyramid_bookstore.catalogue.data import Page, book_from_row
-from pyramid_bookstore.catalogue.models import Book, Total
-from pyramid_bookstore.catalogue.query import NEWEST_FIRST, BookFilter, Count
-from pyramid_bookstore.catalogue.statements import BOOKS, COLUMNS
+from pyramid_bookstore.catalogue.fields import FIELDS
+from pyramid_bookstore.catalogue.models import BOOKS, Total
+from pyramid_bookstore.catalogue.query import NEWEST_FIRST, SORT_FIELDS, Count, Filters
+from pyramid_bookstore.catalogue.statements import COLUMNS
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query, Reader, Row
 from pyramid_bookstore.search import SEARCHES
-from pyramid_bookstore.search.base import Choice, Conditions, Search
+from pyramid_bookstore.search.base import Choice, Comparison, Conditions, Search
 from pyramid_bookstore.search.folding import fold
 from pyramid_bookstore.values.isbn import search_forms
 
@@ -31,14 +31,9 @@ from pyramid_bookstore.values.isbn import search_forms
 TOTAL = select(func.coalesce(func.sum(Total.books), 0)).scalar_subquery()
 
 #: What may be sorted by, and the column that holds it in sorting order.
-SORT_COLUMNS: dict[str, InstrumentedAttribute[Any]] = {
-    "title": Book.title_folded,
-    "author": Book.author_folded,
-    "price": Book.price,
-    "stock": Book.stock,
-    "created_at": Book.created_at,
-    "updated_at": Book.updated_at,
-}
+SORT_COLUMNS: dict[str, Any] = {name: BOOKS.c[FIELDS[name].key] for name in SORT_FIELDS}
+
+_FILTERS = tuple(query.filters())
 
 Sort = tuple[tuple[str, bool], ...]
 __all__ = ["NEWEST_FIRST", "SORT_COLUMNS", "Count", "Sort", "list_books", "walk"]
@@ -52,7 +47,7 @@ USUAL_LIMITS = frozenset({10, 20, 25, 50, 100})
 @cache
 def search_on(dialect: Dialect) -> Search:
     """How books are found by text on this database."""
-    return SEARCHES[dialect.name](BOOKS, TOTAL)
+    return SEARCHES[dialect.name](BOOKS, TOTAL, {column.name for column in SORT_COLUMNS.values()})
 
 
 class Shape(NamedTuple):
@@ -72,7 +67,7 @@ class Shape(NamedTuple):
 
 def list_books(
     reader: Reader,
-    filters: BookFilter,
+    filters: Filters,
     *,
     sort: Sort,
     limit: int,
@@ -87,7 +82,7 @@ def list_books(
     Raises `ValidationFailed` for a cursor of another list.
     """
     dialect, conditions, path, values = _read(reader, filters, limit * (1 if cursor else page))
-    mark = fingerprint(*(getattr(filters, part.name) for part in fields(BookFilter)), sort)
+    mark = fingerprint(sorted(filters.items()), sort)
     at = decode(cursor, mark, [field for field, _ in sort]) if cursor else None
     backwards = bool(at and at.backwards)
     usual = limit if limit in USUAL_LIMITS else 0
@@ -118,25 +113,24 @@ def list_books(
 
 
 def _read(
-    reader: Reader, filters: BookFilter, wanted: int
+    reader: Reader, filters: Filters, wanted: int
 ) -> tuple[Dialect, Conditions, str, dict[str, Any]]:
     """The dialect, the shape of the filters, the path to take to so many books, and the values by
     name."""
     dialect = reader.dialect
-    terms = [fold(filters.search), *search_forms(filters.search)] if filters.search else []
+    search, author = filters.get("search"), filters.get("author")
+    terms = [fold(search), *search_forms(search)] if search else []
     text, values = search_on(dialect).read(
-        fold(filters.author) if filters.author else "", [term for term in terms if term]
+        fold(author) if author else "", [term for term in terms if term]
     )
-    for name in ("min_price", "max_price"):
-        value = getattr(filters, name)
-        if value is not None:
-            values[name] = value
-    conditions = Conditions(
-        text=text,
-        min_price=filters.min_price is not None,
-        max_price=filters.max_price is not None,
-        in_stock=filters.in_stock,
-    )
+    comparisons: list[Comparison] = []
+    for field, each in _FILTERS:
+        for comparison in each.comparisons(field, filters):
+            comparisons.append(comparison)
+            if comparison.parameter:
+                given = filters[comparison.parameter]
+                values[comparison.parameter] = each.bound(field, given)
+    conditions = Conditions(text, tuple(comparisons))
     probe = _probe_query(dialect, conditions)
     path = ""
     if probe is not None:
@@ -184,10 +178,10 @@ def _page_query(shape: Shape) -> Query:
     order: list[tuple[Any, bool]]
     order = [(SORT_COLUMNS[field], descending) for field, descending in shape.sort]
     # The id goes the way of the key before it, so that one index serves both.
-    order.append((Book.id, order[-1][1]))
+    order.append((BOOKS.c.id, order[-1][1]))
     if shape.backwards:
         order = [(column, not descending) for column, descending in order]
-    clauses = search.where(shape.conditions, shape.path, shape.sort[0][0])
+    clauses = search.where(shape.conditions, shape.path, SORT_COLUMNS[shape.sort[0][0]].name)
     statement = select(*columns).where(*clauses)
     if shape.after_cursor:
         statement = statement.where(_past(order))
@@ -199,7 +193,7 @@ def _page_query(shape: Shape) -> Query:
     ).limit(
         literal_column(str(shape.limit + 1))
         if shape.limit
-        else bindparam("limit", type_=Book.stock.type)
+        else bindparam("limit", type_=BOOKS.c.stock.type)
     )
     if shape.further:
         statement = statement.offset(bindparam("offset"))
@@ -214,7 +208,7 @@ def _count_query(shape: Shape) -> Query:
 def _by_value(shape: Shape) -> bool:
     """Whether it is for the planner, who has to see the values, to find a way."""
     counts = shape.total != "none" and not shape.conditions.none
-    return shape.conditions.price or (counts and not search_on(shape.dialect).sorts(shape.path))
+    return shape.conditions.valued or (counts and not search_on(shape.dialect).sorts(shape.path))
 
 
 @lru_cache(maxsize=256)
@@ -254,7 +248,7 @@ def _past(order: Sequence[tuple[Any, bool]]) -> ColumnElement[bool]:
     return and_(bound, or_(*alternatives))
 
 
-def walk(reader: Reader, filters: BookFilter, *, size: int) -> Iterator[Sequence[Row]]:
+def walk(reader: Reader, filters: Filters, *, size: int) -> Iterator[Sequence[Row]]:
     """All books that the filters choose, oldest first, as rows that begin with `COLUMNS`.
 
     They come in pages of ``size``, each entered by the keys of the one before, so that the last

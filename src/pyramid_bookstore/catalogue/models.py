@@ -1,76 +1,83 @@
-"""The tables, as SQLAlchemy models.
+"""The tables of the catalogue, made from the declaration of the fields.
 
-What the database itself guards is here too: a constraint's name says which rule it stands for, and
-:mod:`pyramid_bookstore.catalogue.constraints` turns that name into the refusal a client reads.
 The migrations in ``alembic/`` build the same tables; a test holds the two against each other.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    Column,
     Index,
-    Integer,
     SmallInteger,
     String,
-    Text,
+    Table,
     UniqueConstraint,
     Uuid,
 )
+from sqlalchemy import Integer as SQLInteger
+from sqlalchemy import Text as SQLText
 from sqlalchemy.orm import Mapped, mapped_column
 
-from pyramid_bookstore.db.base import BIND, Base
+from pyramid_bookstore.catalogue.constraints import CHECKS, ISBN_KEY
+from pyramid_bookstore.catalogue.extra import Extra
+from pyramid_bookstore.catalogue.fields import FIELDS
+from pyramid_bookstore.db.base import BIND, BOOKS_TABLE, Base
 from pyramid_bookstore.db.types import FOLDED, JSONText, Money, UTCDateTime
+from pyramid_bookstore.values.types import Identifier, Integer, Isbn, Moment, Price, Text
+
+#: Longer texts are of the type without a length.
+_VARCHAR = 255
+
+#: How each type of a field is stored.
+_COLUMN_TYPES: Mapping[type, Callable[[Any], Any]] = {
+    Identifier: lambda typ: Uuid(),
+    Text: lambda typ: String(typ.max_length) if typ.max_length <= _VARCHAR else SQLText(),
+    Isbn: lambda typ: String(13),
+    Price: lambda typ: Money(),
+    Integer: lambda typ: SQLInteger(),
+    Extra: lambda typ: JSONText(),
+    Moment: lambda typ: UTCDateTime(),
+}
+
+#: The books. The indexes that search by parts of texts are the migrations' own (0002): each
+#: database has its own kind.
+BOOKS = Table(
+    BOOKS_TABLE,
+    Base.metadata,
+    *(
+        Column(
+            field.name,
+            _COLUMN_TYPES[type(field.type)](field.type),
+            primary_key=type(field.type) is Identifier,
+            nullable=field.type.nullable,
+        )
+        for field in FIELDS.values()
+    ),
+    *(Column(field.key, FOLDED, nullable=False) for field in FIELDS.values() if field.folded),
+    UniqueConstraint("isbn", name=ISBN_KEY),
+    *(CheckConstraint(check.sql, name=check.name) for check in CHECKS),
+    # One index an allowed sort, each with the id that breaks ties: a page reads only itself.
+    *(
+        Index(f"bookstore_books_{field.name}_idx", field.key, "id")
+        for field in FIELDS.values()
+        if field.sort
+    ),
+)
 
 
 class Book(Base):
-    """One book as stored.
+    """A book as stored. A host's tables refer to it by ``ForeignKey(Book.id)``."""
 
-    ``title_folded`` and ``author_folded`` are what `folding.fold` makes of the fields that they are
-    named after, written with them. The indexes that search by parts of them are
-    the migrations' own (0002): each database has its own kind.
-    """
+    __table__ = BOOKS
 
-    __tablename__ = "bookstore_books"
-    __table_args__ = (
-        UniqueConstraint("isbn", name="bookstore_books_isbn_key"),
-        CheckConstraint("price >= 0", name="bookstore_books_price_check"),
-        CheckConstraint("stock >= 0 AND stock <= 2147483647", name="bookstore_books_stock_check"),
-        CheckConstraint("price > 0 OR stock = 0", name="bookstore_books_free_stock_check"),
-        CheckConstraint("length(isbn) = 13", name="bookstore_books_isbn_check"),
-        CheckConstraint(
-            "length(title) >= 1 AND length(title) <= 255", name="bookstore_books_title_check"
-        ),
-        CheckConstraint(
-            "length(author) >= 1 AND length(author) <= 255", name="bookstore_books_author_check"
-        ),
-        CheckConstraint("length(description) <= 10000", name="bookstore_books_description_check"),
-        # One index an allowed sort, each with the id that breaks ties: a page reads only itself.
-        Index("bookstore_books_created_at_idx", "created_at", "id"),
-        Index("bookstore_books_updated_at_idx", "updated_at", "id"),
-        Index("bookstore_books_title_idx", "title_folded", "id"),
-        Index("bookstore_books_author_idx", "author_folded", "id"),
-        Index("bookstore_books_price_idx", "price", "id"),
-        Index("bookstore_books_stock_idx", "stock", "id"),
-    )
-
-    id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
-    title: Mapped[str] = mapped_column(String(255))
-    author: Mapped[str] = mapped_column(String(255))
-    isbn: Mapped[str] = mapped_column(String(13))
-    price: Mapped[Decimal] = mapped_column(Money)
-    stock: Mapped[int] = mapped_column(Integer)
-    description: Mapped[str | None] = mapped_column(Text)
-    extra: Mapped[str] = mapped_column(JSONText)
-    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    title_folded: Mapped[str] = mapped_column(FOLDED)
-    author_folded: Mapped[str] = mapped_column(FOLDED)
+    if TYPE_CHECKING:
+        id: Mapped[UUID]
 
 
 class Total(Base):

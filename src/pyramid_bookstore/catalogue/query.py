@@ -1,20 +1,21 @@
-"""The query parameters of the list, the export and the import."""
+"""The query parameters of the list; filters and sorts come from the declaration of the fields."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Literal
 
 import colander
 
+from pyramid_bookstore.catalogue.field import Field, Filter, parameter
+from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.parameters import (
-    Amount,
     Choice,
-    Flag,
     Names,
     Parameters,
     SortOrder,
@@ -24,38 +25,39 @@ from pyramid_bookstore.values.parameters import (
 )
 from pyramid_bookstore.values.types import INTEGER_MAX
 
-FIELDS = (
-    "id", "title", "author", "isbn", "price", "stock", "description", "extra",
-    "created_at", "updated_at",
-)  # fmt: skip
-"""The book's fields, in the order in which they are written."""
-SORT_FIELDS = ("title", "author", "price", "stock", "created_at", "updated_at")
+SORT_FIELDS = tuple(name for name, declared in FIELDS.items() if declared.sort)
 NEWEST_FIRST = (("created_at", True),)
 MAX_CURSOR = 2048
 LARGEST_PAGE = 1000
 """Books on a page that Python code asks for; over HTTP the settings say how many."""
 Count = Literal["exact", "estimated", "none"]
 
+#: Which books: the values of the filters' parameters by name, of those that are given.
+Filters = Mapping[str, Any]
+NO_FILTERS: Filters = MappingProxyType({})
 
-def parameter(typ: Any, description: str, missing: Any = None) -> Any:
-    """A node for a parameter, which can always be left out."""
-    return colander.SchemaNode(typ, missing=missing, description=description)
+_SEARCH = (
+    "Part of the title, the author or the ISBN, whatever the case or accents; an ISBN with or"
+    " without hyphens."
+)
 
 
-class Filters(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
+def filters() -> Iterator[tuple[Field, Filter]]:
+    """Every filter, with the field that it is of."""
+    for declared in FIELDS.values():
+        for each in declared.filters:
+            yield declared, each
+
+
+class FilterParameters(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
     """The parameters that choose books."""
 
     schema_type = Parameters
 
-    author = parameter(Term(), "Part of the author, whatever the case or accents.")
-    search = parameter(
-        Term(),
-        "Part of the title, the author or the ISBN, whatever the case or accents; an ISBN with or"
-        " without hyphens.",
-    )
-    min_price = parameter(Amount(), "Lowest price; not above `max_price`.")
-    max_price = parameter(Amount(), "Highest price.")
-    in_stock = parameter(Flag(), "`true`: with copies in stock; `false`: without.")
+    def __init__(self, *nodes: Any, **options: Any) -> None:
+        super().__init__(*nodes, **options)
+        declared = [node for field, each in filters() for node in each.parameters(field)]
+        self.children[:0] = [*declared, parameter(Term(), _SEARCH, "search")]
 
     def validator(self, node: Any, values: dict[str, Any]) -> None:
         """What holds across parameters; asked only once each is valid by itself."""
@@ -66,12 +68,11 @@ class Filters(colander.MappingSchema):  # type: ignore[misc]  # colander ships n
 
     def check(self, values: dict[str, Any], error: colander.Invalid) -> None:
         """Add what is wrong across parameters to ``error``."""
-        low, high = values["min_price"], values["max_price"]
-        if low is not None and high is not None and low > high:
-            error["min_price"] = "The lowest price must not be above max_price."
+        for declared, each in filters():
+            each.check(declared, values, error)
 
 
-class ListParameters(Filters):
+class ListParameters(FilterParameters):
     """The parameters of the list."""
 
     page = parameter(
@@ -83,7 +84,7 @@ class ListParameters(Filters):
         "Fields to sort by, each once, `-` for descending; ties are broken by `id`.",
         missing=NEWEST_FIRST,
     )
-    fields = parameter(Names(FIELDS), "Fields to show of each book; all by default.")
+    fields = parameter(Names(tuple(FIELDS)), "Fields to show of each book; all by default.")
     cursor = parameter(
         Token(MAX_CURSOR),
         "From `next_cursor` or `Link` of the same list; costs the same at any depth. `page`,"
@@ -100,32 +101,32 @@ class ListParameters(Filters):
             error["page"] = "A page cannot be asked for together with a cursor."
 
 
-@dataclass(frozen=True, slots=True)
-class BookFilter:
-    """Which books; None is no restriction. Terms are as typed, only trimmed and in NFC."""
-
-    author: str | None = None
-    search: str | None = None
-    min_price: Decimal | None = None
-    max_price: Decimal | None = None
-    in_stock: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ListQuery(BookFilter):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListQuery:
     """Which books, which part of them, in which order and how much of each.
 
     ``sort`` holds pairs of field and whether it is descending, without the ``id`` that breaks
     ties. ``fields`` is in the book's own order, None is all. ``count`` is None if not given.
     """
 
+    filters: Filters = field(default_factory=dict)
     page: int = 1
-    page_given: bool = False
     limit: int = 20
     sort: tuple[tuple[str, bool], ...] = NEWEST_FIRST
     fields: tuple[str, ...] | None = None
     cursor: str | None = None
-    count: Literal["exact", "estimated", "none"] | None = None
+    count: Count | None = None
+
+
+#: The parameters that are no filters.
+_OTHERS = tuple(name for name in ListQuery.__dataclass_fields__ if name != "filters")
+
+
+def filters_in(values: Mapping[str, Any], others: Sequence[str] = ()) -> Filters:
+    """The filters among the parameters, of those that are given."""
+    return {
+        name: value for name, value in values.items() if value is not None and name not in others
+    }
 
 
 @lru_cache(maxsize=16)  # an application has one pair of limits
@@ -147,22 +148,18 @@ def parse_listing(
     together with ``cursor``.
     """
     values = deserialized(list_schema(default_limit, max_limit), pairs, pointers=False)
-    given = values["page"] is not None
-    return ListQuery(**{**values, "page": values["page"] or 1}, page_given=given)
+    others = {name: values[name] for name in _OTHERS}
+    return ListQuery(**others | {"page": values["page"] or 1}, filters=filters_in(values, _OTHERS))
 
 
 def listing_of(
     *,
-    author: str | None = None,
-    search: str | None = None,
-    min_price: Decimal | int | None = None,
-    max_price: Decimal | int | None = None,
-    in_stock: bool | None = None,
     sort: str | Sequence[str | tuple[str, bool]] = NEWEST_FIRST,
     limit: int = 20,
     page: int = 1,
     cursor: str | None = None,
     count: Count | None = None,
+    **given: Any,
 ) -> ListQuery:
     """The same checks as `parse_listing`'s for values from Python; up to `LARGEST_PAGE` books.
 
@@ -171,17 +168,23 @@ def listing_of(
     """
     if not isinstance(sort, str):
         sort = ",".join(key if isinstance(key, str) else "-" * key[1] + key[0] for key in sort)
-    values: dict[str, object] = {
-        "author": author,
-        "search": search,
-        "min_price": f"{min_price:f}" if isinstance(min_price, Decimal) else min_price,
-        "max_price": f"{max_price:f}" if isinstance(max_price, Decimal) else max_price,
-        "in_stock": None if in_stock is None else str(in_stock).lower(),
+    values: dict[str, Any] = {
+        **given,
         "sort": sort,
         "limit": limit,
         "page": None if cursor and page == 1 else page,
         "cursor": cursor,
         "count": count,
     }
-    pairs = ((name, str(value)) for name, value in values.items() if value is not None)
-    return parse_listing(pairs, max_limit=LARGEST_PAGE)
+    return parse_listing(as_parameters(values), max_limit=LARGEST_PAGE)
+
+
+def as_parameters(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Values from Python as parameters; `None` is not given."""
+    for name, value in values.items():
+        if isinstance(value, bool):
+            yield name, str(value).lower()
+        elif isinstance(value, Decimal):
+            yield name, f"{value:f}"
+        elif value is not None:
+            yield name, str(value)

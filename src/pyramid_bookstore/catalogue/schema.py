@@ -1,4 +1,4 @@
-"""The book as clients send it: which fields there are, and what each may hold."""
+"""The book as clients send it, by the declaration of its fields."""
 
 from __future__ import annotations
 
@@ -8,48 +8,27 @@ from typing import Any, NamedTuple
 
 import colander
 
+from pyramid_bookstore.catalogue.constraints import FREE_STOCK
 from pyramid_bookstore.catalogue.extra import Extra
+from pyramid_bookstore.catalogue.fields import FIELDS, WRITABLE
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.values.faults import deserialized
-from pyramid_bookstore.values.types import INTEGER_MAX, Fields, Integer, Isbn, Price, Text, field
+from pyramid_bookstore.values.types import Fields
+from pyramid_bookstore.values.types import field as field_node
 
-SET_BY_SERVER = dict.fromkeys(
-    ("id", "created_at", "updated_at"), "This field is set by the server, not by clients."
-)
-FREE_STOCK = "A book with copies in stock must have a price above 0."
+SET_BY_SERVER = {
+    field.name: "This field is set by the server, not by clients."
+    for field in FIELDS.values()
+    if not field.writable
+}
 
 
-class Book(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
-    """A whole book, as create and upsert take it."""
-
-    title = field(Text(1, 255), description="Trimmed, and kept in Unicode's form NFC.")
-    author = field(Text(1, 255), description="Trimmed, and kept in Unicode's form NFC.")
-    isbn = field(
-        Isbn(),
-        description="ISBN-13 or ISBN-10 with any hyphens or spaces; kept as 13 digits; unique.",
-    )
-    price = field(Price(), description="Exact to the cent; above 0 where there is stock.")
-    stock = field(Integer(0, INTEGER_MAX), missing=0, description="Copies to be had.")
-    description = field(
-        Text(0, 10_000, trim=False, nullable=True), missing=None, description="For readers."
-    )
-    extra = field(
-        Extra(),
-        missing={},
-        description="Fields of your own, at most 16 KiB as JSON; no NUL in texts, integers of 64"
-        " bits.",
-    )
-
-    @staticmethod
-    def schema_type() -> Fields:
-        return Fields({**SET_BY_SERVER, "": "This is not a field of a book."})
-
-    def validator(self, node: Any, values: dict[str, Any]) -> None:
-        """What holds across fields; Colander asks only once every field is valid by itself."""
-        if gives_away(values.get("price"), values.get("stock")):
-            error = colander.Invalid(node)
-            error["price"] = FREE_STOCK
-            raise error
+def _whole(node: Any, values: dict[str, Any]) -> None:
+    """What holds across fields; Colander asks only once every field is valid by itself."""
+    if gives_away(values.get("price"), values.get("stock")):
+        error = colander.Invalid(node)
+        error["price"] = FREE_STOCK
+        raise error
 
 
 class BookSchemas(NamedTuple):
@@ -144,9 +123,15 @@ def gives_away(price: Decimal | None, stock: int | None) -> bool:
 
 
 def _variant(extra: Extra, *, optional: bool) -> Any:
-    schema = Book().clone()
-    schema["extra"].typ = extra
-    if optional:
-        for node in schema:
-            node.missing = colander.drop
-    return schema
+    """The schema of the writable fields; each can be left out where they are ``optional``."""
+    nodes = [
+        field_node(
+            extra if type(field.type) is Extra else field.type,
+            name=field.name,
+            description=field.text,
+            missing=colander.drop if optional else field.default,
+        )
+        for field in WRITABLE
+    ]
+    messages = {**SET_BY_SERVER, "": "This is not a field of a book."}
+    return colander.SchemaNode(Fields(messages), *nodes, validator=_whole)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -51,39 +50,25 @@ class CatalogueService(Service):
     def list(
         self,
         *,
-        author: str | None = None,
-        search: str | None = None,
-        min_price: Decimal | int | None = None,
-        max_price: Decimal | int | None = None,
-        in_stock: bool | None = None,
         sort: str | Sequence[str | tuple[str, bool]] = NEWEST_FIRST,
         limit: int = 20,
         page: int = 1,
         cursor: str | None = None,
         count: Count | None = None,
+        **filters: Any,
     ) -> Page:
         """One page of books, by default the newest first.
 
-        ``author`` and ``search`` are found as parts of the author, and of title, author or ISBN,
-        whatever the case or accents. ``sort`` is written as over HTTP (``"-price,title"``), or
+        ``filters`` are those of the list's parameters: ``author`` and ``search`` (texts),
+        ``min_price`` and ``max_price`` (`Decimal` or `int`), ``in_stock`` (`bool`); `None` is not
+        given. ``sort`` is written as over HTTP (``"-price,title"``), or
         names fields, each with whether it descends. ``page`` counts from 1; a ``cursor`` from an
         earlier page of the same list takes its place. ``limit`` is at most 1000. The total is
         ``count``-ed "exact" (the default without a cursor) or "estimated" (exact up to some
         thousands, at a cost that does not grow beyond), or left out ("none"). Raises
         `ValidationFailed` for values that are out of range, and for a cursor of another list.
         """
-        query = listing_of(
-            author=author,
-            search=search,
-            min_price=min_price,
-            max_price=max_price,
-            in_stock=in_stock,
-            sort=sort,
-            limit=limit,
-            page=page,
-            cursor=cursor,
-            count=count,
-        )
+        query = listing_of(sort=sort, limit=limit, page=page, cursor=cursor, count=count, **filters)
         return self.page(query)
 
     def page(self, query: ListQuery) -> Page:
@@ -91,7 +76,7 @@ class CatalogueService(Service):
         count = query.count or ("none" if query.cursor else "exact")
         return listing.list_books(
             self._unit.reader(),
-            query,
+            query.filters,
             sort=query.sort,
             limit=query.limit,
             page=query.page,

@@ -7,35 +7,22 @@ Columns go in under their own names in an INSERT and as ``new_…`` in an UPDATE
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Table, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, select, update
 
-from pyramid_bookstore.catalogue.models import Book
+from pyramid_bookstore.catalogue.fields import FIELDS
+from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query
 from pyramid_bookstore.db.types import UTCDateTime, from_microseconds
 from pyramid_bookstore.values.condition import Condition
 
-#: A book's columns, in the order `pyramid_bookstore.catalogue.data.book_from_row` takes them.
-COLUMNS = (
-    Book.id,
-    Book.title,
-    Book.author,
-    Book.isbn,
-    Book.price,
-    Book.stock,
-    Book.description,
-    Book.extra,
-    Book.created_at,
-    Book.updated_at,
-)
+#: A book's columns, in the order of `BookData`.
+COLUMNS = tuple(BOOKS.c[name] for name in FIELDS)
 
-BY_ID = Query(select(*COLUMNS).where(Book.id == bindparam("id")))
-BY_ISBN = Query(select(*COLUMNS).where(Book.isbn == bindparam("isbn")))
-
-BOOKS = cast(Table, Book.__table__)
-RESULT = tuple(BOOKS.c[column.key] for column in COLUMNS)
+BY_ID = Query(select(*COLUMNS).where(BOOKS.c.id == bindparam("id")))
+BY_ISBN = Query(select(*COLUMNS).where(BOOKS.c.isbn == bindparam("isbn")))
 
 _NAMES = [column.name for column in BOOKS.c]
 
@@ -91,7 +78,7 @@ def upsert_statement(dialect: Dialect) -> Query:
     }
     written["updated_at"] = dialect.moved_on(BOOKS.c.updated_at, insert.excluded.updated_at)
     upsert = insert.on_conflict_do_update(index_elements=[BOOKS.c.isbn], set_=written)
-    return Query(upsert.returning(*RESULT), names=_NAMES)
+    return Query(upsert.returning(*COLUMNS), names=_NAMES)
 
 
 @lru_cache(maxsize=1024)
@@ -101,13 +88,13 @@ def update_statement(dialect: Dialect, columns: frozenset[str], guard: Guard) ->
         name: bindparam(f"new_{name}", type_=BOOKS.c[name].type) for name in sorted(columns)
     }
     written["updated_at"] = moved_on(dialect)
-    return Query(update(BOOKS).where(*guarded(guard)).values(written).returning(*RESULT))
+    return Query(update(BOOKS).where(*guarded(guard)).values(written).returning(*COLUMNS))
 
 
 @lru_cache(maxsize=16)
 def delete_statement(guard: Guard) -> Query:
     """Takes the book ``book_id`` out and returns it as it was."""
-    return Query(delete(BOOKS).where(*guarded(guard)).returning(*RESULT))
+    return Query(delete(BOOKS).where(*guarded(guard)).returning(*COLUMNS))
 
 
 def moved_on(dialect: Dialect) -> ColumnElement[Any]:

@@ -10,9 +10,8 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from pyramid_bookstore.catalogue.models import Book
 from pyramid_bookstore.db.autogenerate import PREFIX
-from pyramid_bookstore.db.base import Base
+from pyramid_bookstore.db.base import BOOKS_TABLE, Base
 from pyramid_bookstore.db.dialects.sqlite import in_memory
 from pyramid_bookstore.db.revision import HEAD, current, is_current
 from pyramid_bookstore.plugin.probes import START
@@ -120,7 +119,7 @@ def _indexes(connection: Connection) -> Iterator[Finding]:
         if table.name in tables
         for index in table.indexes
     }
-    if Book.__tablename__ in tables:
+    if BOOKS_TABLE in tables:
         wanted |= {*SEARCHES[connection.dialect.name].indexes}
     # Search goes through tables of its own, which are an index or have some.
     found = tables | {

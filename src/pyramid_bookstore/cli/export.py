@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import click
 from sqlalchemy import select
 
 from pyramid_bookstore.catalogue.listing import TOTAL
+from pyramid_bookstore.catalogue.query import FilterParameters
 from pyramid_bookstore.cli.ini import Ini, set_up
 from pyramid_bookstore.cli.progress import bar
 from pyramid_bookstore.db.database import Database
@@ -20,17 +21,23 @@ from pyramid_bookstore.feeds.exporter import export
 from pyramid_bookstore.feeds.files import PIPE, format_of, target
 from pyramid_bookstore.feeds.intake import Format
 from pyramid_bookstore.feeds.schema import parse_export
+from pyramid_bookstore.values.parameters import Flag
 
 _ALL = Query(select(TOTAL.label("total")))
 
 
+def _filters(command: Callable[..., None]) -> Callable[..., None]:
+    """An option for each of the list's filters."""
+    for node in reversed(FilterParameters().children):
+        kind = click.Choice(["true", "false"]) if isinstance(node.typ, Flag) else str
+        name = f"--{node.name.replace('_', '-')}"
+        command = click.option(name, type=kind, help=node.description.replace("`", ""))(command)
+    return command
+
+
 @click.command("export")
 @click.argument("file", type=click.Path(readable=False, allow_dash=True))
-@click.option("--author", help="Part of the author, whatever the case or accents.")
-@click.option("--search", help="Part of title, author or ISBN.")
-@click.option("--min-price", help="From this price on.")
-@click.option("--max-price", help="Up to this price.")
-@click.option("--in-stock", type=click.Choice(["true", "false"]), help="Only with, or without.")
+@_filters
 @click.option(
     "--format",
     type=click.Choice(["csv", "ndjson"]),
@@ -59,7 +66,7 @@ def command(
             reader = LeanReader(database.reading, database.dialect)
             total = None if given else int(reader.rows(_ALL, {})[0][0])
             with bar("Exporting", total) as progress:
-                opened.writelines(export(reader, query, chosen, progress))
+                opened.writelines(export(reader, query.filters, chosen, progress))
     except BrokenPipeError:
         # Whoever read our output has enough. What Python flushes at its end must go somewhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -18,7 +18,8 @@ from pyramid_bookstore.errors import Fault, Reject, Report, RowsRefused
 from pyramid_bookstore.feeds.files import source
 from pyramid_bookstore.feeds.importer import Importer
 from pyramid_bookstore.feeds.intake import Format, Intake
-from pyramid_bookstore.feeds.layout import FIELDS, FeedOptions
+from pyramid_bookstore.feeds.layout import FeedOptions
+from pyramid_bookstore.feeds.staging import FIELDS
 
 #: Rejected rows that are shown on the terminal where no file takes them.
 SHOWN = 20

@@ -8,7 +8,7 @@ from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
 #: The table whose being there says that a database has a bookstore.
-BOOKS = "bookstore_books"
+BOOKS_TABLE = "bookstore_books"
 
 
 class Base(DeclarativeBase):

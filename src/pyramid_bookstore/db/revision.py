@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, String, column, inspect, select, table
 
 from pyramid_bookstore.db.autogenerate import PREFIX
-from pyramid_bookstore.db.base import BOOKS, Base
+from pyramid_bookstore.db.base import BOOKS_TABLE, Base
 from pyramid_bookstore.errors import Unavailable
 
 #: The newest revision in ``alembic/versions``; a test holds the two together.
@@ -53,7 +53,7 @@ def is_current(connection: Connection) -> bool:
 
 def in_hosts_history(connection: Connection) -> bool:
     """Whether our tables are there and their revision is kept elsewhere than in our table."""
-    books = inspect(connection).has_table(BOOKS)
+    books = inspect(connection).has_table(BOOKS_TABLE)
     # Asked for second: a process that migrates right now commits both at once.
     return books and not inspect(connection).has_table(VERSION_TABLE)
 

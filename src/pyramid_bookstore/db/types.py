@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Integer, Numeric, Text, cast
+import msgspec
+from sqlalchemy import BigInteger, DateTime, Integer, Numeric, Text, cast, type_coerce
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
@@ -99,8 +100,8 @@ class _JSON(UserDefinedType[str]):
         return "JSON"
 
 
-class JSONText(TypeDecorator[str]):
-    """A JSON document as text, byte for byte as stored; json on PostgreSQL, text on SQLite."""
+class JSONText(TypeDecorator[msgspec.Raw]):
+    """A JSON document, byte for byte as stored; json on PostgreSQL, text on SQLite."""
 
     impl = Text
     cache_ok = True
@@ -110,8 +111,14 @@ class JSONText(TypeDecorator[str]):
             return dialect.type_descriptor(Text())
         return dialect.type_descriptor(_JSON())
 
-    def bind_expression(self, bindvalue: BindParameter[str]) -> ColumnElement[str]:
+    def process_bind_param(self, value: msgspec.Raw | None, dialect: Dialect) -> Any:
+        return None if value is None else bytes(value).decode()
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> msgspec.Raw | None:
+        return None if value is None else msgspec.Raw(value.encode())
+
+    def bind_expression(self, bindvalue: BindParameter[msgspec.Raw]) -> ColumnElement[Any]:
         return cast(bindvalue, self)
 
-    def column_expression(self, column: ColumnElement[str]) -> ColumnElement[str]:
-        return cast(column, Text)
+    def column_expression(self, column: ColumnElement[msgspec.Raw]) -> ColumnElement[Any]:
+        return type_coerce(cast(column, Text), self)

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-NEW_BOOK: dict[str, Any] = {
-    "title": "Programming Rust",
-    "author": "Jim Blandy, Jason Orendorff, Leonora F. S. Tindall",
-    "isbn": "978-1-4920-5259-3",
-    "price": 49.99,
-    "stock": 12,
-    "description": "Fast, safe systems development.",
-    "extra": {},
-}
-BOOK: dict[str, Any] = {
-    "id": "01935e3c-9d2f-7b40-8a3c-5d1f0e9b7a26",
-    **NEW_BOOK,
-    "isbn": "9781492052593",
-    "created_at": "2026-03-01T09:30:00.000000Z",
-    "updated_at": "2026-03-02T17:05:12.481516Z",
+from pyramid_bookstore.catalogue.fields import FIELDS, WRITABLE
+
+NEW_BOOK: dict[str, Any] = {field.name: field.example for field in WRITABLE}
+BOOK: dict[str, Any] = {name: field.example for name, field in FIELDS.items()} | {
+    "isbn": "9781492052593"
 }
 CHANGES: dict[str, Any] = {"price": 34.99, "stock": 80}
 PATCH: dict[str, Any] = {"price": 34.99, "description": None}

@@ -84,6 +84,13 @@ _SCHEMAS: dict[type, Callable[[Any], Schema]] = {
     types.Integer: _integer,
     types.Price: _money,
     types.Isbn: _isbn,
+    types.Identifier: lambda typ: {"type": "string", "format": "uuid", "readOnly": True},
+    types.Moment: lambda typ: {
+        "type": "string",
+        "format": "date-time",
+        "pattern": "Z$",
+        "readOnly": True,
+    },
     extra.Extra: _extra,
     query.WholeNumber: _integer,
     query.Amount: _money,
@@ -102,6 +109,13 @@ def type_schema(typ: Any) -> Schema:
     if typ.nullable:
         schema["type"] = [schema["type"], "null"]
     return schema
+
+
+def stored_schema(typ: Any) -> Schema:
+    """The schema of a value as it comes back."""
+    if type(typ) is types.Isbn:
+        return {"type": "string", "pattern": "^97[89][0-9]{10}$"}
+    return type_schema(typ)
 
 
 def default_value(node: Any) -> Any:

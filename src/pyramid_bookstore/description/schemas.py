@@ -6,16 +6,22 @@ from typing import Any
 
 import colander
 
-from pyramid_bookstore.catalogue.query import FIELDS
-from pyramid_bookstore.catalogue.schema import FREE_STOCK, book_schemas
+from pyramid_bookstore.catalogue.constraints import FREE_STOCK
+from pyramid_bookstore.catalogue.extra import Extra
+from pyramid_bookstore.catalogue.fields import FIELDS
+from pyramid_bookstore.catalogue.schema import book_schemas
 from pyramid_bookstore.db.replica import Standing
 from pyramid_bookstore.description import examples
 from pyramid_bookstore.description.colander_types import mapping_schema
-from pyramid_bookstore.description.own_types import Schema, default_value, type_schema
+from pyramid_bookstore.description.own_types import (
+    Schema,
+    default_value,
+    stored_schema,
+    type_schema,
+)
 from pyramid_bookstore.feeds.report import MAX_LISTED
 from pyramid_bookstore.stock.schema import StockChange
 
-_TIME: Schema = {"type": "string", "format": "date-time", "pattern": "Z$", "readOnly": True}
 _LINE: Schema = {"type": "integer", "minimum": 1, "description": "The line the row begins in."}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _FREE_IN_STOCK: Schema = {
@@ -46,8 +52,8 @@ def schemas(extra_schema: colander.SchemaNode | None) -> dict[str, Schema]:
         required.append("extra")
         writable["extra"] = ref("Extra")
     return {
-        "Book": _book(given),
-        "SparseBook": _object(_book(given)["properties"], description="A book by `fields`."),
+        "Book": _book(),
+        "SparseBook": _object(_book()["properties"], description="A book by `fields`."),
         "Page": _page(),
         "NewBook": _input(writable, "A whole book.", _example(extra_schema), required),
         "NewBookByIsbn": _input(
@@ -116,26 +122,15 @@ def _input(
     return _object(properties, required, **closed)
 
 
-def _book(writable: dict[str, Schema]) -> Schema:
+def _book() -> Schema:
     """A book as it comes back: every field, in the order of the documentation."""
-    fields = writable | {
-        "id": {
-            "type": "string",
-            "format": "uuid",
-            "readOnly": True,
-            "description": "Made by the server (UUID version 7).",
-        },
-        "isbn": {
-            "type": "string",
-            "pattern": "^97[89][0-9]{10}$",
-            "description": "ISBN-13 without hyphens; unique.",
-        },
-        "extra": ref("StoredExtra"),
-        "created_at": _TIME | {"description": "UTC."},
-        "updated_at": _TIME | {"description": "UTC; moves with every change."},
+    fields = {
+        name: ref("StoredExtra")
+        if type(field.type) is Extra
+        else stored_schema(field.type) | {"description": field.text}
+        for name, field in FIELDS.items()
     }
-    ordered = {name: fields[name] for name in FIELDS}
-    return _object(ordered, list(FIELDS), description="A book.", examples=[examples.BOOK])
+    return _object(fields, list(FIELDS), description="A book.", examples=[examples.BOOK])
 
 
 def _page() -> Schema:

@@ -20,7 +20,6 @@ from sqlalchemy import (
     MetaData,
     Row,
     Select,
-    String,
     Table,
     Text,
     and_,
@@ -38,34 +37,25 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable, DropTable
 from sqlalchemy.sql.elements import ColumnElement
-from sqlalchemy.types import Uuid
 
-from pyramid_bookstore.catalogue.models import Book
+from pyramid_bookstore.catalogue.extra import Extra
+from pyramid_bookstore.catalogue.fields import FIELDS as ALL_FIELDS
+from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.catalogue.statements import COLUMNS
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
-from pyramid_bookstore.db.types import FOLDED, JSONText, Money, UTCDateTime
-from pyramid_bookstore.feeds.judge import Checked
-
-#: The temporary table; its columns are those of `Checked` after ``line`` and ``id``.
-STAGED = Table(
-    "bookstore_import",
-    MetaData(),
-    Column("line", Integer, primary_key=True, autoincrement=False),
-    Column("id", Uuid),
-    Column("isbn", String(13)),
-    Column("title", Text),
-    Column("author", Text),
-    Column("price", Money),
-    Column("stock", Integer),
-    Column("description", Text),
-    Column("described", Boolean),
-    Column("extra", Text),
-    Column("title_folded", FOLDED),
-    Column("author_folded", FOLDED),
-    prefixes=["TEMPORARY"],
-    postgresql_on_commit="DROP",
+from pyramid_bookstore.db.types import JSONText, UTCDateTime
+from pyramid_bookstore.feeds.staging import (
+    FIELDS,
+    KEY,
+    NULLABLE,
+    REQUIRED,
+    SEARCHED,
+    STAGED,
+    given,
 )
-REQUIRED_FIELDS = ("title", "author", "price", "extra")
+
+#: What a row of a new book may lack: the required fields, and an `extra` that the host demands.
+LACKING = (*REQUIRED, "extra")
 
 #: Rows that were found bad in the light of the others and of the books: on which line their ISBN
 #: was before, which required fields they lack, whether they make a book free and in stock.
@@ -74,7 +64,7 @@ REFUSED = Table(
     MetaData(),
     Column("line", Integer, primary_key=True, autoincrement=False),
     Column("first", Integer),
-    *(Column(f"no_{name}", Boolean) for name in REQUIRED_FIELDS),
+    *(Column(f"no_{name}", Boolean) for name in LACKING),
     Column("free", Boolean),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
@@ -83,12 +73,11 @@ REFUSED = Table(
 #: Refused rows that are read at once.
 PAGE = 1000
 
-_BOOKS: Any = Book.__table__
 _S = STAGED.c
-_B = _BOOKS.c
+_B = BOOKS.c
 
-#: A row of the temporary table: line, id, and the columns of `Checked`.
-Staged = tuple[int, str, Checked]
+#: A row of the temporary table: line, id, and a `Checked`.
+Staged = tuple[int, str, Any]
 
 
 class Merged(NamedTuple):
@@ -104,14 +93,14 @@ class Bulk(ABC):
     """One import's work on one connection, in the transaction that runs there."""
 
     def __init__(
-        self, connection: Connection, *, given: Collection[str], default_extra: str, now: datetime
+        self, connection: Connection, *, fields: Collection[str], default_extra: str, now: datetime
     ) -> None:
-        """``given`` are the fields that the feed gives, ``default_extra`` is the JSON text of the
+        """``fields`` are those that the feed gives, ``default_extra`` is the JSON text of the
         ``extra`` of new books without one, ``now`` their time."""
         self.connection = connection
         self.dialect: Dialect = dialect_named(connection.dialect.name)
         #: The fields that an update can change.
-        self._given = [name for name in given if name != "isbn"]
+        self._given = [name for name in fields if name != KEY]
         self._default_extra = default_extra
         self._now = now
         #: How many rows were refused here.
@@ -122,19 +111,19 @@ class Bulk(ABC):
         """Put rows into the temporary table."""
 
     @abstractmethod
-    def alone(self) -> None:
+    def exclude_others(self) -> None:
         """Wait until no other import runs, and keep others off until the transaction ends."""
 
     @abstractmethod
     def analyze(self) -> None:
         """Tell the planner what was staged."""
 
-    def roomy(self) -> AbstractContextManager[None]:
+    def larger_cache(self) -> AbstractContextManager[None]:
         """Around the whole work: memory that the database may use for it, given back at the end."""
         return nullcontext()
 
     @abstractmethod
-    def quickly(self, rows: int) -> AbstractContextManager[None]:
+    def deferred_indexes(self, rows: int) -> AbstractContextManager[None]:
         """Around a merge of so many rows: whatever makes it fast, undone at its end."""
 
     def open(self) -> None:
@@ -157,7 +146,7 @@ class Bulk(ABC):
 
     def refuse_incomplete(self, *, extra: bool) -> None:
         """Take out the rows of new books that lack a required field; ``extra`` is one of these."""
-        names = REQUIRED_FIELDS if extra else REQUIRED_FIELDS[:-1]
+        names = LACKING if extra else REQUIRED
         rows = (
             select(_S.line, *(_S[name].is_(None) for name in names))
             .where(or_(*(_S[name].is_(None) for name in names)))
@@ -169,7 +158,7 @@ class Bulk(ABC):
         """Take out the rows that would make a stored book free of charge and in stock."""
         rows = (
             select(_S.line, true())
-            .join(_BOOKS, _B.isbn == _S.isbn)
+            .join(BOOKS, _B.isbn == _S.isbn)
             .where(func.coalesce(_S.price, _B.price) == 0)
             .where(func.coalesce(_S.stock, _B.stock) > 0)
         )
@@ -193,7 +182,7 @@ class Bulk(ABC):
         new: int = self.connection.execute(created).scalar_one()
         if not self._given:
             return new, 0
-        updated = select(func.count()).select_from(STAGED).join(_BOOKS, _B.isbn == _S.isbn)
+        updated = select(func.count()).select_from(STAGED).join(BOOKS, _B.isbn == _S.isbn)
         return new, self.connection.execute(updated.where(self._differs())).scalar_one()
 
     def merge(self, first: int, last: int, *, wanted: bool) -> Merged:
@@ -201,7 +190,7 @@ class Bulk(ABC):
         lines = _S.line.between(first, last)
         # New ones first: what another transaction adds at the same moment is then updated below.
         addition = (
-            self.dialect.insert(_BOOKS)
+            self.dialect.insert(BOOKS)
             .from_select(*self._new(lines))
             .on_conflict_do_nothing(index_elements=[_B.isbn])
         )
@@ -209,7 +198,7 @@ class Bulk(ABC):
         if not self._given or new == last - first + 1:  # there is nothing to update
             return Merged(new, 0, new_rows)
         change = (
-            update(_BOOKS)
+            update(BOOKS)
             .where(_B.isbn == _S.isbn, lines, self._differs())
             .values({**self._changed(), "updated_at": self._moved_on()})
         )
@@ -249,49 +238,54 @@ class Bulk(ABC):
     def _new(self, lines: ColumnElement[bool]) -> tuple[list[str], Select[Any]]:
         """The columns of new books, and the rows for them."""
         moment = literal(self._now, UTCDateTime())
-        columns: dict[str, Any] = {
-            "id": _S.id,
-            "title": _S.title,
-            "author": _S.author,
-            "isbn": _S.isbn,
-            "price": _S.price,
-            "stock": func.coalesce(_S.stock, 0),
-            "description": _S.description,
-            "extra": cast(func.coalesce(_S.extra, self._default_extra), JSONText()),
-            "created_at": moment,
-            "updated_at": moment,
-            "title_folded": _S.title_folded,
-            "author_folded": _S.author_folded,
-        }
+        columns: dict[str, Any] = {"id": _S.id, "created_at": moment, "updated_at": moment}
+        for name in FIELDS:
+            columns[name] = self._with_default(name)
+            if name in SEARCHED:
+                key = ALL_FIELDS[name].key
+                columns[key] = func.coalesce(_S[key], "")
         # A book that somebody deletes between the look and the merge is not made of half a row.
-        whole = and_(_S.title.is_not(None), _S.author.is_not(None), _S.price.is_not(None))
+        whole = and_(*(_S[name].is_not(None) for name in REQUIRED))
         return list(columns), select(*columns.values()).where(lines, whole)
+
+    def _with_default(self, name: str) -> ColumnElement[Any]:
+        """A field of a new book."""
+        field = ALL_FIELDS[name]
+        if type(field.type) is Extra:
+            return cast(func.coalesce(_S[name], self._default_extra), JSONText())
+        if field.required or field.default is None:
+            return _S[name]
+        return func.coalesce(_S[name], field.default)
 
     def _changed(self) -> dict[str, Any]:
         """The values of the given fields; of a row that leaves one out, the stored value."""
         changed: dict[str, Any] = {}
         for name in self._given:
-            if name == "description":
-                changed[name] = case((_S.described, _S.description), else_=_B.description)
-            elif name == "extra":
-                stored = cast(_B.extra, Text)
-                changed[name] = cast(func.coalesce(_S.extra, stored), JSONText())
+            if name in NULLABLE:
+                changed[name] = case((_S[given(name)], _S[name]), else_=_B[name])
+            elif type(ALL_FIELDS[name].type) is Extra:
+                stored = cast(_B[name], Text)
+                changed[name] = cast(func.coalesce(_S[name], stored), JSONText())
             else:
                 changed[name] = func.coalesce(_S[name], _B[name])
-                if name in ("title", "author"):
-                    folded = f"{name}_folded"
-                    changed[folded] = func.coalesce(_S[folded], _B[folded])
+            if name in SEARCHED:
+                key = ALL_FIELDS[name].key
+                changed[key] = func.coalesce(_S[key], _B[key])
+                if name in NULLABLE:
+                    changed[key] = case(
+                        (_S[given(name)], func.coalesce(_S[key], "")), else_=_B[key]
+                    )
         return changed
 
     def _differs(self) -> ColumnElement[bool]:
         """Whether a row says something else than the stored book."""
         different: list[ColumnElement[bool]] = []
         for name in self._given:
-            if name == "description":
-                other = _S.description.is_distinct_from(_B.description)
-                different.append(and_(_S.described, other))
-            elif name == "extra":
-                different.append(_S.extra != cast(_B.extra, Text))
+            if name in NULLABLE:
+                other = _S[name].is_distinct_from(_B[name])
+                different.append(and_(_S[given(name)], other))
+            elif type(ALL_FIELDS[name].type) is Extra:
+                different.append(_S[name] != cast(_B[name], Text))
             else:
                 different.append(_S[name] != _B[name])
         return or_(*different)

@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import exists, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
-from pyramid_bookstore.catalogue.models import Book
+from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.db.diagnosis import LOCKED, NOT_READY
 from pyramid_bookstore.db.errors import diagnose
-from pyramid_bookstore.feeds.bulk import STAGED, Bulk, Staged
+from pyramid_bookstore.feeds.bulk import Bulk, Staged
+from pyramid_bookstore.feeds.staging import STAGED
 
 #: Key of the advisory lock that imports hold: "bookfeed" as eight bytes.
 IMPORT_LOCK = int.from_bytes(b"bookfeed", "big")
@@ -52,7 +53,7 @@ class PostgresBulk(Bulk):
             for line, key, row in rows:
                 copy.write_row((line, key, *row))
 
-    def alone(self) -> None:
+    def exclude_others(self) -> None:
         # Two imports of the same books in different orders would meet in a deadlock. Bound to the
         # transaction, so it holds behind PgBouncer too.
         self.connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": IMPORT_LOCK})
@@ -61,7 +62,7 @@ class PostgresBulk(Bulk):
         self.connection.exec_driver_sql(f"ANALYZE {STAGED.name} (line, isbn)")
 
     @contextmanager
-    def quickly(self, rows: int) -> Iterator[None]:
+    def deferred_indexes(self, rows: int) -> Iterator[None]:
         """An empty catalogue is filled without its indexes, which are then built in one go: a third
         of the work. Readers wait for the end of it, and would have found nothing anyway."""
         indexes = self._indexes() if rows >= WORTH_IT and self._has_an_empty_table() else []
@@ -77,14 +78,14 @@ class PostgresBulk(Bulk):
 
     def _has_an_empty_table(self) -> bool:
         """Whether there is no book, and by a lock on the table there will be none but ours."""
-        any_book = select(exists(select(Book.id)))
+        any_book = select(exists(select(BOOKS.c.id)))
         if self.connection.execute(any_book).scalar_one():
             return False
         try:
             with self.connection.begin_nested():
                 # Not waiting: behind one that waits for this lock everybody else would queue up.
                 self.connection.exec_driver_sql(
-                    f"LOCK TABLE {Book.__tablename__} IN ACCESS EXCLUSIVE MODE NOWAIT"
+                    f"LOCK TABLE {BOOKS.name} IN ACCESS EXCLUSIVE MODE NOWAIT"
                 )
         except DBAPIError as error:
             if diagnose(error) not in (LOCKED, NOT_READY):  # 42501: the table is someone else's
@@ -95,7 +96,7 @@ class PostgresBulk(Bulk):
     def _indexes(self) -> list[tuple[str, str, str | None]]:
         """Name, definition and comment of the indexes that carry no constraint, the host's too;
         none unless all of them may be built again."""
-        found = self.connection.execute(text(_INDEXES), {"table": Book.__tablename__}).all()
+        found = self.connection.execute(text(_INDEXES), {"table": BOOKS.name}).all()
         if not all(row.buildable for row in found):
             return []
         return [(row.name, row.definition, row.comment) for row in found]

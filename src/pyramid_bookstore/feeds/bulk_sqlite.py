@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from pyramid_bookstore.catalogue.models import Book, Total
-from pyramid_bookstore.feeds.bulk import STAGED, Bulk, Staged
+from pyramid_bookstore.catalogue.models import BOOKS, Total
+from pyramid_bookstore.feeds.bulk import Bulk, Staged
+from pyramid_bookstore.feeds.staging import MONEY, STAGED
 
 #: Memory for pages and for sorting, in KiB; with the default of 2 MiB every index of a large
 #: catalogue is read from the disk again for every book.
@@ -25,27 +26,21 @@ class SQLiteBulk(Bulk):
     """In one transaction that holds the write lock."""
 
     def stage(self, rows: Sequence[Staged]) -> None:
-        connection = self._driver()
-        connection.executemany(
-            _INSERT,
-            [
-                (
-                    line, key, row[0], row[1], row[2],
-                    None if row[3] is None else int(row[3].replace(".", "")),  # cents
-                    *row[4:],
-                )
-                for line, key, row in rows
-            ],
-        )  # fmt: skip
+        values = [[line, key, *row] for line, key, row in rows]
+        for place in MONEY:
+            for row in values:
+                if row[place] is not None:
+                    row[place] = int(row[place].replace(".", ""))  # cents
+        self._driver().executemany(_INSERT, values)
 
-    def alone(self) -> None:
+    def exclude_others(self) -> None:
         """There is one writer at a time anyway."""
 
     def analyze(self) -> None:
         """Not needed: the statements leave the planner no choice that matters."""
 
     @contextmanager
-    def roomy(self) -> Iterator[None]:
+    def larger_cache(self) -> Iterator[None]:
         connection = self._driver()
         (cache,) = connection.execute("PRAGMA main.cache_size").fetchone()
         connection.execute(f"PRAGMA main.cache_size = -{CACHE}")
@@ -55,7 +50,7 @@ class SQLiteBulk(Bulk):
             connection.execute(f"PRAGMA main.cache_size = {cache}")
 
     @contextmanager
-    def quickly(self, rows: int) -> Iterator[None]:
+    def deferred_indexes(self, rows: int) -> Iterator[None]:
         connection = self._driver()
         indexes = self._indexes() if self._mostly_new(rows) else []
         for name, _ in indexes:
@@ -80,7 +75,7 @@ class SQLiteBulk(Bulk):
                 "SELECT name, sql FROM main.sqlite_master"
                 " WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL"
                 " AND sql NOT LIKE 'CREATE UNIQUE%' ORDER BY name",
-                (Book.__tablename__,),
+                (BOOKS.name,),
             )
             .fetchall()
         )

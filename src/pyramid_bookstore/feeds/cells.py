@@ -7,10 +7,13 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from pyramid_bookstore.catalogue.extra import Extra
+from pyramid_bookstore.catalogue.field import Field
+from pyramid_bookstore.catalogue.fields import FIELDS, WRITABLE
 from pyramid_bookstore.errors import Fault, InvalidJSON
 from pyramid_bookstore.feeds.shield import unshielded
 from pyramid_bookstore.values import jsontext
-from pyramid_bookstore.values.types import REQUIRED
+from pyramid_bookstore.values.types import REQUIRED, Integer, Isbn, Price, Text
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,40}(?:\.[0-9]{0,40})?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)
@@ -32,7 +35,7 @@ def values_of(cells: Mapping[str, str], faults: list[Fault]) -> dict[str, Any]:
         except ValueError as error:
             faults.append(fault(name, str(error)))
         else:
-            if value is not None or name == "description":
+            if value is not None or FIELDS[name].type.nullable:
                 values[name] = value
     return values
 
@@ -56,7 +59,7 @@ def _price(cell: str) -> int | Decimal:
     raise ValueError("The price must be a plain number such as 12.50.")
 
 
-def _stock(cell: str) -> int | None:
+def _whole_number(cell: str) -> int | None:
     text = cell.strip()
     if not text:
         return None
@@ -65,7 +68,7 @@ def _stock(cell: str) -> int | None:
     return int(text)
 
 
-def _description(cell: str) -> str | None:
+def _optional(cell: str) -> str | None:
     return unshielded(cell) if cell else None
 
 
@@ -82,12 +85,18 @@ def _extra_value(cell: str) -> Any:
     return value
 
 
-_READERS: Mapping[str, Callable[[str], Any]] = {
-    "isbn": _required,
-    "title": _required,
-    "author": _required,
-    "price": _price,
-    "stock": _stock,
-    "description": _description,
-    "extra": _extra_value,
+_BY_TYPE: Mapping[type, Callable[[str], Any]] = {
+    Isbn: _required,
+    Price: _price,
+    Integer: _whole_number,
+    Extra: _extra_value,
 }
+
+
+def _reader(field: Field) -> Callable[[str], Any]:
+    if type(field.type) is Text:
+        return _required if field.required else _optional
+    return _BY_TYPE[type(field.type)]
+
+
+_READERS = {field.name: _reader(field) for field in WRITABLE}

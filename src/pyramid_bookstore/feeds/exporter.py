@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal
 from itertools import chain
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
 import msgspec
 
+from pyramid_bookstore.catalogue.extra import Extra
+from pyramid_bookstore.catalogue.field import Field
+from pyramid_bookstore.catalogue.fields import FIELDS as ALL_FIELDS
 from pyramid_bookstore.catalogue.listing import walk
-from pyramid_bookstore.catalogue.query import BookFilter
+from pyramid_bookstore.catalogue.query import Filters
 from pyramid_bookstore.db.query import Reader, Row, SessionReader
 from pyramid_bookstore.feeds.intake import Format
-from pyramid_bookstore.feeds.layout import FIELDS
 from pyramid_bookstore.feeds.shield import shielded
+from pyramid_bookstore.feeds.staging import FIELDS
+from pyramid_bookstore.values.types import Text
 
 #: Books that are read at once.
 PAGE: Final = 1000
@@ -28,24 +31,15 @@ _QUOTED = re.compile('[",;\t\r\n]')
 _HEADER = ",".join(FIELDS) + "\r\n"
 
 
-class _Line(msgspec.Struct):
-    """A line of NDJSON."""
-
-    isbn: str
-    title: str
-    author: str
-    price: Decimal
-    stock: int
-    description: str | None
-    extra: msgspec.Raw
-
+#: A line of NDJSON.
+_Line = msgspec.defstruct("_Line", [(name, Any) for name in FIELDS])
 
 _encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
 
 
 def export(
     reader: Reader,
-    filters: BookFilter,
+    filters: Filters,
     format: Format,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[bytes]:
@@ -98,11 +92,7 @@ class Spooled(Iterator[bytes]):
 
 
 def _csv(rows: Sequence[Row]) -> bytes:
-    lines = [
-        f"{isbn},{_cell(title)},{_cell(author)},{price},{stock},"
-        f"{'' if description is None else _cell(description)},{_quoted(extra)}\r\n"
-        for _id, title, author, isbn, price, stock, description, extra, *_ in rows
-    ]
+    lines = [",".join([write(row[place]) for place, write in _CELLS]) + "\r\n" for row in rows]
     return "".join(lines).encode()
 
 
@@ -116,9 +106,21 @@ def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
+def _writer(field: Field) -> Callable[[Any], str]:
+    # Of the others nothing is in it that a spreadsheet, or a reader of CSV, could take for more.
+    write = {Text: _cell, Extra: _json_cell}.get(type(field.type), str)
+    if field.type.nullable:
+        return lambda value: "" if value is None else write(value)
+    return write
+
+
+def _json_cell(document: bytes) -> str:
+    return _quoted(bytes(document).decode())
+
+
+_PLACES = [list(ALL_FIELDS).index(name) for name in FIELDS]
+_CELLS = [(place, _writer(ALL_FIELDS[name])) for name, place in zip(FIELDS, _PLACES, strict=True)]
+
+
 def _ndjson(rows: Sequence[Row]) -> bytes:
-    lines: list[Any] = [
-        _Line(isbn, title, author, price, stock, description, msgspec.Raw(extra.encode()))
-        for _id, title, author, isbn, price, stock, description, extra, *_ in rows
-    ]
-    return _encode_lines(lines)
+    return _encode_lines([_Line(*(row[place] for place in _PLACES)) for row in rows])

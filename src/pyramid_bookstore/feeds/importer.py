@@ -8,15 +8,17 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
-from pyramid_bookstore.catalogue.schema import FREE_STOCK
+from pyramid_bookstore.catalogue.constraints import FREE_STOCK
 from pyramid_bookstore.db.types import to_microseconds
 from pyramid_bookstore.errors import BookstoreError, Fault, Reject, Report, RowsRefused
-from pyramid_bookstore.feeds.bulk import REQUIRED_FIELDS, Bulk, Merged
+from pyramid_bookstore.feeds.bulk import LACKING, Bulk, Merged
 from pyramid_bookstore.feeds.bulk_postgresql import PostgresBulk
 from pyramid_bookstore.feeds.bulk_sqlite import SQLiteBulk
 from pyramid_bookstore.feeds.ids import ids
 from pyramid_bookstore.feeds.intake import Intake
 from pyramid_bookstore.feeds.report import in_order, listed
+from pyramid_bookstore.feeds.staging import KEY
+from pyramid_bookstore.feeds.staging import REQUIRED as REQUIRED_FIELDS
 from pyramid_bookstore.values.types import REQUIRED
 
 #: Rows that one statement writes.
@@ -40,7 +42,7 @@ class Importer:
         self._now = datetime.now(UTC)
         self._bulk = _BULKS[connection.dialect.name](
             connection,
-            given=intake.given,
+            fields=intake.given,
             default_extra=intake.judge.default_extra,
             now=self._now,
         )
@@ -62,7 +64,7 @@ class Importer:
         anything is written.
         """
         refused = False
-        with self._bulk.roomy():
+        with self._bulk.larger_cache():
             try:
                 self._stage()
                 if rejects is not None:
@@ -101,7 +103,7 @@ class Importer:
         """Put the good rows into the temporary table, and take out what is bad in the light of the
         other rows and of the books that are there."""
         bulk = self._bulk
-        bulk.alone()
+        bulk.exclude_others()
         bulk.open()
         keys = ids(to_microseconds(self._now) // 1000)
         for batch in self._intake.good.batches():
@@ -119,19 +121,19 @@ class Importer:
     def _late(self, row: Row[Any]) -> Reject:
         """What is wrong with a row that was found bad in the temporary table."""
         if row.first is not None:
-            return Reject(row.line, [_fault("isbn", f"This ISBN is on line {row.first} already.")])
+            return Reject(row.line, [_fault(KEY, f"This ISBN is on line {row.first} already.")])
         if row.free:
             return Reject(row.line, [_fault("price", FREE_STOCK)])
-        lacking = [name for name in REQUIRED_FIELDS if getattr(row, f"no_{name}")]
-        faults = [_fault(name, REQUIRED) for name in lacking if name != "extra"]
-        if "extra" in lacking:
+        lacking = [name for name in LACKING if getattr(row, f"no_{name}")]
+        faults = [_fault(name, REQUIRED) for name in lacking if name in REQUIRED_FIELDS]
+        if len(faults) < len(lacking):
             faults += self._intake.judge.faults_without_extra
         return Reject(row.line, faults)
 
     def _merge(self, changed: Listener | None, progress: Progress | None) -> tuple[int, int]:
         created = updated = 0
         good = self._intake.rows - self._rejected
-        with self._bulk.quickly(good):
+        with self._bulk.deferred_indexes(good):
             ranges = list(self._bulk.ranges(BATCH))
             for number, (first, last) in enumerate(ranges, 1):
                 done = self._bulk.merge(first, last, wanted=changed is not None)

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from operator import itemgetter
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pyramid_bookstore.errors import Fault, Reject
 from pyramid_bookstore.feeds.csv_feed import CsvFeed
-from pyramid_bookstore.feeds.judge import Checked, Judge
-from pyramid_bookstore.feeds.layout import FIELDS, FeedOptions
+from pyramid_bookstore.feeds.judge import Judge
+from pyramid_bookstore.feeds.layout import FeedOptions
 from pyramid_bookstore.feeds.lines import Stream
 from pyramid_bookstore.feeds.ndjson_feed import NdjsonFeed
 from pyramid_bookstore.feeds.report import rejected
 from pyramid_bookstore.feeds.spool import Spool
+from pyramid_bookstore.feeds.staging import FIELDS, REQUIRED, Checked
+
+_required = itemgetter(*map(FIELDS.index, REQUIRED))
 
 Format = Literal["csv", "ndjson"]
 #: A row as it came: its line, and its cells or, of NDJSON, its text.
@@ -36,7 +40,7 @@ class Intake:
         self.options.check()
         self.judge = Judge(self.options)
         with ExitStack() as files:
-            self.good: Spool[tuple[int, Checked]] = files.enter_context(Spool(tuple[int, Checked]))
+            self.good: Spool[tuple[int, Any]] = files.enter_context(Spool(tuple[int, Checked]))
             self.bad: Spool[Reject] = files.enter_context(Spool(Reject))
             self._originals: Spool[Original] | None = (
                 files.enter_context(Spool(Original)) if keep_rows else None
@@ -124,12 +128,10 @@ class Intake:
                 self.bad.append(rejected(line, verdict))
         self.passed_over = feed.passed_over
 
-    def _lacks(self, row: Checked) -> bool:
+    def _lacks(self, row: Any) -> bool:
         """Whether it takes the stored book to tell if the row is right."""
         return (
-            row.title is None
-            or row.author is None
-            or row.price is None
+            None in _required(row)
             or (row.stock is None and row.price == "0.00")
             or (row.extra is None and bool(self.judge.faults_without_extra))
         )

@@ -12,10 +12,8 @@ import colander
 from pyramid_bookstore.catalogue.schema import SET_BY_SERVER
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.feeds.lines import refuse
+from pyramid_bookstore.feeds.staging import FIELDS, KEY
 from pyramid_bookstore.values.types import REQUIRED
-
-FIELDS: Final = ("isbn", "title", "author", "price", "stock", "description", "extra")
-"""The writable fields, in the order of the export's columns."""
 
 _NAMES = ", ".join(FIELDS)
 #: Characters of a line that are shown to the one who sent it.
@@ -60,7 +58,7 @@ class FeedOptions:
 class Layout:
     """Where the fields are in a row of cells.
 
-    ``pick`` takes a row, with ``tail`` put after its cells, and gives the seven cells of `FIELDS`,
+    ``pick`` takes a row, with ``tail`` put after its cells, and gives the cells of `FIELDS`,
     None for a field that is not there; ``given`` are the fields that are; ``passed_over`` the
     columns that no field wants.
     """
@@ -161,8 +159,8 @@ def _missing(found: Mapping[str, Any], names: Sequence[str], options: FeedOption
         for name, column in options.columns.items()
         if name not in found
     ]
-    if "isbn" not in (*found, *options.fixed, *options.columns):
-        faults.append(Fault("isbn", "", f"{REQUIRED} The file has no column of that name."))
+    if KEY not in (*found, *options.fixed, *options.columns):
+        faults.append(Fault(KEY, "", f"{REQUIRED} The file has no column of that name."))
     clashes = [name for name in names if options.pass_over and normal(name) in options.fixed]
     faults += [
         Fault(normal(name), "", f"The file has a column {name!r}, and a fixed value was set too.")

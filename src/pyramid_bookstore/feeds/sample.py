@@ -7,7 +7,6 @@ import csv
 import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from importlib import resources
 from typing import Any
 
@@ -15,10 +14,11 @@ from sqlalchemy import Engine, select
 from uuid6 import uuid7
 
 from pyramid_bookstore.catalogue.columns import columns_of
-from pyramid_bookstore.catalogue.models import Book
+from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.catalogue.schema import validate_book
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.migrations import locked, patiently, require_current
+from pyramid_bookstore.feeds.cells import values_of
 
 #: Between two books of the catalogue, so that the list, newest first, has the catalogue's order.
 APART = timedelta(minutes=1)
@@ -36,11 +36,11 @@ def load_sample(engine: Engine) -> int:
 def _load(engine: Engine) -> int:
     with locked(engine) as connection:
         require_current(connection)
-        if connection.execute(select(Book.id).limit(1)).first() is not None:
+        if connection.execute(select(BOOKS.c.id).limit(1)).first() is not None:
             return 0
-        statement = dialect_named(engine.dialect.name).insert(Book).values(_rows())
+        statement = dialect_named(engine.dialect.name).insert(BOOKS).values(_rows())
         # A client that creates one of these books at the same moment does not hold this lock.
-        added = connection.execute(statement.on_conflict_do_nothing().returning(Book.id))
+        added = connection.execute(statement.on_conflict_do_nothing().returning(BOOKS.c.id))
         return len(added.all())
 
 
@@ -60,5 +60,4 @@ def _catalogue() -> Iterator[dict[str, Any]]:
     """The books of the file, as a client would send them."""
     path = resources.files("pyramid_bookstore") / "data" / "sample_catalogue.csv"
     for row in csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")), strict=True):
-        numbers = {"price": Decimal(row["price"]), "stock": int(row["stock"])}
-        yield {**row, **numbers, "description": row["description"] or None}
+        yield values_of(row, [])

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import colander
 
-from pyramid_bookstore.catalogue.query import BookFilter, Filters, parameter
+from pyramid_bookstore.catalogue.field import parameter
+from pyramid_bookstore.catalogue.query import FilterParameters, Filters, filters_in
 from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.parameters import Choice, Flag, Parameters
 
 
-class ExportParameters(Filters):
+class ExportParameters(FilterParameters):
     """The parameters of the export."""
 
     format = parameter(Choice("csv", "ndjson"), "The file's format.", missing="csv")
@@ -29,9 +30,10 @@ class ImportParameters(colander.MappingSchema):  # type: ignore[misc]  # colande
 
 
 @dataclass(frozen=True, slots=True)
-class ExportQuery(BookFilter):
+class ExportQuery:
     """Which books, and as what."""
 
+    filters: Filters = field(default_factory=dict)
     format: Literal["csv", "ndjson"] = "csv"
 
 
@@ -45,7 +47,8 @@ class ImportQuery:
 
 def parse_export(pairs: Iterable[tuple[str, str]]) -> ExportQuery:
     """The query of an export; raises as :func:`parse_listing`."""
-    return ExportQuery(**deserialized(_EXPORT, pairs, pointers=False))
+    values = deserialized(_EXPORT, pairs, pointers=False)
+    return ExportQuery(filters_in(values, ["format"]), values["format"])
 
 
 def parse_import(pairs: Iterable[tuple[str, str]]) -> ImportQuery:

@@ -7,7 +7,7 @@ from functools import partial
 
 from pyramid_bookstore.catalogue.data import book_from_row
 from pyramid_bookstore.catalogue.events import BookCreated, BookUpdated
-from pyramid_bookstore.catalogue.query import BookFilter
+from pyramid_bookstore.catalogue.query import NO_FILTERS, Filters, listing_of
 from pyramid_bookstore.catalogue.service import Service
 from pyramid_bookstore.errors import Report
 from pyramid_bookstore.feeds.bulk import Merged
@@ -16,8 +16,8 @@ from pyramid_bookstore.feeds.importer import Importer
 from pyramid_bookstore.feeds.intake import Format, Intake
 from pyramid_bookstore.feeds.layout import FeedOptions
 from pyramid_bookstore.feeds.lines import Stream
-
-_ALL_BOOKS = BookFilter()
+from pyramid_bookstore.feeds.schema import ExportQuery
+from pyramid_bookstore.feeds.staging import KEY
 
 
 class FeedsService(Service):
@@ -56,19 +56,23 @@ class FeedsService(Service):
                 )
 
     def export_books(
-        self, filters: BookFilter = _ALL_BOOKS, format: Format = "csv"
+        self, filters: Filters = NO_FILTERS, format: Format = "csv"
     ) -> Iterator[bytes]:
         """The books that the filters choose, oldest first, as a file for `import_books`.
 
-        The pages of the file come one by one and are not kept. Close the iterator if it is not
-        read to its end.
+        ``filters`` are named as the list's parameters. The pages of the file come one by one and
+        are not kept. Close the iterator if it is not read to its end. Raises `ValidationFailed`.
         """
-        return export(self._unit.reader(), filters, format)
+        return self.export(ExportQuery(listing_of(**filters).filters, format))
+
+    def export(self, query: ExportQuery) -> Iterator[bytes]:
+        """`export_books`, for a query that is checked already."""
+        return export(self._unit.reader(), query.filters, query.format)
 
     def _announce_merged(self, given: Collection[str], merged: Merged) -> None:
         for row in merged.created_rows:
             self._unit.announce(BookCreated, book=book_from_row(row))
         for row in merged.updated_rows:
             book = book_from_row(row)
-            changes = {name: getattr(book, name) for name in given if name != "isbn"}
+            changes = {name: getattr(book, name) for name in given if name != KEY}
             self._unit.announce(BookUpdated, book=book, changes=changes)

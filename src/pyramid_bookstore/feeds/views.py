@@ -41,5 +41,5 @@ def export_books(request: Request) -> Response:
     response.headers["Content-Disposition"] = f'attachment; filename="books.{query.format}"'
     # Not even the length of the answer to GET is known to HEAD.
     head = request.method == "HEAD"
-    response.app_iter = iter(()) if head else request.bookstore.export_books(query, query.format)
+    response.app_iter = iter(()) if head else request.bookstore.export(query)
     return response

@@ -2,13 +2,14 @@
 
 `Conditions` is the *shape* of the filters: what is asked, without the values. A dialect's `Search`
 turns a shape into SQL. The values go by fixed parameter names (``author``, ``term0`` ...,
-``min_price``, ``max_price``), so that one shape is one statement.
+``min_price`` …), so that one shape is one statement.
 """
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from sqlalchemy import ScalarSelect, Select, Table, bindparam, func, select
@@ -25,26 +26,38 @@ class TextShape(NamedTuple):
     terms: tuple[str, ...] = ()
 
 
+class Comparison(NamedTuple):
+    """A column compared with the value of a parameter, or with 0 where it names none."""
+
+    column: str
+    operator: str
+    parameter: str = ""
+
+    def clause(self, column: Any) -> ColumnElement[bool]:
+        """The comparison, of the column in whatever form."""
+        value = bindparam(self.parameter, type_=column.type) if self.parameter else 0
+        clause: ColumnElement[bool] = _OPERATORS[self.operator](column, value)
+        return clause
+
+
+_OPERATORS = {">=": operator.ge, "<=": operator.le, "=": operator.eq, ">": operator.gt}
+
+
 class Conditions(NamedTuple):
     """The shape of the filters: which there are."""
 
-    text: TextShape
-    min_price: bool
-    max_price: bool
-    in_stock: bool | None
+    text: TextShape = TextShape()
+    comparisons: tuple[Comparison, ...] = ()
 
     @property
     def none(self) -> bool:
         """Whether all books are meant."""
-        return self == _NO_CONDITIONS
+        return self == Conditions()
 
     @property
-    def price(self) -> bool:
-        """Whether the price is restricted."""
-        return self.min_price or self.max_price
-
-
-_NO_CONDITIONS = Conditions(TextShape(), False, False, None)
+    def valued(self) -> bool:
+        """Whether it depends on values of parameters how many books pass a comparison."""
+        return any(each.parameter for each in self.comparisons)
 
 
 class Choice(NamedTuple):
@@ -71,10 +84,14 @@ class Search(ABC):
 
     indexes: ClassVar[tuple[str, ...]]
 
-    def __init__(self, books: Table, total: ScalarSelect[int]) -> None:
-        """``total`` is the number of all ``books``, at the cost of reading a handful of rows."""
+    def __init__(
+        self, books: Table, total: ScalarSelect[int], indexed: Collection[str] = ()
+    ) -> None:
+        """``total`` is the number of all ``books``, at the cost of reading a handful of rows;
+        ``indexed`` are the columns that have an index."""
         self.books = books
         self.total = total
+        self.indexed = indexed
 
     @abstractmethod
     def read(self, author: str, terms: Sequence[str]) -> tuple[TextShape, dict[str, Any]]:
@@ -83,7 +100,7 @@ class Search(ABC):
     @abstractmethod
     def where(self, conditions: Conditions, path: str = "", order: str = "") -> list[Any]:
         """The conditions as clauses, written so that the path is taken by a list whose
-        first key is the field ``order``."""
+        first key is the column ``order``."""
 
     @abstractmethod
     def sorts(self, path: str) -> bool:
@@ -109,21 +126,9 @@ class Search(ABC):
         """
 
 
-def by_price(conditions: Conditions, price: Any) -> list[Any]:
-    """The conditions on the price, the same on every database."""
-    clauses: list[Any] = []
-    if conditions.min_price:
-        clauses.append(price >= bindparam("min_price"))
-    if conditions.max_price:
-        clauses.append(price <= bindparam("max_price"))
-    return clauses
-
-
-def by_stock(conditions: Conditions, stock: Any) -> list[Any]:
-    """The condition on the stock, the same on every database."""
-    if conditions.in_stock is None:
-        return []
-    return [stock > 0 if conditions.in_stock else stock == 0]
+def compared(conditions: Conditions, columns: Any) -> list[Any]:
+    """The comparisons as clauses, the same on every database."""
+    return [each.clause(columns[each.column]) for each in conditions.comparisons]
 
 
 def number_of(statement: Select[Any]) -> ColumnElement[int]:

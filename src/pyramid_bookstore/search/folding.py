@@ -45,6 +45,16 @@ def fold(s: str) -> str:
     return unicodedata.normalize("NFC", " ".join(s.split()))
 
 
+#: Characters of a folded text that are kept. Only text made of ligatures that unfold into whole
+#: sentences gets there; a B-tree of PostgreSQL takes no key over 2,700 bytes.
+FOLDED_LENGTH = 600
+
+
+def folded(text: str) -> str:
+    """The text as it is kept to be searched, compared and sorted by."""
+    return fold(text)[:FOLDED_LENGTH]
+
+
 def _without_marks(s: str) -> str:
     """``s`` with compatibility characters and accents taken apart, and the accents dropped."""
     apart = unicodedata.normalize("NFKD", s)

@@ -41,8 +41,7 @@ from pyramid_bookstore.search.base import (
     Probe,
     Search,
     TextShape,
-    by_price,
-    by_stock,
+    compared,
     number_of,
 )
 
@@ -105,7 +104,7 @@ _IN_SAMPLE: ColumnElement[bool] = literal_column(
 
 
 class PostgreSQLSearch(Search):
-    """Paths for texts are chosen by probing; of prices and stock the planner has statistics."""
+    """Paths for texts are chosen by probing; of all else the planner has statistics."""
 
     indexes = (
         "bookstore_books_search_idx",
@@ -223,7 +222,7 @@ def _where(conditions: Conditions, book: Any, path: str = WALK) -> list[Any]:
             clauses.append(_group(text, group, _parameters(names), book))
         if names and not (collected and group == "terms"):
             clauses.append(or_(*(_contains(name, _way(text, name), book) for name in names)))
-    return [*clauses, *by_price(conditions, book.price), *by_stock(conditions, book.stock)]
+    return [*clauses, *compared(conditions, book)]
 
 
 def _counted(conditions: Conditions, book: Any, path: str) -> list[Any]:

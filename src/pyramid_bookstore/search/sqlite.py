@@ -23,7 +23,6 @@ from functools import partial
 from typing import Any
 
 from sqlalchemy import (
-    Integer,
     Select,
     Table,
     Text,
@@ -40,15 +39,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.elements import ColumnElement
 
-from pyramid_bookstore.db.types import Money
 from pyramid_bookstore.search.base import (
     Choice,
     Conditions,
     Probe,
     Search,
     TextShape,
-    by_price,
-    by_stock,
     number_of,
 )
 
@@ -77,17 +73,13 @@ _WALKED_PER_COLLECTED = 7
 LONG, SHORT = "long", "short"
 LONG_DIGITS, SHORT_DIGITS = "long digits", "short digits"
 
-# The paths.
-WALK, TEXT, PRICE, STOCK = "walk", "text", "price", "stock"
+# The paths; the others are named after the column whose index is entered.
+WALK, TEXT = "walk", "text"
 
 _SEARCH = table("bookstore_search", column("rowid"))
 _GRAMS = table("bookstore_search_grams", column("term", Text), column("doc"), column("col", Text))
 _MATCHES = literal_column("bookstore_search").op("MATCH", is_comparison=True)
 _SEQ: ColumnElement[int] = literal_column("bookstore_books.seq")
-# No index is used for a column with a unary plus.
-_PRICE: Any = literal_column("+bookstore_books.price", Money())
-_STOCK: Any = literal_column("+bookstore_books.stock", Integer())
-
 # Places of a sample, spread evenly and without a period by the golden ratio (Knuth, TAOCP 6.4).
 _GOLDEN, _RANGE = 2654435769, 1 << 32
 
@@ -119,20 +111,22 @@ class SQLiteSearch(Search):
             clauses.append(_SEQ.in_(_candidates(self.books, conditions, path)))
         # Of candidates as well: they were found by a part of the text, and a moment ago.
         clauses += _texts(self.books, conditions)
-        # Where the walk is along the very column, the index is entered and left at the right place.
-        if path != PRICE:
-            own = path == WALK and order == "price"
-            clauses += by_price(conditions, self.books.c.price if own else _PRICE)
-        if path != STOCK:
-            own = path == WALK and order == "stock"
-            clauses += by_stock(conditions, self.books.c.stock if own else _STOCK)
+        for each in conditions.comparisons:
+            if path == each.column:
+                continue
+            column: Any = self.books.c[each.column]
+            # Where the walk is along the very column, its index is entered and left at the right
+            # place; no index is used for a column with a unary plus.
+            if not (path == WALK and order == each.column):
+                column = literal_column(f"+bookstore_books.{each.column}", column.type)
+            clauses.append(each.clause(column))
         return clauses
 
     def sorts(self, path: str) -> bool:
         return path not in ("", WALK)
 
     def probe(self, conditions: Conditions) -> Probe | None:
-        paths = _paths(conditions)
+        paths = self._paths(conditions)
         if not paths:
             return None
         columns: list[Any] = [self.total.label("total")]
@@ -147,7 +141,7 @@ class SQLiteSearch(Search):
         return Probe(select(*columns), partial(_choose, paths))
 
     def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
-        single = _single(self.books, conditions)
+        single = self._single(conditions)
         if single is not None and path != TEXT:
             return number_of(single)
         # If nothing of it is rare, reading the table from end to end is the cheapest.
@@ -160,7 +154,7 @@ class SQLiteSearch(Search):
         if path != WALK:
             return self.count(conditions, path)
         sampled = self._sampled(conditions)
-        single = _single(self.books, conditions)
+        single = self._single(conditions)
         if single is None:
             # A sample may take as many books, and say less.
             return case((self.total <= SAMPLE, self.count(conditions, path)), else_=sampled)
@@ -184,6 +178,22 @@ class SQLiteSearch(Search):
             .correlate(None)
             .scalar_subquery()
         )
+
+    def _paths(self, conditions: Conditions) -> list[str]:
+        """The filters that have an index."""
+        columns = dict.fromkeys(each.column for each in conditions.comparisons)
+        paths = [column for column in columns if column in self.indexed]
+        return [TEXT, *paths] if conditions.text != TextShape() else paths
+
+    def _single(self, conditions: Conditions) -> Select[Any] | None:
+        """The matches, where one index alone knows them."""
+        columns = {each.column for each in conditions.comparisons}
+        paths = self._paths(conditions)
+        if len(paths) != 1 or not columns <= {*paths}:
+            return None
+        text = conditions.text
+        ways = [text.author] * bool(text.author) + list(text.terms[:1])
+        return _candidates(self.books, conditions, paths[0]) if all(map(_long, ways)) else None
 
 
 def _choose(paths: Sequence[str], probed: Sequence[Any], wanted: int) -> Choice:
@@ -234,10 +244,10 @@ def _by_phrase(text: TextShape) -> bool:
 def _candidates(books: Table, conditions: Conditions, path: str) -> Select[Any]:
     """The numbers of the rows that one filter lets through, by its index alone; of texts, at least
     one of them."""
-    if path == PRICE:
-        return select(_SEQ).select_from(books).where(*by_price(conditions, books.c.price))
-    if path == STOCK:
-        return select(_SEQ).select_from(books).where(*by_stock(conditions, books.c.stock))
+    if path != TEXT:
+        column = books.c[path]
+        clauses = [each.clause(column) for each in conditions.comparisons if each.column == path]
+        return select(_SEQ).select_from(books).where(*clauses)
     if _by_phrase(conditions.text):
         return _matching(bindparam("match", type_=Text()))
     name = "term0" if conditions.text.terms else "author"
@@ -329,23 +339,3 @@ def _has(books: Table, name: str, way: str) -> ColumnElement[bool]:
     if way in (LONG_DIGITS, SHORT_DIGITS):
         columns.append(books.c.isbn)
     return _contains(name, columns)
-
-
-def _paths(conditions: Conditions) -> list[str]:
-    """The filters that have an index."""
-    there = {
-        TEXT: conditions.text != TextShape(),
-        PRICE: conditions.price,
-        STOCK: conditions.in_stock is not None,
-    }
-    return [path for path, given in there.items() if given]
-
-
-def _single(books: Table, conditions: Conditions) -> Select[Any] | None:
-    """The matches, where one index alone knows them."""
-    paths = _paths(conditions)
-    if len(paths) > 1:
-        return None
-    text = conditions.text
-    ways = [text.author] * bool(text.author) + list(text.terms[:1])
-    return _candidates(books, conditions, paths[0]) if all(map(_long, ways)) else None

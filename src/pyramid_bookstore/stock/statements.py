@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from sqlalchemy import bindparam, update
 
-from pyramid_bookstore.catalogue.statements import BOOKS, RESULT, Guard, guarded, moved_on
+from pyramid_bookstore.catalogue.models import BOOKS
+from pyramid_bookstore.catalogue.statements import COLUMNS, Guard, guarded, moved_on
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query
 
@@ -24,4 +25,4 @@ def stock_statement(dialect: Dialect, guard: Guard) -> Query:
         "updated_at": moved_on(dialect),
     }
     statement = update(BOOKS).where(*guarded(guard), in_range).values(written)
-    return Query(statement.returning(*RESULT))
+    return Query(statement.returning(*COLUMNS))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from uuid import UUID
 
+from pyramid_bookstore.catalogue.constraints import FREE_STOCK
 from pyramid_bookstore.catalogue.data import BookData, book_from_row
-from pyramid_bookstore.catalogue.schema import FREE_STOCK
 from pyramid_bookstore.catalogue.statements import guard_of
 from pyramid_bookstore.catalogue.store import ATTEMPTS, Store, overtaken
 from pyramid_bookstore.errors import Fault, InsufficientStock, ValidationFailed

@@ -101,9 +101,10 @@ class Integer(StrictType):
 
     wanted = "a whole number"
 
-    def __init__(self, minimum: int, maximum: int) -> None:
+    def __init__(self, minimum: int, maximum: int, *, nullable: bool = False) -> None:
         self.minimum = minimum
         self.maximum = maximum
+        self.nullable = nullable
 
     def read(self, value: Any) -> int:
         # A Decimal with this many digits is an integer that is too long for int.
@@ -151,6 +152,14 @@ class Isbn(StrictType):
             return isbn.canonical(value)
         except ValueError as error:
             raise Refused(str(error)) from None
+
+
+class Identifier(StrictType):
+    """A UUID, made by the server."""
+
+
+class Moment(StrictType):
+    """A moment in UTC to the microsecond, made by the server."""
 
 
 class Fields(colander.Mapping):  # type: ignore[misc]  # colander ships no types

@@ -1,0 +1,146 @@
+"""The book's fields: the one declaration of each.
+
+All that has to do with a field is made from its line here: its column, constraint and index
+(`models`), the JSON that comes in (`schema`) and goes out (`BookData` itself), the list's
+parameters and their SQL (`query`, `listing`), the columns of feeds (`feeds.layout`), and the
+description (`description.schemas`). A new field is an entry here, and a revision in
+``alembic/versions`` whose name goes into `db.revision.HEAD`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+
+from pyramid_bookstore.catalogue.extra import Extra
+from pyramid_bookstore.catalogue.field import Field, Range, Stocked, Words
+from pyramid_bookstore.db.types import to_microseconds
+from pyramid_bookstore.values import jsontext
+from pyramid_bookstore.values.types import (
+    INTEGER_MAX,
+    Identifier,
+    Integer,
+    Isbn,
+    Moment,
+    Price,
+    Text,
+)
+
+_LINE = "Trimmed, and kept in Unicode's form NFC."
+
+
+class BookData(msgspec.Struct, frozen=True):
+    """A book as it is in the database at the moment of reading.
+
+    ``price`` has exactly two decimals; ``isbn`` is 13 digits; times are UTC to the microsecond.
+    """
+
+    id: Annotated[
+        UUID,
+        Field(
+            Identifier(),
+            "Made by the server (UUID version 7).",
+            "01935e3c-9d2f-7b40-8a3c-5d1f0e9b7a26",
+            writable=False,
+        ),
+    ]
+    title: Annotated[str, Field(Text(1, 255), _LINE, "Programming Rust", folded=True, sort=True)]
+    author: Annotated[
+        str,
+        Field(
+            Text(1, 255),
+            _LINE,
+            "Jim Blandy, Jason Orendorff, Leonora F. S. Tindall",
+            filters=(Words(),),
+            folded=True,
+            sort=True,
+        ),
+    ]
+    isbn: Annotated[
+        str,
+        Field(
+            Isbn(),
+            "ISBN-13 or ISBN-10 with any hyphens or spaces; kept as 13 digits; unique.",
+            "978-1-4920-5259-3",
+        ),
+    ]
+    price: Annotated[
+        Decimal,
+        Field(
+            Price(),
+            "Exact to the cent; above 0 where there is stock.",
+            49.99,
+            filters=(Range(),),
+            sort=True,
+        ),
+    ]
+    stock: Annotated[
+        int,
+        Field(
+            Integer(0, INTEGER_MAX),
+            "Copies to be had.",
+            12,
+            default=0,
+            filters=(Stocked("in_stock"),),
+            sort=True,
+        ),
+    ]
+    description: Annotated[
+        str | None,
+        Field(
+            Text(0, 10_000, trim=False, nullable=True),
+            "For readers.",
+            "Fast, safe systems development.",
+            default=None,
+        ),
+    ]
+    #: The JSON text of `extra`, as stored; it goes out without being taken apart.
+    extra_json: Annotated[
+        msgspec.Raw,
+        Field(
+            Extra(),
+            "Fields of your own, at most 16 KiB as JSON; no NUL in texts, integers of 64 bits.",
+            {},
+            default={},
+        ),
+    ] = msgspec.field(name="extra")
+    created_at: Annotated[
+        datetime,
+        Field(Moment(), "UTC.", "2026-03-01T09:30:00.000000Z", writable=False, sort=True),
+    ]
+    updated_at: Annotated[
+        datetime,
+        Field(
+            Moment(),
+            "UTC; moves with every change.",
+            "2026-03-02T17:05:12.481516Z",
+            writable=False,
+            sort=True,
+        ),
+    ]
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """The host's own fields; numbers with a fraction are exact decimals."""
+        value: dict[str, Any] = jsontext.loads(bytes(self.extra_json))
+        return value
+
+    @property
+    def version(self) -> int:
+        """Moves up with every change of this book: microseconds of ``updated_at`` since 1970."""
+        return to_microseconds(self.updated_at)
+
+
+#: All fields by name, in the order in which a book is written.
+FIELDS: Mapping[str, Field] = {
+    info.encode_name: replace(info.type.__metadata__[0], name=info.encode_name)
+    for info in msgspec.structs.fields(BookData)
+}
+#: Those that clients write.
+WRITABLE = tuple(field for field in FIELDS.values() if field.writable)

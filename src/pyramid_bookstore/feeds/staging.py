@@ -1,0 +1,89 @@
+"""A row on its way into the catalogue: what is kept of it, in files and in the temporary table.
+
+Made once from the declaration of the fields. Of each field there is its value, `None` where the
+feed leaves it out; of one that can be null, whether it was given besides; and of one that is
+searched, its folded text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Boolean, Column, Integer, MetaData, String, Table, Text
+from sqlalchemy.types import Uuid
+
+from pyramid_bookstore.catalogue.columns import columns_of
+from pyramid_bookstore.catalogue.extra import Extra
+from pyramid_bookstore.catalogue.fields import FIELDS as ALL_FIELDS
+from pyramid_bookstore.catalogue.fields import WRITABLE
+from pyramid_bookstore.catalogue.models import BOOKS
+from pyramid_bookstore.db.types import Money
+from pyramid_bookstore.values.types import Integer as IntegerType
+from pyramid_bookstore.values.types import Price
+
+#: The field that tells which book a row is about.
+KEY: Final = "isbn"
+#: The writable fields, in the order of the export's columns.
+FIELDS: Final = (KEY, *(field.name for field in WRITABLE if field.name != KEY))
+NULLABLE: Final = tuple(name for name in FIELDS if ALL_FIELDS[name].type.nullable)
+SEARCHED: Final = tuple(name for name in FIELDS if ALL_FIELDS[name].folded)
+#: What a new book must have beside its key.
+REQUIRED: Final = tuple(name for name in FIELDS if ALL_FIELDS[name].required and name != KEY)
+
+
+def given(name: str) -> str:
+    """The column that tells null from what was left out."""
+    return f"{name}_given"
+
+
+def _python_type(name: str) -> Any:
+    """Prices are text with exactly two decimals, and `extra` is JSON text: exact in any file."""
+    return int if type(ALL_FIELDS[name].type) is IntegerType else str
+
+
+def _column(name: str) -> Column[Any]:
+    """As in the books' table, but that null is what was left out."""
+    typ = BOOKS.c[name].type
+    is_text = isinstance(typ, String) or type(ALL_FIELDS[name].type) is Extra
+    return Column(name, Text() if is_text else typ)
+
+
+_TYPES: dict[str, Any] = {
+    **{name: _python_type(name) | None for name in FIELDS},
+    **{given(name): bool for name in NULLABLE},
+    **{ALL_FIELDS[name].key: str | None for name in SEARCHED},
+}
+
+#: A row that is right by itself.
+Checked: Any = NamedTuple("Checked", [*_TYPES.items()])  # type: ignore[misc]  # made at start
+
+#: The temporary table; its columns are those of `Checked` after ``line`` and ``id``.
+STAGED = Table(
+    "bookstore_import",
+    MetaData(),
+    Column("line", Integer, primary_key=True, autoincrement=False),
+    Column("id", Uuid),
+    *map(_column, FIELDS),
+    *(Column(given(name), Boolean) for name in NULLABLE),
+    *(Column(key, BOOKS.c[key].type) for key in (ALL_FIELDS[name].key for name in SEARCHED)),
+    prefixes=["TEMPORARY"],
+    postgresql_on_commit="DROP",
+)
+
+#: Where a row of the temporary table has amounts of money.
+MONEY: Final = tuple(
+    place for place, column in enumerate(STAGED.columns) if isinstance(column.type, Money)
+)
+
+
+def checked(fields: Mapping[str, Any]) -> Any:
+    """The row of fields that the schema passed."""
+    columns = columns_of(fields)
+    for name, value in fields.items():
+        if type(ALL_FIELDS[name].type) is Price:
+            columns[name] = str(value)
+        elif type(ALL_FIELDS[name].type) is Extra:
+            columns[name] = bytes(columns[name]).decode()
+    columns |= {given(each): each in fields for each in NULLABLE}
+    return Checked(*(columns.get(each) for each in _TYPES))

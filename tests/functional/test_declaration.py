@@ -1,0 +1,115 @@
+"""One declaration of the book's fields: what is declared there is met everywhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+import pyramid_bookstore
+from pyramid_bookstore import Bookstore
+from pyramid_bookstore.db.migrations import script_location
+from pyramid_bookstore.db.revision import HEAD
+from tests.support.catalogue import book_row, fill
+from tests.support.filters import check_every_filter
+
+CHECKOUT = Path(__file__).parents[2]
+
+FIELDS = """
+    publisher: Annotated[
+        str | None,
+        Field(
+            Text(0, 120, nullable=True),
+            "Who publishes it.",
+            "Piper",
+            default=None,
+            filters=(Equals(),),
+            folded=True,
+            sort=True,
+        ),
+    ]
+    pages: Annotated[
+        int | None,
+        Field(
+            Integer(1, 30_000, nullable=True),
+            "How thick it is.",
+            300,
+            default=None,
+            filters=(Range(),),
+        ),
+    ]
+"""
+
+REVISION = f"""
+import sqlalchemy as sa
+from alembic import op
+
+revision = "bookstore_9999"
+down_revision = "{HEAD}"
+branch_labels = None
+depends_on = None
+BOOKS = "bookstore_books"
+
+
+def upgrade():
+    folded = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+    op.add_column(BOOKS, sa.Column("publisher", sa.String(120)))
+    op.add_column(BOOKS, sa.Column("pages", sa.Integer()))
+    op.add_column(
+        BOOKS, sa.Column("publisher_folded", folded, nullable=False, server_default="")
+    )
+    op.create_index("bookstore_books_publisher_idx", BOOKS, ["publisher_folded", "id"])
+"""
+
+
+def replace_in(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def test_a_field_is_added_in_one_place_and_met_everywhere(database: str, tmp_path: Path) -> None:
+    """An entry in ``fields.py``, a revision, and the revision's name: JSON in and out, filters,
+    sorts, cursors, CSV, NDJSON, the description and `request.bookstore` have the field."""
+    copy = tmp_path / "src" / "pyramid_bookstore"
+    without = shutil.ignore_patterns("__pycache__", "migrations")
+    shutil.copytree(Path(pyramid_bookstore.__file__).parent, copy, ignore=without)
+    shutil.copytree(script_location(), tmp_path / "alembic", ignore=without)
+    fields = copy / "catalogue" / "fields.py"
+    before = "    #: The JSON text of `extra`"
+    replace_in(fields, before, FIELDS + before)
+    replace_in(fields, "import Field, Range", "import Equals, Field, Range")
+    replace_in(copy / "db" / "revision.py", HEAD, "bookstore_9999")
+    (tmp_path / "alembic" / "versions" / "9999_publisher.py").write_text(REVISION)
+    environ = {name: value for name, value in os.environ.items() if "COV" not in name}
+    environ["PYTHONPATH"] = f"{tmp_path / 'src'}{os.pathsep}{CHECKOUT}"
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.support.declared_field", database],
+        env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+
+
+def test_every_filter_alone_and_in_pairs(engine: Engine) -> None:
+    """Read from the declaration, so that a new filter is tried without a line here."""
+    words = ("River", "Lantern", "Ämter", "本")
+    fill(
+        engine,
+        [
+            book_row(
+                number,
+                title=f"{words[number % 4]} {number}",
+                author=f"{words[number % 3]} Larsson",
+                price=1 + number % 5,
+                stock=number % 3,
+            )
+            for number in range(60)
+        ],
+    )
+    with Session(engine) as session:
+        assert check_every_filter(Bookstore.on(session)) > 20

@@ -1,0 +1,78 @@
+"""Every filter of the declaration, alone and in pairs, against a plain reading of what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+from pyramid_bookstore import BookData, Bookstore
+from pyramid_bookstore.catalogue.field import Equals, Field, Filter, Range, Stocked, Words
+from pyramid_bookstore.catalogue.query import filters
+from pyramid_bookstore.search.folding import fold
+
+
+def chosen(field: Field, each: Filter, given: dict[str, Any], book: BookData) -> bool:
+    """Whether the filter lets the book through."""
+    value = getattr(book, field.name)
+    if isinstance(each, Words):
+        return fold(given[field.name]) in fold(value or "")
+    if isinstance(each, Range):
+        low, high = given.get(f"min_{field.name}"), given.get(f"max_{field.name}")
+        return (
+            value is not None and (low is None or low <= value) and (high is None or value <= high)
+        )
+    if isinstance(each, Stocked):
+        return bool((value > 0) is given[each.name])
+    assert isinstance(each, Equals), "a new kind of filter: say here what it means"
+    return (
+        fold(given[field.name]) == fold(value or "") if field.folded else given[field.name] == value
+    )
+
+
+def asked(field: Field, each: Filter, books: list[BookData]) -> Iterator[dict[str, Any]]:
+    """What to ask: values that some books have, and one that none has."""
+    values = [value for book in books if (value := getattr(book, field.name)) is not None]
+    if isinstance(each, Range):
+        yield {f"min_{field.name}": min(values)}
+        yield {f"max_{field.name}": max(values)}
+        yield {f"min_{field.name}": values[0], f"max_{field.name}": values[0]}
+    elif isinstance(each, Stocked):
+        yield {each.name: True}
+        yield {each.name: False}
+    else:
+        for value in (values[0], values[-1]):
+            yield {field.name: value}
+            if field.folded:
+                yield {field.name: value.upper()}
+                yield {field.name: f"{value} qzx"}
+
+
+def every_question(books: list[BookData]) -> Iterator[list[tuple[Field, Filter, dict[str, Any]]]]:
+    """Every filter alone, and every two together."""
+    single = [
+        (field, each, given) for field, each in filters() for given in asked(field, each, books)
+    ]
+    yield from ([question] for question in single)
+    for one, other in combinations(single, 2):
+        if not {*one[2]} & {*other[2]} and one[1] is not other[1]:
+            yield [one, other]
+
+
+def check_every_filter(bookstore: Bookstore) -> int:
+    """Ask all of it with every total; the number of questions."""
+    books = [*bookstore.list(limit=1000).books]
+    assert len({book.stock > 0 for book in books}) == 2, "some in stock and some not"
+    questions = [*every_question(books)]
+    for question in questions:
+        given = {name: value for _, _, values in question for name, value in values.items()}
+        expected = {
+            book.id
+            for book in books
+            if all(chosen(field, each, values, book) for field, each, values in question)
+        }
+        for count in ("exact", "estimated", "none"):
+            page = bookstore.list(limit=1000, count=count, **given)
+            assert {book.id for book in page.books} == expected, given
+            assert page.total in (len(expected), None), given
+    return len(questions)
