@@ -8,7 +8,7 @@ import pytest
 
 from pyramid_bookstore.operations import RESOURCES
 from pyramid_bookstore.web.problems import PROBLEMS
-from tests.openapi.support import description
+from tests.description.support import description
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "http.md"
 #: Every path may answer so.

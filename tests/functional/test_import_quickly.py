@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sqlalchemy import Column, Engine, Integer, MetaData, Table, event, text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import DBAPIError
 
+from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.errors import Report
 from pyramid_bookstore.feeds import bulk_postgresql, bulk_sqlite
@@ -164,7 +166,7 @@ def test_other_faults_of_the_lock_are_not_hidden(
 ) -> None:
     with Intake() as intake, postgresql.begin() as connection:
         bulk: Any = Importer(intake, connection)._bulk
-        monkeypatch.setattr(bulk_postgresql, "BOOKS", Table("(", MetaData(), Column("id", Integer)))
+        monkeypatch.setattr(bulk_postgresql, "BOOKS", SimpleNamespace(name="(", c=BOOKS.c))
         with pytest.raises(DBAPIError, match="syntax error"):
             bulk._has_an_empty_table()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
@@ -106,16 +106,19 @@ def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
+def _json_cell(document: bytes) -> str:
+    return _quoted(bytes(document).decode())
+
+
+_WRITERS: Mapping[type, Callable[[Any], str]] = {Text: _cell, Extra: _json_cell}
+
+
 def _writer(field: Field) -> Callable[[Any], str]:
     # Of the others nothing is in it that a spreadsheet, or a reader of CSV, could take for more.
-    write = {Text: _cell, Extra: _json_cell}.get(type(field.type), str)
+    write = _WRITERS.get(type(field.type), str)
     if field.type.nullable:
         return lambda value: "" if value is None else write(value)
     return write
-
-
-def _json_cell(document: bytes) -> str:
-    return _quoted(bytes(document).decode())
 
 
 _PLACES = [list(ALL_FIELDS).index(name) for name in FIELDS]

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from openapi_spec_validator import validate
 
 from pyramid_bookstore.cli import main
-from tests.openapi.support import description
+from tests.description.support import description
 from tests.support.tokens import SECRET
 
 

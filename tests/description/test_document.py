@@ -12,7 +12,7 @@ from pyramid.security import Allowed
 from pyramid_bookstore.description.document import _KEPT, _Kept
 from pyramid_bookstore.operations import RESOURCES
 from pyramid_bookstore.web.mount import Mount
-from tests.openapi.support import closed, description, faults
+from tests.description.support import closed, description, faults
 from tests.support.api import API, ask
 from tests.support.guarded import SETTINGS as JWT
 

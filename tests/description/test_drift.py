@@ -23,7 +23,7 @@ from pyramid_bookstore.operations import RESOURCES
 from pyramid_bookstore.web import errors as http_errors
 from pyramid_bookstore.web import problems
 from pyramid_bookstore.web.problems import PROBLEMS
-from tests.openapi.support import check, closed, description, faults
+from tests.description.support import check, closed, description, faults
 from tests.support.api import API, RUST, ask
 
 ID = "01a20253-e83e-7b91-92af-097058bab2fa"

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from pyramid_bookstore.testing import isbn
-from tests.openapi.support import description
+from tests.description.support import description
 from tests.support.api import API
 from tests.support.server import program
 

@@ -15,7 +15,7 @@ from pyramid_bookstore.catalogue.schema import validate_book, validate_extra, va
 from pyramid_bookstore.errors import ValidationFailed
 from pyramid_bookstore.values.faults import MAX_FAULTS
 from pyramid_bookstore.values.jsontext import dumps, loads
-from tests.unit.test_schema_book import RUST, faults
+from tests.unit.catalogue.test_schema import RUST, faults
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text("aé ß"),

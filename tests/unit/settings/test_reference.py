@@ -8,7 +8,7 @@ from pyramid.exceptions import ConfigurationError
 from pyramid_bookstore.settings import KEYS, Settings, as_text
 from pyramid_bookstore.settings.reader import variable
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "settings.md"
 
 
 def rows():
