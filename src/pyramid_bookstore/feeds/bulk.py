@@ -76,7 +76,7 @@ PAGE = 1000
 _S = STAGED.c
 _B = BOOKS.c
 
-#: A row of the temporary table: line, id, and a `Checked`.
+#: A row of the temporary table: line, id, and a `ROW`.
 Staged = tuple[int, str, Any]
 
 

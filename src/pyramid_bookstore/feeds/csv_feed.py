@@ -5,18 +5,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import NamedTuple
 
 from pyramid_bookstore.feeds.layout import FeedOptions, Layout, delimiter_of, layout_of
 from pyramid_bookstore.feeds.lines import Lines, Stream, refuse
 
-
-class Row(NamedTuple):
-    """A row as it came: the line it begins in, its cells, and what is wrong with its form."""
-
-    line: int
-    cells: list[str]
-    fault: str | None = None
+#: A row as it came: the line it begins in, its cells, and what is wrong with its form.
+Row = tuple[int, list[str], str | None]
 
 
 class CsvFeed:
@@ -54,7 +48,7 @@ class CsvFeed:
             try:
                 for cells in reader:
                     if len(cells) == width:
-                        yield Row(start + before + 1, cells)
+                        yield start + before + 1, cells, None
                     elif cells:
                         yield _other_width(start + before + 1, cells, width)
                     start = reader.line_num
@@ -67,8 +61,8 @@ class CsvFeed:
 
 def _other_width(line: int, cells: list[str], width: int) -> Row:
     if len(cells) > width and not any(cells[width:]):  # columns without a name, and nothing there
-        return Row(line, cells[:width])
-    return Row(line, cells, f"The row has {len(cells)} cells, the header {width}.")
+        return line, cells[:width], None
+    return line, cells, f"The row has {len(cells)} cells, the header {width}."
 
 
 def _unreadable(line: int, error: csv.Error) -> Row:
@@ -79,4 +73,4 @@ def _unreadable(line: int, error: csv.Error) -> Row:
             f"Line {line}: a quotation mark is opened in this row and never closed, or a cell is"
             f" longer than {csv.field_size_limit():,} characters."
         )
-    return Row(line, [], f"The row is not CSV: {said}.")
+    return line, [], f"The row is not CSV: {said}."

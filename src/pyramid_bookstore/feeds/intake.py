@@ -20,9 +20,10 @@ from pyramid_bookstore.feeds.lines import Stream
 from pyramid_bookstore.feeds.ndjson_feed import NdjsonFeed
 from pyramid_bookstore.feeds.report import rejected
 from pyramid_bookstore.feeds.spool import Spool
-from pyramid_bookstore.feeds.staging import FIELDS, REQUIRED, Checked
+from pyramid_bookstore.feeds.staging import FIELDS, REQUIRED, ROW
 
 _required = itemgetter(*map(FIELDS.index, REQUIRED))
+_PRICE, _STOCK, _EXTRA = (FIELDS.index(name) for name in ("price", "stock", "extra"))
 
 Format = Literal["csv", "ndjson"]
 #: A row as it came: its line, and its cells or, of NDJSON, its text.
@@ -39,8 +40,9 @@ class Intake:
         self.options = options or FeedOptions()
         self.options.check()
         self.judge = Judge(self.options)
+        self._extra_wanted = bool(self.judge.faults_without_extra)
         with ExitStack() as files:
-            self.good: Spool[tuple[int, Any]] = files.enter_context(Spool(tuple[int, Checked]))
+            self.good: Spool[tuple[int, Any]] = files.enter_context(Spool(tuple[int, ROW]))
             self.bad: Spool[Reject] = files.enter_context(Spool(Reject))
             self._originals: Spool[Original] | None = (
                 files.enter_context(Spool(Original)) if keep_rows else None
@@ -97,8 +99,8 @@ class Intake:
     def _read_csv(self, feed: CsvFeed) -> None:
         layout = feed.layout
         self.header, self.passed_over, self.given = layout.names, layout.passed_over, layout.given
-        verdict_of, pick, tail = self.judge.cells, layout.pick, layout.tail
-        take, keep = self.good.append, self._originals
+        verdict_of, pick, tail = self.judge.cells(layout.given), layout.pick, layout.tail
+        take, keep, lacks = self.good.append, self._originals, self._lacks
         for line, cells, fault in feed.rows():
             if keep is not None:
                 keep.append((line, cells))
@@ -106,9 +108,10 @@ class Intake:
                 self.bad.append(Reject(line, [Fault("", "", fault)]))
                 continue
             verdict = verdict_of(pick([*cells, *tail]))
-            if isinstance(verdict, Checked):
+            if isinstance(verdict, tuple):
                 take((line, verdict))
-                self.partial = self.partial or self._lacks(verdict)
+                if not self.partial and lacks(verdict):
+                    self.partial = True
             else:
                 self.bad.append(rejected(line, verdict))
 
@@ -121,17 +124,17 @@ class Intake:
                 self.bad.append(Reject(line, [Fault("", "", fault)]))
                 continue
             verdict = self.judge.document(value)
-            if isinstance(verdict, Checked):
+            if isinstance(verdict, tuple):
                 self.good.append((line, verdict))
                 self.partial = self.partial or self._lacks(verdict)
             else:
                 self.bad.append(rejected(line, verdict))
         self.passed_over = feed.passed_over
 
-    def _lacks(self, row: Any) -> bool:
+    def _lacks(self, row: tuple[Any, ...]) -> bool:
         """Whether it takes the stored book to tell if the row is right."""
         return (
             None in _required(row)
-            or (row.stock is None and row.price == "0.00")
-            or (row.extra is None and bool(self.judge.faults_without_extra))
+            or (row[_PRICE] == "0.00" and row[_STOCK] is None)
+            or (self._extra_wanted and row[_EXTRA] is None)
         )

@@ -6,8 +6,9 @@ all others go through the schema, which also finds the words for what is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 from pyramid_bookstore.catalogue.fields import FIELDS as ALL_FIELDS
@@ -16,7 +17,7 @@ from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.feeds.cells import fault, values_of
 from pyramid_bookstore.feeds.layout import FeedOptions
 from pyramid_bookstore.feeds.plain import NotPlain, plain
-from pyramid_bookstore.feeds.staging import FIELDS, KEY, NULLABLE, SEARCHED, Checked, checked
+from pyramid_bookstore.feeds.staging import FIELDS, KEY, NULLABLE, SEARCHED, row_of
 from pyramid_bookstore.feeds.staging import REQUIRED as REQUIRED_FIELDS
 from pyramid_bookstore.search.folding import folded
 from pyramid_bookstore.values import isbn as isbns
@@ -26,11 +27,11 @@ from pyramid_bookstore.values.types import REQUIRED
 #: Folded texts that are remembered: a catalogue names each author many times.
 _REMEMBERED: Final = 20_000
 
-Verdict = Any  # a `Checked`, or the list of faults
+#: A row of `staging.ROW`, or what is wrong.
+Verdict = tuple[Any, ...] | list[Fault]
 
 _PRICE, _STOCK = FIELDS.index("price"), FIELDS.index("stock")
-_NULLABLE = tuple(map(FIELDS.index, NULLABLE))
-_SEARCHED = tuple(map(FIELDS.index, SEARCHED))
+_searched = itemgetter(*map(FIELDS.index, SEARCHED))
 
 
 class Judge:
@@ -41,23 +42,30 @@ class Judge:
         self._schema = options.extra_schema
         self._fixed = _fixed_values(options)
         readers = [plain(ALL_FIELDS[name], self._schema) for name in FIELDS]
+        self._key = lru_cache(_REMEMBERED)(_key)
         self._cell_readers = [reader.cell for reader in readers]
         self._value_readers = [
             (name, reader.value) for name, reader in zip(FIELDS, readers, strict=True)
         ]
-        self._folded = lru_cache(_REMEMBERED)(folded)
         self.default_extra, self.faults_without_extra = _without_extra(self._schema)
 
-    def cells(self, cells: Sequence[str | None]) -> Verdict:
-        """The verdict on the cells of `FIELDS`; None is a column that is not there."""
-        try:
-            values = [
-                None if cell is None else read(cell)
-                for read, cell in zip(self._cell_readers, cells, strict=True)
-            ]
-            return self._plain(values, [cells[place] is not None for place in _NULLABLE])
-        except NotPlain:
-            return self.examine_cells(cells)
+    def cells(self, given: Collection[str]) -> Callable[[Sequence[str | None]], Verdict]:
+        """What gives the verdict on the cells of `FIELDS`, of a file that has these columns; the
+        others are None."""
+        readers, row = self._cell_readers, self._row
+        flags = [name in given for name in NULLABLE]
+
+        def judge(cells: Sequence[str | None]) -> Verdict:
+            try:
+                values = [
+                    None if cell is None else read(cell)
+                    for read, cell in zip(readers, cells, strict=True)
+                ]
+                return row(values, flags)
+            except NotPlain:
+                return self.examine_cells(cells)
+
+        return judge
 
     def document(self, value: Any) -> Verdict:
         """The verdict on the value of a line of NDJSON."""
@@ -71,7 +79,7 @@ class Judge:
                     read(value[name]) if name in value else None
                     for name, read in self._value_readers
                 ]
-                return self._plain(values, [name in value for name in NULLABLE])
+                return self._row(values, [name in value for name in NULLABLE])
             except NotPlain:
                 pass
         return self.examine(value)
@@ -96,7 +104,7 @@ class Judge:
             found.append(fault(KEY, REQUIRED))
         if found:
             return sorted(found, key=_place)
-        return checked(fields)
+        return row_of(fields)
 
     def _repaired(self, value: dict[str, Any]) -> dict[str, Any]:
         isbn = value.get(KEY)
@@ -105,13 +113,15 @@ class Judge:
         repaired = isbns.repair(isbn)
         return value if repaired is None else {**value, KEY: repaired}
 
-    def _plain(self, values: list[Any], given: Sequence[bool]) -> Any:
+    def _row(self, values: list[Any], given: Sequence[bool]) -> tuple[Any, ...]:
         """The row of plain values; raises `NotPlain` where they do not go together."""
-        if values[0] is None or (values[_STOCK] and values[_PRICE] == "0.00"):
+        if values[0] is None or (values[_PRICE] == "0.00" and values[_STOCK]):
             raise NotPlain
-        folded = self._folded
-        texts = [None if values[place] is None else folded(values[place]) for place in _SEARCHED]
-        return Checked(*values, *given, *texts)
+        return (*values, *given, *map(self._key, _searched(values)))
+
+
+def _key(text: str | None) -> str | None:
+    return None if text is None else folded(text)
 
 
 _FIELD_SET = frozenset(FIELDS)

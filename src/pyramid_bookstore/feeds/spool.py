@@ -26,15 +26,14 @@ class Spool(Generic[Item]):
         self._decode = msgspec.msgpack.Decoder(list[kind]).decode
         self._batch = batch
         self._waiting: list[Item] = []
-        self._count = 0
+        self._written = 0
 
     def __len__(self) -> int:
-        return self._count
+        return self._written + len(self._waiting)
 
     def append(self, item: Item) -> None:
         """Add one at the end."""
         self._waiting.append(item)
-        self._count += 1
         if len(self._waiting) >= self._batch:
             self._write()
 
@@ -76,4 +75,5 @@ class Spool(Generic[Item]):
             self._file.seek(0, 2)
             self._file.write(len(body).to_bytes(_LENGTH, "big"))
             self._file.write(body)
+            self._written += len(self._waiting)
             self._waiting = []

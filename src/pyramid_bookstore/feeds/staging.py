@@ -8,7 +8,7 @@ searched, its folded text.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sqlalchemy import Boolean, Column, Integer, MetaData, String, Table, Text
 from sqlalchemy.types import Uuid
@@ -55,10 +55,11 @@ _TYPES: dict[str, Any] = {
     **{ALL_FIELDS[name].key: str | None for name in SEARCHED},
 }
 
-#: A row that is right by itself.
-Checked: Any = NamedTuple("Checked", [*_TYPES.items()])  # type: ignore[misc]  # made at start
+#: What a row that is right by itself has, in order; and that as a type, for files.
+COLUMNS: Final = tuple(_TYPES)
+ROW: Any = tuple[*_TYPES.values()]  # type: ignore[misc]  # made at start
 
-#: The temporary table; its columns are those of `Checked` after ``line`` and ``id``.
+#: The temporary table; its columns are `COLUMNS` after ``line`` and ``id``.
 STAGED = Table(
     "bookstore_import",
     MetaData(),
@@ -77,7 +78,7 @@ MONEY: Final = tuple(
 )
 
 
-def checked(fields: Mapping[str, Any]) -> Any:
+def row_of(fields: Mapping[str, Any]) -> tuple[Any, ...]:
     """The row of fields that the schema passed."""
     columns = columns_of(fields)
     for name, value in fields.items():
@@ -86,4 +87,4 @@ def checked(fields: Mapping[str, Any]) -> Any:
         elif type(ALL_FIELDS[name].type) is Extra:
             columns[name] = bytes(columns[name]).decode()
     columns |= {given(each): each in fields for each in NULLABLE}
-    return Checked(*(columns.get(each) for each in _TYPES))
+    return tuple(columns.get(each) for each in COLUMNS)

@@ -12,7 +12,7 @@ from pyramid.config import PHASE0_CONFIG, PHASE1_CONFIG, PHASE2_CONFIG, Configur
 from pyramid.config.actions import action_method
 from pyramid.events import ApplicationCreated
 from pyramid.exceptions import ConfigurationError
-from pyramid.interfaces import ISecurityPolicy
+from pyramid.interfaces import IRequestFactory, ISecurityPolicy
 
 from pyramid_bookstore.db.database import Database
 from pyramid_bookstore.db.replica import Replica
@@ -99,8 +99,10 @@ def _metrics(database: Database | None) -> Any:
 
 
 def add_request_method(config: Configurator) -> None:
-    """`request.bookstore`."""
-    config.add_request_method(BOOKSTORE, "bookstore", property=True)
+    """`request.bookstore`, unless the class of requests has it."""
+    factory = config.registry.queryUtility(IRequestFactory)
+    if getattr(factory, "bookstore", None) is not BOOKSTORE:
+        config.add_request_method(BOOKSTORE, "bookstore", property=True)
 
 
 def add_directives(config: Configurator) -> None:

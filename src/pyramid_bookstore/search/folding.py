@@ -52,6 +52,8 @@ FOLDED_LENGTH = 600
 
 def folded(text: str) -> str:
     """The text as it is kept to be searched, compared and sorted by."""
+    if text.isascii():  # as `fold` has it, without the call: an import makes two of each book
+        return " ".join(text.lower().split())[:FOLDED_LENGTH]
     return fold(text)[:FOLDED_LENGTH]
 
 

@@ -47,13 +47,8 @@ class Key:
     convert: Converter
     meaning: str
     family: bool = False
+    #: Under which the value is kept.
     attribute: str = ""
-
-    def __post_init__(self) -> None:
-        """Without an attribute of its own a key is kept under its name, dots to underscores."""
-        if not self.attribute:
-            plain = self.name.removeprefix(ROOT).replace(".", "_")
-            object.__setattr__(self, "attribute", plain)
 
     @property
     def prefix(self) -> str:
