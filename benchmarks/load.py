@@ -59,7 +59,7 @@ def peers_columns(books: Books) -> Columns:
 
 def our_columns(books: Books, dialect: str) -> Columns:
     """The columns of `bookstore_books` as `dialect` ("postgresql" or "sqlite") stores them."""
-    from pyramid_bookstore.catalogue.columns import folded
+    from pyramid_bookstore.search.folding import folded
 
     folded_author = lru_cache(maxsize=None)(folded)  # authors are shared
     columns = dict(peers_columns(books))

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pyramid.config import Configurator
 
-    from pyramid_bookstore.catalogue.data import BookData, Page
+    from pyramid_bookstore.catalogue.fields import BookData
+    from pyramid_bookstore.catalogue.listing import Page
     from pyramid_bookstore.catalogue.models import Book
     from pyramid_bookstore.db.migrations import downgrade, include_object, upgrade
     from pyramid_bookstore.feeds.sample import load_sample
@@ -45,10 +46,10 @@ __all__ = [
 #: use for all of the application.
 _FROM = {
     "Book": "catalogue.models",
-    "BookData": "catalogue.data",
+    "BookData": "catalogue.fields",
     "Bookstore": "plugin.bookstore",
     "Condition": "values.condition",
-    "Page": "catalogue.data",
+    "Page": "catalogue.listing",
     "downgrade": "db.migrations",
     "include_object": "db.migrations",
     "load_sample": "feeds.sample",

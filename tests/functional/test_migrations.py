@@ -35,8 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError
 from uuid6 import uuid7
 
-from pyramid_bookstore.catalogue.columns import columns_of
-from pyramid_bookstore.catalogue.models import Book
+from pyramid_bookstore.catalogue.models import Book, columns_of
 from pyramid_bookstore.db import migrations
 from pyramid_bookstore.db.base import Base
 from pyramid_bookstore.db.dialects import dialect_named

@@ -10,8 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, insert, text
 
-from pyramid_bookstore.catalogue.columns import columns_of
-from pyramid_bookstore.catalogue.models import Book
+from pyramid_bookstore.catalogue.models import Book, columns_of
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
 from pyramid_bookstore.db.query import LeanReader, Query, Row
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pyramid_bookstore.catalogue.data import BookData
+from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.transactions.events import Change
 
 

@@ -7,7 +7,8 @@ from urllib.parse import quote_plus
 
 from pyramid.request import Request
 
-from pyramid_bookstore.catalogue.data import BookData, Page
+from pyramid_bookstore.catalogue.fields import BookData
+from pyramid_bookstore.catalogue.listing import Page
 from pyramid_bookstore.web.links import mount_path, prefix_of
 
 

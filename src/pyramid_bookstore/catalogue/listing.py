@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
+import msgspec
 from sqlalchemy import and_, bindparam, func, literal_column, or_, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.catalogue import query
 from pyramid_bookstore.catalogue.cursor import Cursor, decode, encode, fingerprint
-from pyramid_bookstore.catalogue.data import Page, book_from_row
-from pyramid_bookstore.catalogue.fields import FIELDS
+from pyramid_bookstore.catalogue.fields import FIELDS, BookData
 from pyramid_bookstore.catalogue.models import BOOKS, Total
 from pyramid_bookstore.catalogue.query import NEWEST_FIRST, SORT_FIELDS, Count, Filters
-from pyramid_bookstore.catalogue.statements import COLUMNS
+from pyramid_bookstore.catalogue.statements import COLUMNS, book_from_row
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query, Reader, Row
 from pyramid_bookstore.search import SEARCHES
@@ -48,6 +48,26 @@ USUAL_LIMITS = frozenset({10, 20, 25, 50, 100})
 def search_on(dialect: Dialect) -> Search:
     """How books are found by text on this database."""
     return SEARCHES[dialect.name](BOOKS, TOTAL, {column.name for column in SORT_COLUMNS.values()})
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a list.
+
+    ``total`` and ``total_pages`` are ``None`` where nobody asked for a count; ``page`` on a page
+    that was reached by cursor. The cursors are opaque texts, ``None`` where the list ends.
+    """
+
+    books: Sequence[BookData]
+    limit: int
+    page: int | None
+    total: int | None
+    next_cursor: str | None
+    previous_cursor: str | None
+
+    @property
+    def total_pages(self) -> int | None:
+        """Pages of this size that hold ``total`` books; 0 of none."""
+        return None if self.total is None else -(-self.total // self.limit)
 
 
 class Shape(NamedTuple):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
@@ -29,6 +30,8 @@ from pyramid_bookstore.catalogue.extra import Extra
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.db.base import BIND, BOOKS_TABLE, Base
 from pyramid_bookstore.db.types import FOLDED, JSONText, Money, UTCDateTime
+from pyramid_bookstore.search.folding import folded
+from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.values.types import Identifier, Integer, Isbn, Moment, Price, Text
 
 #: Longer texts are of the type without a length.
@@ -94,3 +97,15 @@ class Total(Base):
 
 
 BIND["mapper"] = Book
+
+
+def columns_of(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that hold the given fields of a book."""
+    columns = dict(fields)
+    for name in fields:
+        field = FIELDS[name]
+        if field.folded:
+            columns[field.key] = folded(fields[name] or "")
+        elif type(field.type) is Extra:
+            columns[name] = msgspec.Raw(jsontext.dumps(fields[name]))
+    return columns

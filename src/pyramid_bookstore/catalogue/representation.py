@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from pyramid_bookstore.catalogue.data import BookData, Page
+from pyramid_bookstore.catalogue.fields import BookData
+from pyramid_bookstore.catalogue.listing import Page
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 

@@ -9,11 +9,12 @@ from uuid import UUID
 import colander
 
 from pyramid_bookstore.catalogue import listing, schema
-from pyramid_bookstore.catalogue.data import BookData, Page, book_from_row
 from pyramid_bookstore.catalogue.events import BookCreated, BookDeleted, BookUpdated
 from pyramid_bookstore.catalogue.extra import apply_merge_patch
+from pyramid_bookstore.catalogue.fields import BookData
+from pyramid_bookstore.catalogue.listing import Page
 from pyramid_bookstore.catalogue.query import NEWEST_FIRST, Count, ListQuery, listing_of
-from pyramid_bookstore.catalogue.statements import BY_ID, BY_ISBN
+from pyramid_bookstore.catalogue.statements import BY_ID, BY_ISBN, book_from_row
 from pyramid_bookstore.catalogue.store import ATTEMPTS, Store, overtaken
 from pyramid_bookstore.db.query import Query
 from pyramid_bookstore.errors import BookNotFound, IsbnTaken, VersionMismatch

@@ -6,12 +6,13 @@ Columns go in under their own names in an INSERT and as ``new_…`` in an UPDATE
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, bindparam, delete, select, update
 
-from pyramid_bookstore.catalogue.fields import FIELDS
+from pyramid_bookstore.catalogue.fields import FIELDS, BookData
 from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query
@@ -28,6 +29,11 @@ _NAMES = [column.name for column in BOOKS.c]
 
 #: Columns that an upsert leaves as they are.
 _KEPT = ("id", "isbn", "created_at")
+
+
+def book_from_row(row: Sequence[Any]) -> BookData:
+    """A book from a row that begins with `COLUMNS`."""
+    return BookData(*row[: len(COLUMNS)])
 
 
 class Guard(NamedTuple):

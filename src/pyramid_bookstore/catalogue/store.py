@@ -14,14 +14,15 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 from uuid6 import uuid7
 
-from pyramid_bookstore.catalogue.columns import columns_of
 from pyramid_bookstore.catalogue.constraints import refusal
-from pyramid_bookstore.catalogue.data import BookData, book_from_row
+from pyramid_bookstore.catalogue.fields import BookData
+from pyramid_bookstore.catalogue.models import columns_of
 from pyramid_bookstore.catalogue.schema import check_price_and_stock
 from pyramid_bookstore.catalogue.statements import (
     BY_ID,
     BY_ISBN,
     COLUMNS,
+    book_from_row,
     delete_statement,
     guard_of,
     insert_statement,

@@ -8,7 +8,7 @@ from uuid import UUID
 from pyramid.request import Request
 from pyramid.response import Response
 
-from pyramid_bookstore.catalogue.data import BookData
+from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.links import book_path, list_links
 from pyramid_bookstore.catalogue.query import parse_listing
 from pyramid_bookstore.catalogue.representation import book_json, page_json

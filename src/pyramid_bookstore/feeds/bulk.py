@@ -12,29 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    Connection,
-    Integer,
-    MetaData,
-    Row,
-    Select,
-    Table,
-    Text,
-    and_,
-    case,
-    cast,
-    delete,
-    exists,
-    func,
-    insert,
-    literal,
-    or_,
-    select,
-    true,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable, DropTable
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -59,13 +37,13 @@ LACKING = (*REQUIRED, "extra")
 
 #: Rows that were found bad in the light of the others and of the books: on which line their ISBN
 #: was before, which required fields they lack, whether they make a book free and in stock.
-REFUSED = Table(
+REFUSED = sa.Table(
     "bookstore_import_refused",
-    MetaData(),
-    Column("line", Integer, primary_key=True, autoincrement=False),
-    Column("first", Integer),
-    *(Column(f"no_{name}", Boolean) for name in LACKING),
-    Column("free", Boolean),
+    sa.MetaData(),
+    sa.Column("line", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("first", sa.Integer),
+    *(sa.Column(f"no_{name}", sa.Boolean) for name in LACKING),
+    sa.Column("free", sa.Boolean),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
 )
@@ -93,7 +71,12 @@ class Bulk(ABC):
     """One import's work on one connection, in the transaction that runs there."""
 
     def __init__(
-        self, connection: Connection, *, fields: Collection[str], default_extra: str, now: datetime
+        self,
+        connection: sa.Connection,
+        *,
+        fields: Collection[str],
+        default_extra: str,
+        now: datetime,
     ) -> None:
         """``fields`` are those that the feed gives, ``default_extra`` is the JSON text of the
         ``extra`` of new books without one, ``now`` their time."""
@@ -139,34 +122,34 @@ class Bulk(ABC):
 
     def refuse_repeated(self) -> None:
         """Take out the rows whose ISBN came before."""
-        twice = select(_S.isbn, func.min(_S.line).label("first"))
-        repeated = twice.group_by(_S.isbn).having(func.count() > 1).subquery()
-        later = select(_S.line, repeated.c.first).join(repeated, repeated.c.isbn == _S.isbn)
+        twice = sa.select(_S.isbn, sa.func.min(_S.line).label("first"))
+        repeated = twice.group_by(_S.isbn).having(sa.func.count() > 1).subquery()
+        later = sa.select(_S.line, repeated.c.first).join(repeated, repeated.c.isbn == _S.isbn)
         self._refuse(["line", "first"], later.where(_S.line > repeated.c.first))
 
     def refuse_incomplete(self, *, extra: bool) -> None:
         """Take out the rows of new books that lack a required field; ``extra`` is one of these."""
         names = LACKING if extra else REQUIRED
         rows = (
-            select(_S.line, *(_S[name].is_(None) for name in names))
-            .where(or_(*(_S[name].is_(None) for name in names)))
-            .where(~exists(select(_B.id).where(_B.isbn == _S.isbn)))
+            sa.select(_S.line, *(_S[name].is_(None) for name in names))
+            .where(sa.or_(*(_S[name].is_(None) for name in names)))
+            .where(~sa.exists(sa.select(_B.id).where(_B.isbn == _S.isbn)))
         )
         self._refuse(["line", *(f"no_{name}" for name in names)], rows)
 
     def refuse_free_in_stock(self) -> None:
         """Take out the rows that would make a stored book free of charge and in stock."""
         rows = (
-            select(_S.line, true())
+            sa.select(_S.line, sa.true())
             .join(BOOKS, _B.isbn == _S.isbn)
-            .where(func.coalesce(_S.price, _B.price) == 0)
-            .where(func.coalesce(_S.stock, _B.stock) > 0)
+            .where(sa.func.coalesce(_S.price, _B.price) == 0)
+            .where(sa.func.coalesce(_S.stock, _B.stock) > 0)
         )
         self._refuse(["line", "free"], rows)
 
-    def refused(self) -> Iterator[Row[Any]]:
+    def refused(self) -> Iterator[sa.Row[Any]]:
         """The rows that were taken out, as `REFUSED` has them, by line."""
-        page = select(REFUSED).order_by(REFUSED.c.line).limit(PAGE)
+        page = sa.select(REFUSED).order_by(REFUSED.c.line).limit(PAGE)
         line = 0
         while True:
             rows = self.connection.execute(page.where(REFUSED.c.line > line)).all()
@@ -177,12 +160,12 @@ class Bulk(ABC):
 
     def counts(self) -> tuple[int, int]:
         """How many books a merge would create, and how many it would update."""
-        there = exists(select(_B.id).where(_B.isbn == _S.isbn))
-        created = select(func.count()).select_from(STAGED).where(~there)
+        there = sa.exists(sa.select(_B.id).where(_B.isbn == _S.isbn))
+        created = sa.select(sa.func.count()).select_from(STAGED).where(~there)
         new: int = self.connection.execute(created).scalar_one()
         if not self._given:
             return new, 0
-        updated = select(func.count()).select_from(STAGED).join(BOOKS, _B.isbn == _S.isbn)
+        updated = sa.select(sa.func.count()).select_from(STAGED).join(BOOKS, _B.isbn == _S.isbn)
         return new, self.connection.execute(updated.where(self._differs())).scalar_one()
 
     def merge(self, first: int, last: int, *, wanted: bool) -> Merged:
@@ -198,7 +181,7 @@ class Bulk(ABC):
         if not self._given or new == last - first + 1:  # there is nothing to update
             return Merged(new, 0, new_rows)
         change = (
-            update(BOOKS)
+            sa.update(BOOKS)
             .where(_B.isbn == _S.isbn, lines, self._differs())
             .values({**self._changed(), "updated_at": self._moved_on()})
         )
@@ -214,66 +197,66 @@ class Bulk(ABC):
 
     def ranges(self, size: int) -> Iterator[tuple[int, int]]:
         """The first and last line of batches of about ``size`` rows, which cover all."""
-        bounds = select(func.min(_S.line), func.max(_S.line))
+        bounds = sa.select(sa.func.min(_S.line), sa.func.max(_S.line))
         first, last = self.connection.execute(bounds).one()
         if first is None:
             return
         for start in range(first, last + 1, size):
             yield start, min(start + size - 1, last)
 
-    def _refuse(self, columns: list[str], rows: Select[Any]) -> None:
+    def _refuse(self, columns: list[str], rows: sa.Select[Any]) -> None:
         """Move rows into the table of the refused; no memory of ours is needed for that."""
-        statement = insert(REFUSED).from_select(columns, rows)
+        statement = sa.insert(REFUSED).from_select(columns, rows)
         count = self._count(statement)
         if count:
             self.refusals += count
-            refused = select(REFUSED.c.line)
-            self.connection.execute(delete(STAGED).where(_S.line.in_(refused)))
+            refused = sa.select(REFUSED.c.line)
+            self.connection.execute(sa.delete(STAGED).where(_S.line.in_(refused)))
 
     def _count(self, statement: Any) -> int:
         """How many rows a statement wrote; SQLAlchemy keeps that of an INSERT only when asked."""
         result = self.connection.execute(statement, execution_options={"preserve_rowcount": True})
         return result.rowcount
 
-    def _new(self, lines: ColumnElement[bool]) -> tuple[list[str], Select[Any]]:
+    def _new(self, lines: ColumnElement[bool]) -> tuple[list[str], sa.Select[Any]]:
         """The columns of new books, and the rows for them."""
-        moment = literal(self._now, UTCDateTime())
+        moment = sa.literal(self._now, UTCDateTime())
         columns: dict[str, Any] = {"id": _S.id, "created_at": moment, "updated_at": moment}
         for name in FIELDS:
             columns[name] = self._with_default(name)
             if name in SEARCHED:
                 key = ALL_FIELDS[name].key
-                columns[key] = func.coalesce(_S[key], "")
+                columns[key] = sa.func.coalesce(_S[key], "")
         # A book that somebody deletes between the look and the merge is not made of half a row.
-        whole = and_(*(_S[name].is_not(None) for name in REQUIRED))
-        return list(columns), select(*columns.values()).where(lines, whole)
+        whole = sa.and_(*(_S[name].is_not(None) for name in REQUIRED))
+        return list(columns), sa.select(*columns.values()).where(lines, whole)
 
     def _with_default(self, name: str) -> ColumnElement[Any]:
         """A field of a new book."""
         field = ALL_FIELDS[name]
         if type(field.type) is Extra:
-            return cast(func.coalesce(_S[name], self._default_extra), JSONText())
+            return sa.cast(sa.func.coalesce(_S[name], self._default_extra), JSONText())
         if field.required or field.default is None:
             return _S[name]
-        return func.coalesce(_S[name], field.default)
+        return sa.func.coalesce(_S[name], field.default)
 
     def _changed(self) -> dict[str, Any]:
         """The values of the given fields; of a row that leaves one out, the stored value."""
         changed: dict[str, Any] = {}
         for name in self._given:
             if name in NULLABLE:
-                changed[name] = case((_S[given(name)], _S[name]), else_=_B[name])
+                changed[name] = sa.case((_S[given(name)], _S[name]), else_=_B[name])
             elif type(ALL_FIELDS[name].type) is Extra:
-                stored = cast(_B[name], Text)
-                changed[name] = cast(func.coalesce(_S[name], stored), JSONText())
+                stored = sa.cast(_B[name], sa.Text)
+                changed[name] = sa.cast(sa.func.coalesce(_S[name], stored), JSONText())
             else:
-                changed[name] = func.coalesce(_S[name], _B[name])
+                changed[name] = sa.func.coalesce(_S[name], _B[name])
             if name in SEARCHED:
                 key = ALL_FIELDS[name].key
-                changed[key] = func.coalesce(_S[key], _B[key])
+                changed[key] = sa.func.coalesce(_S[key], _B[key])
                 if name in NULLABLE:
-                    changed[key] = case(
-                        (_S[given(name)], func.coalesce(_S[key], "")), else_=_B[key]
+                    changed[key] = sa.case(
+                        (_S[given(name)], sa.func.coalesce(_S[key], "")), else_=_B[key]
                     )
         return changed
 
@@ -283,12 +266,12 @@ class Bulk(ABC):
         for name in self._given:
             if name in NULLABLE:
                 other = _S[name].is_distinct_from(_B[name])
-                different.append(and_(_S[given(name)], other))
+                different.append(sa.and_(_S[given(name)], other))
             elif type(ALL_FIELDS[name].type) is Extra:
-                different.append(_S[name] != cast(_B[name], Text))
+                different.append(_S[name] != sa.cast(_B[name], sa.Text))
             else:
                 different.append(_S[name] != _B[name])
-        return or_(*different)
+        return sa.or_(*different)
 
     def _moved_on(self) -> ColumnElement[datetime]:
-        return self.dialect.moved_on(_B.updated_at, literal(self._now, UTCDateTime()))
+        return self.dialect.moved_on(_B.updated_at, sa.literal(self._now, UTCDateTime()))

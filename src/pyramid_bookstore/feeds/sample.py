@@ -13,8 +13,7 @@ from typing import Any
 from sqlalchemy import Engine, select
 from uuid6 import uuid7
 
-from pyramid_bookstore.catalogue.columns import columns_of
-from pyramid_bookstore.catalogue.models import BOOKS
+from pyramid_bookstore.catalogue.models import BOOKS, columns_of
 from pyramid_bookstore.catalogue.schema import validate_book
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.migrations import locked, patiently, require_current

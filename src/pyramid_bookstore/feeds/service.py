@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from functools import partial
 
-from pyramid_bookstore.catalogue.data import book_from_row
 from pyramid_bookstore.catalogue.events import BookCreated, BookUpdated
 from pyramid_bookstore.catalogue.query import NO_FILTERS, Filters, listing_of
 from pyramid_bookstore.catalogue.service import Service
+from pyramid_bookstore.catalogue.statements import book_from_row
 from pyramid_bookstore.errors import Report
 from pyramid_bookstore.feeds.bulk import Merged
 from pyramid_bookstore.feeds.exporter import export

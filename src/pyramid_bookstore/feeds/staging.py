@@ -13,11 +13,10 @@ from typing import Any, Final
 from sqlalchemy import Boolean, Column, Integer, MetaData, String, Table, Text
 from sqlalchemy.types import Uuid
 
-from pyramid_bookstore.catalogue.columns import columns_of
 from pyramid_bookstore.catalogue.extra import Extra
 from pyramid_bookstore.catalogue.fields import FIELDS as ALL_FIELDS
 from pyramid_bookstore.catalogue.fields import WRITABLE
-from pyramid_bookstore.catalogue.models import BOOKS
+from pyramid_bookstore.catalogue.models import BOOKS, columns_of
 from pyramid_bookstore.db.types import Money
 from pyramid_bookstore.values.types import Integer as IntegerType
 from pyramid_bookstore.values.types import Price

@@ -16,23 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import (
-    ColumnClause,
-    ColumnElement,
-    Text,
-    and_,
-    bindparam,
-    case,
-    column,
-    func,
-    literal,
-    literal_column,
-    not_,
-    or_,
-    select,
-    table,
-    tablesample,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from pyramid_bookstore.search.base import (
@@ -93,12 +77,12 @@ COLLECT = {group: f"collect {group}" for group in _GROUPS}
 WALK_BY = {group: f"walk, count {group}" for group in _GROUPS}
 WALK = "walk"
 
-_WORD: ColumnClause[str] = column("word", Text)
-_ENDING: ColumnClause[str] = column("ending", Text)
-_WORDS = table("bookstore_search_words", _ENDING, _WORD)
+_WORD: sa.ColumnClause[str] = sa.column("word", sa.Text)
+_ENDING: sa.ColumnClause[str] = sa.column("ending", sa.Text)
+_WORDS = sa.table("bookstore_search_words", _ENDING, _WORD)
 # As the index of whole words has it: no parameters.
-_IS_WHOLE: ColumnElement[bool] = literal_column(f"ending = pg_catalog.left(word, {ENDING})")
-_IN_SAMPLE: ColumnElement[bool] = literal_column(
+_IS_WHOLE: sa.ColumnElement[bool] = sa.literal_column(f"ending = pg_catalog.left(word, {ENDING})")
+_IN_SAMPLE: sa.ColumnElement[bool] = sa.literal_column(
     "pg_catalog.get_byte(pg_catalog.uuid_send(bookstore_books.id), 15) < 2"
 )
 
@@ -132,59 +116,59 @@ class PostgreSQLSearch(Search):
             return None
         names = [name for group in groups for name in _names(text, group)]
         found = {name: _words_of(name, _way(text, name)) for name in names}
-        words = {name: select(cte.c.words).scalar_subquery() for name, cte in found.items()}
+        words = {name: sa.select(cte.c.words).scalar_subquery() for name, cte in found.items()}
         portions = {
             name: [array[at + 1 : at + _PORTION] for at in _PORTIONS]
             for name, array in words.items()
         }
-        many = {name: select(cte.c.many).scalar_subquery() for name, cte in found.items()}
+        many = {name: sa.select(cte.c.many).scalar_subquery() for name, cte in found.items()}
         columns: list[Any] = [self.total.label("total")]
         for group in groups:
             known = [_IN_SAMPLE, _group(text, group, portions, self.books.c)]
             if group == "author":  # whose words may be in titles
                 known.append(_contains("author", text.author, self.books.c))
-            some = select(literal(1)).select_from(self.books).where(*known)
-            hits = number_of(some.limit(literal_column(str(_HITS))))
-            few = not_(or_(*(many[name] for name in _names(text, group))))
+            some = sa.select(sa.literal(1)).select_from(self.books).where(*known)
+            hits = number_of(some.limit(sa.literal_column(str(_HITS))))
+            few = sa.not_(sa.or_(*(many[name] for name in _names(text, group))))
             # CASE counts only if there are few words; NULL says that there are too many.
-            columns.append(case((few, hits)).label(group))
-        columns += [case((not_(many[name]), words[name])).label(name) for name in names]
-        return Probe(select(*columns), _Choose(groups, names))
+            columns.append(sa.case((few, hits)).label(group))
+        columns += [sa.case((sa.not_(many[name]), words[name])).label(name) for name in names]
+        return Probe(sa.select(*columns), _Choose(groups, names))
 
-    def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
-        matches = select(func.count()).select_from(self.books)
+    def count(self, conditions: Conditions, path: str) -> sa.ColumnElement[int]:
+        matches = sa.select(sa.func.count()).select_from(self.books)
         matches = matches.where(*_counted(conditions, self.books.c, path))
         return matches.correlate(None).scalar_subquery()
 
-    def estimate(self, conditions: Conditions, path: str) -> ColumnElement[int]:
+    def estimate(self, conditions: Conditions, path: str) -> sa.ColumnElement[int]:
         if self.sorts(path):
             return self.count(conditions, path)
         by_words = path in WALK_BY.values()
         return self._by_words(conditions, path) if by_words else self._by_blocks(conditions)
 
-    def _by_words(self, conditions: Conditions, path: str) -> ColumnElement[int]:
+    def _by_words(self, conditions: Conditions, path: str) -> sa.ColumnElement[int]:
         matches = _counted(conditions, self.books.c, path)
-        statement = select(func.count().label("hits")).select_from(self.books)
+        statement = sa.select(sa.func.count().label("hits")).select_from(self.books)
         sample = statement.where(_IN_SAMPLE, *matches).subquery()
         # CASE counts all of them only if it has to.
-        estimate = case(
+        estimate = sa.case(
             (sample.c.hits >= ENOUGH, sample.c.hits * SAMPLED), else_=self.count(conditions, path)
         )
-        return select(estimate).select_from(sample).scalar_subquery()
+        return sa.select(estimate).select_from(sample).scalar_subquery()
 
-    def _by_blocks(self, conditions: Conditions) -> ColumnElement[int]:
-        found = select(literal(1)).select_from(self.books)
+    def _by_blocks(self, conditions: Conditions) -> sa.ColumnElement[int]:
+        found = sa.select(sa.literal(1)).select_from(self.books)
         found = found.where(*_where(conditions, self.books.c))
         exact = number_of(found.limit(EXACT_UP_TO + 1))
         # Whole blocks at random; `seed` makes them the same ones each time.
-        percentage = func.least(100, 100.0 * SAMPLE / func.greatest(1))
-        blocks = tablesample(self.books, func.system(percentage), seed=literal(1))
-        hits = func.count().filter(*_where(conditions, blocks.c))
-        seen = func.greatest(func.count(blocks.c.id), 1)
-        sampled = select(self.total * hits / seen).select_from(blocks).scalar_subquery()
+        percentage = sa.func.least(100, 100.0 * SAMPLE / sa.func.greatest(1))
+        blocks = sa.tablesample(self.books, sa.func.system(percentage), seed=sa.literal(1))
+        hits = sa.func.count().filter(*_where(conditions, blocks.c))
+        seen = sa.func.greatest(sa.func.count(blocks.c.id), 1)
+        sampled = sa.select(self.total * hits / seen).select_from(blocks).scalar_subquery()
         # CASE runs the sample only if it is needed.
-        beyond = func.greatest(func.round(sampled), EXACT_UP_TO)
-        return case((exact <= EXACT_UP_TO, exact), else_=beyond)
+        beyond = sa.func.greatest(sa.func.round(sampled), EXACT_UP_TO)
+        return sa.case((exact <= EXACT_UP_TO, exact), else_=beyond)
 
 
 class _Choose:
@@ -221,7 +205,7 @@ def _where(conditions: Conditions, book: Any, path: str = WALK) -> list[Any]:
         if collected:
             clauses.append(_group(text, group, _parameters(names), book))
         if names and not (collected and group == "terms"):
-            clauses.append(or_(*(_contains(name, _way(text, name), book) for name in names)))
+            clauses.append(sa.or_(*(_contains(name, _way(text, name), book) for name in names)))
     return [*clauses, *compared(conditions, book)]
 
 
@@ -257,7 +241,9 @@ def _portion(name: str, at: int) -> str:
 
 def _parameters(names: Sequence[str]) -> Mapping[str, Sequence[Any]]:
     """The words by portions, as parameters."""
-    return {name: [_unseen(_portion(name, at), ARRAY(Text)) for at in _PORTIONS] for name in names}
+    return {
+        name: [_unseen(_portion(name, at), ARRAY(sa.Text)) for at in _PORTIONS] for name in names
+    }
 
 
 def like_pattern(term: str) -> str:
@@ -298,51 +284,51 @@ def _words_of(name: str, way: str) -> Any:
     ``many``, in which case some are missing."""
     part = _unseen(f"{name}_part")
     first, last = _unseen(f"{name}_from"), _unseen(f"{name}_to")
-    lookups: dict[str, list[ColumnElement[bool]]] = {
+    lookups: dict[str, list[sa.ColumnElement[bool]]] = {
         # A part may be longer than what is kept of an ending.
-        _PART: [first <= _ENDING, last > _ENDING, func.strpos(_WORD, part) > 0],
+        _PART: [first <= _ENDING, last > _ENDING, sa.func.strpos(_WORD, part) > 0],
         _BEGINS: [_IS_WHOLE, part <= _WORD, last > _WORD],
         _WHOLE: [_IS_WHOLE, part == _WORD],
     }
-    found = select(_WORD).select_from(_WORDS).where(*lookups[way.split(", ")[0]])
-    words = found.limit(literal_column(str(WORDS + 1))).subquery()
-    return select(
-        func.array_agg(words.c.word).label("words"), (func.count() > WORDS).label("many")
+    found = sa.select(_WORD).select_from(_WORDS).where(*lookups[way.split(", ")[0]])
+    words = found.limit(sa.literal_column(str(WORDS + 1))).subquery()
+    return sa.select(
+        sa.func.array_agg(words.c.word).label("words"), (sa.func.count() > WORDS).label("many")
     ).cte(f"{name}_found")
 
 
-def _unseen(name: str, type_: Any = Text) -> Any:
+def _unseen(name: str, type_: Any = sa.Text) -> Any:
     """A parameter of which the planner makes nothing: it has one plan for all, and keeps it."""
-    return select(bindparam(name, type_=type_)).scalar_subquery()
+    return sa.select(sa.bindparam(name, type_=type_)).scalar_subquery()
 
 
 def _group(
     text: TextShape, group: str, words: Mapping[str, Sequence[Any]], book: Any
-) -> ColumnElement[bool]:
+) -> sa.ColumnElement[bool]:
     """What the index knows of a group; for the search that is all there is to know."""
-    has = func.bookstore_words_of(book.title_folded, book.author_folded, type_=ARRAY(Text))
-    alternatives: list[ColumnElement[bool]] = []
+    has = sa.func.bookstore_words_of(book.title_folded, book.author_folded, type_=ARRAY(sa.Text))
+    alternatives: list[sa.ColumnElement[bool]] = []
     for name in _names(text, group):
         way = _way(text, name).split(", ")
-        found = or_(*(has.op("&&", is_comparison=True)(portion) for portion in words[name]))
+        found = sa.or_(*(has.op("&&", is_comparison=True)(portion) for portion in words[name]))
         if _ACROSS in way:
-            found = and_(found, _contains(name, _ACROSS, book))
+            found = sa.and_(found, _contains(name, _ACROSS, book))
         alternatives.append(found)
         if _IN_ISBN in way:
             # Not seen, or the planner would judge by it and read the table.
             alternatives.append(book.isbn.like(_unseen(f"{name}_isbn")))
         elif _ISBN in way:
-            alternatives.append(book.isbn == bindparam(f"{name}_isbn"))
-    return or_(*alternatives)
+            alternatives.append(book.isbn == sa.bindparam(f"{name}_isbn"))
+    return sa.or_(*alternatives)
 
 
-def _contains(name: str, way: str, book: Any) -> ColumnElement[bool]:
+def _contains(name: str, way: str, book: Any) -> sa.ColumnElement[bool]:
     """Whether the book's text has the term, without an index.
 
     strpos() rather than LIKE: the planner takes it for something frequent, and so walks.
     """
-    term = bindparam(name, type_=Text())
+    term = sa.bindparam(name, type_=sa.Text())
     columns = [book.author_folded] if name == "author" else [book.title_folded, book.author_folded]
     if _ISBN in way or _IN_ISBN in way:
         columns.append(book.isbn)
-    return or_(*(func.strpos(searched, term) > 0 for searched in columns))
+    return sa.or_(*(sa.func.strpos(searched, term) > 0 for searched in columns))

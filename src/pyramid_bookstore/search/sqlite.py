@@ -22,21 +22,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from sqlalchemy import (
-    Select,
-    Table,
-    Text,
-    and_,
-    bindparam,
-    case,
-    column,
-    func,
-    literal,
-    literal_column,
-    or_,
-    select,
-    table,
-)
+import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.search.base import (
@@ -76,10 +62,15 @@ LONG_DIGITS, SHORT_DIGITS = "long digits", "short digits"
 # The paths; the others are named after the column whose index is entered.
 WALK, TEXT = "walk", "text"
 
-_SEARCH = table("bookstore_search", column("rowid"))
-_GRAMS = table("bookstore_search_grams", column("term", Text), column("doc"), column("col", Text))
-_MATCHES = literal_column("bookstore_search").op("MATCH", is_comparison=True)
-_SEQ: ColumnElement[int] = literal_column("bookstore_books.seq")
+_SEARCH = sa.table("bookstore_search", sa.column("rowid"))
+_GRAMS = sa.table(
+    "bookstore_search_grams",
+    sa.column("term", sa.Text),
+    sa.column("doc"),
+    sa.column("col", sa.Text),
+)
+_MATCHES = sa.literal_column("bookstore_search").op("MATCH", is_comparison=True)
+_SEQ: ColumnElement[int] = sa.literal_column("bookstore_books.seq")
 # Places of a sample, spread evenly and without a period by the golden ratio (Knuth, TAOCP 6.4).
 _GOLDEN, _RANGE = 2654435769, 1 << 32
 
@@ -106,7 +97,7 @@ class SQLiteSearch(Search):
     def where(self, conditions: Conditions, path: str = "", order: str = "") -> list[Any]:
         clauses: list[Any] = []
         if path == TEXT:
-            clauses.append(_SEQ.in_(select(_numbers("candidates"))))
+            clauses.append(_SEQ.in_(sa.select(_numbers("candidates"))))
         elif self.sorts(path):
             clauses.append(_SEQ.in_(_candidates(self.books, conditions, path)))
         # Of candidates as well: they were found by a part of the text, and a moment ago.
@@ -118,7 +109,7 @@ class SQLiteSearch(Search):
             # Where the walk is along the very column, its index is entered and left at the right
             # place; no index is used for a column with a unary plus.
             if not (path == WALK and order == each.column):
-                column = literal_column(f"+bookstore_books.{each.column}", column.type)
+                column = sa.literal_column(f"+bookstore_books.{each.column}", column.type)
             clauses.append(each.clause(column))
         return clauses
 
@@ -138,7 +129,7 @@ class SQLiteSearch(Search):
             ).label(path)
             for path in paths
         ]
-        return Probe(select(*columns), partial(_choose, paths))
+        return Probe(sa.select(*columns), partial(_choose, paths))
 
     def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
         single = self._single(conditions)
@@ -146,7 +137,7 @@ class SQLiteSearch(Search):
             return number_of(single)
         # If nothing of it is rare, reading the table from end to end is the cheapest.
         statement = (
-            select(func.count()).select_from(self.books).where(*self.where(conditions, path))
+            sa.select(sa.func.count()).select_from(self.books).where(*self.where(conditions, path))
         )
         return statement.correlate(None).scalar_subquery()
 
@@ -157,23 +148,23 @@ class SQLiteSearch(Search):
         single = self._single(conditions)
         if single is None:
             # A sample may take as many books, and say less.
-            return case((self.total <= SAMPLE, self.count(conditions, path)), else_=sampled)
+            return sa.case((self.total <= SAMPLE, self.count(conditions, path)), else_=sampled)
         exact = number_of(single.limit(EXACT_UP_TO + 1))
-        return case(
+        return sa.case(
             (self.total <= COUNTED_UP_TO, number_of(single)),
             (exact <= EXACT_UP_TO, exact),
-            else_=func.max(sampled, EXACT_UP_TO),
+            else_=sa.func.max(sampled, EXACT_UP_TO),
         )
 
     def _sampled(self, conditions: Conditions) -> ColumnElement[int]:
-        numbers = select(literal(0).label("number")).cte("numbers", recursive=True)
+        numbers = sa.select(sa.literal(0).label("number")).cte("numbers", recursive=True)
         numbers = numbers.union_all(
-            select(numbers.c.number + 1).where(numbers.c.number < SAMPLE - 1)
+            sa.select(numbers.c.number + 1).where(numbers.c.number < SAMPLE - 1)
         )
-        place = 1 + (numbers.c.number * _GOLDEN % _RANGE) * _end(self.books, func.max) // _RANGE
-        hits = func.sum(case((and_(*self.where(conditions, WALK)), 1), else_=0))
+        place = 1 + (numbers.c.number * _GOLDEN % _RANGE) * _end(self.books, sa.func.max) // _RANGE
+        hits = sa.func.sum(sa.case((sa.and_(*self.where(conditions, WALK)), 1), else_=0))
         return (
-            select((self.total * hits + func.count() // 2) // func.max(func.count(), 1))
+            sa.select((self.total * hits + sa.func.count() // 2) // sa.func.max(sa.func.count(), 1))
             .select_from(numbers.join(self.books, place == _SEQ))
             .correlate(None)
             .scalar_subquery()
@@ -185,7 +176,7 @@ class SQLiteSearch(Search):
         paths = [column for column in columns if column in self.indexed]
         return [TEXT, *paths] if conditions.text != TextShape() else paths
 
-    def _single(self, conditions: Conditions) -> Select[Any] | None:
+    def _single(self, conditions: Conditions) -> sa.Select[Any] | None:
         """The matches, where one index alone knows them."""
         columns = {each.column for each in conditions.comparisons}
         paths = self._paths(conditions)
@@ -241,82 +232,84 @@ def _by_phrase(text: TextShape) -> bool:
     return _long(text.author) or bool(text.terms and _long(text.terms[0]))
 
 
-def _candidates(books: Table, conditions: Conditions, path: str) -> Select[Any]:
+def _candidates(books: sa.Table, conditions: Conditions, path: str) -> sa.Select[Any]:
     """The numbers of the rows that one filter lets through, by its index alone; of texts, at least
     one of them."""
     if path != TEXT:
         column = books.c[path]
         clauses = [each.clause(column) for each in conditions.comparisons if each.column == path]
-        return select(_SEQ).select_from(books).where(*clauses)
+        return sa.select(_SEQ).select_from(books).where(*clauses)
     if _by_phrase(conditions.text):
-        return _matching(bindparam("match", type_=Text()))
+        return _matching(sa.bindparam("match", type_=sa.Text()))
     name = "term0" if conditions.text.terms else "author"
-    rows = select(_GRAMS.c.doc).where(
-        _GRAMS.c.term >= bindparam(name, type_=Text()),
-        _GRAMS.c.term < bindparam(f"{name}_end", type_=Text()),
+    rows = sa.select(_GRAMS.c.doc).where(
+        _GRAMS.c.term >= sa.bindparam(name, type_=sa.Text()),
+        _GRAMS.c.term < sa.bindparam(f"{name}_end", type_=sa.Text()),
     )
     return rows if conditions.text.terms else rows.where(_GRAMS.c.col == "author")
 
 
-def _found(books: Table, conditions: Conditions) -> ColumnElement[Any]:
+def _found(books: sa.Table, conditions: Conditions) -> ColumnElement[Any]:
     """The candidates of the text as a JSON array, or NULL where there are `RARE` or more."""
     exact = _array(_candidates(books, conditions, TEXT))
     if not _by_phrase(conditions.text):
         return exact
-    latest = select(literal(1)).select_from(books).where(_end(books, func.max) - LATEST < _SEQ)
-    return case(
+    latest = (
+        sa.select(sa.literal(1)).select_from(books).where(_end(books, sa.func.max) - LATEST < _SEQ)
+    )
+    return sa.case(
         (latest.where(*_texts(books, conditions)).exists(), exact),
-        else_=func.coalesce(_array(_matching(_rarest(books, conditions.text))), exact),
+        else_=sa.func.coalesce(_array(_matching(_rarest(books, conditions.text))), exact),
     )
 
 
-def _array(candidates: Select[Any]) -> ColumnElement[Any]:
+def _array(candidates: sa.Select[Any]) -> ColumnElement[Any]:
     found = candidates.limit(RARE).subquery()
-    array = func.json_group_array(found.c[0])
-    return select(case((func.count() < RARE, array))).select_from(found).scalar_subquery()
+    array = sa.func.json_group_array(found.c[0])
+    return sa.select(sa.case((sa.func.count() < RARE, array))).select_from(found).scalar_subquery()
 
 
-def _matching(query: ColumnElement[Any]) -> Select[Any]:
+def _matching(query: ColumnElement[Any]) -> sa.Select[Any]:
     """The rows that a query in FTS5's language finds."""
-    return select(_SEARCH.c.rowid).where(_MATCHES(query))
+    return sa.select(_SEARCH.c.rowid).where(_MATCHES(query))
 
 
-def _rarest(books: Table, text: TextShape) -> ColumnElement[Any]:
+def _rarest(books: sa.Table, text: TextShape) -> ColumnElement[Any]:
     """A query that finds all that the text does and a little more."""
     parts: list[ColumnElement[Any]] = []
     if _long(text.author):
-        parts.append(literal("author : ").concat(_rarest_of(books, "author")))
+        parts.append(sa.literal("author : ").concat(_rarest_of(books, "author")))
     if text.terms and all(map(_long, text.terms)):
         first, *others = (_rarest_of(books, f"term{index}") for index in range(len(text.terms)))
         for other in others:
             first = first.concat(" OR ").concat(other)
-        parts.append(literal("(").concat(first).concat(")"))
+        parts.append(sa.literal("(").concat(first).concat(")"))
     return parts[0] if len(parts) == 1 else parts[0].concat(" AND ").concat(parts[1])
 
 
-def _rarest_of(books: Table, name: str) -> ColumnElement[Any]:
+def _rarest_of(books: sa.Table, name: str) -> ColumnElement[Any]:
     trigram = _numbers(f"{name}_trigrams")
     frequency = (
         _matching(trigram)
-        .where(_SEARCH.c.rowid < _end(books, func.min) + OLDEST)
-        .with_only_columns(func.count())
+        .where(_SEARCH.c.rowid < _end(books, sa.func.min) + OLDEST)
+        .with_only_columns(sa.func.count())
     )
-    rarest = select(trigram).order_by(frequency.scalar_subquery()).limit(LOOKED_FOR).subquery()
-    both = func.group_concat(rarest.c[0], " AND ")
-    return select(literal("(").concat(both).concat(")")).scalar_subquery()
+    rarest = sa.select(trigram).order_by(frequency.scalar_subquery()).limit(LOOKED_FOR).subquery()
+    both = sa.func.group_concat(rarest.c[0], " AND ")
+    return sa.select(sa.literal("(").concat(both).concat(")")).scalar_subquery()
 
 
-def _end(books: Table, which: Any) -> ColumnElement[int]:
+def _end(books: sa.Table, which: Any) -> ColumnElement[int]:
     """The number of the oldest or the latest book."""
-    return select(which(_SEQ)).select_from(books).correlate(None).scalar_subquery()
+    return sa.select(which(_SEQ)).select_from(books).correlate(None).scalar_subquery()
 
 
 def _numbers(name: str) -> Any:
     """The members of a parameter that is a JSON array."""
-    return func.json_each(bindparam(name, type_=Text())).table_valued("value").c.value
+    return sa.func.json_each(sa.bindparam(name, type_=sa.Text())).table_valued("value").c.value
 
 
-def _texts(books: Table, conditions: Conditions) -> list[ColumnElement[bool]]:
+def _texts(books: sa.Table, conditions: Conditions) -> list[ColumnElement[bool]]:
     """The conditions on texts, as a book by itself is asked."""
     text = conditions.text
     clauses = []
@@ -324,17 +317,17 @@ def _texts(books: Table, conditions: Conditions) -> list[ColumnElement[bool]]:
         clauses.append(_contains("author", [books.c.author_folded]))
     if text.terms:
         clauses.append(
-            or_(*(_has(books, f"term{index}", way) for index, way in enumerate(text.terms)))
+            sa.or_(*(_has(books, f"term{index}", way) for index, way in enumerate(text.terms)))
         )
     return clauses
 
 
 def _contains(name: str, columns: Sequence[Any]) -> ColumnElement[bool]:
-    term = bindparam(name, type_=Text())
-    return or_(*(func.instr(folded, term) > 0 for folded in columns))
+    term = sa.bindparam(name, type_=sa.Text())
+    return sa.or_(*(sa.func.instr(folded, term) > 0 for folded in columns))
 
 
-def _has(books: Table, name: str, way: str) -> ColumnElement[bool]:
+def _has(books: sa.Table, name: str, way: str) -> ColumnElement[bool]:
     columns = [books.c.title_folded, books.c.author_folded]
     if way in (LONG_DIGITS, SHORT_DIGITS):
         columns.append(books.c.isbn)

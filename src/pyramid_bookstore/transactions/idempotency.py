@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, cast
 
-from sqlalchemy import Table, bindparam, delete, select
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from pyramid_bookstore.db.base import BIND
@@ -22,20 +22,20 @@ from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.errors import IdempotencyInProgress, IdempotencyKeyReused
 from pyramid_bookstore.transactions.models import IdempotencyKey
 
-_KEYS = cast(Table, IdempotencyKey.__table__)
+_KEYS = cast(sa.Table, IdempotencyKey.__table__)
 
 #: How many expired answers a request with a key takes along: more than the one it adds, so that
 #: they get fewer without anybody having to clean up.
 CLEANED = 8
 
-_FIND = select(
+_FIND = sa.select(
     _KEYS.c.fingerprint, _KEYS.c.status, _KEYS.c.headers, _KEYS.c.body, _KEYS.c.expires_at
-).where(_KEYS.c.key == bindparam("key"))
+).where(_KEYS.c.key == sa.bindparam("key"))
 
-_CLEAN = delete(_KEYS).where(
+_CLEAN = sa.delete(_KEYS).where(
     _KEYS.c.key.in_(
-        select(_KEYS.c.key)
-        .where(_KEYS.c.expires_at < bindparam("now", type_=_KEYS.c.expires_at.type))
+        sa.select(_KEYS.c.key)
+        .where(_KEYS.c.expires_at < sa.bindparam("now", type_=_KEYS.c.expires_at.type))
         .order_by(_KEYS.c.expires_at)
         .limit(CLEANED)
         # Two that clean at the same time take different ones, and neither waits.

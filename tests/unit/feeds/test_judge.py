@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyramid_bookstore.catalogue.columns import columns_of
+from pyramid_bookstore.catalogue.models import columns_of
 from pyramid_bookstore.catalogue.schema import validate_book
 from pyramid_bookstore.errors import ValidationFailed
 from pyramid_bookstore.feeds.judge import Judge
