@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import psycopg
 import pytest
 from sqlalchemy import insert, make_url, text
@@ -13,7 +15,19 @@ from pyramid_bookstore.catalogue.query import NEWEST_FIRST
 from pyramid_bookstore.db import migrations
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.db.query import SessionReader
+from pyramid_bookstore.search import postgresql
 from tests.support.catalogue import book_row
+
+
+def test_the_revision_and_the_search_share_their_numbers():
+    """A revision stays as it was, so it has numbers of its own; the search must go by the same."""
+    path = migrations.script_location() / "versions" / "0002_search.py"
+    spec = importlib.util.spec_from_file_location("revision", path)
+    revision = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(revision)
+    assert revision.ENDING == postgresql.ENDING
+    assert f"{256 // postgresql.SAMPLED}" == revision.SAMPLED.rpartition(" < ")[2]
+    assert str(postgresql._IN_SAMPLE).rpartition(" < ")[2] == revision.SAMPLED.rpartition(" < ")[2]
 
 
 def search(engine, term):

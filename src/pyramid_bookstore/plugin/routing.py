@@ -17,7 +17,7 @@ from pyramid_bookstore.observability.observe import observed
 from pyramid_bookstore.operations import RESOURCES
 from pyramid_bookstore.plugin.error_view import error_view
 from pyramid_bookstore.transactions.idempotent import idempotent
-from pyramid_bookstore.transactions.unit_of_work import one_statement, transactional
+from pyramid_bookstore.transactions.strategies import one_statement, transactional
 from pyramid_bookstore.web.errors import MethodNotAllowed
 from pyramid_bookstore.web.mount import Mount
 from pyramid_bookstore.web.operation import Operation, Resource

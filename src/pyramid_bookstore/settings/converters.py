@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-#: Permissions as the INI writes them; the views ask for ``bookstore.<permission>``.
+#: Permissions as the INI writes them; the views ask for ``bookstore.<permission>``, which
+#: `web.operation` names in this order.
 PERMISSIONS = ("view", "add", "edit", "delete", "stock", "import")
 
 #: Shared-secret algorithms (RFC 7518, section 3.2).

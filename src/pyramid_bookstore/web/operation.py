@@ -7,13 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyramid_bookstore.settings import Settings
+from pyramid_bookstore.settings.converters import PERMISSIONS
 
-VIEW = "bookstore.view"
-ADD = "bookstore.add"
-EDIT = "bookstore.edit"
-DELETE = "bookstore.delete"
-STOCK = "bookstore.stock"
-IMPORT = "bookstore.import"
+VIEW, ADD, EDIT, DELETE, STOCK, IMPORT = (f"bookstore.{name}" for name in PERMISSIONS)
 
 
 @dataclass(frozen=True, slots=True)
