@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyramid_bookstore.catalogue.data import BookData, Page
     from pyramid_bookstore.catalogue.models import Book
     from pyramid_bookstore.db.migrations import downgrade, include_object, upgrade
+    from pyramid_bookstore.db.revision import is_current
     from pyramid_bookstore.feeds.sample import load_sample
     from pyramid_bookstore.plugin.bookstore import Bookstore
     from pyramid_bookstore.values.condition import Condition
@@ -37,6 +38,7 @@ __all__ = [
     "downgrade",
     "include_object",
     "includeme",
+    "is_current",
     "load_sample",
     "upgrade",
 ]
@@ -51,6 +53,7 @@ _FROM = {
     "Page": "catalogue.data",
     "downgrade": "db.migrations",
     "include_object": "db.migrations",
+    "is_current": "db.revision",
     "load_sample": "feeds.sample",
     "upgrade": "db.migrations",
 }
