@@ -126,6 +126,15 @@ def test_ini(page: Path) -> None:
                     assert name in known or name.startswith(families), f"{page}:{part.line}: {name}"
 
 
+INIS = [path for part in ("*.ini", "examples/**/*.ini") for path in CHECKOUT.glob(part)]
+
+
+@pytest.mark.parametrize("ini", INIS, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_lines_of_ini_files_are_at_most_100_characters_long(ini: Path) -> None:
+    lines = ini.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if len(line) > 100] == []
+
+
 def test_links_lead_somewhere() -> None:
     """To files of the repository; a site may be down, and that is no fault of ours."""
     broken = [
