@@ -144,3 +144,24 @@ def test_links_lead_somewhere() -> None:
         if "://" not in target and not (page.parent / target).exists()
     ]
     assert broken == []
+
+
+def test_files_named_in_the_text_are_there() -> None:
+    """Of the repository: a path with a folder in it, from the top or within the package."""
+    source = CHECKOUT / "src" / "pyramid_bookstore"
+    # Made by make, a placeholder, and what decision 60 says was before.
+    others = {"dist/", "cli/NAME.py", "http/", "schema/", "books/"}
+    named = [
+        (page, name)
+        for page in [*PAGES, CHECKOUT / "CONTRIBUTING.md", CHECKOUT / "SECURITY.md"]
+        for name in re.findall(
+            r"`([\w.-]+/(?:[\w./-]+\.py|(?:[\w-]+/)*))(?:`|::)", page.read_text()
+        )
+    ]
+    assert len(named) > 100
+    assert [
+        f"{page.relative_to(CHECKOUT)}: {name}"
+        for page, name in named
+        if name not in others
+        and not any((top / name).exists() for top in (CHECKOUT, source, page.parent))
+    ] == []
