@@ -7,7 +7,7 @@ BENCH ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types pytest torture audit docs storefront bench dist floors clean
+.PHONY: help run test lint types pytest torture audit docs rooms storefront bench dist floors clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,9 @@ pytest: $(VENV)/.tests ## The tests with branch coverage (ARGS="-k listing --no-
 
 docs: $(VENV)/.tests ## The documentation site in docs/_build/html, warnings as errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
+
+rooms: $(VENV)/.tests ## The picture of docs/explanation/architecture.md, from the imports
+	$(BIN)/python docs/rooms.py
 
 storefront: $(VENV)/.storefront ## A shop with the bookstore in it, on http://127.0.0.1:6544
 	$(BIN)/initialize_storefront_db examples/storefront/development.ini

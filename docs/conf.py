@@ -7,19 +7,11 @@ author = "The pyramid_bookstore authors"
 copyright = "2026, the pyramid_bookstore authors"
 release = version_of("pyramid_bookstore")
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.intersphinx"]
+extensions = ["myst_parser"]
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = f"pyramid_bookstore {release}"
 html_static_path: list[str] = []
-
-# No inventory is fetched: the build needs no network.
-intersphinx_mapping: dict[str, tuple[str, None]] = {}
-
-# Docstrings name code in single backticks.
-default_role = "code"
-autodoc_member_order = "bysource"
-autodoc_typehints = "description"
 
 myst_heading_anchors = 3
 # Links out of the documentation into the repository, which the site does not hold.

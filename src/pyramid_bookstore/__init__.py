@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pyramid_bookstore.catalogue.listing import Page
     from pyramid_bookstore.catalogue.models import Book
     from pyramid_bookstore.db.migrations import downgrade, include_object, upgrade
+    from pyramid_bookstore.db.revision import is_current
     from pyramid_bookstore.feeds.sample import load_sample
     from pyramid_bookstore.plugin.bookstore import Bookstore
     from pyramid_bookstore.values.condition import Condition
@@ -38,6 +39,7 @@ __all__ = [
     "downgrade",
     "include_object",
     "includeme",
+    "is_current",
     "load_sample",
     "upgrade",
 ]
@@ -52,6 +54,7 @@ _FROM = {
     "Page": "catalogue.listing",
     "downgrade": "db.migrations",
     "include_object": "db.migrations",
+    "is_current": "db.revision",
     "load_sample": "feeds.sample",
     "upgrade": "db.migrations",
 }

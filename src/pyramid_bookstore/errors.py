@@ -9,6 +9,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
+__all__ = [
+    "BookInUse",
+    "BookNotFound",
+    "BookstoreError",
+    "Fault",
+    "IdempotencyInProgress",
+    "IdempotencyKeyReused",
+    "InsufficientStock",
+    "InvalidJSON",
+    "IsbnTaken",
+    "Reject",
+    "Report",
+    "RowsRefused",
+    "Unavailable",
+    "ValidationFailed",
+    "VersionMismatch",
+]
+
 
 class Fault(NamedTuple):
     """One thing wrong with the input.

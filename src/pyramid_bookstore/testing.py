@@ -36,7 +36,7 @@ _numbers = count(1)
 def migrate(app: IRouter, engine: Engine | None = None) -> None:
     """Bring the bookstore's schema up to date in the application's database.
 
-    Needs the host's ``engine`` where the bookstore works on the host's session.
+    With `bookstore.dbsession` it needs the host's ``engine``, and raises `ValueError` without.
     """
     database = Mount.of(app.registry).database
     if engine is None:
@@ -54,7 +54,8 @@ def transaction(
 
     ``environ["app.dbsession"]`` is the session for the test's own rows, ``environ["tm.manager"]``
     the explicit transaction manager. All is rolled back at the end. ``session_factory`` is the
-    host's; by default the session is one on the bookstore's own database.
+    host's; by default the session is one on the bookstore's own database. With
+    `bookstore.dbsession` there is none, and `ValueError` is raised without a factory.
     """
     manager = TransactionManager(explicit=True)
     manager.begin()

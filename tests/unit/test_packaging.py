@@ -3,6 +3,8 @@
 import configparser
 import fnmatch
 import os
+import re
+import runpy
 import tomllib
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from tests.support.floors import constraints, requirements
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "pyramid_bookstore"
+SOURCE = "https://github.com/pyramid-bookstore/pyramid_bookstore"
+LINK = re.compile(r"\]\(([^)\s]+)\)")
 EXTRAS = {"postgres", "jwt", "metrics", "docs", "all"}
 
 
@@ -94,12 +98,35 @@ def test_tool_settings():
 
 def test_the_sdist_has_what_a_checkout_has():
     words = (ROOT / "MANIFEST.in").read_text(encoding="utf-8").split()
-    for name in ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md"):
+    for name in (
+        "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "SECURITY.md",
+    ):  # fmt: skip
         assert (ROOT / name).exists(), name
         assert name in words
     for name in ("alembic", "docs", "tests", ".ci/run", "development.ini", "production.ini"):
         assert (ROOT / name).exists(), name
         assert name in words
+
+
+def test_every_link_of_the_readme_works_on_a_package_index_too():
+    made = runpy.run_path(str(ROOT / "setup.py"))["long_description"]()
+    written = (ROOT / "README.md").read_text(encoding="utf-8")
+    targets = zip(LINK.findall(written), LINK.findall(made), strict=True)
+    assert len(LINK.findall(written)) > 20
+    for here, there in targets:
+        if "://" in here:
+            assert there == here
+        else:
+            assert (ROOT / here).exists()
+            assert there == f"{SOURCE}/blob/main/{here}"
+    assert LINK.sub("", made) == LINK.sub("", written)
+
+
+def test_project_urls_lead_to_files_of_the_repository(cfg):
+    urls = dict(line.split(" = ") for line in lines(cfg["metadata"]["project_urls"]))
+    assert urls["Source"] == SOURCE
+    for name in ("Documentation", "Changelog"):
+        assert (ROOT / urls[name].removeprefix(f"{SOURCE}/blob/main/")).exists()
 
 
 def test_ci_runs_the_test_command():

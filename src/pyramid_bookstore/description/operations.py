@@ -5,6 +5,7 @@ words. A test holds the two to each other, and all answers of the test suite to 
 from __future__ import annotations
 
 from pyramid_bookstore.catalogue.query import list_schema
+from pyramid_bookstore.db.revision import HEAD
 from pyramid_bookstore.description import examples
 from pyramid_bookstore.description.described import Answer, Content, Described
 from pyramid_bookstore.description.own_types import Schema
@@ -211,7 +212,7 @@ DESCRIBED: dict[tuple[str, str], Described] = {
         ),
         answers={
             200: Answer(
-                "They can.", (), {JSON: Content("Ready", {"status": "ready", "revision": "0003"})}
+                "They can.", (), {JSON: Content("Ready", {"status": "ready", "revision": HEAD})}
             )
         },
         errors=("unavailable",),

@@ -21,17 +21,25 @@ class Bookstore(CatalogueService, StockService, FeedsService):
     `float`) and are checked the same way. Changes are sent to the database at once, so a refusal is
     raised by the call that caused it and leaves the transaction usable. Raised are the exceptions
     of :mod:`pyramid_bookstore.errors`; nothing here knows HTTP.
+
+    `page` and `export` are internal: the bookstore's own views call them with queries that are
+    checked already. All other methods are public.
     """
 
     @classmethod
     def on(cls, session: Session) -> Bookstore:
-        """The bookstore on a session that the caller commits, without a request: for scripts. No
-        events are sent."""
+        """The bookstore on a session that the caller commits, without a request: for scripts.
+
+        No events are sent, and the host's schema for ``extra`` is not asked.
+        """
         return cls(UnitOfWork(session))
 
     @property
     def session(self) -> Session:
-        """The session of the transaction; on the host's own one, the host's rows are there too."""
+        """The session of the transaction; the host's own one with `bookstore.dbsession`.
+
+        Raises `RuntimeError` where no transaction runs that would commit what is written.
+        """
         return self._unit.session
 
     def mark_written(self) -> None:
