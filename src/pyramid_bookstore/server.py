@@ -11,8 +11,6 @@ after SIGTERM, so that a load balancer can learn from ``/ready`` first. ``pserve
 http_port=8081`` goes before ``port`` of the INI, which by itself cannot give a variable a default.
 """
 
-from __future__ import annotations
-
 import logging
 import signal
 import socket

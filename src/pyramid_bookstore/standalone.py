@@ -3,8 +3,6 @@
 It is the smallest of hosts: it includes the plug-in, and adds what a host does for itself.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 Nothing is made at import, so that a server may load this before it forks.
 """
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

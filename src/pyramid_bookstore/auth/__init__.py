@@ -15,8 +15,6 @@ extra, and read ``bookstore.jwt.*``, ``bookstore.roles.NAME`` and ``bookstore.an
 =====================  =========================================================================
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from pyramid.exceptions import ConfigurationError

@@ -1,7 +1,5 @@
 """The Authorization header (RFC 6750, section 2.1): a token, none, or a bad one."""
 
-from __future__ import annotations
-
 import re
 
 #: Characters. A token with a few roles has some hundred; every one of them is decoded and hashed

@@ -1,7 +1,5 @@
 """A file of keys that is read again when it changes, so that keys rotate without a restart."""
 
-from __future__ import annotations
-
 import logging
 import os
 import stat

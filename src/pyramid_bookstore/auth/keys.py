@@ -5,8 +5,6 @@ token cannot choose how a key is used: an RSA public key is never a shared secre
 and 3.1). No text raised here shows anything of a key but its type and size.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ That is what ``bookstore.auth = jwt`` does in a host: it may have users of its o
 and programs that use the bookstore with tokens.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from pyramid.exceptions import ConfigurationError

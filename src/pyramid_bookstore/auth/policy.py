@@ -1,7 +1,5 @@
 """The security policy: from the claims of a token to the bookstore's permissions."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping
@@ -61,7 +59,7 @@ class JWTSecurityPolicy:
 
     def __init__(
         self,
-        verifier: Verifier,
+        verifier: "Verifier",
         *,
         roles: Mapping[str, Iterable[str]],
         anonymous: Iterable[str] = (),

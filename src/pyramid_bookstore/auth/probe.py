@@ -1,7 +1,5 @@
 """Whether the key that tokens are checked with can be used."""
 
-from __future__ import annotations
-
 import importlib.util
 from collections.abc import Mapping
 from typing import Any

@@ -4,11 +4,9 @@ Follows the best practices of RFC 8725. What the header of a token says is used 
 ``kid`` chooses among our own keys. Nothing in it is ever fetched or taken for a key.
 """
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import jwt
 
@@ -55,7 +53,7 @@ class Verifier:
         }
 
     @classmethod
-    def from_settings(cls, settings: JwtSettings) -> Verifier:
+    def from_settings(cls, settings: JwtSettings) -> Self:
         """Reads the key or the file of keys; raises `pyramid_bookstore.auth.keys.KeyFault`."""
         if settings.key_file is not None:
             return cls(settings, KeyFile(settings.key_file, settings.algorithms))

@@ -4,8 +4,6 @@ A command is a `click.Command` named ``command``, takes the INI with ``@click.pa
 errors to the group, which puts them into a line on stderr and exits with 1.
 """
 
-from __future__ import annotations
-
 import click
 
 from pyramid_bookstore.cli import check, export, import_, migrate, openapi, sample

@@ -1,7 +1,5 @@
 """``bookstore check``"""
 
-from __future__ import annotations
-
 import click
 
 from pyramid_bookstore.cli.checkup import check_start, check_up

@@ -1,7 +1,5 @@
 """What `bookstore check` looks at: each thing with a verdict, and with what to do about it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path

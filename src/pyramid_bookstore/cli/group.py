@@ -1,7 +1,5 @@
 """How all commands fail: one line on stderr, exit code 1."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

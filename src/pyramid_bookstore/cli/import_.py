@@ -1,7 +1,5 @@
 """``bookstore import``"""
 
-from __future__ import annotations
-
 import csv
 import os
 from collections.abc import Iterator, Sequence

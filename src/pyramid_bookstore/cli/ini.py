@@ -1,7 +1,5 @@
 """The INI that ``-c`` names, read when a command first needs it."""
 
-from __future__ import annotations
-
 import configparser
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """``bookstore migrate``"""
 
-from __future__ import annotations
-
 import click
 from sqlalchemy import Engine
 

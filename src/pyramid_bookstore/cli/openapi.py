@@ -1,7 +1,5 @@
 """``bookstore openapi``"""
 
-from __future__ import annotations
-
 import json
 
 import click

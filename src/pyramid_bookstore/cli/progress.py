@@ -1,7 +1,5 @@
 """A progress bar where a person looks on, nothing where none does."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """``bookstore sample``"""
 
-from __future__ import annotations
-
 import click
 
 from pyramid_bookstore.cli.ini import Ini

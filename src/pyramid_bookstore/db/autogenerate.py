@@ -1,7 +1,5 @@
 """Which tables Alembic's autogenerate looks at: a host's environment, and our own."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pyramid_bookstore.db.base import Base

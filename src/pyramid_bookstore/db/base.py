@@ -1,7 +1,5 @@
 """The base of all our tables, and where a session finds their database."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import MetaData

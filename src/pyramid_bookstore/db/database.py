@@ -1,7 +1,5 @@
 """The plug-in's own engines, when the host offers no session."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a database error means for the one who asked."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """How an engine is made of settings."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """From whatever a database call raised to its diagnosis."""
 
-from __future__ import annotations
-
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from transaction.interfaces import TransientError

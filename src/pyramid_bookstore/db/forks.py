@@ -4,8 +4,6 @@ Servers that load the application before they fork (gunicorn's ``--preload``, uW
 hook of their own for it.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from typing import Protocol

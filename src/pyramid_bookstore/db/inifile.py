@@ -1,7 +1,5 @@
 """What stands in an INI about the bookstore, for tools that run without the application."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from typing import Any

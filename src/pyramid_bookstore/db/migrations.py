@@ -9,8 +9,6 @@ installed) and take the same turns whoever runs them: this module, ``bookstore m
 ``alembic`` command.
 """
 
-from __future__ import annotations
-
 import sys
 import threading
 import time

@@ -1,7 +1,5 @@
 """Whether engines can be made of the settings: the driver is there, and takes the options."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

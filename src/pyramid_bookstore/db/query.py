@@ -6,8 +6,6 @@ and the driver's own cursor; values pass through the same type processors. With 
 engine (tracers, counters, loggers) the statement goes the usual way, so that they see it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -45,7 +43,7 @@ class Query:
         self.names = names
         self._compiled: dict[str, _Compiled] = {}
 
-    def compiled_for(self, engine: Engine) -> _Compiled:
+    def compiled_for(self, engine: Engine) -> "_Compiled":
         """The text and processors for the engine's driver."""
         key = f"{engine.dialect.name}+{engine.dialect.driver}"
         compiled = self._compiled.get(key)

@@ -4,8 +4,6 @@ Nothing here runs where no replica is set. With one, the replica itself is asked
 second per process how far behind it is, by the request that finds the last answer too old.
 """
 
-from __future__ import annotations
-
 import logging
 import threading
 import time

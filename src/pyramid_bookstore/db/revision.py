@@ -3,8 +3,6 @@
 Without Alembic, for which a process that only serves has no other use.
 """
 
-from __future__ import annotations
-
 from sqlalchemy import Connection, String, column, inspect, select, table
 
 from pyramid_bookstore.db.autogenerate import PREFIX

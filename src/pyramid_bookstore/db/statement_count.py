@@ -1,7 +1,5 @@
 """How many statements the request that this thread serves has sent."""
 
-from __future__ import annotations
-
 from contextvars import ContextVar
 
 _statements: ContextVar[int] = ContextVar("bookstore_statements", default=0)

@@ -1,7 +1,5 @@
 """Column types that hold the same values, exactly, on SQLite and on PostgreSQL."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any

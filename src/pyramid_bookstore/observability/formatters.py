@@ -7,8 +7,6 @@
     format = %(asctime)s %(levelname)-7s [%(name)s] %(request_id)s %(message)s
 """
 
-from __future__ import annotations
-
 import json
 import logging
 from datetime import UTC, datetime

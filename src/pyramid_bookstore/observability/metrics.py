@@ -4,8 +4,6 @@ With several processes, `PROMETHEUS_MULTIPROC_DIR` names a folder that they shar
 prometheus-client documents it; any of them then answers for all.
 """
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

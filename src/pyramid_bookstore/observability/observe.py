@@ -1,7 +1,5 @@
 """Watches each request of the bookstore's routes, and no other: a line in the log, and metrics."""
 
-from __future__ import annotations
-
 import json
 import logging
 import time

@@ -1,7 +1,5 @@
 """Whether what metrics are made with is installed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

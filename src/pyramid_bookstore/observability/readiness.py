@@ -1,7 +1,5 @@
 """Whether the database answers and has the schema that this code was written for."""
 
-from __future__ import annotations
-
 from pyramid.request import Request
 
 from pyramid_bookstore.db.base import BIND

@@ -4,8 +4,6 @@ A comment and not ``application_name``: that is a statement of its own in every 
 statement that differs each time is parsed each time, so this is only done where it is asked for.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from sqlalchemy import Connection, Engine, event

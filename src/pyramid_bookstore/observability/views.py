@@ -1,7 +1,5 @@
 """Whether the process lives, and whether it can serve."""
 
-from __future__ import annotations
-
 import msgspec
 from pyramid.request import Request
 from pyramid.response import Response

@@ -1,6 +1,6 @@
 """`request.bookstore`: what the bookstore can do, on one request's session and transaction."""
 
-from __future__ import annotations
+from typing import Self
 
 from pyramid.request import Request
 from sqlalchemy.orm import Session
@@ -24,7 +24,7 @@ class Bookstore(CatalogueService, StockService, FeedsService):
     """
 
     @classmethod
-    def on(cls, session: Session) -> Bookstore:
+    def on(cls, session: Session) -> Self:
         """The bookstore on a session that the caller commits, without a request: for scripts. No
         events are sent."""
         return cls(UnitOfWork(session))

@@ -2,8 +2,6 @@
 configuration is executed, so what the host sets after the include counts too.
 """
 
-from __future__ import annotations
-
 import logging
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Whatever was raised on one of our routes becomes a problem document."""
 
-from __future__ import annotations
-
 import logging
 
 from pyramid.exceptions import URLDecodeError

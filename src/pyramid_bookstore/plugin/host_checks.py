@@ -4,8 +4,6 @@ Pyramid lets an application override what it includes, so a host's route or requ
 one of our names would silently take the place of ours.
 """
 
-from __future__ import annotations
-
 import logging
 
 from pyramid.events import NewRequest

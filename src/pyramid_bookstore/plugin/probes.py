@@ -4,8 +4,6 @@ Each probe adds its faults to those of the settings themselves, so that a start 
 It passes over what is at fault already.
 """
 
-from __future__ import annotations
-
 from pyramid_bookstore.auth.probe import token_key
 from pyramid_bookstore.db.probe import engines
 from pyramid_bookstore.observability.probe import extras

@@ -1,7 +1,5 @@
 """Puts the table of operations onto the routes of one application."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What the settings ask to be done to the database before the first request."""
 
-from __future__ import annotations
-
 import logging
 
 from pyramid.exceptions import ConfigurationError

@@ -1,7 +1,5 @@
 """In which state a book must be to be changed, whoever asks: HTTP's headers, or Python."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime

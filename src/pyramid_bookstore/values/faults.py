@@ -1,7 +1,5 @@
 """From Colander's tree of errors to the flat list of faults that clients read."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, NamedTuple

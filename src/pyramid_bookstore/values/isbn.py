@@ -1,7 +1,5 @@
 """ISBN in any writing, to the 13 digits that are stored (ISBN Users' Manual, 7th edition)."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 

@@ -3,8 +3,6 @@
 Numbers never pass through a binary float: integers are ``int``, all others ``Decimal``.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

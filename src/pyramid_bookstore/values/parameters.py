@@ -1,7 +1,5 @@
 """Strict types for query parameters, which are text and are read as what they stand for."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """Text in the form in which it is stored."""
 
-from __future__ import annotations
-
 import unicodedata
 from itertools import groupby
 

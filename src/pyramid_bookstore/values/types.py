@@ -4,8 +4,6 @@ Each type carries its limits as attributes, which is where the API's description
 ``None`` is JSON's null, a value like others; :data:`colander.null` is what was left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from decimal import Context, Decimal
 from typing import Any, ClassVar

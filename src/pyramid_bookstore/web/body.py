@@ -1,7 +1,5 @@
 """Reading a request's body: how large, of which type, and only then what is in it."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from tempfile import TemporaryFile
 from typing import IO, Any

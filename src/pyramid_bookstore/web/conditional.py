@@ -1,7 +1,5 @@
 """Conditional requests (RFC 9110, section 13): entity tags and dates."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Refusals that only HTTP knows; those of the bookstore are in :mod:`pyramid_bookstore.errors`."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from pyramid_bookstore.errors import BookstoreError

@@ -1,7 +1,5 @@
 """Small parsers for request headers."""
 
-from __future__ import annotations
-
 import re
 
 from pyramid.request import Request

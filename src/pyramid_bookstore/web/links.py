@@ -1,7 +1,5 @@
 """URLs of this mount: whatever prefix, SCRIPT_NAME or proxy lies before it."""
 
-from __future__ import annotations
-
 from pyramid.request import Request
 
 

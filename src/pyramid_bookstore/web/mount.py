@@ -1,7 +1,5 @@
 """What one application knows of its bookstore, kept in its registry."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
@@ -38,7 +36,7 @@ class Mount:
     _parts: dict[type, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, registry: Registry) -> Mount:
+    def of(cls, registry: Registry) -> "Mount":
         """The bookstore of the application with this registry."""
         return cast(Mount, registry[_KEY])
 

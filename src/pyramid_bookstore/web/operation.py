@@ -1,7 +1,5 @@
 """What the table of URLs is made of: paths and the operations that they serve."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any

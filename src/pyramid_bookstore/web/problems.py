@@ -4,8 +4,6 @@ A problem has the RFC's members (``type``, ``title``, ``status``, ``detail``, ``
 original tutorial's: ``error`` (the code), ``message``, and for wrong values ``details``.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """The name under which a request is found again in logs: `X-Request-ID`."""
 
-from __future__ import annotations
-
 import re
 import secrets
 from contextvars import ContextVar

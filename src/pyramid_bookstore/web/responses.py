@@ -1,7 +1,5 @@
 """Every answer of the bookstore is made here, with the headers that all of them carry."""
 
-from __future__ import annotations
-
 from pyramid.interfaces import ISecurityPolicy
 from pyramid.request import Request
 from pyramid.response import Response

@@ -1,7 +1,5 @@
 """What differs between SQLite and PostgreSQL, each behind one interface."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from pyramid_bookstore.db.dialects.base import Dialect

@@ -1,7 +1,5 @@
 """The interface that hides which database it is."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,7 +1,5 @@
 """PostgreSQL, the production database."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """SQLite, the embedded default."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Mapping
 from datetime import datetime

@@ -5,11 +5,9 @@ hook knows neither which statement runs nor since when, so the connection keeps 
 each call of the driver sets anew. Waiting for a lock is no step: that has a timeout of its own.
 """
 
-from __future__ import annotations
-
 import sqlite3
 import time
-from typing import Any
+from typing import Any, Self
 
 #: Steps between two looks at the clock: some 0.1 ms of work.
 STEPS = 10_000
@@ -18,11 +16,11 @@ STEPS = 10_000
 class LimitedCursor(sqlite3.Cursor):
     """Sets the connection's deadline before SQLite gets to work."""
 
-    def execute(self, *arguments: Any) -> LimitedCursor:
+    def execute(self, *arguments: Any) -> Self:
         self._begin()
         return super().execute(*arguments)
 
-    def executemany(self, *arguments: Any) -> LimitedCursor:
+    def executemany(self, *arguments: Any) -> Self:
         self._begin()
         return super().executemany(*arguments)
 
