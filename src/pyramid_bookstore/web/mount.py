@@ -1,4 +1,4 @@
-"""What one application knows of its bookstore, kept in its registry."""
+"""The bookstore of one application, in its registry."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,13 +23,13 @@ class Mount:
     settings: Settings
     #: The plug-in's own engines; `None` where the host offers its session.
     database: Database | None
-    #: Path below which the routes lie, without the SCRIPT_NAME; "" at the root.
+    #: Path of the routes without SCRIPT_NAME; "" at the root.
     path: str
     #: The host's schema for the fields below `extra`.
     extra_schema: colander.SchemaNode | None = None
-    #: `None` where nobody asked for metrics.
+    #: `None` without metrics.
     metrics: Any = None
-    #: Names of the routes that are in place.
+    #: Names of the routes that were added.
     connected: set[str] = field(default_factory=set)
     #: The table of URLs.
     resources: Sequence[Resource] = ()
@@ -41,10 +41,10 @@ class Mount:
         return cast(Mount, registry[_KEY])
 
     def part(self, kind: type[Part]) -> Part:
-        """What a room keeps for this mount: the one object of this class, made when first asked."""
+        """The object of this class that belongs to this mount, made on first use."""
         found: Part = self._parts.get(kind) or self._parts.setdefault(kind, kind())
         return found
 
-    def keep(self, registry: Registry) -> None:
+    def register(self, registry: Registry) -> None:
         """Make this the bookstore of the application."""
         registry[_KEY] = self

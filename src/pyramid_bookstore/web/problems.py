@@ -1,10 +1,9 @@
-"""Errors on the wire: problem documents (RFC 9457), made in this one place.
+"""Turns errors into problem documents (RFC 9457).
 
 A problem has the RFC's members (``type``, ``title``, ``status``, ``detail``, ``instance``) and the
 original tutorial's: ``error`` (the code), ``message``, and for wrong values ``details``.
 """
 
-import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -21,22 +20,20 @@ from pyramid_bookstore.web.body import MERGE_PATCH
 from pyramid_bookstore.web.conditional import etag
 from pyramid_bookstore.web.responses import answer
 
-log = logging.getLogger(__name__)
-
 PROBLEM = "application/problem+json"
 
-#: A path in a problem is cut here: it is the client's text, of any length.
+#: Bytes of the path in a problem; the client may send a path of any length.
 _LONGEST_INSTANCE = 2048
 
 
 class Problem(NamedTuple):
-    """How an error is presented: status and title."""
+    """Status and title for an error code."""
 
     status: int
     title: str
 
 
-#: Code to presentation; the codes are those of the exceptions.
+#: By the code of the exception.
 PROBLEMS: dict[str, Problem] = {
     "invalid_json": Problem(400, "Not JSON"),
     "bad_request": Problem(400, "Bad request"),
@@ -65,25 +62,23 @@ class Denied(BookstoreError):
 
 
 class Unauthorized(Denied):
-    """Nobody showed who is asking."""
+    """The caller is not authenticated."""
 
     code = "unauthorized"
 
 
 class Forbidden(Denied):
-    """The one who asks may not do this."""
+    """The caller lacks the permission."""
 
     code = "forbidden"
 
 
 class InternalError(BookstoreError):
-    """A defect of ours; what it was is in the log, under the request's id."""
-
-    code = "internal_error"
+    """A defect; the log has it with the request's id."""
 
 
 class HostsRefusal(BookstoreError):
-    """An HTTP exception that a subscriber of the host's raised, with the status it chose."""
+    """An HTTP exception that the host's code raised, with its own status."""
 
     def __init__(self, raised: HTTPException) -> None:
         super().__init__(str(raised.detail or raised.explanation or raised.title))
@@ -91,7 +86,7 @@ class HostsRefusal(BookstoreError):
 
 
 def problem_response(request: Request, error: BookstoreError) -> Response:
-    """The problem document of a refusal."""
+    """The response for an error."""
     if isinstance(error, HostsRefusal):
         problem, code = error.problem, error.problem.title.lower().replace(" ", "_")
     else:
@@ -105,7 +100,7 @@ def problem_response(request: Request, error: BookstoreError) -> Response:
         "error": code,
         "message": error.message,
     }
-    add = _MEMBERS.get(type(error))
+    add = _ADDITIONS.get(type(error))
     response = answer(request, status=problem.status, content_type=PROBLEM)
     if add:
         document |= add(error, response)
@@ -114,17 +109,13 @@ def problem_response(request: Request, error: BookstoreError) -> Response:
 
 
 def _instance(request: Request) -> str:
-    """The request's path as a URI reference, from the bytes as they came."""
+    """The request's path as a URI reference, from the bytes that were sent."""
     path = request.environ.get("SCRIPT_NAME", "") + request.environ.get("PATH_INFO", "")
     return quote(path.encode("latin-1", "replace")[:_LONGEST_INSTANCE], safe="/:@!$&'()*+,;=~")
 
 
-def _details(faults: tuple[Fault, ...]) -> list[dict[str, str]]:
-    return [fault._asdict() for fault in faults]
-
-
 def _validation(error: Any, response: Response) -> dict[str, Any]:
-    return {"details": _details(error.faults)}
+    return {"details": [fault._asdict() for fault in error.faults]}
 
 
 def _rows(error: Any, response: Response) -> dict[str, Any]:
@@ -139,7 +130,7 @@ def _rows(error: Any, response: Response) -> dict[str, Any]:
 
 def _taken(error: Any, response: Response) -> dict[str, Any]:
     fault = Fault(error.field, f"/{error.field}", error.message)
-    return {"field": error.field, "details": _details((fault,))}
+    return {"field": error.field, "details": [fault._asdict()]}
 
 
 def _stock(error: Any, response: Response) -> dict[str, Any]:
@@ -181,8 +172,8 @@ def _challenge(error: Any, response: Response) -> dict[str, Any]:
     return {}
 
 
-#: What an error adds to its document and headers, by its class.
-_MEMBERS: dict[type[BookstoreError], Callable[[Any, Response], dict[str, Any]]] = {
+#: For a class of errors, the function that adds its headers and returns its members.
+_ADDITIONS: dict[type[BookstoreError], Callable[[Any, Response], dict[str, Any]]] = {
     errors.ValidationFailed: _validation,
     RowsRefused: _rows,
     errors.IsbnTaken: _taken,
