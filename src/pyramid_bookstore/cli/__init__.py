@@ -1,7 +1,7 @@
-"""The command line: ``bookstore -c production.ini COMMAND``; one file a command.
+"""The command line: ``bookstore -c production.ini COMMAND``; one file for each command.
 
-A command is a `click.Command` named ``command``, takes the INI with ``@click.pass_obj`` and leaves
-errors to the group, which puts them into a line on stderr and exits with 1.
+The file defines a `click.Command` named ``command``, which gets the `Ini` by ``@click.pass_obj``.
+The group prints its errors as one line on stderr and exits with 1.
 """
 
 import click

@@ -3,14 +3,14 @@
 import csv
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from itertools import tee
 from typing import IO
 
 import click
 from sqlalchemy import Engine
 
-from pyramid_bookstore.cli.ini import Ini, set_up
+from pyramid_bookstore.cli.ini import Ini, explain_missing_schema
 from pyramid_bookstore.cli.progress import bar
 from pyramid_bookstore.errors import Fault, Reject, Report, RowsRefused
 from pyramid_bookstore.feeds.files import source
@@ -19,7 +19,7 @@ from pyramid_bookstore.feeds.intake import Format, Intake
 from pyramid_bookstore.feeds.layout import FeedOptions
 from pyramid_bookstore.feeds.staging import FIELDS
 
-#: Rejected rows that are shown on the terminal where no file takes them.
+#: Rejected rows that are printed at most, without --rejects.
 SHOWN = 20
 
 SOME_REJECTED, NOTHING_DONE, INTERRUPTED = 2, 1, 130
@@ -28,7 +28,7 @@ SOME_REJECTED, NOTHING_DONE, INTERRUPTED = 2, 1, 130
 def _pairs(
     context: click.Context, parameter: click.Parameter, values: Sequence[str]
 ) -> dict[str, str]:
-    """FIELD=SOMETHING, as often as given."""
+    """The values of a repeated option FIELD=VALUE as a mapping."""
     pairs: dict[str, str] = {}
     for value in values:
         field, equals, rest = value.partition("=")
@@ -102,7 +102,7 @@ def command(
     curl -s https://feeds.example/books.ndjson | bookstore import -
     """
     ini: Ini = context.obj
-    if rejects is not None and _same(rejects, file):
+    if rejects is not None and _is_same_file(rejects, file):
         raise click.BadParameter("The rejected rows would replace the file to import.")
     options = FeedOptions(columns=columns, fixed=fixed, repair_isbn=repair_isbn, pass_over=True)
     report: Report | None = None
@@ -111,14 +111,16 @@ def command(
             _read(intake, file, format)
             if intake.passed_over:
                 click.echo(f"Passed over: {', '.join(intake.passed_over)}.", err=True)
-            with ini.engine() as engine, set_up(engine), _rejects_file(rejects) as rejected:
-                report = _write(engine, intake, rejected, skip_invalid, dry_run)
+            engine = ini.engine()
+            # Opened before anything is written to the database.
+            with explain_missing_schema(engine), _open(rejects) as rejects_file:
+                report = _write(engine, intake, rejects_file, skip_invalid, dry_run)
     except RowsRefused as refused:
         _show(refused.report, rejects)
         click.echo(f"Error: {refused.message}", err=True)
         context.exit(NOTHING_DONE)
     except KeyboardInterrupt:
-        # Only a commit makes anything visible, and it comes last.
+        # The commit is the last step of writing.
         done = "all was written" if report is not None else "nothing was written"
         click.echo(f"Interrupted: {done}.", err=True)
         context.exit(INTERRUPTED)
@@ -136,11 +138,11 @@ def _read(intake: Intake, file: str, format: Format | None) -> None:
 
 
 def _write(
-    engine: Engine, intake: Intake, rejected: IO[str] | None, skip_invalid: bool, dry_run: bool
+    engine: Engine, intake: Intake, rejects_file: IO[str] | None, skip_invalid: bool, dry_run: bool
 ) -> Report:
     def write(rejects: Iterator[Reject]) -> None:
-        if rejected is not None:
-            _write_rejects(rejected, intake, rejects)
+        if rejects_file is not None:
+            _write_rejects(rejects_file, intake, rejects)
 
     with bar("Writing", intake.rows) as progress, engine.begin() as connection:
         return Importer(intake, connection).run(
@@ -148,14 +150,8 @@ def _write(
         )
 
 
-@contextmanager
-def _rejects_file(name: str | None) -> Iterator[IO[str] | None]:
-    """The file for the rejects, opened before anything is written to the database."""
-    if name is None:
-        yield None
-        return
-    with open(name, "w", encoding="utf-8", newline="") as opened:
-        yield opened
+def _open(name: str | None) -> AbstractContextManager[IO[str] | None]:
+    return nullcontext() if name is None else open(name, "w", encoding="utf-8", newline="")
 
 
 def _write_rejects(opened: IO[str], intake: Intake, rejects: Iterator[Reject]) -> None:
@@ -180,7 +176,7 @@ def _show(report: Report, rejects: str | None) -> None:
         click.echo(f"… and {more:,} more; --rejects FILE writes all of them.", err=True)
 
 
-def _same(one: str, other: str) -> bool:
+def _is_same_file(one: str, other: str) -> bool:
     return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
 
 

@@ -291,4 +291,4 @@ class Bulk(ABC):
         return or_(*different)
 
     def _moved_on(self) -> ColumnElement[datetime]:
-        return self.dialect.moved_on(_B.updated_at, literal(self._now, UTCDateTime()))
+        return self.dialect.next_timestamp(_B.updated_at, literal(self._now, UTCDateTime()))

@@ -160,7 +160,7 @@ class TestFile:
         """RFC 7517, section 5; but with no key left, the start stops."""
         found = of_file(entry, jwk(private_key("RSA"), kid="good"))
         assert [key.kid for key in found.keys] == ["good"]
-        (note,) = found.notes
+        (note,) = found.ignored
         assert note.startswith(f"keys[0] {text}")
         with pytest.raises(KeyFault, match="no key in the file serves") as caught:
             of_file(entry)
