@@ -120,11 +120,10 @@ def _from_jwks(data: bytes, algorithms: tuple[str, ...]) -> KeySet:
         try:
             keys.append(_from_jwk(entry, algorithms))
         except KeyFault as fault:
-            # RFC 7517, section 5: keys that cannot be used are ignored, as other software may use
-            # them.
+            # RFC 7517, section 5: such keys are ignored, as they may be for other software.
             ignored.append(f"keys[{number}] {fault}")
     if not keys:
-        raise KeyFault(f"no key in the file serves {' '.join(algorithms)}: {'; '.join(ignored)}")
+        raise KeyFault(f"no key in the file is for {' '.join(algorithms)}: {'; '.join(ignored)}")
     kids = [key.kid for key in keys]
     if len(keys) > 1 and (None in kids or len({*kids}) < len(kids)):
         raise KeyFault("with several keys in the file, each needs a kid of its own")
@@ -162,7 +161,7 @@ def _make_key(material: Any, algorithms: Iterable[str], kid: str | None = None) 
     """The key with those of the algorithms that it supports; `KeyFault` if none, or if weak."""
     supported = tuple(name for name in algorithms if _supports(material, name))
     if not supported:
-        raise KeyFault(f"is {_kind(material)}, of no use for {' '.join(algorithms)}")
+        raise KeyFault(f"is {_kind(material)}, not for {' '.join(algorithms)}")
     if isinstance(material, RSAPublicKey) and material.key_size < _RSA_BITS:
         raise KeyFault(f"has {material.key_size} bits; RSA needs at least {_RSA_BITS}")
     if isinstance(material, bytes):

@@ -20,13 +20,13 @@ from pyramid_bookstore.cli.ini import Ini
     type=click.Path(readable=False),
     default="production.ini",
     show_default=True,
-    help="The INI file with the settings, or FILE#NAME for its section [app:NAME]. BOOKSTORE_*"
-    " variables of the environment come first.",
+    help="The INI file with the settings, or FILE#NAME for its section [app:NAME]. Environment"
+    " variables BOOKSTORE_* override it.",
 )
 @click.version_option(package_name="pyramid_bookstore")
 @click.pass_context
 def main(context: click.Context, uri: str) -> None:
-    """Look after a bookstore."""
+    """Manage a bookstore."""
     context.obj = Ini(uri)
 
 

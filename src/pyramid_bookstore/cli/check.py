@@ -11,7 +11,7 @@ _COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 @click.command("check")
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Show the settings in force, and look at the database: what is wrong, and what to do.
+    """Show the effective settings, check the database, and say what to do about faults.
 
     Exits with 1 if there is a fault. Nothing is changed.
     """

@@ -66,7 +66,7 @@ def _auth(settings: Settings) -> Finding:
         "access",
         "bookstore.auth = host: in a host its security policy decides; standalone there is none,"
         " and everybody may read and write.",
-        "Set bookstore.auth = jwt, or run where nobody else comes near.",
+        "Set bookstore.auth = jwt, or run it in a trusted network only.",
     )
 
 

@@ -39,17 +39,16 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--format",
     type=click.Choice(["csv", "ndjson"]),
-    help="What to write, where the file's name does not say so; to - csv by default.",
+    help="The format, if the file's name does not have it; csv by default for -.",
 )
 @click.pass_context
 def command(
     context: click.Context, /, file: str, format: Format | None, **filters: str | None
 ) -> None:
-    """Write the books to FILE, the oldest first, for `import` to take back.
+    """Write the books to FILE, the oldest first, in a format that `import` reads.
 
-    The name says what is written: .csv or .ndjson (.jsonl), with .gz packed; other names need
-    --format. - is standard output. A file that is there already is replaced once the new one is
-    whole.
+    The file's name has the format: .csv or .ndjson (.jsonl), compressed with .gz; other names need
+    --format. - is standard output. An existing file is replaced when the new one is complete.
 
     \b
     bookstore export books.csv.gz
@@ -83,15 +82,14 @@ def _format(file: str, asked: Format | None) -> Format:
         return asked or "csv"
     # Only the import knows tabs.
     named = None if file.lower().removesuffix(".gz").endswith(".tsv") else format_of(file)
-    if named is None and asked is None:
-        raise click.ClickException(
-            f"The name {file} does not say what to write: end it in .csv or .ndjson, or give"
-            " --format csv or --format ndjson."
-        )
-    if named is not None and asked is not None and named != asked:
+    if named and asked and named != asked:
         raise click.ClickException(
             f"The name {file} says {named}, and --format says {asked}: change one of them."
         )
     chosen = asked or named
-    assert chosen is not None, "one of them is there"
+    if chosen is None:
+        raise click.ClickException(
+            f"The name {file} does not say what to write: end it in .csv or .ndjson, or give"
+            " --format csv or --format ndjson."
+        )
     return chosen

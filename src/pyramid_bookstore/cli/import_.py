@@ -36,20 +36,20 @@ def _pairs(
         if not equals or field not in FIELDS:
             raise click.BadParameter(f"{value!r} is not FIELD=…; FIELD is {', '.join(FIELDS)}.")
         if field in pairs:
-            raise click.BadParameter(f"{field} is there twice.")
+            raise click.BadParameter(f"{field} is given twice.")
         pairs[field] = rest
     return pairs
 
 
 @click.command("import")
 @click.argument("file", type=click.Path(readable=False, allow_dash=True))
-@click.option("--dry-run", is_flag=True, help="Write nothing, but report all the same.")
-@click.option("--skip-invalid", is_flag=True, help="Take the good rows where others are bad.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; report what would be written.")
+@click.option("--skip-invalid", is_flag=True, help="Write the valid rows if others are not.")
 @click.option(
     "--rejects",
     metavar="FILE",
     type=click.Path(dir_okay=False, writable=True),
-    help="Write the bad rows to this CSV file: line, faults, and the row as it came.",
+    help="Write the invalid rows to this CSV file: line, faults, and the original row.",
 )
 @click.option(
     "--column",
@@ -57,7 +57,7 @@ def _pairs(
     metavar="FIELD=COLUMN",
     multiple=True,
     callback=_pairs,
-    help="The field stands under this name in the file.",
+    help="The column of the file that has this field.",
 )
 @click.option(
     "--set",
@@ -65,18 +65,17 @@ def _pairs(
     metavar="FIELD=VALUE",
     multiple=True,
     callback=_pairs,
-    help="The value of a field that the file lacks.",
+    help="The value of a field that is not in the file.",
 )
 @click.option(
     "--repair-isbn",
     is_flag=True,
-    help="Put back zeros that a spreadsheet took from the front of an ISBN, where its checksum"
-    " holds then.",
+    help="Add the leading zeros of an ISBN that a spreadsheet removed, if the checksum fits.",
 )
 @click.option(
     "--format",
     type=click.Choice(["csv", "ndjson"]),
-    help="What the file is, where its name does not say so, or is wrong.",
+    help="The format, if the file's name does not have it or has a wrong one.",
 )
 @click.pass_context
 def command(
@@ -93,8 +92,8 @@ def command(
     """Create and update books from FILE, by their ISBN.
 
     FILE is CSV (comma, semicolon or tab, with a header) or NDJSON, either also as gzip; - is
-    standard input. All rows go in or, if one is bad, none; see --skip-invalid. Exit code 0: all
-    rows are in; 2: some were rejected; 1: nothing was done.
+    standard input. Writes all rows or, if one is invalid, none; see --skip-invalid. Exit code 0:
+    all rows were written; 2: some were rejected; 1: nothing was written.
 
     \b
     bookstore import books.csv

@@ -2,6 +2,7 @@
 
     upgrade(engine)                 # to the newest revision
     upgrade(engine, sql=True)       # print the SQL instead
+    is_current(connection)
 
 The scripts (``alembic/`` in the checkout, the package folder ``migrations`` once installed) take
 the same lock whoever runs them: this module, ``bookstore migrate`` or the ``alembic`` command.
@@ -25,6 +26,7 @@ from pyramid_bookstore.db.diagnosis import LOCKED
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.db.revision import in_hosts_history, require_current
+from pyramid_bookstore.db.revision import is_current as is_current
 
 #: Seconds to wait while another process migrates; indexing a large catalogue takes minutes.
 LOCK_TIMEOUT = 600

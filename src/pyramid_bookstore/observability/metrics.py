@@ -37,7 +37,7 @@ class Metrics:
         )
         self._refusals = Counter(
             "bookstore_stock_refusals",
-            "Stock changes refused for want of copies.",
+            "Stock changes refused because of too few copies.",
             registry=self._registry,
         )
         self._pool = Gauge(

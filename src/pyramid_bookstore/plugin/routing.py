@@ -41,7 +41,7 @@ def _connect(config: Configurator, resource: Resource) -> None:
     # Autocommit: the route is added now, not after those that the host registered later.
     immediate = Configurator(registry=config.registry, package=config.package, autocommit=True)
     # A public path needs no context; the host's factory may need a database that is unreachable.
-    factory = DefaultRootFactory if resource.open else None
+    factory = DefaultRootFactory if resource.is_public else None
     immediate.add_route(resource.route_name, mount.path + resource.path, factory=factory)
     mount.connected.add(resource.route_name)
     _add_views(config, resource)

@@ -82,7 +82,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         counts = Counter(name for name, _ in pairs)
         twice = next(name for name, count in counts.items() if count > 1)
         shown = twice[:64].encode("utf-8", "backslashreplace").decode()
-        raise InvalidJSON(f'The name "{shown}" stands twice in one object.')
+        raise InvalidJSON(f'The name "{shown}" occurs twice in one object.')
     return result
 
 

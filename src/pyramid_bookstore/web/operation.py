@@ -46,7 +46,7 @@ class Resource:
         return f"bookstore.{self.name}"
 
     @property
-    def open(self) -> bool:
+    def is_public(self) -> bool:
         """Whether all its operations are public."""
         return all(operation.permission is None for operation in self.operations)
 
