@@ -86,7 +86,8 @@ def not_modified(request: Request, version: int, updated_at: datetime) -> bool:
 
 
 def _versions(tags: Iterable[str]) -> frozenset[int]:
-    return frozenset(int(tag, 16) for tag in tags if _is_version(tag))
+    versions = (int(tag, 16) for tag in tags if _VERSION.fullmatch(tag))
+    return frozenset(version for version in versions if version <= _LAST_VERSION)
 
 
 def _tags(header: str) -> list[tuple[bool, str]]:
@@ -103,10 +104,6 @@ def _tags(header: str) -> list[tuple[bool, str]]:
             raise BadRequest(f"A condition may name at most {MAX_TAGS} entity tags.")
         position = found.end()
     return tags
-
-
-def _is_version(tag: str) -> bool:
-    return bool(_VERSION.fullmatch(tag)) and int(tag, 16) <= _LAST_VERSION
 
 
 def _date(header: str | None) -> datetime | None:

@@ -4,7 +4,6 @@ A problem has the RFC's members (``type``, ``title``, ``status``, ``detail``, ``
 original tutorial's: ``error`` (the code), ``message``, and for wrong values ``details``.
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -100,10 +99,8 @@ def problem_response(request: Request, error: BookstoreError) -> Response:
         "error": code,
         "message": error.message,
     }
-    add = _ADDITIONS.get(type(error))
     response = answer(request, status=problem.status, content_type=PROBLEM)
-    if add:
-        document |= add(error, response)
+    document |= _add_details(error, response)
     response.body = msgspec.json.encode(document)
     return response
 
@@ -114,75 +111,39 @@ def _instance(request: Request) -> str:
     return quote(path.encode("latin-1", "replace")[:_LONGEST_INSTANCE], safe="/:@!$&'()*+,;=~")
 
 
-def _validation(error: Any, response: Response) -> dict[str, Any]:
-    return {"details": [fault._asdict() for fault in error.faults]}
-
-
-def _rows(error: Any, response: Response) -> dict[str, Any]:
-    report = error.report.as_json()
-    details = [
-        {"line": reject["line"], **fault}
-        for reject in report["rejects"]
-        for fault in reject["faults"]
-    ]
-    return {"details": details, **report}
-
-
-def _taken(error: Any, response: Response) -> dict[str, Any]:
-    fault = Fault(error.field, f"/{error.field}", error.message)
-    return {"field": error.field, "details": [fault._asdict()]}
-
-
-def _stock(error: Any, response: Response) -> dict[str, Any]:
-    return {"available": error.available}
-
-
-def _version(error: Any, response: Response) -> dict[str, Any]:
-    if error.current is None:
-        return {}
-    response.headers["ETag"] = etag(error.current)
-    return {"etag": etag(error.current)}
-
-
-def _methods(error: Any, response: Response) -> dict[str, Any]:
-    response.headers["Allow"] = ", ".join(error.allowed)
+def _add_details(error: BookstoreError, response: Response) -> dict[str, Any]:
+    """The members that an error adds to the document; sets its headers on the response."""
+    headers = response.headers
+    match error:
+        case RowsRefused():
+            report = error.report.as_json()
+            details = [
+                {"line": reject["line"], **fault}
+                for reject in report["rejects"]
+                for fault in reject["faults"]
+            ]
+            return {"details": details, **report}
+        case errors.ValidationFailed():
+            return {"details": [fault._asdict() for fault in error.faults]}
+        case errors.IsbnTaken():
+            fault = Fault(error.field, f"/{error.field}", error.message)
+            return {"field": error.field, "details": [fault._asdict()]}
+        case errors.InsufficientStock():
+            return {"available": error.available}
+        case errors.VersionMismatch(current=int(version)):
+            headers["ETag"] = etag(version)
+            return {"etag": etag(version)}
+        case errors.Unavailable():
+            headers["Retry-After"] = str(error.retry_after)
+        case http_errors.MethodNotAllowed():
+            headers["Allow"] = ", ".join(error.allowed)
+        case http_errors.UnsupportedMediaType():
+            headers["Accept"] = ", ".join(error.accepted)
+            if MERGE_PATCH in error.accepted:
+                headers["Accept-Patch"] = headers["Accept"]
+            return {"accepted": list(error.accepted)}
+        case http_errors.UnsupportedEncoding():
+            headers["Accept-Encoding"] = "identity"
+        case Denied(challenge=str(challenge)) if challenge:
+            headers["WWW-Authenticate"] = challenge
     return {}
-
-
-def _media_type(error: Any, response: Response) -> dict[str, Any]:
-    response.headers["Accept"] = ", ".join(error.accepted)
-    if MERGE_PATCH in error.accepted:
-        response.headers["Accept-Patch"] = response.headers["Accept"]
-    return {"accepted": list(error.accepted)}
-
-
-def _encoding(error: Any, response: Response) -> dict[str, Any]:
-    response.headers["Accept-Encoding"] = "identity"
-    return {}
-
-
-def _retry(error: Any, response: Response) -> dict[str, Any]:
-    response.headers["Retry-After"] = str(error.retry_after)
-    return {}
-
-
-def _challenge(error: Any, response: Response) -> dict[str, Any]:
-    if error.challenge:
-        response.headers["WWW-Authenticate"] = error.challenge
-    return {}
-
-
-#: For a class of errors, the function that adds its headers and returns its members.
-_ADDITIONS: dict[type[BookstoreError], Callable[[Any, Response], dict[str, Any]]] = {
-    errors.ValidationFailed: _validation,
-    RowsRefused: _rows,
-    errors.IsbnTaken: _taken,
-    errors.InsufficientStock: _stock,
-    errors.VersionMismatch: _version,
-    errors.Unavailable: _retry,
-    http_errors.MethodNotAllowed: _methods,
-    http_errors.UnsupportedMediaType: _media_type,
-    http_errors.UnsupportedEncoding: _encoding,
-    Unauthorized: _challenge,
-    Forbidden: _challenge,
-}
