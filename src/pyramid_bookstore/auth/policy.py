@@ -81,10 +81,6 @@ class JWTSecurityPolicy:
         identity = self.identity(request)
         return None if identity is None else identity.subject
 
-    def is_authenticated(self, request: Any) -> bool:
-        """Whether the request has a valid token."""
-        return self.identity(request) is not None
-
     def permits(self, request: Any, context: Any, permission: str) -> Allowed | Denied:
         """Whether the request has the permission, whatever the context."""
         result = self._results.get_or_create(request)

@@ -43,7 +43,7 @@ def error_view(error: Exception, request: Request) -> Response:
 def _undo(request: Request, error: Exception) -> None:
     """Make the host's transaction manager roll back, and pyramid_retry run the request again.
 
-    The manager may have no commit veto for our responses.
+    Needed as the host may have a commit veto that ignores our responses.
     """
     manager = active_manager(request)
     if manager is not None and request.method not in SAFE_METHODS:
@@ -53,7 +53,7 @@ def _undo(request: Request, error: Exception) -> None:
 
 
 def as_bookstore_error(error: Exception, request: Request) -> BookstoreError:
-    """The `BookstoreError` for any exception."""
+    """The `BookstoreError` for an exception; logs those that an operator must know."""
     if isinstance(error, BookstoreError):
         return error
     if isinstance(error, HTTPForbidden | HTTPUnauthorized):

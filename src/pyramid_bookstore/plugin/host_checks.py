@@ -40,7 +40,7 @@ def _taken_routes(mount: Mount) -> list[str]:
     return [
         f"The application has a route named {name!r}, which is the bookstore's: give it another"
         " name."
-        for name in sorted(wanted - mount.connected)
+        for name in sorted(wanted - mount.added_routes)
     ]
 
 

@@ -43,7 +43,7 @@ def _connect(config: Configurator, resource: Resource) -> None:
     # A public path needs no context; the host's factory may need a database that is unreachable.
     factory = DefaultRootFactory if resource.is_public else None
     immediate.add_route(resource.route_name, mount.path + resource.path, factory=factory)
-    mount.connected.add(resource.route_name)
+    mount.added_routes.add(resource.route_name)
     _add_views(config, resource)
 
 

@@ -30,7 +30,7 @@ class Mount:
     #: `None` without metrics.
     metrics: Any = None
     #: Names of the routes that were added.
-    connected: set[str] = field(default_factory=set)
+    added_routes: set[str] = field(default_factory=set)
     #: The table of URLs.
     resources: Sequence[Resource] = ()
     _parts: dict[type, Any] = field(default_factory=dict)
