@@ -62,14 +62,14 @@ _FROM = {
 
 def includeme(config: Configurator) -> None:
     """Mount the bookstore: settings, `request.bookstore`, directives, tokens, routes, start-up."""
-    from pyramid_bookstore.plugin import configuration
+    from pyramid_bookstore.plugin import configuration, routing
 
     configuration.refuse_second_include(config)
     configuration.add_mount(config)
     configuration.add_request_method(config)
     configuration.add_directives(config)
     configuration.add_security(config)
-    configuration.add_routes(config)
+    routing.add_routes(config)
     configuration.add_start_up(config)
 
 

@@ -1,17 +1,15 @@
-"""Waitress with a graceful end, for `pserve`: ``use = egg:pyramid_bookstore#waitress``.
+"""Waitress with graceful shutdown, for `pserve`: ``use = egg:pyramid_bookstore#waitress``.
 
-Waitress itself ends at SIGTERM wherever it is: requests in flight are cut, queued ones dropped.
-Here SIGTERM makes the process say at ``/ready`` that it is leaving, take no more connections,
-answer what it has, and only then end. This is a server, chosen in an INI's ``[server:…]`` section;
-it reaches into no application.
+Waitress itself stops at once at SIGTERM: it cuts requests in flight and drops queued ones. With
+this server the process starts draining: ``/ready`` answers 503, no new connections are accepted,
+open requests are answered, and then the process ends. It is chosen in the ``[server:…]`` section of
+an INI and changes no application.
 
-Options are waitress's own, and two more, in seconds: ``shutdown_grace`` (20), after which what is
-still unanswered is cut; ``shutdown_delay`` (0), for which the process goes on taking connections
-after SIGTERM, so that a load balancer can learn from ``/ready`` first. ``pserve FILE
-http_port=8081`` goes before ``port`` of the INI, which by itself cannot give a variable a default.
+Options are those of waitress, and two in seconds: ``shutdown_grace`` (20), after which unanswered
+requests are cut; ``shutdown_delay`` (0), for which connections are still accepted after SIGTERM, so
+that a load balancer sees ``/ready`` first. ``pserve FILE http_port=8081`` overrides ``port`` of the
+INI, as an INI cannot give a variable a default.
 """
-
-from __future__ import annotations
 
 import logging
 import signal
@@ -29,20 +27,20 @@ from pyramid_bookstore.web.responses import DRAINING
 
 log = logging.getLogger(__name__)
 
-#: How long the loop waits for the network before it looks around.
-_TICK = 0.05
+#: Seconds that one turn of the loop waits for the network.
+_POLL_TIMEOUT = 0.05
 
-# For how long a connection may say nothing, once the process is leaving: one that was served
-# before, and one that was just made, whose first request is most likely on its way.
-_PATIENCE = 0.1
-_PATIENCE_AT_FIRST = 1.0
+# Seconds that a connection may be idle while the process is draining. A new connection gets more
+# time, as its first request is most likely on its way.
+_IDLE_TIMEOUT = 0.1
+_FIRST_REQUEST_TIMEOUT = 1.0
 
 
 class _Task(WSGITask):  # type: ignore[misc]  # waitress ships no types
-    """Says ``Connection: close`` once the process is leaving."""
+    """Sends ``Connection: close`` while the process is draining."""
 
     def build_response_header(self) -> bytes:
-        if self.channel.server.leaving:
+        if self.channel.server.draining:
             self.set_close_on_finish()
         header: bytes = super().build_response_header()
         return header
@@ -55,16 +53,16 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
     def idle(self) -> bool:
         """Whether nothing is being received, served or sent on this connection."""
         begun = self.request is not None and not self.request.empty
-        return not (self.requests or begun or self.total_outbufs_len or self._has_mail())
+        return not (self.requests or begun or self.total_outbufs_len or self._has_unread_bytes())
 
     @property
-    def patience(self) -> float:
-        """For how many seconds it may be idle while the process is leaving."""
-        untouched = self.last_activity == self.creation_time
-        return _PATIENCE_AT_FIRST if untouched else _PATIENCE
+    def idle_timeout(self) -> float:
+        """Seconds that it may be idle while the process is draining."""
+        unused = self.last_activity == self.creation_time
+        return _FIRST_REQUEST_TIMEOUT if unused else _IDLE_TIMEOUT
 
-    def _has_mail(self) -> bool:
-        """Whether the kernel has bytes for us that were not read yet."""
+    def _has_unread_bytes(self) -> bool:
+        """Whether the kernel has received bytes that were not read yet."""
         try:
             return bool(self.socket.recv(1, socket.MSG_PEEK))
         except OSError:
@@ -72,45 +70,50 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
 
 
 class GracefulServer:
-    """Waitress's sockets and threads, with a loop that ends in order."""
+    """Waitress's sockets and threads, with a loop that drains before it ends."""
 
     def __init__(
         self, app: Callable[..., Iterable[bytes]], *, grace: float, delay: float, **options: Any
     ):
         self._map: dict[int, Any] = {}
-        self._leaving = False
+        self._draining = False
         self._grace = grace
         self._delay = delay
-        self._server = create_server(self._telling(app), map=self._map, **options)
+
+        def with_draining(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            environ[DRAINING] = self._draining
+            return app(environ, start_response)
+
+        self._server = create_server(with_draining, map=self._map, **options)
         for listener in self._listeners():
-            listener.leaving = False
+            listener.draining = False
             listener.channel_class = _Channel
 
     def run(self) -> int:
-        """Serve until SIGTERM or SIGINT; returns how many connections had to be cut at the end."""
-        signal.signal(signal.SIGTERM, self._leave)
-        signal.signal(signal.SIGINT, self._leave)
+        """Serve until SIGTERM or SIGINT; returns how many connections were cut at the end."""
+        signal.signal(signal.SIGTERM, self._start_draining)
+        signal.signal(signal.SIGINT, self._start_draining)
         self._server.print_listen("Serving on http://{}:{}")
-        while not self._leaving:
-            self._turn(timeout=1.0)
+        while not self._draining:
+            self._poll(timeout=1.0)
         # A second signal ends the process at once.
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         return self._drain()
 
-    def _leave(self, _signal: int, _frame: Any) -> None:
-        self._leaving = True
+    def _start_draining(self, _signal: int, _frame: Any) -> None:
+        self._draining = True
         for listener in self._listeners():
             listener.pull_trigger()
 
     def _drain(self) -> int:
         began = time.monotonic()
-        log.info("Leaving: %d connections are open.", len(self._channels()))
+        log.info("Draining: %d connections are open.", len(self._channels()))
         while time.monotonic() < began + self._delay:
-            self._turn()
+            self._poll()
         for listener in self._listeners():
-            listener.leaving = True
-            # Whoever is connected already, if only for the kernel, is served still.
+            listener.draining = True
+            # Accept the connections that wait in the kernel's queue.
             before = -1
             while len(self._map) != before:
                 before = len(self._map)
@@ -119,17 +122,17 @@ class GracefulServer:
         deadline = time.monotonic() + self._grace
         while self._channels() and time.monotonic() < deadline:
             for channel in self._channels():
-                if channel.idle and channel.last_activity < time.time() - channel.patience:
+                if channel.idle and channel.last_activity < time.time() - channel.idle_timeout:
                     channel.handle_close()
-            self._turn()
+            self._poll()
         cut = len(self._channels())
         if cut:
-            log.warning("Cut %d connections that were not done in time.", cut)
+            log.warning("Cut %d connections that did not finish in time.", cut)
         self._server.task_dispatcher.shutdown(timeout=1)
-        log.info("Left after %.1f s.", time.monotonic() - began)
+        log.info("Drained after %.1f s.", time.monotonic() - began)
         return cut
 
-    def _turn(self, timeout: float = _TICK) -> None:
+    def _poll(self, timeout: float = _POLL_TIMEOUT) -> None:
         wasyncore.loop(timeout=timeout, map=self._map, count=1, use_poll=True)
 
     def _listeners(self) -> list[Any]:
@@ -137,13 +140,6 @@ class GracefulServer:
 
     def _channels(self) -> list[_Channel]:
         return [found for found in self._map.values() if isinstance(found, _Channel)]
-
-    def _telling(self, app: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-        def telling(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-            environ[DRAINING] = self._leaving
-            return app(environ, start_response)
-
-        return telling
 
 
 def serve(
@@ -154,7 +150,7 @@ def serve(
     shutdown_delay: str | float = 0,
     **options: Any,
 ) -> int:
-    """Entry point ``paste.server_runner``: what ``pserve`` calls with the options of the INI."""
+    """Entry point ``paste.server_runner``: ``pserve`` calls it with the options of the INI."""
     if "http_port" in global_conf and "listen" not in options:
         options["port"] = global_conf["http_port"]
     server = GracefulServer(

@@ -1,9 +1,7 @@
 """The bookstore as an application of its own: ``use = egg:pyramid_bookstore``.
 
-It is the smallest of hosts: it includes the plug-in, and adds what a host does for itself.
+It is the smallest possible host: it includes the plug-in and adds what each host does itself.
 """
-
-from __future__ import annotations
 
 import logging
 import os
@@ -31,28 +29,28 @@ class BookstoreRequest(Request):  # type: ignore[misc]  # pyramid ships no types
 
 
 def main(global_config: Mapping[str, str], **settings: str) -> Any:
-    """The WSGI application of an INI section, the environment's settings put over it.
+    """The WSGI application of an INI section, whose settings the environment overrides.
 
-    Raises `pyramid.exceptions.ConfigurationError` with every fault of the settings, and what the
-    database raises while it is migrated or filled.
+    Raises `pyramid.exceptions.ConfigurationError` with every fault of the settings, or if the
+    database fails during migration.
     """
     config = Configurator(
         settings=environment.override(settings, os.environ), request_factory=BookstoreRequest
     )
     config.commit()  # the plug-in looks at what requests are made of
     config.include("pyramid_bookstore")
-    # Beside the bookstore's routes there is nothing here, which problem documents say as well.
-    # Pyramid has a view of its own for HTTP exceptions, so Exception alone would not do.
+    # Other paths get problem documents too. HTTPException must be named, as Pyramid has a view of
+    # its own for it.
     for context in (Exception, HTTPException):
         config.add_exception_view(error_view, context=context)
     try:
         app = config.make_wsgi_app()
     except ConfigurationExecutionError as error:
-        # Without Pyramid's words around it, which name a line of ours; an operator has an INI.
+        # Without Pyramid's text, which names a line of this code, not of the INI.
         raise error.evalue from None
     mount = Mount.of(app.registry)
     page = "docs" if mount.settings.docs else "openapi.json"
     log.info(
-        "The books are at %s/books, and how to use them at %s/%s.", mount.path, mount.path, page
+        "The books are at %s/books, the API's description at %s/%s.", mount.path, mount.path, page
     )
     return app

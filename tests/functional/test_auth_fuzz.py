@@ -28,7 +28,7 @@ def permitted(header):
     assert challenge.isascii()
     assert challenge.isprintable()
     known = POLICY.authenticated_userid(request) is not None
-    assert known == POLICY.is_authenticated(request)
+    assert known == (POLICY.identity(request) is not None)
     # Bad credentials give less than none.
     assert bool(POLICY.permits(request, None, "bookstore.view")) == known
     return bool(POLICY.permits(request, None, "bookstore.add"))
@@ -82,4 +82,4 @@ def test_no_kid_brings_another_key_to_a_token(kid, key, tmp_path_factory):
     policy = make_policy(Settings.from_mapping(SETTINGS | settings | {"bookstore.jwt.key": None}))
     token = forge({"alg": "ES256", "kid": kid}, claims(), private_key("P-256", key), "ES256")
     request = Request.blank("/", headers=bearer(token))
-    assert policy.is_authenticated(request) == (kid == key)
+    assert (policy.identity(request) is not None) == (kid == key)

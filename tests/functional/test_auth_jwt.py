@@ -286,12 +286,6 @@ class TestStart:
         assert "bookstore.foo: no such setting" in said
         assert named in said
 
-    @pytest.mark.parametrize("name", ["jwt", "cryptography"])
-    def test_a_policy_without_the_extra(self, monkeypatch, name):
-        monkeypatch.setitem(sys.modules, name, None)
-        with pytest.raises(ConfigurationError, match=f"^bookstore.auth: jwt needs {name}, which"):
-            make_policy(Settings.from_mapping(SETTINGS))
-
     def test_the_key_is_in_no_error(self):
         # The wrong one of the two: a secret where a public key belongs.
         assert SECRET not in self.fault({"bookstore.jwt.algorithms": "RS256"})

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from sqlalchemy import make_url, text
 
 from pyramid_bookstore.cli import main
-from pyramid_bookstore.cli.checkup import Finding, check_up
+from pyramid_bookstore.cli.checkup import Finding, check_all
 from pyramid_bookstore.db import migrations
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.settings import Settings
@@ -47,7 +47,7 @@ def check(ini: str, code: int) -> str:
 def findings(url: str, **more: str) -> dict[str, Finding]:
     settings = Settings.from_mapping({"bookstore.sqlalchemy.url": url, **more})
     engine = make_one_time_engine({"url": url})
-    return {found.subject: found for found in check_up(settings, engine)}
+    return {found.subject: found for found in check_all(settings, engine)}
 
 
 def test_all_is_well(database: str, write: Write) -> None:
@@ -141,7 +141,7 @@ def test_a_missing_index(database: str) -> None:
         connection.execute(text("DROP INDEX bookstore_books_price_idx"))
     found = findings(database)["indexes"]
     assert found.verdict == "fault"
-    assert "bookstore_books_price_idx" in found.said
+    assert "bookstore_books_price_idx" in found.message
 
 
 def test_a_missing_search_index(database: str) -> None:
@@ -153,7 +153,7 @@ def test_a_missing_search_index(database: str) -> None:
         connection.execute(text(f"DROP {'TABLE' if sqlite else 'INDEX'} {lost}"))
     found = findings(database)["indexes"]
     assert found.verdict == "fault"
-    assert lost in found.said
+    assert lost in found.message
 
 
 def test_an_unusable_index_and_a_missing_extension(postgres_backend: Any) -> None:
@@ -167,7 +167,7 @@ def test_an_unusable_index_and_a_missing_extension(postgres_backend: Any) -> Non
         )
         connection.execute(text("DROP EXTENSION pg_trgm CASCADE"))
     found = findings(url)
-    assert "bookstore_books_stock_idx" in found["indexes"].said
+    assert "bookstore_books_stock_idx" in found["indexes"].message
     assert found["extension"].verdict == "fault"
     assert "CREATE EXTENSION" in found["extension"].advice
     postgres_backend.drop(url)
@@ -178,7 +178,7 @@ def test_a_pool_larger_than_the_server_allows(postgres_backend: Any) -> None:
     assert findings(url)["pool"].verdict == "ok"
     found = findings(url, **{"bookstore.sqlalchemy.pool_size": "500"})["pool"]
     assert found.verdict == "fault"
-    assert "1020 connections" in found.said
+    assert "1020 connections" in found.message
     postgres_backend.drop(url)
 
 
@@ -195,8 +195,8 @@ def test_sqlite_without_a_write_ahead_log(sqlite_backend: Any) -> None:
 
     plain = create_engine(url)
     settings = Settings.from_mapping({"bookstore.sqlalchemy.url": url})
-    found = {finding.subject: finding for finding in check_up(settings, plain)}["journal"]
-    assert (found.verdict, "delete" in found.said) == ("warning", True)
+    found = {finding.subject: finding for finding in check_all(settings, plain)}["journal"]
+    assert (found.verdict, "delete" in found.message) == ("warning", True)
     plain.dispose()
 
 

@@ -14,7 +14,7 @@ from pyramid_bookstore.catalogue.models import Book
 from pyramid_bookstore.cli import main
 from pyramid_bookstore.cli.group import Group
 from pyramid_bookstore.cli.ini import Ini
-from pyramid_bookstore.db import migrations
+from pyramid_bookstore.db import migrations, revision
 from pyramid_bookstore.db.engines import make_engine, make_one_time_engine
 from tests.support.crowd import PROCESSES, crowd
 from tests.support.server import program
@@ -69,7 +69,7 @@ def number_of_books(url):
 
 class TestMigrate:
     def test_to_the_newest(self, ini, bare):
-        head = migrations.head()
+        head = revision.HEAD
         assert run("-c", ini, "migrate").stdout == (
             f"The database is at revision {head} now (before: none).\n"
         )
@@ -78,7 +78,7 @@ class TestMigrate:
         )
         engine = make_engine({"url": bare})
         with engine.connect() as connection:
-            assert migrations.is_current(connection)
+            assert revision.is_current(connection)
         engine.dispose()
 
     def test_sql(self, ini, bare):
@@ -131,7 +131,7 @@ class TestBeforeMigrating:
         (tmp_path / "feed.csv").write_text("isbn,title\n9783522202558,Momo\n")
         done = run("-c", ini, *words.split(), code=1)
         assert done.stderr == (
-            f"Error: The database is not set up; this code needs {migrations.head()}:"
+            f"Error: The database is not set up; this code needs {revision.HEAD}:"
             " run the migrations (bookstore -c INI migrate).\n"
         )
         assert done.stdout == ""
@@ -163,7 +163,7 @@ class TestIni:
         run("-c", ini, "migrate", env={"BOOKSTORE_SQLALCHEMY_URL": bare})
         engine = make_engine({"url": bare})
         with engine.connect() as connection:
-            assert migrations.is_current(connection)
+            assert revision.is_current(connection)
         engine.dispose()
 
     def test_production_ini_by_default(self, write, bare, tmp_path, monkeypatch):

@@ -120,7 +120,7 @@ def test_what_is_served_is_answered_and_says_close(serving, tmp_path):
         assert (answer.status, answer.read()) == (200, b"done")
         assert answer.headers["Connection"] == "close"
         assert server.process.wait() == 0
-        assert "Left after" in server.output
+        assert "Drained after" in server.output
         assert "Cut" not in server.output
 
 
@@ -183,14 +183,14 @@ def test_a_second_signal_ends_at_once(serving, tmp_path, number):
         leave(server)
         server.send(number)
         server.process.wait()
-        assert "Left after" not in server.output
+        assert "Drained after" not in server.output
         connection.close()
 
 
 def test_ctrl_c_leaves_in_order_too(serving):
     with serving() as server:
         assert server.stop(signal.SIGINT) == 0
-        assert "Left after" in server.output
+        assert "Drained after" in server.output
 
 
 def test_several_addresses(serving):
@@ -220,7 +220,7 @@ def test_unread_bytes_make_a_connection_busy():
     with ours, theirs:
         ours.setblocking(False)
         state = SimpleNamespace(request=None, requests=[], total_outbufs_len=0, socket=ours)
-        state._has_mail = lambda: _Channel._has_mail(state)
+        state._has_unread_bytes = lambda: _Channel._has_unread_bytes(state)
         assert _Channel.idle.fget(state)
         theirs.sendall(b"GET")
         assert not _Channel.idle.fget(state)

@@ -1,10 +1,8 @@
 """Children of a process that has used its connections open their own."""
 
-from weakref import WeakSet
-
-from pyramid_bookstore.db import forks
+from pyramid_bookstore.db import database as database_module
 from pyramid_bookstore.web.mount import Mount
-from tests.support.api import BOOKS, new_book
+from tests.support.api import BOOKS
 from tests.support.crowd import PROCESSES, crowd
 
 # The parent's pools are full when it forks; then each child reads and writes.
@@ -71,34 +69,13 @@ def test_a_database_in_memory_is_copied():
     assert crowd(_PREPARE.replace("\nwork()\n", ""), work, "sqlite://") == ["1"] * PROCESSES
 
 
-def test_who_is_told(monkeypatch):
-    class Thing:
-        told = 0
-
-        def forked(self):
-            self.told += 1
-
-    monkeypatch.setattr(forks, "_KNOWN", WeakSet())
-    kept = Thing()
-    for thing in (kept, Thing()):
-        forks.tell_after_fork(thing)
-    forks._in_child()
-    assert kept.told == 1
-
-
 def test_in_this_process_as_in_a_child(make_client, database):
     client = make_client(url=database)
     client.get(BOOKS)
     known = Mount.of(client.app.registry).database
     pools = [engine.pool for engine in known.engines.values()]
-    known.forked()
+    database_module._after_fork_in_child()
     assert not {*pools} & {engine.pool for engine in known.engines.values()}
     assert client.get(BOOKS).json["total"] == 0
     for pool in pools:
         pool.dispose()
-
-
-def test_systems_that_do_not_fork():
-    called = []
-    forks._no_forks(after_in_child=lambda: called.append(new_book))
-    assert called == []

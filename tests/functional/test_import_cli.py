@@ -171,7 +171,7 @@ def test_columns_fixed_values_and_repair(run, tmp_path, engine):
     [
         (["--set", "price"], "is not FIELD="),
         (["--set", "colour=red"], "is not FIELD="),
-        (["--set", "price=1", "--set", "price=2"], "there twice"),
+        (["--set", "price=1", "--set", "price=2"], "given twice"),
         (["--set", "price=1,5"], "decimal comma"),
         (["--column", "author=authors"], "no column 'authors'"),
         (["--column", "price=p", "--set", "price=1"], "both"),

@@ -19,6 +19,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.config import CommandLine
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import (
     Column,
     Integer,
@@ -36,11 +37,10 @@ from sqlalchemy.exc import OperationalError
 from uuid6 import uuid7
 
 from pyramid_bookstore.catalogue.models import Book, columns_of
-from pyramid_bookstore.db import migrations
+from pyramid_bookstore.db import autogenerate, migrations, revision
 from pyramid_bookstore.db.base import Base
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_engine, make_one_time_engine
-from pyramid_bookstore.db.revision import HEAD
 from pyramid_bookstore.search import SEARCHES
 from tests.support.crowd import PROCESSES, crowd
 
@@ -57,7 +57,7 @@ def bare(backend, tmp_path):
     engine = make_one_time_engine({"url": url})
     migrations.downgrade(engine, "base")
     with engine.begin() as connection:
-        connection.execute(text(f"DROP TABLE {migrations.VERSION_TABLE}"))
+        connection.execute(text(f"DROP TABLE {revision.VERSION_TABLE}"))
     yield url
     backend.drop(url)
 
@@ -101,7 +101,7 @@ def names(connection):
 
 
 def own_differences(connection, **options):
-    options = {"version_table": migrations.VERSION_TABLE, "compare_server_default": True} | options
+    options = {"version_table": revision.VERSION_TABLE, "compare_server_default": True} | options
     context = MigrationContext.configure(connection, opts=options)
     with warnings.catch_warnings():
         # An index on a function, which is none of the models': tests/functional/test_plans.py.
@@ -114,20 +114,20 @@ class TestRevisions:
         """A downgrade leaves nothing behind but the version table; all names are ours."""
         engine = bare_engine
         with engine.connect() as connection:
-            assert not migrations.is_current(connection)
-            assert migrations.current(connection) is None
+            assert not revision.is_current(connection)
+            assert revision.current(connection) is None
             assert names(connection) == set()
         migrations.upgrade(engine)
         with engine.connect() as connection:
-            assert migrations.is_current(connection)
-            assert migrations.current(connection) == migrations.head()
+            assert revision.is_current(connection)
+            assert revision.current(connection) == revision.HEAD
             first = names(connection)
             assert all(
                 name.removeprefix("sqlite_autoindex_").startswith("bookstore_") for name in first
             )
         migrations.downgrade(engine, "base")
         with engine.connect() as connection:
-            assert not migrations.is_current(connection)
+            assert not revision.is_current(connection)
             assert all("alembic_version" in name for name in names(connection))
         migrations.upgrade(engine)
         migrations.upgrade(engine)
@@ -136,7 +136,7 @@ class TestRevisions:
 
     def test_models_and_migrations_are_equal(self, engine):
         with engine.connect() as connection:
-            assert own_differences(connection, include_object=migrations.own_objects) == []
+            assert own_differences(connection, include_object=autogenerate.own_objects) == []
 
     def test_the_comparison_passes_over_what_no_model_can_say(self, engine):
         """What is filtered: SQLite's hidden column and the key that stands in for it, and each
@@ -160,18 +160,18 @@ class TestRevisions:
             connection.execute(text("ALTER TABLE bookstore_books ADD COLUMN colour TEXT"))
             connection.execute(text("DROP INDEX bookstore_books_price_idx"))
         with engine.connect() as connection:
-            found = own_differences(connection, include_object=migrations.own_objects)
+            found = own_differences(connection, include_object=autogenerate.own_objects)
         assert {difference[0] for difference in found} == {"remove_column", "add_index"}
 
     def test_printed_statements_do_the_same(self, bare, bare_engine):
         """``--sql`` is for operators whose databases are changed by hand."""
         there, back = io.StringIO(), io.StringIO()
         migrations.upgrade(bare_engine, sql=True, output=there)
-        migrations.downgrade(bare_engine, f"{migrations.head()}:base", sql=True, output=back)
+        migrations.downgrade(bare_engine, f"{revision.HEAD}:base", sql=True, output=back)
         run_script(bare, there.getvalue())
         with bare_engine.connect() as connection:
-            assert migrations.is_current(connection)
-            assert own_differences(connection, include_object=migrations.own_objects) == []
+            assert revision.is_current(connection)
+            assert own_differences(connection, include_object=autogenerate.own_objects) == []
             by_hand = names(connection)
         run_script(bare, back.getvalue())
         migrations.upgrade(bare_engine)
@@ -191,15 +191,6 @@ class TestRevisions:
         (package / "migrations").mkdir(parents=True)
         (package / "migrations" / "env.py").touch()
         assert migrations.script_location() == package / "migrations"
-
-    def test_a_folder_without_revisions_is_named(self, tmp_path, monkeypatch):
-        (tmp_path / "versions").mkdir()
-        (tmp_path / "env.py").touch()
-        monkeypatch.setattr(migrations, "script_location", lambda: tmp_path)
-        migrations.head.cache_clear()
-        with pytest.raises(RuntimeError, match="no revisions"):
-            migrations.head()
-        migrations.head.cache_clear()
 
 
 def run_script(url, script):
@@ -240,25 +231,25 @@ class TestHost:
     def test_one_history(self, engine):
         """Without a version table of ours the schema itself must be the code's."""
         with engine.begin() as connection:
-            connection.execute(text(f"DROP TABLE {migrations.VERSION_TABLE}"))
+            connection.execute(text(f"DROP TABLE {revision.VERSION_TABLE}"))
         with engine.connect() as connection:
-            assert migrations.current(connection) is None
-            assert migrations.is_current(connection)
+            assert revision.current(connection) is None
+            assert revision.is_current(connection)
         with engine.begin() as connection:
             connection.execute(text("ALTER TABLE bookstore_totals RENAME COLUMN books TO volumes"))
         with engine.connect() as connection:
-            assert not migrations.is_current(connection)
+            assert not revision.is_current(connection)
 
     def test_an_engine_of_the_hosts_own_making(self, bare, bare_engine):
         """Plain SQLAlchemy on SQLite begins no transaction before a DDL statement."""
         engine = create_engine(bare)
-        with migrations.locked(engine) as connection:
+        with migrations.migration_lock(engine) as connection:
             driver = connection.connection.dbapi_connection
             assert engine.dialect.name != "sqlite" or driver.in_transaction
         migrations.upgrade(engine)
         engine.dispose()
         with bare_engine.connect() as connection:
-            assert migrations.is_current(connection)
+            assert revision.is_current(connection)
 
     def test_logging_stays_the_hosts(self, bare_engine):
         root = logging.getLogger()
@@ -293,14 +284,14 @@ class TestCommand:
         ini = self.ini(tmp_path, "[app:main]", "use = egg:pyramid_bookstore", f"{key} = {url}")
         self.alembic("-c", str(ini), "upgrade", "head")
         with bare_engine.connect() as connection:
-            assert migrations.is_current(connection)
-        assert migrations.head() in self.alembic("-c", str(ini), "current").stdout
+            assert revision.is_current(connection)
+        assert revision.HEAD in self.alembic("-c", str(ini), "current").stdout
 
     def test_database_of_the_alembic_section(self, bare, bare_engine, tmp_path):
         ini = self.ini(tmp_path, f"sqlalchemy.url = {bare.replace('%', '%%')}")
         self.alembic("-c", str(ini), "upgrade", "bookstore@head")
         with bare_engine.connect() as connection:
-            assert migrations.is_current(connection)
+            assert revision.is_current(connection)
 
     def test_the_environment_comes_first(self, bare, bare_engine, tmp_path):
         lines = ["[app:main]", "use = egg:pyramid_bookstore"]
@@ -308,7 +299,7 @@ class TestCommand:
         ini = self.ini(tmp_path, *lines)
         self.alembic("-c", str(ini), "upgrade", "head", env={"BOOKSTORE_SQLALCHEMY_URL": bare})
         with bare_engine.connect() as connection:
-            assert migrations.is_current(connection)
+            assert revision.is_current(connection)
 
     def test_logging_of_the_ini(self, tmp_path):
         """Run by hand from an INI, it says what it does in the way the INI asks for."""
@@ -353,7 +344,7 @@ class TestCrowd:
         """One works, the others wait; on SQLite they also make the file."""
         migrate_in_a_crowd(bare)
         with bare_engine.connect() as connection:
-            assert migrations.is_current(connection)
+            assert revision.is_current(connection)
 
     def test_a_stricter_isolation_level_of_the_operators(self, postgres_backend):
         """A snapshot taken before the wait for the lock would show an old database."""
@@ -367,7 +358,7 @@ class TestCrowd:
         with ThreadPoolExecutor(PROCESSES) as pool:
             list(pool.map(migrations.upgrade, engines))
         with bare_engine.connect() as connection:
-            assert migrations.is_current(connection)
+            assert revision.is_current(connection)
 
     def test_a_long_change_is_waited_for(self, tmp_path, monkeypatch):
         """SQLite gives a waiting writer up after a while; migrating goes on waiting."""
@@ -391,7 +382,7 @@ class TestCrowd:
 
     def test_not_for_ever(self, tmp_path, monkeypatch):
         url = f"sqlite:///{tmp_path}/db.sqlite"
-        monkeypatch.setattr(migrations, "PATIENCE", -1)
+        monkeypatch.setattr(migrations, "LOCK_TIMEOUT", -1)
         busy = make_engine({"url": url})
         impatient = make_one_time_engine({"url": url, "connect_args": {"timeout": 0}})
         with busy.begin(), pytest.raises(OperationalError, match="locked"):
@@ -585,4 +576,5 @@ def test_sqlite_row_numbers_last(sqlite_backend):
 
 
 def test_the_code_names_the_newest_revision() -> None:
-    assert migrations.head() == HEAD
+    scripts = ScriptDirectory.from_config(migrations._config())
+    assert scripts.get_current_head() == revision.HEAD

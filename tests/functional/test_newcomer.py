@@ -40,5 +40,5 @@ def test_the_log_says_where_to_look(docs, caplog):
     settings = {"bookstore.sqlalchemy.url": "sqlite://", "bookstore.migrate": "true"}
     app = standalone.main({}, **settings, **{"bookstore.prefix": "/b", "bookstore.docs": docs})
     page = "docs" if docs == "true" else "openapi.json"
-    assert f"The books are at /b/books, and how to use them at /b/{page}." in caplog.messages
+    assert f"The books are at /b/books, the API's description at /b/{page}." in caplog.messages
     close_app(app)

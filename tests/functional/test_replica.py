@@ -11,7 +11,7 @@ from webtest import TestApp
 from pyramid_bookstore.db import replica as replica_module
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.query import Query
-from pyramid_bookstore.db.replica import Replica, ReplicaReader, Standing
+from pyramid_bookstore.db.replica import Replica, ReplicaReader, ReplicaState
 from pyramid_bookstore.web.mount import Mount
 from tests.support.api import API, BOOKS, ask, assert_problem, new_book
 from tests.support.backends import migrate
@@ -266,7 +266,7 @@ class TestTrouble:
         assert client.get(path).json["stock"] == 5
         ready = client.get(f"{API}/ready").json
         assert (ready["status"], ready["replica"]) == ("ready", "unreachable")
-        clock.now += replica_module.TRIED_AGAIN_AFTER - 1
+        clock.now += replica_module.RETRY_AFTER - 1
         mortal.start()
         assert standing(client) == "unreachable"
         clock.later()
@@ -371,7 +371,7 @@ class TestReader:
         """Replay went before the read: the primary answers, and the replica stays in use."""
         import psycopg
 
-        assert replica.standing() is Standing.FIT
+        assert replica.state() is ReplicaState.UP_TO_DATE
         error = psycopg.errors.lookup(state)("no")
         replica.reader = Broken(error)
         reader = ReplicaReader(replica, self.Primary())
@@ -381,7 +381,7 @@ class TestReader:
         else:
             with pytest.raises(type(error)):
                 reader.rows(question, {})
-        assert replica.standing() is Standing.FIT
+        assert replica.state() is ReplicaState.UP_TO_DATE
 
     def test_what_failed_once_is_not_asked_again_in_a_request(self, replica, question):
         reader = ReplicaReader(replica, self.Primary())
@@ -391,11 +391,13 @@ class TestReader:
         replica.reader = Broken(AssertionError("asked again"))
         assert reader.rows(question, {}) == ["of the primary"]
 
-    @pytest.mark.parametrize("standing", [Standing.FIT, Standing.BEHIND, Standing.PROMOTED])
-    def test_a_defect_of_the_primary_is_a_defect(self, replica, question, standing):
+    @pytest.mark.parametrize(
+        "state", [ReplicaState.UP_TO_DATE, ReplicaState.BEHIND, ReplicaState.PROMOTED]
+    )
+    def test_a_defect_of_the_primary_is_a_defect(self, replica, question, state):
         """Only where the primary cannot be reached is a late replica better than nothing."""
-        replica._due = float("inf")
-        replica._standing = standing
+        replica._next_check = float("inf")
+        replica._state = state
         replica.reader = Broken(sqlite3.OperationalError("no such table: bookstore_books"))
         reader = ReplicaReader(replica, Broken(ZeroDivisionError()))
         with pytest.raises(ZeroDivisionError):
@@ -403,8 +405,8 @@ class TestReader:
 
     def test_one_thread_looks_and_the_others_go_on(self, replica):
         with replica._checking:
-            assert replica.standing() is Standing.AWAY
-        assert replica.standing() is Standing.FIT
+            assert replica.state() is ReplicaState.UNREACHABLE
+        assert replica.state() is ReplicaState.UP_TO_DATE
 
     def test_an_unknown_lag_is_too_much(self, replica, caplog):
         class Vague:
@@ -412,8 +414,8 @@ class TestReader:
                 return [(True, None)]
 
         replica.reader = Vague()
-        assert replica.standing() is Standing.BEHIND
-        assert "not known how far" in caplog.text
+        assert replica.state() is ReplicaState.BEHIND
+        assert "lag is unknown" in caplog.text
 
 
 class TestSQLite:
@@ -450,7 +452,7 @@ class TestSQLite:
         database = Mount.of(client.app.registry).database
         pools = [engine.pool for engine in database.engines.values()]
         database.replica._checking.acquire()
-        database.forked()
+        database.dispose(close=False)
         assert not {*pools} & {engine.pool for engine in database.engines.values()}
         database.replica.reader = Broken(OSError("no"))
         assert standing(client) == "unreachable"

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from pyramid_bookstore.catalogue.listing import list_books
 from pyramid_bookstore.catalogue.models import Book
 from pyramid_bookstore.catalogue.query import NEWEST_FIRST
-from pyramid_bookstore.db import migrations
+from pyramid_bookstore.db import migrations, revision
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.db.query import SessionReader
 from pyramid_bookstore.search import postgresql
@@ -105,7 +105,7 @@ def test_without_the_right_it_is_said_how_to_get_it(bare, postgres):
     with engine.begin() as connection:
         connection.execute(text(f"CREATE ROLE {role} LOGIN PASSWORD 'secret'"))
         connection.execute(text(f"GRANT ALL ON SCHEMA public TO {role}"))
-        connection.execute(text(f"DROP TABLE {migrations.VERSION_TABLE}"))
+        connection.execute(text(f"DROP TABLE {revision.VERSION_TABLE}"))
     clerk = make_engine({"url": make_url(bare).set(username=role, password="secret")})
     try:
         with pytest.raises(migrations.ExtensionMissing) as caught:
@@ -118,12 +118,12 @@ def test_without_the_right_it_is_said_how_to_get_it(bare, postgres):
         ):
             assert part in str(caught.value)
         with clerk.connect() as connection:
-            assert migrations.current(connection) is None
+            assert revision.current(connection) is None
         with engine.begin() as connection:
             connection.execute(text("CREATE EXTENSION pg_trgm"))
         migrations.upgrade(clerk)
         with clerk.connect() as connection:
-            assert migrations.is_current(connection)
+            assert revision.is_current(connection)
         migrations.downgrade(clerk, "base")
         assert extensions(engine) == {"pg_trgm"}
     finally:

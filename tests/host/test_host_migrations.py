@@ -17,7 +17,7 @@ from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationError
 from sqlalchemy import Engine, inspect, text
 
-from pyramid_bookstore.db import migrations
+from pyramid_bookstore.db import migrations, revision
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.errors import Unavailable
 from tests.host.alembic_hosts import ORDERS, AlembicHost
@@ -38,7 +38,7 @@ def bare(backend: Any, tmp_path: Path) -> Iterator[str]:
     engine = make_engine({"url": url})
     migrations.downgrade(engine, "base")
     with engine.begin() as connection:
-        connection.execute(text(f"DROP TABLE {migrations.VERSION_TABLE}"))
+        connection.execute(text(f"DROP TABLE {revision.VERSION_TABLE}"))
     engine.dispose()
     yield url
     backend.drop(url)
@@ -113,7 +113,7 @@ class TestApart:
             command.upgrade(alembic, "head")
         assert ready()[0] == 200
         assert versions(bare_engine) == {"shop_0001"}
-        assert versions(bare_engine, migrations.VERSION_TABLE) == {migrations.head()}
+        assert versions(bare_engine, revision.VERSION_TABLE) == {revision.HEAD}
         command.downgrade(alembic, "base")
         assert "customers" not in tables(bare_engine)
         assert ready()[0] == 200
@@ -141,7 +141,7 @@ class TestApart:
         command.upgrade(made.config(), "head")
         command.check(made.config())
         with bare_engine.connect() as connection:
-            assert migrations.is_current(connection)
+            assert revision.is_current(connection)
 
     def test_without_the_filter_it_would_drop_the_books(
         self, host: MakeHost, bare_engine: Engine
@@ -163,15 +163,15 @@ class TestJoint:
         assert ready()[0] == 503
         command.upgrade(alembic, "heads")
         assert ready()[0] == 200
-        assert versions(bare_engine) == {"shop_0001", migrations.head()}
-        assert migrations.VERSION_TABLE not in tables(bare_engine)
+        assert versions(bare_engine) == {"shop_0001", revision.HEAD}
+        assert revision.VERSION_TABLE not in tables(bare_engine)
         command.downgrade(alembic, "bookstore@base")
         assert versions(bare_engine) == {"shop_0001"}
         assert ready()[0] == 503
         assert tables(bare_engine) == {"alembic_version", "customers"}
         command.upgrade(alembic, "bookstore@head")
         command.downgrade(alembic, "shop@base")
-        assert versions(bare_engine) == {migrations.head()}
+        assert versions(bare_engine) == {revision.HEAD}
         assert "customers" not in tables(bare_engine)
         assert ready()[0] == 200
 
@@ -218,8 +218,8 @@ class TestJoint:
         command.upgrade(alembic, "shop@head")
         command.stamp(alembic, "bookstore@head")
         with bare_engine.begin() as connection:
-            connection.execute(text(f"DROP TABLE {migrations.VERSION_TABLE}"))
-        assert versions(bare_engine) == {"shop_0001", migrations.head()}
+            connection.execute(text(f"DROP TABLE {revision.VERSION_TABLE}"))
+        assert versions(bare_engine) == {"shop_0001", revision.HEAD}
         command.upgrade(alembic, "heads")
         assert ready()[0] == 200
 
@@ -321,12 +321,12 @@ class TestFromTheWheel:
         assert where.startswith(str(installed.parents[1]))
         assert where.endswith("pyramid_bookstore/migrations")
         run(python, "-c", ALEMBIC, "-c", str(made.ini), "upgrade", "heads", cwd=made.folder)
-        assert versions(bare_engine) == {"shop_0001", migrations.head()}
+        assert versions(bare_engine) == {"shop_0001", revision.HEAD}
         assert ready()[0] == 200
         run(python, "-c", ALEMBIC, "-c", str(made.ini), "downgrade", "base", cwd=made.folder)
         assert "bookstore_books" not in tables(bare_engine)
         run(python, "-c", UPGRADE, bare, cwd=made.folder)
-        assert versions(bare_engine, migrations.VERSION_TABLE) == {migrations.head()}
+        assert versions(bare_engine, revision.VERSION_TABLE) == {revision.HEAD}
         assert ready()[0] == 200
 
     def test_the_separator_that_splits_at_the_colon(

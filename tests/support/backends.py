@@ -11,7 +11,8 @@ from sqlalchemy import Engine, MetaData
 from sqlalchemy.engine import make_url
 
 from pyramid_bookstore.db.engines import make_one_time_engine
-from pyramid_bookstore.db.migrations import VERSION_TABLE, upgrade
+from pyramid_bookstore.db.migrations import upgrade
+from pyramid_bookstore.db.revision import VERSION_TABLE
 from tests.support.postgres_databases import Databases
 
 

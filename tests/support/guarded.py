@@ -36,7 +36,7 @@ def _who(request: Any) -> dict[str, Any]:
 def _refuse(request: Any) -> Response:
     """As the bookstore's exception view does it."""
     policy = request.registry.getUtility(ISecurityPolicy)
-    status = 403 if policy.is_authenticated(request) else 401
+    status = 403 if policy.identity(request) else 401
     challenge = policy.challenge(request)
     return Response(status=status, headerlist=[("WWW-Authenticate", challenge)])
 

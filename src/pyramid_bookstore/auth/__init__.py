@@ -1,43 +1,39 @@
-"""Bearer tokens: who calls, and what they may do (``bookstore.auth = jwt``).
+"""Bearer tokens: who the caller is, and what it may do (``bookstore.auth = jwt``).
 
-In a host, the setting alone has tokens decide on the bookstore's routes, and the host's policy, or
-none, on all others. A host whose own views are to ask for the same permissions chooses the policy
-for the whole application with ``config.include("pyramid_bookstore.auth")``. Both need the ``jwt``
+In a host, the setting alone makes tokens decide on the bookstore's routes; the host's policy, or
+none, decides on all others. If a host's own views need the same permissions, it uses this policy
+for the whole application: ``config.include("pyramid_bookstore.auth")``. Both need the ``jwt``
 extra, and read ``bookstore.jwt.*``, ``bookstore.roles.NAME`` and ``bookstore.anonymous``.
 
 =====================  =========================================================================
-``bearer.py``          the Authorization header: a token, none, or a bad one
-``keys.py``            secret, PEM and JWKS to keys, each bound to the algorithms it serves
-``key_file.py``        a file of keys, read again when it changes
-``tokens.py``          a token to its claims, or `BadToken`
+``bearer.py``          the Authorization header to a token
+``keys.py``            secret, PEM and JWKS to keys, each with its algorithms
+``key_file.py``        a file of keys that is read again when it changes
+``tokens.py``          a token to its claims
 ``policy.py``          `JWTSecurityPolicy`: claims to permissions, and the challenge of a 401
-``own_routes.py``      the policy on our routes, the host's on all others
+``own_routes.py``      that policy on our routes, the host's on all others
 =====================  =========================================================================
 """
 
-from __future__ import annotations
-
+import importlib.util
+from collections.abc import Mapping
 from typing import Any
 
 from pyramid.exceptions import ConfigurationError
 
 from pyramid_bookstore.auth.policy import JWTSecurityPolicy
-from pyramid_bookstore.auth.probe import key_fault, token_key
 from pyramid_bookstore.settings import Settings
+from pyramid_bookstore.settings.reader import Faults
 
 
 def make_policy(settings: Settings) -> JWTSecurityPolicy:
-    """The policy of these settings.
+    """The policy of these settings, which `check_token_key` has checked.
 
-    Raises `pyramid.exceptions.ConfigurationError` where ``bookstore.auth`` is not ``jwt``, the
-    ``jwt`` extra is not installed, or the key cannot be used; the text says what to do.
+    Raises `pyramid.exceptions.ConfigurationError` if ``bookstore.auth`` is not ``jwt``.
     """
     if settings.jwt is None:
         raise ConfigurationError("pyramid_bookstore.auth needs bookstore.auth = jwt")
-    fault = key_fault(settings.jwt.key, settings.jwt.key_file, settings.jwt.algorithms)
-    if fault is not None:
-        raise ConfigurationError(": ".join(fault))
-    # Here, not at the top: the bare package runs without the extra.
+    # Imported here: it needs the jwt extra, without which this package must be importable.
     from pyramid_bookstore.auth.tokens import Verifier
 
     return JWTSecurityPolicy(
@@ -49,6 +45,34 @@ def make_policy(settings: Settings) -> JWTSecurityPolicy:
 
 
 def includeme(config: Any) -> None:
-    """Make `JWTSecurityPolicy` the security policy of the application."""
-    settings = Settings.from_mapping(config.registry.settings, [token_key])
+    """Make `JWTSecurityPolicy` the security policy of the application.
+
+    Raises `pyramid.exceptions.ConfigurationError` for faulty settings.
+    """
+    settings = Settings.from_mapping(config.registry.settings, [check_token_key])
     config.set_security_policy(make_policy(settings))
+
+
+def check_token_key(values: Mapping[str, Any], faults: Faults) -> None:
+    """A probe of the settings: the jwt extra is installed, and the key can verify tokens."""
+    if values["auth"] != "jwt" or faults.about("bookstore.jwt.key", "bookstore.jwt.algorithms"):
+        return
+    missing = [name for name in ("jwt", "cryptography") if importlib.util.find_spec(name) is None]
+    if missing:
+        faults.add(
+            "bookstore.auth",
+            f"jwt needs {' and '.join(missing)}, which is not installed:"
+            ' pip install "pyramid_bookstore[jwt]"',
+        )
+        return
+    from pyramid_bookstore.auth.key_file import check_file  # needs the extra, as above
+    from pyramid_bookstore.auth.keys import KeyFault, from_setting
+
+    key, key_file, algorithms = (values[f"jwt_{n}"] for n in ("key", "key_file", "algorithms"))
+    try:
+        if key_file:
+            check_file(key_file, algorithms)
+        else:
+            from_setting(key or "", algorithms)
+    except KeyFault as fault:
+        faults.add("bookstore.jwt.key_file" if key_file else "bookstore.jwt.key", str(fault))

@@ -1,23 +1,21 @@
-"""The Authorization header (RFC 6750, section 2.1): a token, none, or a bad one."""
-
-from __future__ import annotations
+"""Reads the Authorization header (RFC 6750, section 2.1)."""
 
 import re
 
-#: Characters. A token with a few roles has some hundred; every one of them is decoded and hashed
-#: before anything is known of its sender.
+#: Characters. A token with a few roles has some hundred; all are decoded and hashed before the
+#: sender is known.
 MAX_TOKEN = 8 * 1024
 
-# Of RFC 6750's b64token what a JWS can consist of (RFC 7515, 7.1: base64url without padding, and
-# dots). A comma, as servers put between repeated headers, is none of it.
+# The characters of a JWS (RFC 7515, 7.1: base64url without padding, and dots). So a comma, with
+# which servers join repeated headers, is refused.
 _BEARER = re.compile(r"bearer +([A-Za-z0-9\-_.]+)", re.IGNORECASE)
 
 
 class BadToken(Exception):
-    """The caller's credentials are not taken.
+    """The credentials are refused.
 
-    ``description`` is for the caller and the log: a fixed text of ours, nothing of the token, in
-    the characters that RFC 6750 has for ``error_description`` (no quotes, no backslash).
+    ``description`` is for the caller and the log: a fixed text without parts of the token, in the
+    characters that RFC 6750 allows in ``error_description`` (no quotes, no backslash).
     """
 
     def __init__(self, description: str) -> None:
@@ -26,11 +24,11 @@ class BadToken(Exception):
 
 
 def bearer_token(header: str | None) -> str | None:
-    """The token of an Authorization header, `None` where there is no header.
+    """The token of an Authorization header, `None` without a header.
 
-    Raises `BadToken` for anything else: another scheme, several credentials, no token, a token
-    of more than `MAX_TOKEN` characters. Tokens in the query or the body (RFC 6750, 2.2 and 2.3)
-    are not looked for: they would end up in logs.
+    Raises `BadToken` for another scheme, several credentials, no token, or a token of more than
+    `MAX_TOKEN` characters. Tokens in the query or the body (RFC 6750, 2.2 and 2.3) are not read:
+    they would end up in logs.
     """
     if header is None:
         return None

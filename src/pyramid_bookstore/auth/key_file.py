@@ -1,6 +1,4 @@
-"""A file of keys that is read again when it changes, so that keys rotate without a restart."""
-
-from __future__ import annotations
+"""A file of keys that is read again when it changes: keys rotate without a restart."""
 
 import logging
 import os
@@ -12,20 +10,20 @@ from pyramid_bookstore.auth.keys import KeyFault, KeySet, from_file
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks at the file.
+#: Seconds between two checks of the file.
 INTERVAL = 1.0
 
-_MAX_SIZE = 1024 * 1024  # bytes; a path to something endless must not fill the memory
-# Which file it is, and in which state. The change time tells of a chmod, and of a new content
-# with an old modification time.
+_MAX_SIZE = 1024 * 1024  # bytes
+# Device, inode, size, mtime, ctime. The ctime changes with a chmod, and with new content that has
+# an old mtime.
 _Version: TypeAlias = tuple[int, int, int, int, int]
 
 
 class KeyFile:
     """The keys in a file.
 
-    Takes no lock: what changes is put in place in one assignment, and threads that look at the
-    same moment read the file twice, to the same end.
+    Needs no lock: the state changes in one assignment, and threads that check at the same time
+    only read the file twice.
     """
 
     def __init__(self, path: str, algorithms: tuple[str, ...]) -> None:
@@ -34,44 +32,44 @@ class KeyFile:
         self._algorithms = algorithms
         version = _version(path)
         self._state: tuple[_Version | None, KeySet] = (version, self._read())
-        self._next_look = monotonic() + INTERVAL
+        self._next_check = monotonic() + INTERVAL
 
     def __call__(self) -> KeySet:
-        """The keys of now: at most `INTERVAL` seconds behind the file.
+        """The current keys, at most `INTERVAL` seconds behind the file.
 
-        A new file that cannot be used is logged, once, as an error, and the old keys stay. So do
-        they when the file is gone: a rotation that went wrong must not lock everybody out.
+        If the file is missing or cannot be used, that is logged once as an error and the old keys
+        stay in use: a failed rotation must not lock everybody out.
         """
         now = monotonic()
-        if now >= self._next_look:
-            self._next_look = now + INTERVAL
-            self._look()
+        if now >= self._next_check:
+            self._next_check = now + INTERVAL
+            self._check()
         return self._state[1]
 
-    def _look(self) -> None:
-        seen, keys = self._state
+    def _check(self) -> None:
+        old_version, keys = self._state
         version: _Version | None = None
         try:
-            # Before reading: if the file changes in between, the next look finds it changed.
+            # Before reading: if the file changes in between, the next check finds it changed.
             version = _version(self._path)
-            if version == seen:
+            if version == old_version:
                 return
             self._state = (version, self._read())
             log.info("bookstore.jwt.key_file was read again: %d keys", len(self._state[1].keys))
         except KeyFault as fault:
             self._state = (version, keys)
-            if version != seen:  # once for each state, and not with every look at a missing file
+            if version != old_version:  # else every check of a missing file would log it
                 log.error("bookstore.jwt.key_file: %s; the keys read before stay in use", fault)
 
     def _read(self) -> KeySet:
         keys = _read(self._path, self._algorithms)
-        for note in keys.notes:
-            log.warning("bookstore.jwt.key_file: passed over: %s", note)
+        for note in keys.ignored:
+            log.warning("bookstore.jwt.key_file: ignored: %s", note)
         return keys
 
 
-def probe(path: str, algorithms: tuple[str, ...]) -> None:
-    """Whether the file can be used: raises `KeyFault` if not, and keeps and logs nothing."""
+def check_file(path: str, algorithms: tuple[str, ...]) -> None:
+    """Raises `KeyFault` if the file cannot be used. Logs nothing."""
     _version(path)
     _read(path, algorithms)
 

@@ -1,11 +1,9 @@
-"""Keys that tokens are checked with: from a secret, PEM or JWKS to what PyJWT verifies with.
+"""Reads the keys that verify tokens from a secret, PEM or JWKS.
 
-Each key is bound, when it is read, to those configured algorithms that its type serves. So a
-token cannot choose how a key is used: an RSA public key is never a shared secret (RFC 8725, 2.1
-and 3.1). No text raised here shows anything of a key but its type and size.
+When it is read, each key gets those of the configured algorithms that its type supports. So a
+token cannot choose how a key is used: an RSA public key is never used as a shared secret (RFC
+8725, 2.1 and 3.1). Error messages show nothing of a key but its type and size.
 """
-
-from __future__ import annotations
 
 import json
 from collections.abc import Iterable
@@ -34,12 +32,12 @@ _RSA_BITS = 2048  # RFC 7518, sections 3.3 and 3.5
 
 
 class KeyFault(ValueError):
-    """The key cannot be used; the text goes on after the name of the setting or key."""
+    """The key cannot be used; the text follows the name of the setting or key."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key and the algorithms that it may be used with (never empty)."""
+    """One key and its algorithms, at least one."""
 
     material: PublicKey | bytes = field(repr=False)
     algorithms: tuple[str, ...]
@@ -48,17 +46,17 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """One key, or several that each have a ``kid`` of their own."""
+    """One key, or several with different ``kid``."""
 
     keys: tuple[Key, ...]
-    #: Why keys of the file are passed over, for the log.
-    notes: tuple[str, ...] = ()
+    #: Which keys of the file are ignored, and why; for the log.
+    ignored: tuple[str, ...] = ()
 
     def choose(self, kid: str | None) -> Key | None:
-        """The key for a token whose header names ``kid``, or names none; `None`: there is none.
+        """The key for a token with this ``kid`` in its header; `None` if there is no such key.
 
-        A key without a kid is the only one, and serves every token: issuers put a kid into their
-        tokens even where the key was handed over as PEM, which cannot carry one.
+        A key without a kid is the only one, and is used for every token: issuers put a kid into
+        tokens even if they publish the key as PEM, which has none.
         """
         only = self.keys[0] if len(self.keys) == 1 else None
         if only is not None and (kid is None or only.kid is None):
@@ -73,11 +71,11 @@ def from_setting(text: str, algorithms: tuple[str, ...]) -> KeySet:
     """
     try:
         data = text.encode()
-    except UnicodeEncodeError:  # the environment can hold bytes that are no text
+    except UnicodeEncodeError:  # from bytes of the environment that are no text
         raise KeyFault("is not UTF-8") from None
     if algorithms[0] in SYMMETRIC:
-        return KeySet((_bind(data, algorithms),))
-    # A variable of the environment often has its line ends written as \n.
+        return KeySet((_make_key(data, algorithms),))
+    # Environment variables often have line ends written as \n.
     return _from_pem(data.replace(b"\\n", b"\n"), algorithms)
 
 
@@ -89,7 +87,7 @@ def from_file(data: bytes, algorithms: tuple[str, ...]) -> KeySet:
         return _from_jwks(data, algorithms)
     if b"-----BEGIN " in data:
         return _from_pem(data, algorithms)
-    # Not even for HS*: whether a line end is part of the secret could only be guessed.
+    # Not even for HS*: it is unknown whether a line end is part of the secret.
     raise KeyFault("the file is neither PEM nor JWKS (a shared secret is a JWK of kty oct)")
 
 
@@ -101,7 +99,7 @@ def _from_pem(data: bytes, algorithms: tuple[str, ...]) -> KeySet:
     if data.count(b"-----BEGIN ") > 1:
         raise KeyFault("has several PEM keys; put them into a JWKS, each with a kid")
     try:
-        return KeySet((_bind(load_pem_public_key(data), algorithms),))
+        return KeySet((_make_key(load_pem_public_key(data), algorithms),))
     except (ValueError, UnsupportedAlgorithm) as error:
         if isinstance(error, KeyFault):
             raise
@@ -117,20 +115,19 @@ def _from_jwks(data: bytes, algorithms: tuple[str, ...]) -> KeySet:
     if not isinstance(entries, list) or not entries:
         raise KeyFault("the file is no JWKS: it has no list of keys")
     keys: list[Key] = []
-    notes: list[str] = []
+    ignored: list[str] = []
     for number, entry in enumerate(entries):
         try:
             keys.append(_from_jwk(entry, algorithms))
         except KeyFault as fault:
-            # RFC 7517, section 5: keys that cannot be used are ignored; more may be published
-            # there than is meant for us.
-            notes.append(f"keys[{number}] {fault}")
+            # RFC 7517, section 5: such keys are ignored, as they may be for other software.
+            ignored.append(f"keys[{number}] {fault}")
     if not keys:
-        raise KeyFault(f"no key in the file serves {' '.join(algorithms)}: {'; '.join(notes)}")
+        raise KeyFault(f"no key in the file is for {' '.join(algorithms)}: {'; '.join(ignored)}")
     kids = [key.kid for key in keys]
     if len(keys) > 1 and (None in kids or len({*kids}) < len(kids)):
         raise KeyFault("with several keys in the file, each needs a kid of its own")
-    return KeySet(tuple(keys), tuple(notes))
+    return KeySet(tuple(keys), tuple(ignored))
 
 
 def _from_jwk(entry: Any, algorithms: tuple[str, ...]) -> Key:
@@ -154,22 +151,22 @@ def _from_jwk(entry: Any, algorithms: tuple[str, ...]) -> Key:
         raise KeyFault("has no kty that is known here")
     try:
         material = _IMPLEMENTATIONS[_READERS[kty]].from_jwk(entry)
-    # The text of PyJWT's errors is left out: it may show the key.
+    # Without the text of PyJWT's error, which may show the key.
     except (jwt.PyJWTError, UnsupportedAlgorithm, LookupError, TypeError, ValueError):
         raise KeyFault(f"is malformed for kty {kty}") from None
-    return _bind(material, algorithms, kid)
+    return _make_key(material, algorithms, kid)
 
 
-def _bind(material: Any, algorithms: Iterable[str], kid: str | None = None) -> Key:
-    """The key with those of the algorithms that it serves; `KeyFault` if none, or if weak."""
-    fitting = tuple(name for name in algorithms if _fits(material, name))
-    if not fitting:
-        raise KeyFault(f"is {_kind(material)}, of no use for {' '.join(algorithms)}")
+def _make_key(material: Any, algorithms: Iterable[str], kid: str | None = None) -> Key:
+    """The key with those of the algorithms that it supports; `KeyFault` if none, or if weak."""
+    supported = tuple(name for name in algorithms if _supports(material, name))
+    if not supported:
+        raise KeyFault(f"is {_kind(material)}, not for {' '.join(algorithms)}")
     if isinstance(material, RSAPublicKey) and material.key_size < _RSA_BITS:
         raise KeyFault(f"has {material.key_size} bits; RSA needs at least {_RSA_BITS}")
     if isinstance(material, bytes):
-        _check_secret(material, fitting)
-    return Key(material, fitting, kid)
+        _check_secret(material, supported)
+    return Key(material, supported, kid)
 
 
 def _check_secret(secret: bytes, algorithms: Iterable[str]) -> None:
@@ -183,7 +180,7 @@ def _check_secret(secret: bytes, algorithms: Iterable[str]) -> None:
         raise KeyFault("is a public key, certificate or JWK; HS* needs a secret") from None
 
 
-def _fits(material: Any, algorithm: str) -> bool:
+def _supports(material: Any, algorithm: str) -> bool:
     if isinstance(material, bytes):
         return algorithm in SYMMETRIC
     if isinstance(material, RSAPublicKey):
@@ -198,5 +195,5 @@ def _kind(material: Any) -> str:
         return "a shared secret"
     if isinstance(material, EllipticCurvePublicKey):
         return f"an EC key on {material.curve.name}"
-    # RSAPublicKey, Ed25519PublicKey, DSAPublicKey, … : the interface it fulfils is its name.
+    # RSAPublicKey, Ed25519PublicKey, DSAPublicKey, …
     return f"of type {type(material).__name__.removesuffix('PublicKey')}"

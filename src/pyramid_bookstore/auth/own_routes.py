@@ -1,10 +1,8 @@
 """Bearer tokens on the bookstore's routes, the host's own policy on all others.
 
-That is what ``bookstore.auth = jwt`` does in a host: it may have users of its own, by cookie say,
-and programs that use the bookstore with tokens.
+``bookstore.auth = jwt`` does this in a host, whose users may have cookies while programs use the
+bookstore with tokens.
 """
-
-from __future__ import annotations
 
 from typing import Any
 
@@ -20,17 +18,17 @@ from pyramid_bookstore.settings import Settings
 
 
 def protect(registry: Registry, settings: Settings) -> None:
-    """Put `JWTSecurityPolicy` before the application's security policy, on our routes only.
+    """Make `JWTSecurityPolicy` decide on our routes, the application's policy on all others.
 
-    To be called when the host's policy is known and before views take hold of it, that is between
-    Pyramid's phases 2 and 3. Where the application has chosen `JWTSecurityPolicy` for all its
-    routes, that is left as it is. Raises `ConfigurationError` as `make_policy` does.
+    To be called when the host's policy is registered and before views read it: between Pyramid's
+    phases 2 and 3. Does nothing if the application uses `JWTSecurityPolicy` for all routes.
+    Raises `ConfigurationError` for a host with an authentication policy of Pyramid 1.
     """
     host = registry.queryUtility(ISecurityPolicy)
     if isinstance(host, JWTSecurityPolicy):
         return
     if isinstance(host, LegacySecurityPolicy):
-        # Pyramid asks this class for more than the interface has, so it cannot be wrapped.
+        # Pyramid uses more of this class than the interface has, so it cannot be wrapped.
         raise ConfigurationError(
             "bookstore.auth = jwt does not go with set_authentication_policy: give the host a"
             " security policy (Pyramid 2), or leave bookstore.auth = host"
@@ -40,7 +38,7 @@ def protect(registry: Registry, settings: Settings) -> None:
 
 @implementer(ISecurityPolicy)
 class OwnRoutesPolicy:
-    """Asks one policy on the bookstore's routes, and another, or none, everywhere else."""
+    """Uses one policy on the bookstore's routes, and another, or none, elsewhere."""
 
     def __init__(self, own: JWTSecurityPolicy, host: Any) -> None:
         """``host`` is an ISecurityPolicy or `None`."""
@@ -48,7 +46,7 @@ class OwnRoutesPolicy:
         self._host = host
 
     def __getattr__(self, name: str) -> Any:
-        # A host may ask the registry for its policy, and that for more than Pyramid's interface.
+        # A host may use attributes of its policy that are not in Pyramid's interface.
         return getattr(self._host, name)
 
     def _policy(self, request: Any) -> Any:
@@ -57,17 +55,15 @@ class OwnRoutesPolicy:
         return self._own if ours else self._host
 
     def identity(self, request: Any) -> Any:
-        """As the policy in charge has it."""
         policy = self._policy(request)
         return None if policy is None else policy.identity(request)
 
     def authenticated_userid(self, request: Any) -> Any:
-        """As the policy in charge has it."""
         policy = self._policy(request)
         return None if policy is None else policy.authenticated_userid(request)
 
     def permits(self, request: Any, context: Any, permission: str) -> Allowed | Denied:
-        """As the policy in charge has it; all is allowed where there is none, as in Pyramid."""
+        """The answer of the route's policy; without one all is allowed, as in Pyramid."""
         policy = self._policy(request)
         if policy is None:
             return Allowed("No security policy in use.")
@@ -78,11 +74,9 @@ class OwnRoutesPolicy:
         return self._own.challenge(request)
 
     def remember(self, request: Any, userid: str, **options: Any) -> Any:
-        """As the policy in charge has it."""
         policy = self._policy(request)
         return [] if policy is None else policy.remember(request, userid, **options)
 
     def forget(self, request: Any, **options: Any) -> Any:
-        """As the policy in charge has it."""
         policy = self._policy(request)
         return [] if policy is None else policy.forget(request, **options)

@@ -1,6 +1,4 @@
-"""The security policy: from the claims of a token to the bookstore's permissions."""
-
-from __future__ import annotations
+"""The security policy: from a token's claims to the bookstore's permissions."""
 
 import hashlib
 import logging
@@ -26,13 +24,13 @@ _CHALLENGE = 'Bearer realm="bookstore"'
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who sent a good token: ``request.identity``."""
+    """The caller with a valid token: ``request.identity``."""
 
-    #: The claim ``sub``; for a token without, ``token:`` and a digest, the same for each use.
+    #: The claim ``sub``; without one, ``token:`` and a digest of the token.
     subject: str
-    #: As the token lists them, those without meaning here too.
+    #: As in the token, including those that the settings do not name.
     roles: tuple[str, ...]
-    #: Full names, ``bookstore.view``; what `bookstore.anonymous` gives to all is among them.
+    #: Full names, ``bookstore.view``; those of `bookstore.anonymous` included.
     permissions: frozenset[str]
     #: All claims. Not in the repr, which ends up in logs.
     claims: Mapping[str, Any] = field(repr=False, compare=False)
@@ -40,7 +38,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class _Refused:
-    """The outcome for a bad token; `BadToken` itself would keep the token in its traceback."""
+    """The result for a bad token. `BadToken` itself would keep the token in its traceback."""
 
     description: str
 
@@ -50,78 +48,72 @@ class JWTSecurityPolicy:
     """Bearer tokens (RFC 6750) for Pyramid: an `ISecurityPolicy`.
 
     A request without an Authorization header has the permissions of ``bookstore.anonymous``. A
-    good token adds those of its roles. A bad one has none at all, not even the anonymous ones,
-    and is answered with 401: whoever sends a token means to be somebody, and RFC 6750 (section
-    3.1, ``invalid_token``) has the client told that its token no longer counts. Served as
-    anonymous instead, a client would go on with an expired token and see less than it should,
-    without a word.
+    valid token adds those of its roles. A bad token has none at all, not even the anonymous ones,
+    and gets 401 (RFC 6750, section 3.1, ``invalid_token``): treated as anonymous, a client with an
+    expired token would see less than it should and not know why.
 
-    The token of a request is checked once, whoever asks how often.
+    The token is checked once per request.
     """
 
     def __init__(
         self,
-        verifier: Verifier,
+        verifier: "Verifier",
         *,
         roles: Mapping[str, Iterable[str]],
         anonymous: Iterable[str] = (),
         roles_claim: str = "roles",
     ) -> None:
-        """``roles`` gives each role its permissions, ``anonymous`` those without a token, both in
+        """``roles`` are the permissions of each role, ``anonymous`` those without a token; both in
         the short form of the settings: ``view`` for ``bookstore.view``."""
         self._verifier = verifier
         self._anonymous = _full_names(anonymous)
         self._roles = {name: _full_names(permissions) for name, permissions in roles.items()}
         self._roles_claim = roles_claim
-        self._outcomes = RequestLocalCache(self._authenticate)
+        self._results = RequestLocalCache(self._authenticate)
 
     def identity(self, request: Any) -> Identity | None:
-        """Who sends the request; `None` without a token, or with a bad one."""
-        outcome = self._outcomes.get_or_create(request)
-        return outcome if isinstance(outcome, Identity) else None
+        """The caller; `None` without a valid token."""
+        result = self._results.get_or_create(request)
+        return result if isinstance(result, Identity) else None
 
     def authenticated_userid(self, request: Any) -> str | None:
-        """The subject of the token; `None` without a token, or with a bad one."""
+        """The subject of the token; `None` without a valid token."""
         identity = self.identity(request)
         return None if identity is None else identity.subject
 
-    def is_authenticated(self, request: Any) -> bool:
-        """Whether the request carries a good token."""
-        return self.identity(request) is not None
-
     def permits(self, request: Any, context: Any, permission: str) -> Allowed | Denied:
         """Whether the request has the permission, whatever the context."""
-        outcome = self._outcomes.get_or_create(request)
-        if isinstance(outcome, _Refused):
-            return Denied("The token is bad: %s", outcome.description)
-        if outcome is None:
+        result = self._results.get_or_create(request)
+        if isinstance(result, _Refused):
+            return Denied("The token is bad: %s", result.description)
+        if result is None:
             if permission in self._anonymous:
                 return Allowed("%s needs no token.", permission)
             return Denied("%s needs a token.", permission)
-        if permission in outcome.permissions:
+        if permission in result.permissions:
             return Allowed("The token gives %s.", permission)
         return Denied("The token does not give %s.", permission)
 
     def challenge(self, request: Any) -> str:
         """The value of WWW-Authenticate for a refused request (RFC 6750, section 3).
 
-        With a good token that is ``insufficient_scope``, which goes with a 403; the others go
-        with a 401. Without a token there is no ``error``: nothing was wrong with what was sent.
+        With a valid token the error is ``insufficient_scope``, for a 403; with a bad one
+        ``invalid_token``, for a 401. Without a token there is no ``error``.
         """
-        outcome = self._outcomes.get_or_create(request)
-        if outcome is None:
+        result = self._results.get_or_create(request)
+        if result is None:
             return _CHALLENGE
-        if isinstance(outcome, Identity):
+        if isinstance(result, Identity):
             return f'{_CHALLENGE}, error="insufficient_scope"'
-        description = outcome.description
+        description = result.description
         return f'{_CHALLENGE}, error="invalid_token", error_description="{description}"'
 
     def remember(self, request: Any, userid: str, **options: Any) -> list[tuple[str, str]]:
-        """No headers: tokens are made by their issuer, and kept by the client."""
+        """No headers: the issuer makes tokens, and the client stores them."""
         return []
 
     def forget(self, request: Any, **options: Any) -> list[tuple[str, str]]:
-        """The challenge as a header, as Pyramid's policy for Basic has it."""
+        """The challenge as a header, as Pyramid's policy for Basic authentication does."""
         return [("WWW-Authenticate", self.challenge(request))]
 
     def _authenticate(self, request: Any) -> Identity | _Refused | None:
@@ -137,8 +129,8 @@ class JWTSecurityPolicy:
         roles = _roles(claims.get(self._roles_claim, []))
         granted = (self._roles.get(role, frozenset()) for role in roles)
         return Identity(
-            # RFC 7519 does not ask for sub. All such callers under one name would share what is
-            # kept by caller, idempotency keys for one.
+            # RFC 7519 does not require sub. Under one name, all such callers would share what is
+            # stored by caller, such as idempotency keys.
             subject=claims.get("sub") or f"token:{hashlib.sha256(token.encode()).hexdigest()[:32]}",
             roles=roles,
             permissions=self._anonymous.union(*granted),
@@ -151,7 +143,7 @@ def _full_names(permissions: Iterable[str]) -> frozenset[str]:
 
 
 def _roles(value: Any) -> tuple[str, ...]:
-    """A list of texts; or one text, its roles separated by spaces as in ``scope`` (RFC 8693)."""
+    """The roles from a list, or from one text with spaces between, as in ``scope`` (RFC 8693)."""
     if isinstance(value, str):
         value = value.split()
     if not isinstance(value, list) or not all(isinstance(role, str) for role in value):

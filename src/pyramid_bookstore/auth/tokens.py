@@ -1,14 +1,12 @@
 """From a token to its claims: JWS signature (RFC 7515), registered claims (RFC 7519).
 
-Follows the best practices of RFC 8725. What the header of a token says is used for one thing:
-``kid`` chooses among our own keys. Nothing in it is ever fetched or taken for a key.
+Follows the best practices of RFC 8725. Of a token's header only ``kid`` is used, to choose one of
+our own keys. Nothing in it is fetched or used as a key.
 """
-
-from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import jwt
 
@@ -17,13 +15,13 @@ from pyramid_bookstore.auth.key_file import KeyFile
 from pyramid_bookstore.auth.keys import KeySet, from_setting
 from pyramid_bookstore.settings import JwtSettings
 
-#: Gives the keys of now.
+#: Returns the current keys.
 KeySource: TypeAlias = Callable[[], KeySet]
 
-# Each brings or points at a key of the sender's choice (RFC 8725, 3.10).
+# Each contains or points to a key of the sender's choice (RFC 8725, 3.10).
 _FOREIGN_KEYS = ("jku", "jwk", "x5u", "x5c")
-# Media types of an access token, without "application/" (RFC 7519, 5.1; RFC 9068, 2.1). Other
-# tokens of the same issuer, say of a logout, are not to be mistaken for it (RFC 8725, 3.11).
+# Media types of an access token, without "application/" (RFC 7519, 5.1; RFC 9068, 2.1). The same
+# issuer may make other tokens, such as logout tokens, which must be refused (RFC 8725, 3.11).
 _TYPES = ("jwt", "at+jwt")
 _MAX_SUBJECT = 255  # characters, as in OpenID Connect Core 1.0, section 2
 
@@ -42,12 +40,12 @@ class Verifier:
 
     def __init__(self, settings: JwtSettings, keys: KeySource) -> None:
         self._keys = keys
-        # RFC 7519, 4.1.3: without a name of our own, a token for a named audience is not for us.
+        # RFC 7519, 4.1.3: without an audience of our own, a token with one is not for us.
         self._audience = settings.audience or None
         self._issuer = settings.issuer
         self._leeway = settings.leeway
-        # "iat" is left alone: it limits nothing (RFC 7519, 4.1.6), and an issuer whose clock is
-        # a second ahead would have each new token refused.
+        # "iat" is not checked: it is no limit (RFC 7519, 4.1.6), and if the issuer's clock is a
+        # second ahead, each new token would be refused.
         self._options: jwt.types.Options = {
             "require": ["exp"],
             "verify_iat": False,
@@ -55,7 +53,7 @@ class Verifier:
         }
 
     @classmethod
-    def from_settings(cls, settings: JwtSettings) -> Verifier:
+    def from_settings(cls, settings: JwtSettings) -> Self:
         """Reads the key or the file of keys; raises `pyramid_bookstore.auth.keys.KeyFault`."""
         if settings.key_file is not None:
             return cls(settings, KeyFile(settings.key_file, settings.algorithms))
@@ -63,8 +61,8 @@ class Verifier:
         return cls(settings, lambda: keys)
 
     def claims(self, token: str) -> dict[str, Any]:
-        """The claims of a good token; their times are numbers, and ``sub``, if there, is a text
-        that can be stored and logged. Raises `BadToken` for every other token."""
+        """The claims of a valid token: times are numbers, and ``sub``, if there is one, is a text
+        that can be stored and logged. Raises `BadToken` for any other token."""
         try:
             header = jwt.get_unverified_header(token)
             _check_header(header)
@@ -81,7 +79,7 @@ class Verifier:
                 options=self._options,
             )
         except jwt.PyJWTError as error:
-            # From None: a traceback would hold the token.
+            # From None: a traceback would contain the token.
             raise BadToken(_description(error)) from None
         _check_claims(claims)
         return claims
@@ -97,7 +95,7 @@ def _description(error: jwt.PyJWTError) -> str:
 def _check_header(header: Mapping[str, Any]) -> None:
     if any(name in header for name in _FOREIGN_KEYS):
         raise BadToken("The token brings its own key.")
-    if "crit" in header:  # RFC 7515, 4.1.11: extensions that must be understood; there are none
+    if "crit" in header:  # RFC 7515, 4.1.11: extensions that must be supported; none are
         raise BadToken("The token has critical extensions.")
     kind = header.get("typ", "JWT")
     if not isinstance(kind, str) or kind.lower().removeprefix("application/") not in _TYPES:
@@ -112,7 +110,7 @@ def _check_claims(claims: Mapping[str, Any]) -> None:
     subject = claims.get("sub", "-")
     if (
         not 1 <= len(subject) <= _MAX_SUBJECT
-        # NUL and lone surrogates go into no database, line ends forge lines in logs.
+        # No database stores NUL and lone surrogates; line ends could forge lines in logs.
         or any(unicodedata.category(character) in ("Cc", "Cs") for character in subject)
     ):
         raise BadToken(f"The claim sub must be a plain text of 1 to {_MAX_SUBJECT} characters.")

@@ -11,7 +11,7 @@ from typing import Any, Final
 import colander
 
 from pyramid_bookstore.values import jsontext, text
-from pyramid_bookstore.values.faults import MAX_FAULTS, graft, leaves
+from pyramid_bookstore.values.faults import MAX_FAULTS, add_fault, leaves
 from pyramid_bookstore.values.types import Refused, StrictType, check_characters, kind
 
 MAX_BYTES: Final = 16_384
@@ -94,13 +94,13 @@ def through(schema: colander.SchemaNode, value: dict[str, Any], node: Any) -> An
             except colander.Invalid as refused:
                 if not _take_out_unknown(refused, value, error):
                     for path, leaf in leaves(refused):
-                        graft(error, path, leaf.msg)
+                        add_fault(error, path, leaf.msg)
                     break
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
         # Colander's own Set does it for a list of objects. What a client sends is no reason for a
         # 500; but the schema may have a defect, so the log gets to know.
         log.warning("The schema of extra raised an exception on a client's value", exc_info=True)
-        graft(error, (), "The object cannot be read as the schema of extra demands.")
+        add_fault(error, (), "The object cannot be read as the schema of extra demands.")
     if error.children or error.msg is not None:
         raise error
     return result
@@ -116,7 +116,7 @@ def _take_out_unknown(refused: colander.Invalid, value: Any, error: colander.Inv
         for name in path:
             holder = holder[int(name)] if isinstance(holder, list) else holder[name]
         for name in leaf.fields:
-            graft(error, (*path, name), _NOT_A_FIELD)
+            add_fault(error, (*path, name), _NOT_A_FIELD)
             del holder[name]
             found = True
     return found
@@ -175,7 +175,7 @@ class _Reader:
                 return [self.read(item, (*path, str(i))) for i, item in enumerate(value)]
             raise Refused(f"JSON has no form for {kind(value)}.")
         except Refused as refused:
-            graft(self.error, path, str(refused))
+            add_fault(self.error, path, str(refused))
 
     def _object(self, value: dict[Any, Any], path: tuple[str, ...]) -> dict[str, Any]:
         result: dict[str, Any] = {}

@@ -217,12 +217,12 @@ def _page_query(shape: Shape) -> Query:
     )
     if shape.further:
         statement = statement.offset(bindparam("offset"))
-    return Query(statement, by_value=_by_value(shape))
+    return Query(statement, custom_plan=_by_value(shape))
 
 
 @lru_cache(maxsize=256)
 def _count_query(shape: Shape) -> Query:
-    return Query(select(_count(shape).label("total")), by_value=_by_value(shape))
+    return Query(select(_count(shape).label("total")), custom_plan=_by_value(shape))
 
 
 def _by_value(shape: Shape) -> bool:

@@ -82,7 +82,7 @@ def upsert_statement(dialect: Dialect) -> Query:
         for column in BOOKS.c
         if column.name not in _KEPT and column.computed is None
     }
-    written["updated_at"] = dialect.moved_on(BOOKS.c.updated_at, insert.excluded.updated_at)
+    written["updated_at"] = dialect.next_timestamp(BOOKS.c.updated_at, insert.excluded.updated_at)
     upsert = insert.on_conflict_do_update(index_elements=[BOOKS.c.isbn], set_=written)
     return Query(upsert.returning(*COLUMNS), names=_NAMES)
 
@@ -93,7 +93,7 @@ def update_statement(dialect: Dialect, columns: frozenset[str], guard: Guard) ->
     written: dict[str, Any] = {
         name: bindparam(f"new_{name}", type_=BOOKS.c[name].type) for name in sorted(columns)
     }
-    written["updated_at"] = moved_on(dialect)
+    written["updated_at"] = next_timestamp(dialect)
     return Query(update(BOOKS).where(*guarded(guard)).values(written).returning(*COLUMNS))
 
 
@@ -103,8 +103,8 @@ def delete_statement(guard: Guard) -> Query:
     return Query(delete(BOOKS).where(*guarded(guard)).returning(*COLUMNS))
 
 
-def moved_on(dialect: Dialect) -> ColumnElement[Any]:
-    return dialect.moved_on(BOOKS.c.updated_at, bindparam("now", type_=UTCDateTime()))
+def next_timestamp(dialect: Dialect) -> ColumnElement[Any]:
+    return dialect.next_timestamp(BOOKS.c.updated_at, bindparam("now", type_=UTCDateTime()))
 
 
 def guarded(guard: Guard) -> list[ColumnElement[bool]]:

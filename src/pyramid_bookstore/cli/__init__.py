@@ -1,10 +1,8 @@
-"""The command line: ``bookstore -c production.ini COMMAND``; one file a command.
+"""The command line: ``bookstore -c production.ini COMMAND``; one file for each command.
 
-A command is a `click.Command` named ``command``, takes the INI with ``@click.pass_obj`` and leaves
-errors to the group, which puts them into a line on stderr and exits with 1.
+The file defines a `click.Command` named ``command``, which gets the `Ini` by ``@click.pass_obj``.
+The group prints its errors as one line on stderr and exits with 1.
 """
-
-from __future__ import annotations
 
 import click
 
@@ -22,13 +20,13 @@ from pyramid_bookstore.cli.ini import Ini
     type=click.Path(readable=False),
     default="production.ini",
     show_default=True,
-    help="The INI file with the settings, or FILE#NAME for its section [app:NAME]. BOOKSTORE_*"
-    " variables of the environment come first.",
+    help="The INI file with the settings, or FILE#NAME for its section [app:NAME]. Environment"
+    " variables BOOKSTORE_* override it.",
 )
 @click.version_option(package_name="pyramid_bookstore")
 @click.pass_context
 def main(context: click.Context, uri: str) -> None:
-    """Look after a bookstore."""
+    """Manage a bookstore."""
     context.obj = Ini(uri)
 
 

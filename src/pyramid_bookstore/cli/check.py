@@ -1,10 +1,8 @@
 """``bookstore check``"""
 
-from __future__ import annotations
-
 import click
 
-from pyramid_bookstore.cli.checkup import check_start, check_up
+from pyramid_bookstore.cli.checkup import check_all, check_start
 from pyramid_bookstore.cli.ini import Ini
 
 _COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
@@ -13,7 +11,7 @@ _COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 @click.command("check")
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Show the settings in force, and look at the database: what is wrong, and what to do.
+    """Show the effective settings, check the database, and say what to do about faults.
 
     Exits with 1 if there is a fault. Nothing is changed.
     """
@@ -24,11 +22,10 @@ def command(context: click.Context) -> None:
         click.echo(f"  {name} = {value}")
     click.secho("\nFindings", bold=True)
     faulty = False
-    with ini.engine() as engine:
-        for finding in (*check_start(ini.values), *check_up(settings, engine)):
-            faulty = faulty or finding.verdict == "fault"
-            verdict = click.style(f"{finding.verdict:7}", fg=_COLOURS[finding.verdict])
-            click.echo(f"  {verdict}  {finding.subject}: {finding.said}")
-            if finding.advice:
-                click.echo(f"           {finding.advice}")
+    for finding in (*check_start(ini.values), *check_all(settings, ini.engine())):
+        faulty = faulty or finding.verdict == "fault"
+        verdict = click.style(f"{finding.verdict:7}", fg=_COLOURS[finding.verdict])
+        click.echo(f"  {verdict}  {finding.subject}: {finding.message}")
+        if finding.advice:
+            click.echo(f"           {finding.advice}")
     context.exit(1 if faulty else 0)

@@ -1,6 +1,4 @@
-"""What `bookstore check` looks at: each thing with a verdict, and with what to do about it."""
-
-from __future__ import annotations
+"""The checks of `bookstore check`: each gives a verdict, and says what to do."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -14,32 +12,32 @@ from pyramid_bookstore.db.autogenerate import PREFIX
 from pyramid_bookstore.db.base import BOOKS_TABLE, Base
 from pyramid_bookstore.db.dialects.sqlite import in_memory
 from pyramid_bookstore.db.revision import HEAD, current, is_current
-from pyramid_bookstore.plugin.probes import START
+from pyramid_bookstore.plugin.probes import PROBES
 from pyramid_bookstore.search import SEARCHES
 from pyramid_bookstore.settings import KEYS, Settings
 from pyramid_bookstore.settings.reader import read
 
-#: What SQLAlchemy takes where the settings name no other pool.
+#: SQLAlchemy's defaults.
 _POOL_SIZE, _MAX_OVERFLOW = 5, 10
 
 
 class Finding(NamedTuple):
-    """One thing looked at. ``advice`` says what to do, and is empty where all is well."""
+    """The result of one check. ``advice`` says what to do, and is empty if all is well."""
 
     verdict: Literal["ok", "warning", "fault"]
     subject: str
-    said: str
+    message: str
     advice: str = ""
 
 
 def check_start(mapping: Mapping[str, Any]) -> Iterator[Finding]:
-    """What of the settings, beside the database, would stop a start."""
-    for fault in read(mapping, KEYS, START)[1]:
+    """The faults in the settings that would prevent a start."""
+    for fault in read(mapping, KEYS, PROBES)[1]:
         yield Finding("fault", "start", fault, "The application does not start with it.")
 
 
-def check_up(settings: Settings, engine: Engine) -> Iterator[Finding]:
-    """Everything in turn; what depends on the database only where it answers."""
+def check_all(settings: Settings, engine: Engine) -> Iterator[Finding]:
+    """All other checks; those of the database only if it answers."""
     yield _auth(settings)
     yield from _folder(engine)
     try:
@@ -68,12 +66,12 @@ def _auth(settings: Settings) -> Finding:
         "access",
         "bookstore.auth = host: in a host its security policy decides; standalone there is none,"
         " and everybody may read and write.",
-        "Set bookstore.auth = jwt, or run where nobody else comes near.",
+        "Set bookstore.auth = jwt, or run it in a trusted network only.",
     )
 
 
 def _folder(engine: Engine) -> Iterator[Finding]:
-    """SQLite makes its lock and log files beside the database."""
+    """SQLite creates its lock and log files beside the database."""
     if engine.dialect.name != "sqlite" or in_memory(engine.url):
         return
     folder = Path(engine.url.database or "").absolute().parent
@@ -89,15 +87,15 @@ def _folder(engine: Engine) -> Iterator[Finding]:
 
 
 def _unreachable(engine: Engine, error: SQLAlchemyError) -> Finding:
-    said = " ".join(str(getattr(error, "orig", None) or error).split())
-    lower = said.lower()
+    message = " ".join(str(getattr(error, "orig", None) or error).split())
+    lower = message.lower()
     if "password" in lower or "authentication" in lower or "role" in lower:
         advice = "Correct the user or password in bookstore.sqlalchemy.url, or in pg_hba.conf."
     elif "does not exist" in lower:
         advice = "Create it (createdb), or correct its name in bookstore.sqlalchemy.url."
     else:
         advice = "See that the server runs and that bookstore.sqlalchemy.url names it."
-    return Finding("fault", "database", f"{engine.url.render_as_string()}: {said}", advice)
+    return Finding("fault", "database", f"{engine.url.render_as_string()}: {message}", advice)
 
 
 def _revision(connection: Connection) -> Finding:
@@ -121,7 +119,7 @@ def _indexes(connection: Connection) -> Iterator[Finding]:
     }
     if BOOKS_TABLE in tables:
         wanted |= {*SEARCHES[connection.dialect.name].indexes}
-    # Search goes through tables of its own, which are an index or have some.
+    # The search has tables of its own, which are an index or have some.
     found = tables | {
         index["name"]
         for table in tables
@@ -183,11 +181,11 @@ def _pools(settings: Settings, connection: Connection) -> Finding:
     each = 2 * (size + overflow)
     allowed = int(connection.scalar(text("SHOW max_connections")) or 0)
     reserved = int(connection.scalar(text("SHOW superuser_reserved_connections")) or 0)
-    said = (
+    message = (
         f"A process may open {each} connections (two pools of {size} + {overflow}); the server"
         f" takes {allowed - reserved}, from all processes together."
     )
     if each <= allowed - reserved:
-        return Finding("ok", "pool", said)
+        return Finding("ok", "pool", message)
     advice = "Lower bookstore.sqlalchemy.pool_size and .max_overflow, or raise max_connections."
-    return Finding("fault", "pool", said, advice)
+    return Finding("fault", "pool", message, advice)

@@ -1,20 +1,18 @@
 """``bookstore export``"""
 
-from __future__ import annotations
-
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import click
 from sqlalchemy import select
 
 from pyramid_bookstore.catalogue.listing import TOTAL
 from pyramid_bookstore.catalogue.query import FilterParameters
-from pyramid_bookstore.cli.ini import Ini, set_up
+from pyramid_bookstore.cli.ini import Ini, explain_missing_schema
 from pyramid_bookstore.cli.progress import bar
-from pyramid_bookstore.db.database import Database
+from pyramid_bookstore.db.dialects import dialect_named
+from pyramid_bookstore.db.engines import make_reading_engine
 from pyramid_bookstore.db.inifile import database_options
 from pyramid_bookstore.db.query import LeanReader, Query
 from pyramid_bookstore.feeds.exporter import export
@@ -27,7 +25,7 @@ _ALL = Query(select(TOTAL.label("total")))
 
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
-    """An option for each of the list's filters."""
+    """Add an option for each filter of the list."""
     for node in reversed(FilterParameters().children):
         kind = click.Choice(["true", "false"]) if isinstance(node.typ, Flag) else str
         name = f"--{node.name.replace('_', '-')}"
@@ -41,17 +39,16 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--format",
     type=click.Choice(["csv", "ndjson"]),
-    help="What to write, where the file's name does not say so; to - csv by default.",
+    help="The format, if the file's name does not have it; csv by default for -.",
 )
 @click.pass_context
 def command(
     context: click.Context, /, file: str, format: Format | None, **filters: str | None
 ) -> None:
-    """Write the books to FILE, the oldest first, for `import` to take back.
+    """Write the books to FILE, the oldest first, in a format that `import` reads.
 
-    The name says what is written: .csv or .ndjson (.jsonl), with .gz packed; other names need
-    --format. - is standard output. A file that is there already is replaced once the new one is
-    whole.
+    The file's name has the format: .csv or .ndjson (.jsonl), compressed with .gz; other names need
+    --format. - is standard output. An existing file is replaced when the new one is complete.
 
     \b
     bookstore export books.csv.gz
@@ -61,45 +58,38 @@ def command(
     chosen = _format(file, format)
     query = parse_export(given)
     ini: Ini = context.obj
+    engine = make_reading_engine(database_options(ini.values))
     try:
-        with _database(ini) as database, set_up(database.reading), target(file) as opened:
-            reader = LeanReader(database.reading, database.dialect)
+        with explain_missing_schema(engine), target(file) as opened:
+            reader = LeanReader(engine, dialect_named(engine.dialect.name))
             total = None if given else int(reader.rows(_ALL, {})[0][0])
             with bar("Exporting", total) as progress:
                 opened.writelines(export(reader, query.filters, chosen, progress))
     except BrokenPipeError:
-        # Whoever read our output has enough. What Python flushes at its end must go somewhere.
+        # The reader of our output has closed it. Python flushes stdout once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         context.exit(1)
     except KeyboardInterrupt:
         click.echo("Interrupted: nothing was written.", err=True)
         context.exit(130)
+    finally:
+        engine.dispose()
 
 
 def _format(file: str, asked: Format | None) -> Format:
-    """What to write; refuses a name under which nobody would look for it."""
+    """The format by the file's name and ``--format``, which must agree."""
     if file == PIPE:
         return asked or "csv"
-    # A table by tabs can be read, but is never written.
+    # Only the import knows tabs.
     named = None if file.lower().removesuffix(".gz").endswith(".tsv") else format_of(file)
-    if named is None and asked is None:
-        raise click.ClickException(
-            f"The name {file} does not say what to write: end it in .csv or .ndjson, or give"
-            " --format csv or --format ndjson."
-        )
-    if named is not None and asked is not None and named != asked:
+    if named and asked and named != asked:
         raise click.ClickException(
             f"The name {file} says {named}, and --format says {asked}: change one of them."
         )
     chosen = asked or named
-    assert chosen is not None, "one of them is there"
+    if chosen is None:
+        raise click.ClickException(
+            f"The name {file} does not say what to write: end it in .csv or .ndjson, or give"
+            " --format csv or --format ndjson."
+        )
     return chosen
-
-
-@contextmanager
-def _database(ini: Ini) -> Iterator[Database]:
-    database = Database(database_options(ini.values))
-    try:
-        yield database
-    finally:
-        database.dispose()

@@ -1,6 +1,4 @@
-"""How all commands fail: one line on stderr, exit code 1."""
-
-from __future__ import annotations
+"""Errors of all commands: one line on stderr, exit code 1."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from pyramid_bookstore.db.dialects import all_dialects
 from pyramid_bookstore.errors import BookstoreError
 
-#: What goes wrong without a defect of ours; anything else shows its traceback.
+#: Errors that are no defect of this code; all others show a traceback.
 EXPECTED = (
     BookstoreError,
     CommandError,
@@ -27,7 +25,7 @@ EXPECTED = (
 
 
 class Group(click.Group):
-    """A group of commands whose errors are for people to read."""
+    """A group of commands that prints errors for people."""
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         with _readable_errors():
@@ -43,25 +41,25 @@ def _readable_errors() -> Iterator[None]:
     try:
         yield
     except click.UsageError as error:
-        # Click exits with 2 for these, which `import` needs for a result of its own.
+        # Click exits with 2 for these, which has another meaning for `import`.
         error.exit_code = 1  # type: ignore[misc]  # click reads it from the instance
         raise
     except Exception as error:
-        if not isinstance(error, EXPECTED) and not _of_a_driver(error):
+        if not isinstance(error, EXPECTED) and not _is_driver_error(error):
             raise
         raise click.ClickException(_line(error)) from error
 
 
-def _of_a_driver(error: BaseException | None) -> bool:
-    """Whether a database's driver raised it: reads go past SQLAlchemy, which wraps such errors."""
-    return error is not None and any(dialect.raised(error) for dialect in all_dialects())
+def _is_driver_error(error: BaseException | None) -> bool:
+    """Whether a database's driver raised it: `LeanReader` does not wrap it as SQLAlchemy does."""
+    return error is not None and any(dialect.is_driver_error(error) for dialect in all_dialects())
 
 
 def _line(error: Exception) -> str:
-    # The driver's words; SQLAlchemy adds the statement and a link.
-    said = error.orig if isinstance(error, DBAPIError) else error
-    if _of_a_driver(said):
-        return " ".join(str(said).split())
+    # The driver's message; SQLAlchemy's adds the statement and a link.
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if _is_driver_error(cause):
+        return " ".join(str(cause).split())
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.strerror}: {error.filename}"
     if isinstance(error, KeyError):

@@ -1,18 +1,16 @@
 """``bookstore import``"""
 
-from __future__ import annotations
-
 import csv
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, nullcontext
 from itertools import tee
 from typing import IO
 
 import click
 from sqlalchemy import Engine
 
-from pyramid_bookstore.cli.ini import Ini, set_up
+from pyramid_bookstore.cli.ini import Ini, explain_missing_schema
 from pyramid_bookstore.cli.progress import bar
 from pyramid_bookstore.errors import Fault, Reject, Report, RowsRefused
 from pyramid_bookstore.feeds.files import source
@@ -21,7 +19,7 @@ from pyramid_bookstore.feeds.intake import Format, Intake
 from pyramid_bookstore.feeds.layout import FeedOptions
 from pyramid_bookstore.feeds.staging import FIELDS
 
-#: Rejected rows that are shown on the terminal where no file takes them.
+#: Rejected rows that are printed at most, without --rejects.
 SHOWN = 20
 
 SOME_REJECTED, NOTHING_DONE, INTERRUPTED = 2, 1, 130
@@ -30,7 +28,7 @@ SOME_REJECTED, NOTHING_DONE, INTERRUPTED = 2, 1, 130
 def _pairs(
     context: click.Context, parameter: click.Parameter, values: Sequence[str]
 ) -> dict[str, str]:
-    """FIELD=SOMETHING, as often as given."""
+    """The values of a repeated option FIELD=VALUE as a mapping."""
     pairs: dict[str, str] = {}
     for value in values:
         field, equals, rest = value.partition("=")
@@ -38,20 +36,20 @@ def _pairs(
         if not equals or field not in FIELDS:
             raise click.BadParameter(f"{value!r} is not FIELD=…; FIELD is {', '.join(FIELDS)}.")
         if field in pairs:
-            raise click.BadParameter(f"{field} is there twice.")
+            raise click.BadParameter(f"{field} is given twice.")
         pairs[field] = rest
     return pairs
 
 
 @click.command("import")
 @click.argument("file", type=click.Path(readable=False, allow_dash=True))
-@click.option("--dry-run", is_flag=True, help="Write nothing, but report all the same.")
-@click.option("--skip-invalid", is_flag=True, help="Take the good rows where others are bad.")
+@click.option("--dry-run", is_flag=True, help="Write nothing; report what would be written.")
+@click.option("--skip-invalid", is_flag=True, help="Write the valid rows if others are not.")
 @click.option(
     "--rejects",
     metavar="FILE",
     type=click.Path(dir_okay=False, writable=True),
-    help="Write the bad rows to this CSV file: line, faults, and the row as it came.",
+    help="Write the invalid rows to this CSV file: line, faults, and the original row.",
 )
 @click.option(
     "--column",
@@ -59,7 +57,7 @@ def _pairs(
     metavar="FIELD=COLUMN",
     multiple=True,
     callback=_pairs,
-    help="The field stands under this name in the file.",
+    help="The column of the file that has this field.",
 )
 @click.option(
     "--set",
@@ -67,18 +65,17 @@ def _pairs(
     metavar="FIELD=VALUE",
     multiple=True,
     callback=_pairs,
-    help="The value of a field that the file lacks.",
+    help="The value of a field that is not in the file.",
 )
 @click.option(
     "--repair-isbn",
     is_flag=True,
-    help="Put back zeros that a spreadsheet took from the front of an ISBN, where its checksum"
-    " holds then.",
+    help="Add the leading zeros of an ISBN that a spreadsheet removed, if the checksum fits.",
 )
 @click.option(
     "--format",
     type=click.Choice(["csv", "ndjson"]),
-    help="What the file is, where its name does not say so, or is wrong.",
+    help="The format, if the file's name does not have it or has a wrong one.",
 )
 @click.pass_context
 def command(
@@ -95,8 +92,8 @@ def command(
     """Create and update books from FILE, by their ISBN.
 
     FILE is CSV (comma, semicolon or tab, with a header) or NDJSON, either also as gzip; - is
-    standard input. All rows go in or, if one is bad, none; see --skip-invalid. Exit code 0: all
-    rows are in; 2: some were rejected; 1: nothing was done.
+    standard input. Writes all rows or, if one is invalid, none; see --skip-invalid. Exit code 0:
+    all rows were written; 2: some were rejected; 1: nothing was written.
 
     \b
     bookstore import books.csv
@@ -104,7 +101,7 @@ def command(
     curl -s https://feeds.example/books.ndjson | bookstore import -
     """
     ini: Ini = context.obj
-    if rejects is not None and _same(rejects, file):
+    if rejects is not None and _is_same_file(rejects, file):
         raise click.BadParameter("The rejected rows would replace the file to import.")
     options = FeedOptions(columns=columns, fixed=fixed, repair_isbn=repair_isbn, pass_over=True)
     report: Report | None = None
@@ -113,14 +110,16 @@ def command(
             _read(intake, file, format)
             if intake.passed_over:
                 click.echo(f"Passed over: {', '.join(intake.passed_over)}.", err=True)
-            with ini.engine() as engine, set_up(engine), _rejects_file(rejects) as rejected:
-                report = _write(engine, intake, rejected, skip_invalid, dry_run)
+            engine = ini.engine()
+            # Opened before anything is written to the database.
+            with explain_missing_schema(engine), _open(rejects) as rejects_file:
+                report = _write(engine, intake, rejects_file, skip_invalid, dry_run)
     except RowsRefused as refused:
         _show(refused.report, rejects)
         click.echo(f"Error: {refused.message}", err=True)
         context.exit(NOTHING_DONE)
     except KeyboardInterrupt:
-        # Only a commit makes anything visible, and it comes last.
+        # The commit is the last step of writing.
         done = "all was written" if report is not None else "nothing was written"
         click.echo(f"Interrupted: {done}.", err=True)
         context.exit(INTERRUPTED)
@@ -138,11 +137,11 @@ def _read(intake: Intake, file: str, format: Format | None) -> None:
 
 
 def _write(
-    engine: Engine, intake: Intake, rejected: IO[str] | None, skip_invalid: bool, dry_run: bool
+    engine: Engine, intake: Intake, rejects_file: IO[str] | None, skip_invalid: bool, dry_run: bool
 ) -> Report:
     def write(rejects: Iterator[Reject]) -> None:
-        if rejected is not None:
-            _write_rejects(rejected, intake, rejects)
+        if rejects_file is not None:
+            _write_rejects(rejects_file, intake, rejects)
 
     with bar("Writing", intake.rows) as progress, engine.begin() as connection:
         return Importer(intake, connection).run(
@@ -150,14 +149,8 @@ def _write(
         )
 
 
-@contextmanager
-def _rejects_file(name: str | None) -> Iterator[IO[str] | None]:
-    """The file for the rejects, opened before anything is written to the database."""
-    if name is None:
-        yield None
-        return
-    with open(name, "w", encoding="utf-8", newline="") as opened:
-        yield opened
+def _open(name: str | None) -> AbstractContextManager[IO[str] | None]:
+    return nullcontext() if name is None else open(name, "w", encoding="utf-8", newline="")
 
 
 def _write_rejects(opened: IO[str], intake: Intake, rejects: Iterator[Reject]) -> None:
@@ -182,7 +175,7 @@ def _show(report: Report, rejects: str | None) -> None:
         click.echo(f"… and {more:,} more; --rejects FILE writes all of them.", err=True)
 
 
-def _same(one: str, other: str) -> bool:
+def _is_same_file(one: str, other: str) -> bool:
     return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
 
 

@@ -1,6 +1,4 @@
-"""The INI that ``-c`` names, read when a command first needs it."""
-
-from __future__ import annotations
+"""The INI that ``-c`` names, read on first use."""
 
 import configparser
 from collections.abc import Iterator
@@ -21,19 +19,19 @@ from pyramid_bookstore.settings import Settings
 
 
 class Ini:
-    """What a command can know: plain settings, checked settings, an engine."""
+    """The settings of an INI, as text or checked, and an engine made from them."""
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
 
     @cached_property
     def values(self) -> dict[str, str]:
-        """The application's settings as they stand there, the environment's put over them."""
+        """The application's settings as text, overridden by the environment."""
         with self._readable():
             return app_settings(self.uri)
 
     def check_file(self) -> None:
-        """Refuse a file that no application can be loaded from, whatever its settings are."""
+        """Raises `click.ClickException` if no application can be loaded from the file."""
         with self._readable():
             get_appsettings(self.uri)
 
@@ -42,50 +40,45 @@ class Ini:
         """All settings, checked; raises `pyramid.exceptions.ConfigurationError`."""
         return Settings.from_mapping(self.values)
 
-    @contextmanager
-    def engine(self) -> Iterator[Engine]:
-        """An engine on the database, which is all of the settings that is looked at."""
-        engine = make_one_time_engine(database_options(self.values))
-        try:
-            yield engine
-        finally:
-            engine.dispose()
+    def engine(self) -> Engine:
+        """An engine that keeps no connections; only the settings of the database are checked."""
+        return make_one_time_engine(database_options(self.values))
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
-        """Says in one line what is wrong with the file, and no value: it may be a secret."""
+        """Report errors of the file in one line, without values: they may be secrets."""
         try:
             yield
         except FileNotFoundError as error:
             message = f"There is no {error.filename}; bookstore -c INI says where the settings are."
             raise click.ClickException(message) from error
         except configparser.Error as error:
-            raise click.ClickException(_of_syntax(self.uri, error)) from error
+            raise click.ClickException(_syntax_error(self.uri, error)) from error
         except (ImportError, AttributeError) as error:
-            # What `use` names is imported, though nothing is called.
+            # The value of `use` is imported, though not called.
             message = f"{self.uri}: what `use` names there cannot be imported: {error}."
             raise click.ClickException(message) from error
         except UnicodeDecodeError as error:
             raise click.ClickException(f"{self.uri} is not UTF-8: {error.reason}.") from error
-        except PlasterError as error:  # the name tells no format
+        except PlasterError as error:  # for the file's name
             message = f"{self.uri}: settings are in a file whose name ends in .ini."
             raise click.ClickException(message) from error
 
 
 @contextmanager
-def set_up(engine: Engine) -> Iterator[None]:
-    """Where what is done here finds tables missing, say to run the migrations, and how."""
+def explain_missing_schema(engine: Engine) -> Iterator[None]:
+    """If the work fails for a wrong schema, raise `Unavailable` with the command to migrate."""
     try:
         yield
     except Exception as error:
-        # Asked for afterwards: what works with another revision, as an export may, need not fail.
+        # Not checked before: some work, such as an export, may succeed with another revision.
         if diagnose(error) == NOT_READY:
             with engine.connect() as connection:
                 require_current(connection)
         raise
 
 
-def _of_syntax(uri: str, error: configparser.Error) -> str:
+def _syntax_error(uri: str, error: configparser.Error) -> str:
     if isinstance(error, configparser.InterpolationError):
         return (
             f"{uri}: {error.option} in [{error.section}]: write %% for a percent sign; %(name)s is"

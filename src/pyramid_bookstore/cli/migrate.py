@@ -1,12 +1,11 @@
 """``bookstore migrate``"""
 
-from __future__ import annotations
-
 import click
 from sqlalchemy import Engine
 
 from pyramid_bookstore.cli.ini import Ini
-from pyramid_bookstore.db import migrations
+from pyramid_bookstore.db.migrations import retry_while_locked, upgrade
+from pyramid_bookstore.db.revision import HEAD, current
 
 
 @click.command("migrate")
@@ -17,19 +16,18 @@ def command(ini: Ini, sql: bool) -> None:
 
     Any number of processes may do so at once.
     """
-    with ini.engine() as engine:
-        if sql:
-            migrations.upgrade(engine, sql=True)
-            return
-        before = migrations.patiently(engine, lambda: _revision(engine))
-        migrations.upgrade(engine)
-    now = migrations.head()
-    if before == now:
-        click.echo(f"The database is at revision {now} already.")
+    engine = ini.engine()
+    if sql:
+        upgrade(engine, sql=True)
+        return
+    before = retry_while_locked(lambda: _revision(engine))
+    upgrade(engine)
+    if before == HEAD:
+        click.echo(f"The database is at revision {HEAD} already.")
     else:
-        click.echo(f"The database is at revision {now} now (before: {before or 'none'}).")
+        click.echo(f"The database is at revision {HEAD} now (before: {before or 'none'}).")
 
 
 def _revision(engine: Engine) -> str | None:
     with engine.connect() as connection:
-        return migrations.current(connection)
+        return current(connection)

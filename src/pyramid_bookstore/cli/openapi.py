@@ -1,7 +1,5 @@
 """``bookstore openapi``"""
 
-from __future__ import annotations
-
 import json
 
 import click
@@ -26,7 +24,7 @@ from pyramid_bookstore.web.mount import Mount
 def command(ini: Ini, load: bool) -> None:
     """Print the API's description (OpenAPI 3.1).
 
-    It is made from the settings alone; no database is asked.
+    It is made from the settings only, without the database.
     """
     description = _loaded(ini) if load else _from_settings(ini)
     click.echo(json.dumps(description, indent=2, ensure_ascii=False))

@@ -1,6 +1,4 @@
-"""A progress bar where a person looks on, nothing where none does."""
-
-from __future__ import annotations
+"""A progress bar on a terminal, nothing elsewhere."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +18,7 @@ from rich.text import Text
 
 
 class _Rate(TextColumn):
-    """How many a second."""
+    """The rate per second."""
 
     def __init__(self) -> None:
         super().__init__("")
@@ -34,7 +32,7 @@ class _Rate(TextColumn):
 def bar(
     label: str, total: int | None, console: Console | None = None
 ) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error; what it gives is called with how much of ``total`` is done."""
+    """A bar on standard error; call the function that it yields with how much is done so far."""
     console = console or Console(stderr=True)
     if not console.is_terminal:
         yield lambda done: None

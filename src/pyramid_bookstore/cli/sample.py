@@ -1,7 +1,5 @@
 """``bookstore sample``"""
 
-from __future__ import annotations
-
 import click
 
 from pyramid_bookstore.cli.ini import Ini
@@ -12,8 +10,7 @@ from pyramid_bookstore.feeds.sample import load_sample
 @click.pass_obj
 def command(ini: Ini) -> None:
     """Put the sample catalogue into an empty database."""
-    with ini.engine() as engine:
-        added = load_sample(engine)
+    added = load_sample(ini.engine())
     if added:
         click.echo(f"{added} books added.")
     else:

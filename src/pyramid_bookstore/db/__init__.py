@@ -1,1 +1,1 @@
-"""The database: column types, engines, what differs between SQLite and PostgreSQL, migrations."""
+"""Engines, the read replica, dialects, column types, how statements run, and migrations."""

@@ -1,20 +1,17 @@
-"""Which tables Alembic's autogenerate looks at: a host's environment, and our own."""
-
-from __future__ import annotations
+"""Which tables Alembic's autogenerate compares, in a host's environment and in our own."""
 
 from typing import Any
 
-from pyramid_bookstore.db.base import Base
+from pyramid_bookstore.db.base import BOOKS_TABLE, Base
 
-#: What the names of all our tables, indexes and constraints begin with.
+#: Prefix of the names of all our tables, indexes and constraints.
 PREFIX = "bookstore_"
 
-# On SQLite a row has a number of its own, `seq`, which the search index refers to: SQLite renumbers
-# rows at VACUUM unless they have such a column, and a UUID can be none. It is no business of the
-# model's, whose primary key is `id`; there `id` is held unique by a constraint that stands for
-# that primary key.
-#
-# The GIN indexes of PostgreSQL rest on an extension and a function, which models do not make.
+# Objects of the migrations that the models do not have:
+# - On SQLite `seq` is the integer primary key, to which the search index refers: without such a
+#   column, VACUUM would renumber the rows. The model's primary key is `id`, for which a unique
+#   constraint stands there.
+# - The GIN indexes of PostgreSQL need an extension and a function, which models cannot create.
 _HIDDEN = {
     ("column", "seq"),
     ("unique_constraint", "bookstore_books_pkey"),
@@ -26,9 +23,9 @@ _HIDDEN = {
 def include_object(
     _object: Any, name: str | None, type_: str, reflected: bool, compare_to: Any
 ) -> bool:
-    """For a host's ``context.configure(include_object=...)``: passes over the bookstore's tables.
+    """For a host's ``context.configure(include_object=...)``: ignores the bookstore's tables.
 
-    They are in the host's database and not in its metadata, so that autogenerate would write a
+    They are in the host's database and not in its metadata, so autogenerate would write a
     migration that drops them. A host with a filter of its own calls this one from it.
     """
     unknown = type_ == "table" and reflected and compare_to is None
@@ -38,8 +35,8 @@ def include_object(
 def own_objects(
     object_: Any, name: str | None, type_: str, reflected: bool, _compare_to: Any
 ) -> bool:
-    """For our own environment: the models' tables alone, without a database's own additions."""
+    """For our own environment: the models' tables only, without what models cannot declare."""
     if type_ == "table":
         return name in Base.metadata.tables
-    ours = object_.table.name == "bookstore_books"
+    ours = object_.table.name == BOOKS_TABLE
     return not (reflected and ours and (type_, name) in _HIDDEN)

@@ -1,22 +1,20 @@
-"""The base of all our tables, and where a session finds their database."""
-
-from __future__ import annotations
+"""The declarative base of all our tables, and the bind arguments that find their database."""
 
 from typing import Any
 
 from sqlalchemy import MetaData
 from sqlalchemy.orm import DeclarativeBase
 
-#: The table whose being there says that a database has a bookstore.
+#: A database that has this table has a bookstore.
 BOOKS_TABLE = "bookstore_books"
 
 
 class Base(DeclarativeBase):
-    """Own metadata: the host's models and the bookstore's never meet in one ``create_all``."""
+    """Has metadata of its own: a host's ``create_all`` creates none of our tables."""
 
     metadata = MetaData()
 
 
-#: For `Session.connection` and the like: a host's session may have several databases, by model, and
-#: all our tables are in one. The books' model enters itself here.
+#: Bind arguments for `Session.connection` and others: a host's session may choose the database by
+#: model, and all our tables are in one. The model of the books sets ``mapper`` here.
 BIND: dict[str, Any] = {}

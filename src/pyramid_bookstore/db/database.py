@@ -1,9 +1,9 @@
-"""The plug-in's own engines, when the host offers no session."""
+"""The plug-in's own engines, for a host that offers no session."""
 
-from __future__ import annotations
-
+import os
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakSet
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
@@ -12,56 +12,60 @@ from pyramid_bookstore.db.dialects import Dialect, dialect_named
 from pyramid_bookstore.db.dialects.sqlite import in_memory
 from pyramid_bookstore.db.engines import make_engine, make_reading_engine
 from pyramid_bookstore.db.errors import diagnose
-from pyramid_bookstore.db.forks import tell_after_fork
 from pyramid_bookstore.db.replica import Replica
 
 
 class Database:
-    """The engines of one application: one for writing, one for reading, with pools of their own."""
+    """The engines of one application, each with its own pool: one to write, one to read."""
 
-    #: Where safe requests read, if one is set; it has a pool of its own too.
+    #: Where safe requests read, if the settings name one.
     replica: Replica | None = None
 
     def __init__(self, options: Mapping[str, Any], *, statement_timeout: int = 0) -> None:
-        self.options = options
+        """``statement_timeout`` in milliseconds, 0 for none. Nothing connects yet."""
         self.writing = make_engine(options, statement_timeout=statement_timeout)
         self.dialect: Dialect = dialect_named(self.writing.dialect.name)
-        # A database in memory is one connection, which both share.
         self.in_memory = self.dialect.name == "sqlite" and in_memory(self.writing.url)
-        self.reading = (
-            self.writing
-            if self.in_memory
-            else make_reading_engine(options, statement_timeout=statement_timeout)
-        )
-        if not self.in_memory:
-            for engine in (self.writing, self.reading):
-                event.listen(engine, "handle_error", self._leave_what_is_spent)
-            tell_after_fork(self)
+        if self.in_memory:  # one connection, used for both
+            self.reading = self.writing
+            return
+        self.reading = make_reading_engine(options, statement_timeout=statement_timeout)
+        for engine in (self.writing, self.reading):
+            event.listen(engine, "handle_error", self._dispose_stale_connections)
+        _databases.add(self)
 
     @property
     def engines(self) -> dict[str, Engine]:
-        """Every engine by what it is for: ``writing``, ``reading``, ``replica`` if there is one."""
+        """Every engine by its use: ``writing``, ``reading``, ``replica`` if there is one."""
         engines = {"writing": self.writing, "reading": self.reading}
         return engines if self.replica is None else engines | {"replica": self.replica.engine}
 
-    def forked(self) -> None:
-        """In a child: leave the connections to the parent, which goes on using them."""
-        self.writing.dispose(close=False)
-        self.reading.dispose(close=False)
-        if self.replica is not None:
-            self.replica.dispose(close=False)
+    def dispose(self, *, close: bool = True) -> None:
+        """Empty the pools, which fill again on demand.
 
-    def _leave_what_is_spent(self, context: ExceptionContext) -> None:
-        """A server that was demoted, or a file that was opened while it could not be written,
-        keeps its connections open and useless. New ones reach the primary that took over."""
-        if diagnose(context.original_exception).spent:
+        ``close=False`` in a forked child: the parent still uses the connections.
+        """
+        self.writing.dispose(close=close)
+        self.reading.dispose(close=close)
+        if self.replica is not None:
+            self.replica.dispose(close=close)
+
+    def _dispose_stale_connections(self, context: ExceptionContext) -> None:
+        """A demoted server, or a file that was read-only when it was opened, keeps its connections
+        open and useless. New ones reach the primary that took over."""
+        if diagnose(context.original_exception).stale_connection:
             context.is_disconnect = True
             self.writing.dispose()
             self.reading.dispose()
 
-    def dispose(self) -> None:
-        """Close every idle connection; the pools fill again on demand."""
-        self.writing.dispose()
-        self.reading.dispose()
-        if self.replica is not None:
-            self.replica.dispose()
+
+_databases: WeakSet[Database] = WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for database in list(_databases):
+        database.dispose(close=False)
+
+
+# Servers that load the application before they fork (gunicorn --preload, uWSGI) need no hook.
+os.register_at_fork(after_in_child=_after_fork_in_child)

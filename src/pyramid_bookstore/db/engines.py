@@ -1,6 +1,4 @@
-"""How an engine is made of settings."""
-
-from __future__ import annotations
+"""Makes engines from settings, and checks that they can be made."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,22 +6,24 @@ from typing import Any
 from sqlalchemy import Engine, NullPool, engine_from_config, make_url
 from sqlalchemy.exc import ArgumentError
 
-from pyramid_bookstore.db.dialects import dialect_named
+from pyramid_bookstore.db.dialects import UnknownDialect, dialect_named
 from pyramid_bookstore.settings.engine_options import all_converted
+from pyramid_bookstore.settings.reader import REPLICA, Faults
 
 
 def make_engine(options: Mapping[str, Any], *, statement_timeout: int = 0, **fixed: Any) -> Engine:
-    """An engine from settings as ``engine_from_config`` takes them, which win over our defaults.
+    """An engine from settings as ``engine_from_config`` takes them, which override our defaults.
 
-    ``fixed`` are arguments of ``create_engine`` that no setting may change. Nothing connects yet,
-    so a server may still fork. Raises `UnknownDialect`, and what SQLAlchemy says of bad settings.
+    ``statement_timeout`` in milliseconds, 0 for none; ``fixed`` are arguments of ``create_engine``
+    that no setting can change. Nothing connects yet, so a server may still fork. Raises
+    `UnknownDialect`, and what SQLAlchemy raises for bad settings.
     """
     options = all_converted(options)
     url = make_url(options["url"])
     dialect = dialect_named(url.get_backend_name())
-    # What people send stays out of logs and tracebacks, unless an operator wants it there.
-    hidden = {"hide_parameters": True}
-    chosen = {**hidden, **dialect.engine_options(url, options), **options}
+    # Keeps what clients send out of logs and tracebacks, unless an operator sets it otherwise.
+    defaults = {"hide_parameters": True, **dialect.engine_options(url)}
+    chosen = {**defaults, **options}
     if "poolclass" in fixed:
         # Another pool takes other options.
         of_pools = ("pool", "max_overflow")
@@ -31,12 +31,12 @@ def make_engine(options: Mapping[str, Any], *, statement_timeout: int = 0, **fix
     engine = engine_from_config(chosen, prefix="", **fixed)
     _check_isolation_level(engine, options.get("isolation_level"))
     autocommit = fixed.get("isolation_level") == "AUTOCOMMIT"
-    dialect.prepare(engine, statement_timeout=statement_timeout, autocommit=autocommit)
+    dialect.add_listeners(engine, statement_timeout=statement_timeout, autocommit=autocommit)
     return engine
 
 
 def _check_isolation_level(engine: Engine, level: str | None) -> None:
-    """SQLAlchemy itself would find out with the first connection."""
+    """SQLAlchemy itself checks it only with the first connection."""
     known = engine.dialect.get_isolation_level_values(None)  # type: ignore[arg-type]  # of any
     if level is not None and str(level).replace("_", " ").upper() not in known:
         allowed = ", ".join(sorted({*known} - {"AUTOCOMMIT"}))
@@ -44,7 +44,7 @@ def _check_isolation_level(engine: Engine, level: str | None) -> None:
 
 
 def make_reading_engine(options: Mapping[str, Any], *, statement_timeout: int = 0) -> Engine:
-    """An engine in autocommit mode: a read costs its one round trip, no BEGIN and no ROLLBACK."""
+    """An engine in autocommit mode: a read is one round trip, without BEGIN and ROLLBACK."""
     return make_engine(
         options,
         statement_timeout=statement_timeout,
@@ -54,6 +54,37 @@ def make_reading_engine(options: Mapping[str, Any], *, statement_timeout: int = 
 
 
 def make_one_time_engine(options: Mapping[str, Any]) -> Engine:
-    """An engine for work at start-up or on the command line, which keeps no connection: none is
-    left over for a fork to share."""
+    """An engine for start-up and the command line: it keeps no connection that a fork could
+    share, so it needs no ``dispose``."""
     return make_engine(options, poolclass=NullPool)
+
+
+def check_engines(values: Mapping[str, Any], faults: Faults) -> None:
+    """A probe of the settings: the drivers are installed and take the options. Nothing connects."""
+    if values["dbsession"] is not None and not (values["migrate"] or values["sample_data"]):
+        return
+    for options, prefix in (
+        (values["database"], values["database_prefix"]),
+        (values["replica"], REPLICA),
+    ):
+        # Without the options that have a fault already, to find the others.
+        sound = {
+            name: each for name, each in (options or {}).items() if not faults.about(prefix + name)
+        }
+        if "url" in sound:
+            _check_engine(sound, prefix, faults)
+
+
+def _check_engine(options: Mapping[str, Any], prefix: str, faults: Faults) -> None:
+    try:
+        make_engine(options)
+    except ImportError as error:
+        faults.add(
+            f"{prefix}url",
+            f"the driver is not installed ({error}). For PostgreSQL:"
+            " pip install 'pyramid_bookstore[postgres]'",
+        )
+    except UnknownDialect as error:
+        faults.add(f"{prefix}url", str(error))
+    except (ArgumentError, AttributeError, TypeError, ValueError) as error:
+        faults.add(f"{prefix}*", str(error))

@@ -1,6 +1,4 @@
-"""From whatever a database call raised to its diagnosis."""
-
-from __future__ import annotations
+"""From what a database call raised to its diagnosis."""
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -9,23 +7,23 @@ from transaction.interfaces import TransientError
 from pyramid_bookstore.db.diagnosis import DEFECT, Diagnosis
 from pyramid_bookstore.db.dialects import all_dialects
 
-_NO_CONNECTION_FREE = Diagnosis("unavailable", "All connections to the database are in use.")
-_OVERTAKEN = Diagnosis("retry", "Another change came first.")
+_POOL_EXHAUSTED = Diagnosis("unavailable", "All connections to the database are in use.")
+_TRANSIENT = Diagnosis("retry", "Another change came first.")
 
 
 def diagnose(error: BaseException) -> Diagnosis:
-    """What an error means, be it SQLAlchemy's, the transaction's or the driver's own."""
+    """What an error means, whether SQLAlchemy, `transaction` or the driver raised it."""
     if isinstance(error, PoolTimeout):
-        return _NO_CONNECTION_FREE
+        return _POOL_EXHAUSTED
     if isinstance(error, TransientError):
-        return _OVERTAKEN
+        return _TRANSIENT
     driver_error = error.orig if isinstance(error, DBAPIError) else error
     for dialect in all_dialects():
-        if driver_error is not None and dialect.raised(driver_error):
+        if driver_error is not None and dialect.is_driver_error(driver_error):
             return dialect.diagnose(driver_error)
     return DEFECT
 
 
 def lost_connection(error: BaseException) -> bool:
-    """Whether the connection turned out to be dead, so that a new one may do better."""
+    """Whether the connection was found closed, so that a new one may work."""
     return isinstance(error, DBAPIError) and error.connection_invalidated

@@ -1,6 +1,4 @@
-"""What stands in an INI about the bookstore, for tools that run without the application."""
-
-from __future__ import annotations
+"""Reads the bookstore's settings from an INI, for tools that run without the application."""
 
 import os
 from collections.abc import Mapping
@@ -8,13 +6,13 @@ from typing import Any
 
 from pyramid.paster import get_appsettings
 
-from pyramid_bookstore.db.probe import engines
+from pyramid_bookstore.db.engines import check_engines
 from pyramid_bookstore.settings import Settings, environment
 from pyramid_bookstore.settings.reader import HOST_DATABASE, OWN_DATABASE
 
 
 def app_settings(uri: str) -> dict[str, str]:
-    """The settings of the application in ``FILE`` or ``FILE#NAME``, the environment's put over.
+    """The settings of the application in ``FILE`` or ``FILE#NAME``, overridden by the environment.
 
     Raises `OSError` for a file that cannot be read, `LookupError` for one without the application.
     """
@@ -24,11 +22,11 @@ def app_settings(uri: str) -> dict[str, str]:
 def database_options(settings: Mapping[str, Any]) -> Mapping[str, Any]:
     """Engine settings of the database, for `pyramid_bookstore.db.engines`.
 
-    Nothing else is looked at: migrating needs no key that tokens are checked with. Raises
+    No other settings are checked: a migration needs no key for tokens. Raises
     `pyramid.exceptions.ConfigurationError`.
     """
     prefixes = (OWN_DATABASE, HOST_DATABASE)
     chosen = {name: value for name, value in settings.items() if name.startswith(prefixes)}
-    options = Settings.from_mapping(chosen, [engines]).database
-    assert options is not None, "None only with bookstore.dbsession, which is not among the chosen"
+    options = Settings.from_mapping(chosen, [check_engines]).database
+    assert options is not None, "None only with bookstore.dbsession, which was left out"
     return options

@@ -1,12 +1,10 @@
-"""Ways to run a statement: through a Session, or lean on a pooled connection.
+"""Ways to run a statement: through a Session, or directly on the driver's cursor.
 
-SQLAlchemy's ``Connection.execute`` spends more time on a single row than the database does. Where
-nobody listens to the engine, `LeanReader` therefore takes the text that SQLAlchemy compiled once,
-and the driver's own cursor; values pass through the same type processors. With listeners on the
-engine (tracers, counters, loggers) the statement goes the usual way, so that they see it.
+SQLAlchemy's ``Connection.execute`` spends more time on a single row than the database does. So
+`LeanReader` gives the text that SQLAlchemy compiled once to the driver's cursor; values pass
+through the same type processors. If the engine has listeners (tracers, counters, loggers), the
+statement goes through SQLAlchemy, so that they see it.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -28,24 +26,23 @@ _Bind = Callable[[Mapping[str, Any]], Any]
 class Query:
     """A statement with named parameters that returns rows, compiled once per dialect.
 
-    Statements are made once per shape and kept, never per request: see
-    :mod:`pyramid_bookstore.catalogue.statements`.
+    Made once and reused, never per request: see :mod:`pyramid_bookstore.catalogue.statements`.
     """
 
-    __slots__ = ("_compiled", "by_value", "names", "statement")
+    __slots__ = ("_compiled", "custom_plan", "names", "statement")
 
     def __init__(
-        self, statement: Any, *, by_value: bool = False, names: Sequence[str] | None = None
+        self, statement: Any, *, custom_plan: bool = False, names: Sequence[str] | None = None
     ) -> None:
-        """``by_value``: which plan is best depends on the values, so the database plans anew.
-        ``names`` are the columns that a row of an INSERT has.
+        """``custom_plan``: the best plan depends on the values, so none is cached. ``names``: the
+        columns that an INSERT sets.
         """
         self.statement = statement
-        self.by_value = by_value
+        self.custom_plan = custom_plan
         self.names = names
         self._compiled: dict[str, _Compiled] = {}
 
-    def compiled_for(self, engine: Engine) -> _Compiled:
+    def compiled_for(self, engine: Engine) -> "_Compiled":
         """The text and processors for the engine's driver."""
         key = f"{engine.dialect.name}+{engine.dialect.driver}"
         compiled = self._compiled.get(key)
@@ -55,46 +52,48 @@ class Query:
 
 
 class _Compiled:
-    """A statement as the driver takes it."""
+    """A statement in the form that the driver takes."""
 
-    __slots__ = ("_results", "_statement", "_target", "bind", "expands", "options", "text")
+    __slots__ = ("_dialect", "_processors", "_statement", "bind", "expands", "options", "text")
 
     def __init__(self, query: Query, engine: Engine) -> None:
         dialect, statement = engine.dialect, query.statement
         #: Arguments for the cursor's `execute`.
         self.options: dict[str, Any] = {}
-        if query.by_value:
+        if query.custom_plan:
             self.options = dialect_named(dialect.name).custom_plan(dialect.driver)
         compiled: Any = statement.compile(dialect=dialect, column_keys=query.names)
         self.text: str = compiled.string
-        #: Whether the text becomes another with the number of values, as of an IN.
+        #: Whether the text depends on the number of values, as with IN.
         self.expands: bool = bool(compiled.post_compile_params)
         self._statement = statement
-        self._target = dialect
-        #: From values by name to the parameters as the driver takes them.
+        self._dialect = dialect
+        #: Converts values by name to the driver's parameters.
         self.bind = _binding(compiled, dialect)
-        self._results: list[tuple[int, Callable[[Any], Any]]] | None = None
+        self._processors: list[tuple[int, Callable[[Any], Any]]] | None = None
 
     def rows(self, cursor: Any) -> Sequence[Row]:
-        """The cursor's rows with every value of the type that the column has."""
+        """The cursor's rows, values in the columns' Python types."""
         rows: Sequence[Row] = cursor.fetchall()
-        if self._results is None:
-            self._results = self._processors(cursor.description)
-        if not self._results:
+        if self._processors is None:
+            self._processors = self._result_processors(cursor.description)
+        if not self._processors:
             return rows
         converted = []
         for row in rows:
             values = list(row)
-            for index, processor in self._results:
+            for index, processor in self._processors:
                 values[index] = processor(values[index])
             converted.append(values)
         return converted
 
-    def _processors(self, description: Sequence[Any]) -> list[tuple[int, Callable[[Any], Any]]]:
-        """What is to be done to which column; some types ask what the driver has made already."""
+    def _result_processors(
+        self, description: Sequence[Any]
+    ) -> list[tuple[int, Callable[[Any], Any]]]:
+        """The processors by index of column; some types need the driver's type code."""
         columns = zip(self._statement.exported_columns, description, strict=True)
         processors = (
-            column.type.dialect_impl(self._target).result_processor(self._target, described[1])
+            column.type.dialect_impl(self._dialect).result_processor(self._dialect, described[1])
             for column, described in columns
         )
         return [(index, processor) for index, processor in enumerate(processors) if processor]
@@ -122,14 +121,14 @@ class Reader(Protocol):
 
     @property
     def dialect(self) -> Dialect:
-        """Which database it is."""
+        """The dialect of the database."""
 
     def rows(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
         """All rows."""
 
 
 class SessionReader:
-    """Reads what the session's transaction sees, its own uncommitted changes included."""
+    """Reads in the session's transaction, so sees its uncommitted changes."""
 
     __slots__ = ("_session",)
 
@@ -142,12 +141,11 @@ class SessionReader:
 
     def rows(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
         count_statement()
-        found = self._session.execute(query.statement, values, bind_arguments=BIND)
-        return found.all()
+        return self._session.execute(query.statement, values, bind_arguments=BIND).all()
 
 
 class LeanReader:
-    """Reads what is committed, each statement a transaction of its own, in one round trip."""
+    """Reads what is committed, in autocommit mode: one round trip for each statement."""
 
     __slots__ = ("_engine", "dialect")
 
@@ -159,8 +157,8 @@ class LeanReader:
         try:
             return self._run(query, values)
         except _Disconnected:
-            # The connection had died in the pool, and its fellows most likely with it. A read may
-            # be tried twice, and after `dispose` the second try meets a new connection.
+            # The connection was closed while in the pool, and the others most likely too. A read
+            # may be repeated; after `dispose` it gets a new connection.
             self._engine.dispose()
             try:
                 return self._run(query, values)
@@ -170,28 +168,16 @@ class LeanReader:
     def _run(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
         count_statement()
         engine = self._engine
-        if observed(engine):
-            return self._run_observed(query, values)
+        if has_listeners(engine):
+            return self._run_through_sqlalchemy(query, values)
         compiled = query.compiled_for(engine)
-        parameters = compiled.bind(values)
         connection = engine.raw_connection()
         try:
-            cursor = connection.cursor()
-            cursor.execute(compiled.text, parameters, **compiled.options)
-            rows = compiled.rows(cursor)
-            cursor.close()
-        except BaseException as error:
-            if not isinstance(error, engine.dialect.loaded_dbapi.Error):
-                connection.invalidate(error)
-            elif _is_of_no_more_use(engine, connection, error):
-                connection.invalidate(error)
-                raise _Disconnected(error) from error
-            raise
+            return _execute(engine, connection, compiled, values, connection.invalidate)
         finally:
             connection.close()
-        return rows
 
-    def _run_observed(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
+    def _run_through_sqlalchemy(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
         try:
             with self._engine.connect() as connection:
                 return connection.execute(query.statement, values).all()
@@ -206,53 +192,72 @@ def run_in_autocommit(
 ) -> Sequence[Row]:
     """Run a statement on a connection in autocommit mode, where it is a transaction by itself.
 
-    As lean as `LeanReader`: past SQLAlchemy's ``execute`` unless somebody listens to the engine, or
-    the statement is not the same for all values. Raises what ``execute`` would.
+    On the driver's cursor, as `LeanReader`, unless the engine has listeners or the statement's text
+    depends on the values. Raises what ``Connection.execute`` would.
     """
     engine = connection.engine
     compiled = query.compiled_for(engine)
-    if compiled.expands or observed(engine):
+    if compiled.expands or has_listeners(engine):
         return connection.execute(query.statement, values).all()
-    pooled: Any = connection.connection
-    cursor = pooled.cursor()
+    disconnected = False
+    driver_error = engine.dialect.loaded_dbapi.Error
     try:
-        cursor.execute(compiled.text, compiled.bind(values))
+        return _execute(engine, connection.connection, compiled, values, connection.invalidate)
+    except _Disconnected as found:
+        error, disconnected = found.error, True
+        engine.dispose()  # the other connections in the pool are most likely closed too
+    except driver_error as found:
+        error = found
+    raise DBAPIError.instance(
+        compiled.text,
+        values,
+        error,
+        driver_error,
+        hide_parameters=engine.hide_parameters,
+        connection_invalidated=disconnected,
+        dialect=engine.dialect,
+    ) from error
+
+
+def _execute(
+    engine: Engine,
+    connection: Any,
+    compiled: _Compiled,
+    values: Mapping[str, Any],
+    invalidate: Callable[[BaseException], None],
+) -> Sequence[Row]:
+    """Run a statement on a pooled connection of the driver's.
+
+    Raises the driver's errors, `_Disconnected` for those after which the connection is invalid.
+    """
+    try:
+        cursor = connection.cursor()
+        cursor.execute(compiled.text, compiled.bind(values), **compiled.options)
         rows = compiled.rows(cursor)
         cursor.close()
     except BaseException as error:
-        raised = engine.dialect.loaded_dbapi.Error
-        if not isinstance(error, raised):
-            connection.invalidate(error)
-            raise
-        useless = _is_of_no_more_use(engine, pooled, error)
-        if useless:
-            connection.invalidate(error)
-            engine.dispose()  # the others in the pool are no better
-        raise DBAPIError.instance(
-            compiled.text,
-            values,
-            error,
-            raised,
-            hide_parameters=engine.hide_parameters,
-            connection_invalidated=useless,
-            dialect=engine.dialect,
-        ) from error
+        if not isinstance(error, engine.dialect.loaded_dbapi.Error):
+            invalidate(error)
+        elif _is_disconnect(engine, connection, error):
+            invalidate(error)
+            raise _Disconnected(error) from error
+        raise
     return rows
 
 
-def observed(engine: Engine) -> bool:
-    """Whether somebody listens to the statements of this engine."""
+def has_listeners(engine: Engine) -> bool:
+    """Whether something listens to the statements of this engine."""
     return bool(engine.dispatch.before_cursor_execute or engine.dispatch.after_cursor_execute)
 
 
-def _is_of_no_more_use(engine: Engine, connection: Any, error: Any) -> bool:
-    """Whether the pooled connection is dead, or leads to a server that was demoted."""
-    dead = engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
-    return bool(dead or diagnose(error).spent)
+def _is_disconnect(engine: Engine, connection: Any, error: Any) -> bool:
+    """Whether the connection is closed, or its server was demoted."""
+    closed = engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
+    return bool(closed or diagnose(error).stale_connection)
 
 
 class _Disconnected(Exception):
-    """The connection turned out to be dead; ``error`` says how."""
+    """The connection is invalid; ``error`` is the driver's or SQLAlchemy's error."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))

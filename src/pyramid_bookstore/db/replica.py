@@ -1,10 +1,8 @@
-"""A read replica: whether it may be asked just now, and the way back to the primary.
+"""A read replica: whether it can be read now, and reading the primary instead.
 
-Nothing here runs where no replica is set. With one, the replica itself is asked at most once a
-second per process how far behind it is, by the request that finds the last answer too old.
+Nothing here runs without a replica. With one, each process asks the replica at most once a second
+how far it is behind; the request that finds the last answer too old asks.
 """
-
-from __future__ import annotations
 
 import logging
 import threading
@@ -21,24 +19,24 @@ from pyramid_bookstore.db.query import LeanReader, Query, Reader, Row
 
 log = logging.getLogger(__name__)
 
-#: Seconds for which an answer about the lag is good.
-CHECKED_EVERY = 1.0
-#: Seconds until a replica that failed is tried again.
-TRIED_AGAIN_AFTER = 5.0
+#: Seconds for which an answer about the lag is valid.
+CHECK_INTERVAL = 1.0
+#: Seconds until a replica that failed is checked again.
+RETRY_AFTER = 5.0
 
 
-class Standing(Enum):
-    """How a replica stands; the values are what ``/ready`` says."""
+class ReplicaState(Enum):
+    """The state of a replica; the values are in the answer of ``/ready``."""
 
-    FIT = "ok"
+    UP_TO_DATE = "ok"
     BEHIND = "behind"
-    #: It takes writes: a standby that was promoted, whose data may have parted from ours.
+    #: It accepts writes: a standby that was promoted, whose data may differ from the primary's.
     PROMOTED = "not a replica"
-    AWAY = "unreachable"
+    UNREACHABLE = "unreachable"
 
 
 class Replica:
-    """A read replica and what this process last knew of it. Usable from all threads."""
+    """A read replica and its last known state in this process. Thread-safe."""
 
     def __init__(
         self,
@@ -48,108 +46,109 @@ class Replica:
         statement_timeout: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``max_lag`` in seconds; ``clock`` counts seconds. Nothing connects yet."""
+        """``max_lag`` in seconds, ``statement_timeout`` in milliseconds; ``clock`` counts seconds.
+        Nothing connects yet."""
         self.engine = make_reading_engine(options, statement_timeout=statement_timeout)
         self.dialect: Dialect = dialect_named(self.engine.dialect.name)
         self.reader = LeanReader(self.engine, self.dialect)
         self._max_lag = max_lag
         self._clock = clock
-        self._question = Query(self.dialect.replica_check())
-        self._standing = Standing.AWAY
-        self._due = float("-inf")
+        self._lag_query = Query(self.dialect.replica_check())
+        self._state = ReplicaState.UNREACHABLE
+        self._next_check = float("-inf")
         self._checking = threading.Lock()
 
     def dispose(self, *, close: bool = True) -> None:
-        """Let the connections go and forget what was known of the replica.
+        """Empty the pool and forget the state.
 
-        ``close=False`` in a forked child, whose parent goes on using them.
+        ``close=False`` in a forked child: the parent still uses the connections.
         """
         self.engine.dispose(close=close)
         # Another thread of the parent may have held the lock when it forked.
         self._checking = threading.Lock()
-        self._due = float("-inf")
+        self._next_check = float("-inf")
 
-    def standing(self) -> Standing:
-        """How the replica stands, as known since a second ago at most.
+    def state(self) -> ReplicaState:
+        """The state of the replica, at most `CHECK_INTERVAL` or `RETRY_AFTER` seconds old.
 
-        Of several threads one looks, the others go by what was known before.
+        One thread checks at a time; the others use the last known state meanwhile.
         """
         lock = self._checking
-        if self._clock() >= self._due and lock.acquire(blocking=False):
+        if self._clock() >= self._next_check and lock.acquire(blocking=False):
             try:
-                self._look()
+                self._check()
             finally:
                 lock.release()
-        return self._standing
+        return self._state
 
-    def let_down(self, error: Exception) -> bool:
-        """Whether the primary may do better with the read that failed so; remembers a replica
-        that is not to be relied on."""
+    def mark_failed(self, error: Exception) -> bool:
+        """Whether to repeat a read that failed with ``error`` on the primary; if the replica is
+        unavailable, requests do not use it for `RETRY_AFTER` seconds."""
         found = diagnose(error)
         if found.kind == "unavailable" and found is not diagnosis.TOO_SLOW:
-            self._say(Standing.AWAY, TRIED_AGAIN_AFTER, f"{found.reason} {error}")
+            self._set_state(ReplicaState.UNREACHABLE, RETRY_AFTER, f"{found.reason} {error}")
             return True
-        # "retry": replaying what the primary did went before the read, which says nothing of the
-        # next one. What took too long here would take as long there.
+        # "retry" is a conflict of this read with replication; the next read may succeed. What was
+        # too slow on the replica would be too slow on the primary.
         return found.kind == "retry"
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         try:
-            ((replays, lag),) = self.reader.rows(self._question, {})
-        except Exception as error:  # noqa: BLE001 -- whatever it is, there is the primary
-            self._say(Standing.AWAY, TRIED_AGAIN_AFTER, str(error))
+            ((is_replica, lag),) = self.reader.rows(self._lag_query, {})
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the primary is read instead
+            self._set_state(ReplicaState.UNREACHABLE, RETRY_AFTER, str(error))
             return
-        if not replays:
-            # With several hosts in its URL a new connection may find another standby.
+        if not is_replica:
+            # If the URL names several hosts, a new connection may find another standby.
             self.engine.dispose()
-            self._say(Standing.PROMOTED, TRIED_AGAIN_AFTER, "it takes writes itself")
+            self._set_state(ReplicaState.PROMOTED, RETRY_AFTER, "it accepts writes")
         elif lag is None or lag > self._max_lag:
-            behind = "it is not known how far" if lag is None else f"{lag:.1f} s"
-            self._say(Standing.BEHIND, CHECKED_EVERY, behind)
+            lag_text = "its lag is unknown" if lag is None else f"{lag:.1f} s"
+            self._set_state(ReplicaState.BEHIND, CHECK_INTERVAL, lag_text)
         else:
-            self._say(Standing.FIT, CHECKED_EVERY, "")
+            self._set_state(ReplicaState.UP_TO_DATE, CHECK_INTERVAL, "")
 
-    def _say(self, standing: Standing, wait: float, why: str) -> None:
-        if standing is not self._standing:
-            if standing is Standing.FIT:
-                log.info("The replica is read.")
+    def _set_state(self, state: ReplicaState, wait: float, reason: str) -> None:
+        if state is not self._state:
+            if state is ReplicaState.UP_TO_DATE:
+                log.info("Reads use the replica.")
             else:
-                log.warning("The replica is passed over, %s: %s", standing.value, why)
-        self._standing = standing
-        self._due = self._clock() + wait
+                log.warning("Reads do not use the replica, %s: %s", state.value, reason)
+        self._state = state
+        self._next_check = self._clock() + wait
 
 
 class ReplicaReader:
-    """Reads for one request: from the replica, and from the first trouble on from the primary."""
+    """Reads for one request: from the replica, and after its first failure from the primary."""
 
-    __slots__ = ("_primary", "_replica", "_standing")
+    __slots__ = ("_primary", "_replica", "_state")
 
     def __init__(self, replica: Replica, primary: Reader) -> None:
         self._replica = replica
         self._primary = primary
-        # Asked for with the first read: many requests are refused before they come to one.
-        self._standing: Standing | None = None
+        # Found out with the first read: many requests are refused before one.
+        self._state: ReplicaState | None = None
 
     @property
     def dialect(self) -> Dialect:
         return self._primary.dialect
 
     def rows(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
-        if self._standing is None:
-            self._standing = self._replica.standing()
-        if self._standing is Standing.FIT:
+        if self._state is None:
+            self._state = self._replica.state()
+        if self._state is ReplicaState.UP_TO_DATE:
             try:
                 return self._replica.reader.rows(query, values)
             except Exception as error:
-                if not self._replica.let_down(error):
+                if not self._replica.mark_failed(error):
                     raise
-                self._standing = Standing.AWAY
+                self._state = ReplicaState.UNREACHABLE
         try:
             return self._primary.rows(query, values)
         except Exception as error:
-            # Without its primary a standby falls behind by the clock alone, and has the newest
-            # books there are.
-            alone = diagnose(error).reason == diagnosis.UNREACHABLE.reason
-            if not alone or self._standing is not Standing.BEHIND:
+            # Without its primary, the measured lag of a standby only grows, while it has the
+            # newest books that can be read.
+            primary_down = diagnose(error).reason == diagnosis.UNREACHABLE.reason
+            if not primary_down or self._state is not ReplicaState.BEHIND:
                 raise
             return self._replica.reader.rows(query, values)

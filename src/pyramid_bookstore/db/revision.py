@@ -1,9 +1,7 @@
-"""At which revision a database is, and which one this code needs.
+"""The revision of a database's schema, and the revision that this code needs.
 
-Without Alembic, for which a process that only serves has no other use.
+Does not import Alembic, which a process that only serves requests does not need.
 """
-
-from __future__ import annotations
 
 from sqlalchemy import Connection, String, column, inspect, select, table
 
@@ -11,19 +9,18 @@ from pyramid_bookstore.db.autogenerate import PREFIX
 from pyramid_bookstore.db.base import BOOKS_TABLE, Base
 from pyramid_bookstore.errors import Unavailable
 
-#: The newest revision in ``alembic/versions``; a test holds the two together.
+#: The newest revision in ``alembic/versions``; a test compares the two.
 HEAD = "bookstore_0002"
 
-#: Where Alembic keeps the revision; a name of our own, beside the host's ``alembic_version``.
+#: Our version table, beside the host's ``alembic_version``.
 VERSION_TABLE = "bookstore_alembic_version"
 
-#: Alembic's own name for it, which a host with one joint history most likely keeps.
+#: Alembic's default, which a host with one joint history most likely uses.
 HOSTS_VERSION_TABLE = "alembic_version"
 
 
 def current(connection: Connection) -> str | None:
-    """The database's revision, as our version table has it or, where there is none, the host's;
-    ``None`` where neither names one of ours."""
+    """Our revision in our version table or, where there is none, in the host's; else ``None``."""
     inspector = inspect(connection)
     own = inspector.has_table(VERSION_TABLE)
     if not own and not inspector.has_table(HOSTS_VERSION_TABLE):
@@ -34,11 +31,11 @@ def current(connection: Connection) -> str | None:
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether the schema is the one this code is written for.
+    """Whether the schema is at `HEAD`.
 
-    A host that keeps our revisions in one history with its own has no version table of ours, and
-    its own has another name perhaps, or names only a revision that depends on ours. Then it counts
-    that every table and column is there.
+    A host that has our revisions in one history with its own has no version table of ours. Its own
+    may have another name, or hold only a revision that depends on ours. Then the answer is whether
+    every table and column exists.
     """
     found = current(connection)
     if found is not None:
@@ -52,18 +49,18 @@ def is_current(connection: Connection) -> bool:
 
 
 def in_hosts_history(connection: Connection) -> bool:
-    """Whether our tables are there and their revision is kept elsewhere than in our table."""
+    """Whether our tables exist and their revision is not in our version table."""
     books = inspect(connection).has_table(BOOKS_TABLE)
-    # Asked for second: a process that migrates right now commits both at once.
+    # Asked second: a process that migrates at this moment commits both at once.
     return books and not inspect(connection).has_table(VERSION_TABLE)
 
 
 def require_current(connection: Connection) -> str:
-    """The revision, where it is the code's own; raises `Unavailable` where it is not."""
+    """`HEAD`, if the schema is at it; else raises `Unavailable`."""
     if not is_current(connection):
         found = current(connection)
         state = f"at revision {found}" if found else "not set up"
-        # In a joint history they are the host's, and are run as it runs its own.
+        # A joint history is run by the host's own command.
         how = "" if in_hosts_history(connection) else " (bookstore -c INI migrate)"
         raise Unavailable(
             f"The database is {state}; this code needs {HEAD}: run the migrations{how}."

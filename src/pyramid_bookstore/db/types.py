@@ -1,7 +1,5 @@
 """Column types that hold the same values, exactly, on SQLite and on PostgreSQL."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,12 +18,12 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def to_microseconds(moment: datetime) -> int:
-    """An aware moment as whole microseconds since 1970, exactly."""
+    """An aware datetime as whole microseconds since 1970, exactly."""
     return (moment - EPOCH) // _MICROSECOND
 
 
 def from_microseconds(microseconds: int) -> datetime:
-    """The UTC moment that many microseconds after 1970."""
+    """The inverse of `to_microseconds`, in UTC."""
     return EPOCH + timedelta(microseconds=microseconds)
 
 
@@ -42,16 +40,14 @@ def from_cents(cents: int) -> Decimal:
 class Money(TypeDecorator[Decimal]):
     """An exact amount with two decimals: NUMERIC(10, 2), on SQLite whole cents.
 
-    SQLite's own NUMERIC stores binary floats, so 0.1 + 0.2 would be off.
+    SQLite's NUMERIC stores binary floats, so 0.1 + 0.2 would not be 0.3.
     """
 
     impl = Numeric(10, 2)
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "sqlite":
-            return dialect.type_descriptor(Integer())
-        return dialect.type_descriptor(Numeric(10, 2))
+        return dialect.type_descriptor(Integer() if dialect.name == "sqlite" else self.impl)
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
         if value is None or dialect.name != "sqlite":
@@ -59,22 +55,17 @@ class Money(TypeDecorator[Decimal]):
         return to_cents(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        if value is not None and dialect.name == "sqlite":
-            return from_cents(value)
-        amount: Decimal | None = value
-        return amount
+        return from_cents(value) if value is not None and dialect.name == "sqlite" else value
 
 
 class UTCDateTime(TypeDecorator[datetime]):
-    """A moment in UTC to the microsecond: timestamptz, on SQLite microseconds since 1970."""
+    """A datetime in UTC to the microsecond: timestamptz, on SQLite microseconds since 1970."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "sqlite":
-            return dialect.type_descriptor(BigInteger())
-        return dialect.type_descriptor(DateTime(timezone=True))
+        return dialect.type_descriptor(BigInteger() if dialect.name == "sqlite" else self.impl)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         if value is None or dialect.name != "sqlite":
@@ -86,13 +77,13 @@ class UTCDateTime(TypeDecorator[datetime]):
             return None
         if dialect.name == "sqlite":
             return from_microseconds(value)
-        # The server answers in the connection's time zone, whatever that is.
+        # PostgreSQL answers in the connection's time zone.
         moment: datetime = value.astimezone(UTC)
         return moment
 
 
 class _JSON(UserDefinedType[str]):
-    """PostgreSQL's json, kept as the very text that was stored (jsonb would reorder it)."""
+    """PostgreSQL's json, which keeps the text as it was stored (jsonb would reorder it)."""
 
     cache_ok = True
 
@@ -107,9 +98,7 @@ class JSONText(TypeDecorator[msgspec.Raw]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "sqlite":
-            return dialect.type_descriptor(Text())
-        return dialect.type_descriptor(_JSON())
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else _JSON())
 
     def process_bind_param(self, value: msgspec.Raw | None, dialect: Dialect) -> Any:
         return None if value is None else bytes(value).decode()

@@ -10,7 +10,7 @@ from pyramid_bookstore.catalogue.constraints import FREE_STOCK
 from pyramid_bookstore.catalogue.extra import Extra
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.catalogue.schema import book_schemas
-from pyramid_bookstore.db.replica import Standing
+from pyramid_bookstore.db.replica import ReplicaState
 from pyramid_bookstore.description import examples
 from pyramid_bookstore.description.colander_types import mapping_schema
 from pyramid_bookstore.description.own_types import (
@@ -85,7 +85,7 @@ def schemas(extra_schema: colander.SchemaNode | None) -> dict[str, Schema]:
             {
                 "status": {"const": "ready"},
                 "revision": {"type": "string"},
-                "replica": {"type": "string", "enum": [each.value for each in Standing]},
+                "replica": {"type": "string", "enum": [state.value for state in ReplicaState]},
             },
             ["status", "revision"],
         ),

@@ -274,4 +274,4 @@ class Bulk(ABC):
         return sa.or_(*different)
 
     def _moved_on(self) -> ColumnElement[datetime]:
-        return self.dialect.moved_on(_B.updated_at, sa.literal(self._now, UTCDateTime()))
+        return self.dialect.next_timestamp(_B.updated_at, sa.literal(self._now, UTCDateTime()))

@@ -16,7 +16,8 @@ from uuid6 import uuid7
 from pyramid_bookstore.catalogue.models import BOOKS, columns_of
 from pyramid_bookstore.catalogue.schema import validate_book
 from pyramid_bookstore.db.dialects import dialect_named
-from pyramid_bookstore.db.migrations import locked, patiently, require_current
+from pyramid_bookstore.db.migrations import migration_lock, retry_while_locked
+from pyramid_bookstore.db.revision import require_current
 from pyramid_bookstore.feeds.cells import values_of
 
 #: Between two books of the catalogue, so that the list, newest first, has the catalogue's order.
@@ -29,11 +30,11 @@ def load_sample(engine: Engine) -> int:
     With a single book there it adds none. It is one transaction, and any number of processes may
     try at once. Raises `Unavailable` where the schema is not the code's.
     """
-    return patiently(engine, lambda: _load(engine))
+    return retry_while_locked(lambda: _load(engine))
 
 
 def _load(engine: Engine) -> int:
-    with locked(engine) as connection:
+    with migration_lock(engine) as connection:
         require_current(connection)
         if connection.execute(select(BOOKS.c.id).limit(1)).first() is not None:
             return 0

@@ -1,1 +1,1 @@
-"""What goes on: one log line and some numbers for each request of the bookstore's routes."""
+"""Request log, metrics, health and readiness, and the request's id in the logs."""

@@ -1,4 +1,4 @@
-"""Formatters for the handlers of an INI: the request's id on every record, text or JSON.
+"""Formatters for an INI's log handlers, as text or JSON: each record has the request's id.
 
 ::
 
@@ -6,8 +6,6 @@
     class = pyramid_bookstore.observability.formatters.TextFormatter
     format = %(asctime)s %(levelname)-7s [%(name)s] %(request_id)s %(message)s
 """
-
-from __future__ import annotations
 
 import json
 import logging
@@ -17,7 +15,7 @@ from pyramid_bookstore.web.request_id import current
 
 
 class TextFormatter(logging.Formatter):
-    """Like `logging.Formatter`, with ``%(request_id)s``; "-" outside of requests."""
+    """Like `logging.Formatter`, with ``%(request_id)s``, which is "-" outside of requests."""
 
     def format(self, record: logging.LogRecord) -> str:
         record.request_id = current.get()
@@ -26,8 +24,8 @@ class TextFormatter(logging.Formatter):
 
 class JSONFormatter(logging.Formatter):
     """One JSON object a line: ``time`` (RFC 3339), ``level``, ``logger``, ``message``,
-    ``request_id``, what a record says of a request (``method``, ``route``, ``status``,
-    ``duration_ms``, ``sql``), and ``exception``.
+    ``request_id``; for a request ``method``, ``route``, ``status``, ``duration_ms``, ``sql``; and
+    ``exception`` if there is one.
     """
 
     def format(self, record: logging.LogRecord) -> str:

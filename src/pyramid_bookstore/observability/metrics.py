@@ -1,28 +1,23 @@
-"""Prometheus metrics of one mount, with labels that no client can make up.
+"""Prometheus metrics of one mount; no client can create new labels.
 
-With several processes, `PROMETHEUS_MULTIPROC_DIR` names a folder that they share, as
-prometheus-client documents it; any of them then answers for all.
+With several processes, `PROMETHEUS_MULTIPROC_DIR` names a folder that they share (see
+prometheus-client); then each answers with the metrics of all.
 """
-
-from __future__ import annotations
 
 import os
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from pyramid_bookstore.db.database import Database
 
-CONTENT_TYPE = CONTENT_TYPE_LATEST
-
-#: Upper bounds in seconds: from a cached read to a statement timeout.
+#: Upper bounds in seconds.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Metrics:
-    """The numbers of one mount in this process."""
+    """The metrics of one mount in this process."""
 
     def __init__(self, database: Database | None) -> None:
         self._registry = CollectorRegistry()
@@ -42,7 +37,7 @@ class Metrics:
         )
         self._refusals = Counter(
             "bookstore_stock_refusals",
-            "Stock changes refused for want of copies.",
+            "Stock changes refused because of too few copies.",
             registry=self._registry,
         )
         self._pool = Gauge(
@@ -56,23 +51,23 @@ class Metrics:
     def answered(
         self, method: str, route: str, status: int, seconds: float, error: str | None
     ) -> None:
-        """Count one answer; ``error`` is the code of a refusal."""
+        """Count one response; ``error`` is the code of its problem document, if it is one."""
         self._requests.labels(method, route, str(status)).inc()
         self._latency.labels(method, route).observe(seconds)
         if error == "insufficient_stock":
             self._refusals.inc()
-        self._look_at_pools()
+        self._set_pool_gauges()
 
     def text(self) -> bytes:
-        """All numbers in Prometheus's text format; of all processes, where they share a folder."""
-        self._look_at_pools()
+        """All metrics in Prometheus's text format; of all processes if they share a folder."""
+        self._set_pool_gauges()
         if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
             return generate_latest(self._registry)
         merged = CollectorRegistry()
         MultiProcessCollector(merged)  # type: ignore[no-untyped-call]  # it is untyped upstream
         return generate_latest(merged)
 
-    def _look_at_pools(self) -> None:
+    def _set_pool_gauges(self) -> None:
         if self._database is None:
             return
         for name, engine in self._database.engines.items():

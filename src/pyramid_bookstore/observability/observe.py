@@ -1,6 +1,4 @@
-"""Watches each request of the bookstore's routes, and no other: a line in the log, and metrics."""
-
-from __future__ import annotations
+"""A log line and metrics for each request to the bookstore's routes, and to no others."""
 
 import json
 import logging
@@ -11,16 +9,16 @@ from typing import Any
 from pyramid.request import Request
 from pyramid.response import Response
 
-from pyramid_bookstore.db import statement_count
+from pyramid_bookstore.db.statement_count import statements
 from pyramid_bookstore.web.mount import Mount
 from pyramid_bookstore.web.request_id import current, request_id
 
 log = logging.getLogger("pyramid_bookstore.access")
 
-#: Methods that may name a metric or stand in a log line; a client can make up any other.
+#: Methods that appear in metrics and log lines; a client can invent any other.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"})
 
-_BEGAN = "_bookstore_began"
+_START_TIME = "_bookstore_start_time"
 
 View = Callable[[Any, Request], Response]
 
@@ -36,18 +34,18 @@ def observed(view: View) -> View:
 
 
 def observe(request: Request) -> None:
-    """Watch this request from now on, once; the answer may come from whatever view."""
-    if _BEGAN in request.__dict__:
+    """Log and count this request when it has a response, from whatever view; once."""
+    if _START_TIME in request.__dict__:
         return
-    request.__dict__[_BEGAN] = time.perf_counter()
+    request.__dict__[_START_TIME] = time.perf_counter()
     current.set(request_id(request))
-    statement_count.reset()
-    request.add_response_callback(_answered)
+    statements.set(0)
+    request.add_response_callback(_on_response)
     request.add_finished_callback(lambda _request: current.set("-"))
 
 
-def _answered(request: Request, response: Response) -> None:
-    seconds = time.perf_counter() - request.__dict__[_BEGAN]
+def _on_response(request: Request, response: Response) -> None:
+    seconds = time.perf_counter() - request.__dict__[_START_TIME]
     mount = Mount.of(request.registry)
     method = request.method if request.method in METHODS else "other"
     route = getattr(request, "matched_route", None)
@@ -58,16 +56,16 @@ def _answered(request: Request, response: Response) -> None:
         mount.metrics.answered(method, path, status, seconds, error)
     if not log.isEnabledFor(logging.INFO):
         return
-    facts = {
+    fields = {
         "request_id": current.get(),
         "method": method,
         "route": path,
         "status": status,
         "duration_ms": round(seconds * 1000, 2),
-        "sql": statement_count.statements(),
+        "sql": statements.get(),
     }
     if mount.settings.log_format == "json":
-        log.info(json.dumps(facts), extra={"bookstore": facts})
+        log.info(json.dumps(fields), extra={"bookstore": fields})
     else:
         text = "%(method)s %(route)s %(status)d %(duration_ms).2f ms, %(sql)d SQL, %(request_id)s"
-        log.info(text % facts, extra={"bookstore": facts})
+        log.info(text % fields, extra={"bookstore": fields})

@@ -1,10 +1,8 @@
-"""The request's id as a comment in each statement, to be found in the database's own log.
+"""Adds the request's id as a comment to each statement, for the database's own log.
 
-A comment and not ``application_name``: that is a statement of its own in every transaction. But a
-statement that differs each time is parsed each time, so this is only done where it is asked for.
+Setting ``application_name`` instead would be one more statement in every transaction. A statement
+that differs each time is parsed each time, so this is off by default.
 """
-
-from __future__ import annotations
 
 from typing import Any
 
@@ -14,7 +12,7 @@ from pyramid_bookstore.web.request_id import current
 
 
 def add_to(*engines: Engine) -> None:
-    """Comment every statement that goes through these engines."""
+    """Add the comment to every statement of these engines."""
     for engine in set(engines):
         event.listen(engine, "before_cursor_execute", _comment, retval=True)
 
@@ -22,5 +20,5 @@ def add_to(*engines: Engine) -> None:
 def _comment(
     connection: Connection, cursor: Any, statement: str, parameters: Any, *more: Any
 ) -> tuple[str, Any]:
-    # A sane id holds nothing that ends a comment or that a driver takes for a placeholder.
+    # `request_id` allows no character that ends a comment or starts a placeholder.
     return f"{statement} /* request {current.get()} */", parameters

@@ -1,38 +1,45 @@
-"""Whether the process lives, and whether it can serve."""
-
-from __future__ import annotations
+"""Liveness, readiness and metrics."""
 
 import msgspec
 from pyramid.request import Request
 from pyramid.response import Response
 
+from pyramid_bookstore.db.base import BIND
+from pyramid_bookstore.db.revision import require_current
 from pyramid_bookstore.errors import Unavailable
-from pyramid_bookstore.observability.readiness import check_ready, replica_standing
+from pyramid_bookstore.transactions.sessions import session_of
 from pyramid_bookstore.web.mount import Mount
 from pyramid_bookstore.web.responses import DRAINING, answer
 
 
 def health(request: Request) -> Response:
-    """200 as long as the process answers at all; asks nobody."""
+    """200 while the process answers; uses no database."""
     return answer(request, b'{"status":"ok"}')
 
 
 def ready(request: Request) -> Response:
-    """200 when the database answers and its schema is the one this code was written for."""
+    """200 if the database answers and its schema is the one that this code needs.
+
+    The state of a read replica is only reported: without it the primary is read.
+    """
     if request.environ.get(DRAINING):
         raise Unavailable("This process is about to end.")
-    revision = check_ready(request)
-    document = {"status": "ready", "revision": revision}
-    replica = replica_standing(request)
-    if replica is not None:
-        document["replica"] = replica.value
+    database = Mount.of(request.registry).database
+    document = {"status": "ready"}
+    if database is None:
+        document["revision"] = require_current(session_of(request).connection(BIND))
+        return answer(request, msgspec.json.encode(document))
+    with database.reading.connect() as connection:
+        document["revision"] = require_current(connection)
+    if database.replica is not None:
+        document["replica"] = database.replica.state().value
     return answer(request, msgspec.json.encode(document))
 
 
 def metrics(request: Request) -> Response:
     """All metrics in Prometheus's text format."""
-    from pyramid_bookstore.observability.metrics import CONTENT_TYPE  # needs the metrics extra
+    from prometheus_client import CONTENT_TYPE_LATEST  # needs the metrics extra
 
     found = Mount.of(request.registry).metrics
-    assert found is not None, "the route is there only with metrics"
-    return answer(request, found.text(), content_type=CONTENT_TYPE)
+    assert found is not None, "the route exists only with metrics"
+    return answer(request, found.text(), content_type=CONTENT_TYPE_LATEST)

@@ -1,6 +1,6 @@
-"""`request.bookstore`: what the bookstore can do, on one request's session and transaction."""
+"""`request.bookstore`: the bookstore's operations in one request's session and transaction."""
 
-from __future__ import annotations
+from typing import Any, Self
 
 from pyramid.request import Request
 from sqlalchemy.orm import Session
@@ -15,24 +15,24 @@ _ATTRIBUTE = "_bookstore"
 
 
 class Bookstore(CatalogueService, StockService, FeedsService):
-    """The bookstore's operations; everything they read and write is in one session's transaction.
+    """The bookstore's operations; all of them use one session and its transaction.
 
-    Fields come in as the JSON of the HTTP API gives them (``price`` an `int` or `Decimal`, never a
-    `float`) and are checked the same way. Changes are sent to the database at once, so a refusal is
-    raised by the call that caused it and leaves the transaction usable. Raised are the exceptions
-    of :mod:`pyramid_bookstore.errors`; nothing here knows HTTP.
+    Fields are given and checked as in the JSON of the HTTP API (``price`` an `int` or `Decimal`,
+    never a `float`). Changes are sent to the database at once, so a refusal is raised by the call
+    that caused it and leaves the transaction usable. Errors are those of
+    :mod:`pyramid_bookstore.errors`; nothing here knows HTTP.
 
-    `page` and `export` are internal: the bookstore's own views call them with queries that are
-    checked already. All other methods are public.
+    `page` and `export` are internal: our own views call them with queries that are checked already.
     """
 
     @classmethod
-    def on(cls, session: Session) -> Bookstore:
-        """The bookstore on a session that the caller commits, without a request: for scripts.
+    def on(cls, session: Session, *, extra_schema: Any = None) -> Self:
+        """The bookstore on a session that the caller commits, for scripts without a request.
 
-        No events are sent, and the host's schema for ``extra`` is not asked.
+        ``extra_schema`` is the host's colander schema for ``extra``, if it has one. No events are
+        sent.
         """
-        return cls(UnitOfWork(session))
+        return cls(UnitOfWork(session), extra_schema=extra_schema)
 
     @property
     def session(self) -> Session:
@@ -43,12 +43,12 @@ class Bookstore(CatalogueService, StockService, FeedsService):
         return self._unit.session
 
     def mark_written(self) -> None:
-        """Say that there is something to commit; needed after SQL of one's own on the session."""
+        """Mark the session as changed, so that it is committed: needed after your own SQL on it."""
         self._unit.mark_changed()
 
 
 def bookstore_of(request: Request) -> Bookstore:
-    """The bookstore on this request's session and transaction, the same for the whole request."""
+    """The `Bookstore` of this request, made on first use."""
     found: Bookstore | None = request.__dict__.get(_ATTRIBUTE)
     if found is None:
         schema = Mount.of(request.registry).extra_schema
@@ -56,5 +56,5 @@ def bookstore_of(request: Request) -> Bookstore:
     return found
 
 
-#: `request.bookstore`. A property of ours, by which `host_checks` tells it from a host's.
+#: `request.bookstore`; `host_checks` looks whether a host has replaced it.
 BOOKSTORE = property(bookstore_of)

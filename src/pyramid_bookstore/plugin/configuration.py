@@ -1,8 +1,6 @@
-"""The steps of `includeme`. Each only declares; what depends on settings happens when the host's
-configuration is executed, so what the host sets after the include counts too.
+"""The steps of `includeme`. Each registers actions only: what depends on settings is done when the
+host's configuration is executed, so settings that the host makes after the include count too.
 """
-
-from __future__ import annotations
 
 import logging
 from typing import Any
@@ -20,21 +18,11 @@ from pyramid_bookstore.observability import sql_comment
 from pyramid_bookstore.operations import RESOURCES
 from pyramid_bookstore.plugin.bookstore import BOOKSTORE
 from pyramid_bookstore.plugin.host_checks import check_host
-from pyramid_bookstore.plugin.probes import START
-from pyramid_bookstore.plugin.routing import OwnPath, add_routes
+from pyramid_bookstore.plugin.probes import PROBES
+from pyramid_bookstore.plugin.routing import OwnPath
 from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.transactions.retry import mark_retryable_errors
 from pyramid_bookstore.web.mount import Mount
-
-__all__ = [
-    "add_directives",
-    "add_mount",
-    "add_request_method",
-    "add_routes",
-    "add_security",
-    "add_start_up",
-    "refuse_second_include",
-]
 
 log = logging.getLogger("pyramid_bookstore")
 
@@ -42,25 +30,25 @@ _INCLUDED = "bookstore.included"
 
 
 def refuse_second_include(config: Configurator) -> None:
-    """Say that the bookstore is there already, which Pyramid itself keeps quiet about."""
+    """Raises `ConfigurationError` if the bookstore is included already."""
     if config.registry.get(_INCLUDED):
         raise ConfigurationError(
             "pyramid_bookstore is included in this application already. One application mounts it"
             " once; a second bookstore goes into an application of its own (paste's urlmap)."
         )
     config.registry[_INCLUDED] = True
-    # Pyramid passes over a second include of the same function, with whatever prefix, without a
-    # word; forgetting that this one was seen brings the second include here, to be refused.
+    # Pyramid silently ignores a second include of the same function, even with another prefix.
+    # Without this entry it calls `includeme` again, and so this function.
     seen: set[str] = getattr(config.action_state, "_seen_files", set())
     seen.discard("pyramid_bookstore:includeme")
 
 
 @action_method  # type: ignore[untyped-decorator]  # pyramid ships no types
 def add_mount(config: Configurator) -> None:
-    """Read the settings and make the engines, once the host's settings are final."""
+    """Read the settings and make the engines and the `Mount`."""
 
     def make() -> None:
-        settings = Settings.from_mapping(config.registry.settings, START)
+        settings = Settings.from_mapping(config.registry.settings, PROBES)
         prefix = (config.route_prefix or "").strip("/")
         path = (f"/{prefix}" if prefix else "") + settings.prefix
         database = None
@@ -71,8 +59,10 @@ def add_mount(config: Configurator) -> None:
                 sql_comment.add_to(*database.engines.values())
         mount = Mount(settings, database, path, resources=RESOURCES)
         if settings.metrics:
-            mount.metrics = _metrics(database)
-        mount.keep(config.registry)
+            from pyramid_bookstore.observability.metrics import Metrics  # needs the metrics extra
+
+            mount.metrics = Metrics(database)
+        mount.register(config.registry)
 
     introspectable = config.introspectable(
         "bookstore", "mount", "pyramid_bookstore", "bookstore mount"
@@ -92,12 +82,6 @@ def _database(settings: Settings) -> Database:
     return database
 
 
-def _metrics(database: Database | None) -> Any:
-    from pyramid_bookstore.observability.metrics import Metrics  # needs the metrics extra
-
-    return Metrics(database)
-
-
 def add_request_method(config: Configurator) -> None:
     """`request.bookstore`, unless the class of requests has it."""
     factory = config.registry.queryUtility(IRequestFactory)
@@ -114,9 +98,9 @@ def add_directives(config: Configurator) -> None:
 def set_bookstore_extra_schema(config: Configurator, schema: Any) -> None:
     """Check the fields below a book's `extra` against a colander schema of the host's.
 
-    ``schema`` is a mapping schema, the class or an instance. Its faults appear in one answer with
-    the bookstore's own, and its fields in the API's description. Raises `ConfigurationError` for
-    something else.
+    ``schema`` is a mapping schema, the class or an instance; anything else raises
+    `ConfigurationError`. Its errors are reported together with the bookstore's own, and its fields
+    are in the API's description.
     """
     if isinstance(schema, type) and issubclass(schema, colander.SchemaNode):
         schema = schema()
@@ -152,17 +136,17 @@ def add_security(config: Configurator) -> None:
 
             own_routes.protect(config.registry, settings)
 
-    # After the host's set_security_policy (phase 2), before views take hold of it (phase 3).
+    # After the host's set_security_policy (phase 2), before views read it (phase 3).
     config.action(("bookstore", "security"), protect, order=PHASE2_CONFIG + 5)
 
 
 def add_start_up(config: Configurator) -> None:
-    """When the application is complete: look for clashes with the host, say whether all is open,
-    and migrate and fill the database if asked to."""
-    config.add_subscriber(_started, ApplicationCreated)
+    """When the application is complete: check the host's configuration, warn if there is no
+    security policy, and migrate and fill the database if the settings ask for it."""
+    config.add_subscriber(_on_application_created, ApplicationCreated)
 
 
-def _started(event: ApplicationCreated) -> None:
+def _on_application_created(event: ApplicationCreated) -> None:
     registry = event.app.registry
     mount = Mount.of(registry)
     check_host(registry, mount)

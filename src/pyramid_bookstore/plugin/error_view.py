@@ -1,6 +1,4 @@
-"""Whatever was raised on one of our routes becomes a problem document."""
-
-from __future__ import annotations
+"""The exception view: what is raised on our routes becomes a problem document."""
 
 import logging
 
@@ -33,9 +31,9 @@ log = logging.getLogger(__name__)
 
 
 def error_view(error: Exception, request: Request) -> Response:
-    """Exception view of the bookstore's routes: whatever was raised becomes a problem document."""
+    """Answer an exception with a problem document, and have the transaction rolled back."""
     if isinstance(error, HTTPException) and error.status_int < 400:
-        # A redirect that the host's security policy raised: that is an answer already.
+        # A redirect that the host's security policy raised.
         return error
     observe(request)
     _undo(request, error)
@@ -43,9 +41,9 @@ def error_view(error: Exception, request: Request) -> Response:
 
 
 def _undo(request: Request, error: Exception) -> None:
-    """See to it that whoever runs the transaction rolls it back, or tries the request again.
+    """Make the host's transaction manager roll back, and pyramid_retry run the request again.
 
-    A host's commit veto may look at anything; an answer that says "refused" must be true.
+    Needed as the host may have a commit veto that ignores our responses.
     """
     manager = active_manager(request)
     if manager is not None and request.method not in SAFE_METHODS:
@@ -55,11 +53,11 @@ def _undo(request: Request, error: Exception) -> None:
 
 
 def as_bookstore_error(error: Exception, request: Request) -> BookstoreError:
-    """The refusal that stands for any exception raised while one of our routes was served."""
+    """The `BookstoreError` for an exception; logs those that an operator must know."""
     if isinstance(error, BookstoreError):
         return error
     if isinstance(error, HTTPForbidden | HTTPUnauthorized):
-        return _who_or_what(request)
+        return _unauthorized_or_forbidden(request)
     if isinstance(error, HTTPNotFound):
         return errors.BookNotFound("There is nothing here.")
     if isinstance(error, HTTPException):
@@ -72,17 +70,17 @@ def as_bookstore_error(error: Exception, request: Request) -> BookstoreError:
         if found is not None:
             return found
     if diagnosis.kind in ("unavailable", "retry"):
-        # The driver's own text says what an operator needs, and stays in the log. SQLAlchemy's
-        # would add the statement with what the client sent.
-        said = getattr(error, "orig", None) or error
-        log.warning("%s Request %s: %s", diagnosis.reason, request_id(request), said)
+        # The driver's message is for the operator, so it is only logged. SQLAlchemy's would add the
+        # statement with the client's values.
+        message = getattr(error, "orig", None) or error
+        log.warning("%s Request %s: %s", diagnosis.reason, request_id(request), message)
         return errors.Unavailable(diagnosis.reason)
     log.error("Internal error, request %s", request_id(request), exc_info=error)
     return InternalError("Something went wrong here; it was logged under the request's id.")
 
 
-def _who_or_what(request: Request) -> BookstoreError:
-    """401 where nobody is known, 403 where somebody is."""
+def _unauthorized_or_forbidden(request: Request) -> BookstoreError:
+    """401 without an authenticated user, 403 with one; with the policy's challenge."""
     if request.authenticated_userid is None:
         refused: Denied = Unauthorized("This needs authentication.")
     else:
@@ -97,7 +95,7 @@ def _who_or_what(request: Request) -> BookstoreError:
 
 
 def _hosts_challenge(request: Request) -> str:
-    """The challenge that the host's policy gives when it forgets somebody, if it gives one."""
+    """The challenge in the `forget` headers of the host's policy, else the one for Bearer."""
     for name, value in forget(request):
         if name.lower() == "www-authenticate":
             return str(value)

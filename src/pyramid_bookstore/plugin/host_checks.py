@@ -1,10 +1,8 @@
-"""What a host can get wrong without noticing: found when the application is complete.
+"""Mistakes in a host's configuration, checked when the application is complete.
 
 Pyramid lets an application override what it includes, so a host's route or request attribute with
-one of our names would silently take the place of ours.
+one of our names would silently replace ours.
 """
-
-from __future__ import annotations
 
 import logging
 
@@ -22,12 +20,12 @@ from pyramid_bookstore.web.mount import Mount
 
 log = logging.getLogger("pyramid_bookstore")
 
-#: Tweens of which it is known that they put no session on the request.
+#: Tweens that do not put a session on the request.
 _KNOWN_TWEENS = frozenset({EXCVIEW, "pyramid_tm.tm_tween_factory"})
 
 
 def check_host(registry: Registry, mount: Mount) -> None:
-    """Raises `ConfigurationError` that names every clash, and what to change."""
+    """Raises `ConfigurationError` with every mistake, and what to change."""
     faults = [
         *_taken_routes(mount),
         *_taken_attribute(registry),
@@ -42,13 +40,13 @@ def _taken_routes(mount: Mount) -> list[str]:
     return [
         f"The application has a route named {name!r}, which is the bookstore's: give it another"
         " name."
-        for name in sorted(wanted - mount.connected)
+        for name in sorted(wanted - mount.added_routes)
     ]
 
 
 def _taken_attribute(registry: Registry) -> list[str]:
     found = registry.introspector.get("request extensions", "bookstore")
-    # With introspection switched off nothing can be found out.
+    # There is no introspectable if introspection is off.
     if found is None or found["callable"] is BOOKSTORE:
         return []
     return [
@@ -62,22 +60,22 @@ def _missing_session(registry: Registry, mount: Mount) -> list[str]:
         return []
     extensions = registry.queryUtility(IRequestExtensions)
     factory = registry.queryUtility(IRequestFactory, default=Request)
-    # There are none where nothing was added to requests, as in the standalone application.
+    # `None` if nothing was added to requests.
     added = {*extensions.descriptors, *extensions.methods} if extensions else set()
     if name in added or hasattr(factory, name):
         return []
-    said = (
+    message = (
         f"bookstore.dbsession names request.{name}, which the application does not add: call"
         f" config.add_request_method(…, {name!r}, reify=True), or correct the name; where no host"
         " offers a session, as standalone, set bookstore.sqlalchemy.url instead."
     )
-    if _sets_attributes_otherwise(registry):
-        log.warning("%s It may be set by a tween or a subscriber, so this is no error yet.", said)
+    if _may_be_set_per_request(registry):
+        log.warning("%s It may be set by a tween or a subscriber, so this is no error.", message)
         return []
-    return [said]
+    return [message]
 
 
-def _sets_attributes_otherwise(registry: Registry) -> bool:
+def _may_be_set_per_request(registry: Registry) -> bool:
     """Whether a tween or a subscriber could put the session on each request."""
     tweens = registry.queryUtility(ITweens)
     names = {name for name, _ in (tweens.explicit or tweens.implicit())} if tweens else set()

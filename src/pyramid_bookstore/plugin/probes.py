@@ -1,14 +1,28 @@
-"""What no table can say of settings: whether the drivers, extras and keys they ask for are there.
+"""Checks of settings beyond the table: that the drivers, extras and keys they need are there.
 
-Each probe adds its faults to those of the settings themselves, so that a start names all at once.
-It passes over what is at fault already.
+Each probe adds its faults to those of the settings, so that a start names all of them. It ignores
+settings that have a fault already.
 """
 
-from __future__ import annotations
+from collections.abc import Mapping
+from typing import Any
 
-from pyramid_bookstore.auth.probe import token_key
-from pyramid_bookstore.db.probe import engines
-from pyramid_bookstore.observability.probe import extras
+from pyramid_bookstore.auth import check_token_key
+from pyramid_bookstore.db.engines import check_engines
+from pyramid_bookstore.settings.reader import Faults
 
-#: What a start asks.
-START = (engines, token_key, extras)
+
+def check_metrics_extra(values: Mapping[str, Any], faults: Faults) -> None:
+    """The metrics extra is installed if the settings ask for metrics."""
+    if values["metrics"]:
+        try:
+            import pyramid_bookstore.observability.metrics  # noqa: F401  # only to try
+        except ImportError:
+            faults.add(
+                "bookstore.metrics",
+                "true needs the metrics extra: pip install 'pyramid_bookstore[metrics]'",
+            )
+
+
+#: The probes that run at start.
+PROBES = (check_engines, check_token_key, check_metrics_extra)

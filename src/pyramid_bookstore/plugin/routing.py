@@ -1,6 +1,4 @@
-"""Puts the table of operations onto the routes of one application."""
-
-from __future__ import annotations
+"""Adds a route and views to the application for each row of the table of URLs."""
 
 import re
 from typing import Any
@@ -26,10 +24,10 @@ from pyramid_bookstore.web.responses import answer
 
 
 def add_routes(config: Configurator) -> None:
-    """Declare every route now, in the host's order of routes, and fill them in when the
-    configuration is executed and the settings are final.
+    """Register every route at this place in the host's order of routes; they are added when the
+    configuration is executed, with the final settings.
 
-    The discriminator is the one under which ``config.add_route`` connects a route.
+    The discriminator is the one that ``config.add_route`` uses.
     """
     for resource in RESOURCES:
         config.action(("route-connect", resource.route_name), _connect, args=(config, resource))
@@ -40,12 +38,12 @@ def _connect(config: Configurator, resource: Resource) -> None:
     mount = Mount.of(config.registry)
     if not resource.enabled(mount.settings):
         return
-    # Executed at once, and not after all routes that the host declared later.
+    # Autocommit: the route is added now, not after those that the host registered later.
     immediate = Configurator(registry=config.registry, package=config.package, autocommit=True)
-    # What everybody may ask needs no context; the host's may be read from a database that is away.
-    factory = DefaultRootFactory if resource.open else None
+    # A public path needs no context; the host's factory may need a database that is unreachable.
+    factory = DefaultRootFactory if resource.is_public else None
     immediate.add_route(resource.route_name, mount.path + resource.path, factory=factory)
-    mount.connected.add(resource.route_name)
+    mount.added_routes.add(resource.route_name)
     _add_views(config, resource)
 
 
@@ -60,9 +58,9 @@ def _add_views(config: Configurator, resource: Resource) -> None:
             **route,
         )
     allowed = resource.methods
-    unguarded = {"permission": NO_PERMISSION_REQUIRED, "decorator": observed, **route}
-    config.add_view(_options(allowed), request_method="OPTIONS", **unguarded)
-    config.add_view(_method_not_allowed(allowed), **unguarded)
+    public = {"permission": NO_PERMISSION_REQUIRED, "decorator": observed, **route}
+    config.add_view(_options(allowed), request_method="OPTIONS", **public)
+    config.add_view(_method_not_allowed(allowed), **public)
     config.add_exception_view(
         error_view,
         context=Exception,
@@ -72,15 +70,15 @@ def _add_views(config: Configurator, resource: Resource) -> None:
 
 
 def _decorators(operation: Operation) -> tuple[Any, ...]:
-    """What is around the view, the outermost first."""
-    around = (
+    """The decorators of the view, the outermost first."""
+    decorators = (
         (True, observed),
         (operation.bare, without_parameters),
         (operation.writes and not operation.single, transactional),
         (operation.single, one_statement),
         (operation.idempotent, idempotent),
     )
-    return tuple(decorator for wanted, decorator in around if wanted)
+    return tuple(decorator for wanted, decorator in decorators if wanted)
 
 
 def _options(allowed: tuple[str, ...]) -> Any:
@@ -100,21 +98,21 @@ def _method_not_allowed(allowed: tuple[str, ...]) -> Any:
 
 
 def _add_undecodable(config: Configurator) -> None:
-    """A path that is no UTF-8 fails before any route matches: take those that begin like ours."""
+    """Answer paths that are not UTF-8 and begin like ours: they fail before any route matches."""
     config.add_exception_view(
         error_view, context=URLDecodeError, bookstore_path=True, mapper=DefaultViewMapper
     )
 
 
 class OwnPath:
-    """View predicate ``bookstore_path``: whether the raw path begins like one of our routes."""
+    """View predicate ``bookstore_path``: the path, not decoded, begins like one of our routes."""
 
     def __init__(self, value: bool, config: Configurator) -> None:
         path = Mount.of(config.registry).path
         firsts = sorted({re.escape(resource.path.split("/")[1]) for resource in RESOURCES})
-        # What a placeholder in the host's route_prefix takes is anything but a slash.
+        # A placeholder in the host's route_prefix matches anything but a slash.
         literal = map(re.escape, re.split(r"\{[^{}]*\}", path))
-        self._ours = re.compile(f"{'[^/]+'.join(literal)}/(?:{'|'.join(firsts)})(?:/|\\Z)")
+        self._pattern = re.compile(f"{'[^/]+'.join(literal)}/(?:{'|'.join(firsts)})(?:/|\\Z)")
 
     def text(self) -> str:
         return "bookstore_path = True"
@@ -122,5 +120,4 @@ class OwnPath:
     phash = text
 
     def __call__(self, context: Any, request: Request) -> bool:
-        raw: str = request.environ.get("PATH_INFO", "")
-        return self._ours.match(raw) is not None
+        return self._pattern.match(request.environ.get("PATH_INFO", "")) is not None

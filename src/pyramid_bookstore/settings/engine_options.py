@@ -2,7 +2,7 @@
 
 ``engine_from_config`` converts seven of them and hands on the others, so that ``false`` would count
 as true. Here are those that people set; what else there is, and which names there are at all,
-SQLAlchemy knows, and refuses the rest when the engine is made (`pyramid_bookstore.db.probe`).
+SQLAlchemy knows, and refuses the rest when the engine is made (`pyramid_bookstore.db.engines`).
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from functools import lru_cache
 from sqlalchemy import bindparam, update
 
 from pyramid_bookstore.catalogue.models import BOOKS
-from pyramid_bookstore.catalogue.statements import COLUMNS, Guard, guarded, moved_on
+from pyramid_bookstore.catalogue.statements import COLUMNS, Guard, guarded, next_timestamp
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query
 
@@ -22,7 +22,7 @@ def stock_statement(dialect: Dialect, guard: Guard) -> Query:
     )
     written = {
         "stock": stock + bindparam("delta", type_=stock.type),
-        "updated_at": moved_on(dialect),
+        "updated_at": next_timestamp(dialect),
     }
     statement = update(BOOKS).where(*guarded(guard), in_range).values(written)
     return Query(statement.returning(*COLUMNS))

@@ -1,1 +1,1 @@
-"""Single values: ISBN, text and JSON, and the strict Colander types that read them."""
+"""Single values: ISBN, text and JSON, and strict Colander types for them."""

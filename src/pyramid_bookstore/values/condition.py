@@ -1,6 +1,4 @@
-"""In which state a book must be to be changed, whoever asks: HTTP's headers, or Python."""
-
-from __future__ import annotations
+"""The condition under which a book may be changed, from HTTP headers or Python."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -12,11 +10,11 @@ from pyramid_bookstore.errors import VersionMismatch
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """In which state a book must be to be changed; by default in any.
+    """Which version the book must have to be changed; by default any.
 
-    ``versions`` are those a caller saw (`BookData.version`), or "any" that exists; ``before`` is
-    the moment from which on it must not have changed (If-Unmodified-Since); ``unless`` are
-    versions in which it must not be (If-None-Match).
+    ``versions``: it has one of these (`BookData.version`), or "any" if it exists (If-Match).
+    ``before``: its last change was before this time (If-Unmodified-Since). ``unless``: it has
+    none of these versions (If-None-Match).
     """
 
     versions: Collection[int] | Literal["any"] | None = None
@@ -25,15 +23,15 @@ class Condition:
 
     @property
     def given(self) -> bool:
-        """Whether anything is asked of the book; with it, the book must exist."""
+        """Whether there is a condition for which the book must exist."""
         return self.versions is not None or self.before is not None
 
     def check(self, version: int, updated_at: datetime) -> None:
-        """Raises `VersionMismatch` for a book in another state."""
+        """Raises `VersionMismatch` if the book does not meet the condition."""
         versions = self.versions
-        stale = versions is not None and versions != "any" and version not in versions
-        late = self.before is not None and updated_at >= self.before
-        if stale or late or version in self.unless:
+        other_version = versions is not None and versions != "any" and version not in versions
+        changed = self.before is not None and updated_at >= self.before
+        if other_version or changed or version in self.unless:
             raise VersionMismatch(version)
 
 

@@ -1,6 +1,4 @@
-"""From Colander's tree of errors to the flat list of faults that clients read."""
-
-from __future__ import annotations
+"""From Colander's tree of errors to the list of faults in an answer."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
@@ -11,29 +9,29 @@ import colander
 from pyramid_bookstore.errors import Fault, ValidationFailed
 
 MAX_FAULTS = 200
-"""Faults listed; of more it is only said that there are some, so that the answer stays bounded."""
+"""Faults in one answer at most; the last one says if there are more."""
 
 _MAX_MESSAGE = 500  # Colander quotes the whole value in some of its messages
 
 
 class Place(NamedTuple):
-    """A place in the input that no schema node stands for; in errors it takes a node's part."""
+    """Stands for a schema node in an error, for a place in the input that has no node."""
 
     name: str
     typ: None = None
 
 
 def faults_of(error: colander.Invalid, *, pointers: bool = True) -> list[Fault]:
-    """Every fault in ``error``, each with its dotted field and its JSON pointer (RFC 6901).
+    """The faults in ``error``, each with its dotted field and its JSON pointer (RFC 6901).
 
-    The root of the tree is the document itself and takes no part in the path. Without
-    ``pointers``, as for query parameters, the pointers are empty.
+    The root of the tree is the document, so it is not in the path. Without ``pointers``, as for
+    query parameters, the pointers are empty.
     """
     found = leaves(error)
     faults = [
         Fault(".".join(path), pointer(path) if pointers else "", sentence(message))
-        for path, refused in islice(found, MAX_FAULTS)
-        for message in refused.messages()
+        for path, invalid in islice(found, MAX_FAULTS)
+        for message in invalid.messages()
     ]
     if next(found, None):
         faults.append(Fault("", "", f"There are more faults than these {MAX_FAULTS}."))
@@ -41,7 +39,7 @@ def faults_of(error: colander.Invalid, *, pointers: bool = True) -> list[Fault]:
 
 
 def deserialized(schema: Any, data: Any, *, pointers: bool = True) -> dict[str, Any]:
-    """What the schema makes of ``data``; raises `ValidationFailed` with every fault."""
+    """The deserialized ``data``; raises `ValidationFailed` with every fault."""
     try:
         values: dict[str, Any] = schema.deserialize(data)
     except colander.Invalid as error:
@@ -52,7 +50,7 @@ def deserialized(schema: Any, data: Any, *, pointers: bool = True) -> dict[str, 
 def leaves(
     error: colander.Invalid, path: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], colander.Invalid]]:
-    """The errors of the tree that carry a message, each with the names that lead to it."""
+    """The errors of the tree that have a message, each with its path of names."""
     if error.msg is not None:
         yield path, error
     for child in error.children:
@@ -65,15 +63,15 @@ def pointer(path: Iterable[str]) -> str:
 
 
 def sentence(message: Any) -> str:
-    """A message as a person reads it: Colander's own still carry their ``${…}`` to fill in."""
+    """A message as a sentence; Colander's own have ``${…}`` to replace."""
     text = str(message.interpolate() if hasattr(message, "interpolate") else message)
     if len(text) > _MAX_MESSAGE:
         text = f"{text[:_MAX_MESSAGE]} …"
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
-def graft(error: colander.Invalid, path: tuple[str, ...], message: Any) -> None:
-    """Put ``message`` into the tree at ``path``; an empty path is ``error`` itself."""
+def add_fault(error: colander.Invalid, path: tuple[str, ...], message: Any) -> None:
+    """Add ``message`` to the tree at ``path``; an empty path is ``error`` itself."""
     for name in path:
         child = colander.Invalid(Place(name))
         error.add(child)
@@ -82,9 +80,9 @@ def graft(error: colander.Invalid, path: tuple[str, ...], message: Any) -> None:
 
 
 def add_unknown(error: colander.Invalid, names: Iterable[Any], messages: Mapping[str, str]) -> None:
-    """Add a fault to ``error`` for each of ``names``, which the schema does not know.
+    """Add a fault to ``error`` for each of ``names``, which are not in the schema.
 
-    ``messages`` holds sentences by name, and under ``""`` the one for all other names.
+    ``messages`` are sentences by name, with ``""`` for all other names.
     """
     for name in islice(names, MAX_FAULTS + 1):
-        graft(error, (str(name),), messages.get(name, messages[""]))
+        add_fault(error, (str(name),), messages.get(name, messages[""]))

@@ -1,6 +1,4 @@
-"""ISBN in any writing, to the 13 digits that are stored (ISBN Users' Manual, 7th edition)."""
-
-from __future__ import annotations
+"""Reads an ISBN in any notation into 13 digits (ISBN Users' Manual, 7th edition)."""
 
 import re
 import unicodedata
@@ -9,9 +7,9 @@ from stdnum import exceptions
 from stdnum import isbn as stdnum_isbn
 
 MAX_LENGTH = 64
-"""Characters of an ISBN as written, generously: 13 digits with a separator around each are 27."""
+"""Characters of an ISBN with its separators; 13 digits with one around each are 27."""
 
-# Every hyphen, dash and space of Unicode, the minus sign, and the hyphens nobody sees.
+# All hyphens, dashes and spaces of Unicode, the minus sign, and invisible characters.
 _SEPARATORS = dict.fromkeys(
     [ord(c) for c in "\t\u00ad\u2212\u200b\ufeff"]
     + [c for c in range(0x10000) if unicodedata.category(chr(c)) in ("Pd", "Zs")]
@@ -19,20 +17,20 @@ _SEPARATORS = dict.fromkeys(
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 _PART = re.compile(r"[0-9]+[Xx]?", re.ASCII)
 
-# A term of fewer digits is a number in a title ("Catch-22", "1-2-3") sooner than part of an ISBN.
+# Fewer digits are more likely a number in a title ("Catch-22", "1-2-3").
 _MIN_PART = 4
-# The shortest of what is left of an ISBN-10 without its leading zeros: no registrant has four.
+# An ISBN-10 begins with three zeros at most.
 _MIN_REPAIR = 7
 
 
 def canonical(value: str) -> str:
-    """The 13 digits of an ISBN-13 or ISBN-10, written with any hyphens or spaces.
+    """The 13 digits of an ISBN-13 or ISBN-10, which may have hyphens and spaces.
 
-    Raises :exc:`ValueError`, with a sentence that says what is wrong, for anything else: other
-    characters (digits that are not ASCII too), other lengths, a wrong check digit, a prefix other
-    than 978 and 979, and 979-0, which numbers printed music (ISMN).
+    Raises :exc:`ValueError`, whose text is a sentence for clients, for other characters (such as
+    digits that are not ASCII), other lengths, a wrong check digit, a prefix other than 978 and 979,
+    and 979-0, the prefix of printed music (ISMN).
     """
-    if len(value) == 13 and value.isascii() and value.isdigit():  # as import and clients send it
+    if len(value) == 13 and value.isascii() and value.isdigit():  # the usual notation
         return _check_13(value)
     if len(value) > MAX_LENGTH:
         raise ValueError("An ISBN has 10 or 13 digits.")
@@ -54,10 +52,10 @@ def canonical(value: str) -> str:
 
 
 def repair(value: str) -> str | None:
-    """The 13 digits of an ISBN that may have lost its leading zeros to a spreadsheet, or None.
+    """The 13 digits of an ISBN from which a spreadsheet may have removed leading zeros, or None.
 
-    Zeros are put back up to ten digits, and count only where the checksum then holds. What was
-    turned into a float (``9.78043902348e+12``) has lost more than zeros and gives None.
+    Zeros are added up to ten digits, and the checksum must then be right. A float
+    (``9.78043902348e+12``) has lost more than zeros and gives None.
     """
     compact = value[:MAX_LENGTH].strip().translate(_SEPARATORS)
     if _MIN_REPAIR <= len(compact) < 10:
@@ -69,25 +67,25 @@ def repair(value: str) -> str | None:
 
 
 def search_forms(term: str) -> tuple[str, ...]:
-    """The digits under which a search term may be found within the stored ISBN.
+    """Other forms of a search term to search for in the stored ISBN.
 
-    A term that looks like an ISBN or a part of one gives its digits without hyphens and spaces; a
-    whole ISBN-10 its ISBN-13 too. Without the term itself, so often nothing: ``()``.
+    For an ISBN or a part of one, its digits without hyphens and spaces; for a complete ISBN-10 the
+    ISBN-13 too. Without the term itself, so often ``()``.
     """
     compact = term[:MAX_LENGTH].strip().translate(_SEPARATORS)
     if len(term) > MAX_LENGTH or len(compact) < _MIN_PART or not _PART.fullmatch(compact):
         return ()
     forms = [compact] if compact.isdigit() else []
     if len(compact) == 10:
-        whole = repair(compact)
-        if whole is not None:
-            forms.append(whole)
+        isbn_13 = repair(compact)
+        if isbn_13 is not None:
+            forms.append(isbn_13)
     return tuple(form for form in forms if form != term)
 
 
 def _check_13(digits: str) -> str:
-    """``digits``, thirteen of them, if they are an ISBN-13."""
-    # The arithmetic of EAN-13: the standard number library takes four times as long for it.
+    """The 13 digits, if they are an ISBN-13; else raises `ValueError`."""
+    # The checksum of EAN-13; stdnum takes four times as long.
     if (sum(map(int, digits[::2])) + 3 * sum(map(int, digits[1::2]))) % 10:
         raise ValueError(_wrong_check_digit(digits))
     if not digits.startswith(("978", "979")):

@@ -1,9 +1,7 @@
-"""JSON in, strictly (RFC 8259 and I-JSON, RFC 7493), and JSON out, exactly.
+"""Reads JSON strictly (RFC 8259 and I-JSON, RFC 7493), and writes it.
 
-Numbers never pass through a binary float: integers are ``int``, all others ``Decimal``.
+Numbers never become a binary float: integers are ``int``, all others ``Decimal``.
 """
-
-from __future__ import annotations
 
 import json
 import re
@@ -16,17 +14,17 @@ import msgspec
 from pyramid_bookstore.errors import InvalidJSON
 
 MAX_DEPTH: Final = 32
-"""Arrays and objects within one another."""
+"""Levels of arrays and objects."""
 
-# Beyond this an integer is kept as a Decimal: Python refuses to read 4,301 digits and more.
+# A longer integer becomes a Decimal: Python refuses to read 4,301 digits and more.
 _MAX_INT_DIGITS: Final = 400
-# The largest exponent of a Decimal; what goes beyond keeps its sign and direction, no more.
+# The largest exponent of a Decimal, used for all larger ones.
 _MAX_EXPONENT: Final = "999999999999999999"
 
-# A string (or what would be one, if it ended) or a bracket. The possessive quantifiers keep it
-# linear: the usual pattern takes quadratic time on a body of backslashes and quotes.
+# A string (possibly without its end) or a bracket. Without the possessive quantifiers it takes
+# quadratic time on a body of backslashes and quotes.
 _TOKENS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
-# An escape, in group 1 where it is a surrogate without its other half.
+# An escape; group 1 is a lone surrogate.
 _ESCAPES = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F])|.)"
 )
@@ -35,11 +33,11 @@ _ESCAPES = re.compile(
 def loads(body: bytes) -> Any:
     """The value of a JSON text, with ``Decimal`` for every number that is no integer literal.
 
-    Integers of more than 400 digits are ``Decimal`` too; numbers of absurd size stay numbers, for
-    the schema to refuse. Raises :exc:`~pyramid_bookstore.errors.InvalidJSON`, saying what and
-    where, for: no body, other encodings than UTF-8 and a byte order mark, bad syntax, ``NaN`` and
-    ``Infinity``, a name twice in one object, lone surrogates, and more than :data:`MAX_DEPTH`
-    levels.
+    Integers of more than 400 digits are ``Decimal`` too. Numbers of any size are accepted; the
+    schema refuses them. Raises :exc:`~pyramid_bookstore.errors.InvalidJSON` with what is wrong and
+    where, for: an empty body, encodings other than UTF-8, a byte order mark, bad syntax, ``NaN``
+    and ``Infinity``, a repeated name in an object, lone surrogates, and more than
+    :data:`MAX_DEPTH` levels.
     """
     if not body or body.isspace():
         raise InvalidJSON("The body is empty; JSON is expected.")
@@ -54,7 +52,7 @@ def loads(body: bytes) -> Any:
     try:
         value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
-        # "Unterminated string starting at", "Invalid control character at": the place follows.
+        # Messages such as "Unterminated string starting at" end before the place.
         fault = error.msg.removesuffix(" at").removesuffix(" starting")
         raise InvalidJSON(
             f"The body is not JSON: {fault} (line {error.lineno}, column {error.colno})."
@@ -68,8 +66,8 @@ def dumps(obj: Any) -> bytes:
     """``obj`` as compact JSON in UTF-8.
 
     ``Decimal`` becomes a number with all its digits, a UUID its text, an aware datetime in UTC
-    RFC 3339 with ``Z``. :exc:`UnicodeEncodeError` for lone surrogates, :exc:`TypeError` for what
-    JSON has no form for.
+    RFC 3339 with ``Z``. Raises :exc:`UnicodeEncodeError` for lone surrogates, :exc:`TypeError` for
+    values that JSON does not have.
     """
     return _ENCODE(obj)
 
@@ -78,13 +76,13 @@ _ENCODE = msgspec.json.Encoder(decimal_format="number", uuid_format="canonical")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object, whose names must differ: of two equal ones, readers disagree which one counts."""
+    """An object with unique names: parsers disagree which of two equal names counts."""
     result = dict(pairs)
     if len(result) != len(pairs):
         counts = Counter(name for name, _ in pairs)
         twice = next(name for name, count in counts.items() if count > 1)
         shown = twice[:64].encode("utf-8", "backslashreplace").decode()
-        raise InvalidJSON(f'The name "{shown}" stands twice in one object.')
+        raise InvalidJSON(f'The name "{shown}" occurs twice in one object.')
     return result
 
 
@@ -93,7 +91,7 @@ def _integer(digits: str) -> int | Decimal:
 
 
 def _decimal(number: str) -> Decimal:
-    """The exact value, whatever the decimal context of the caller traps."""
+    """The exact value, in any decimal context of the caller."""
     try:
         value = Decimal(number)
     except InvalidOperation:
@@ -101,7 +99,7 @@ def _decimal(number: str) -> Decimal:
     else:
         if value.is_finite():
             return value
-    # The exponent is beyond what Decimal holds, 18 digits. Only a zero has a true value left.
+    # The exponent has more than the 18 digits that Decimal allows. Only zero keeps its value.
     mantissa, _, exponent = number.lower().partition("e")
     if not mantissa.strip("-0."):
         return Decimal(0)
@@ -114,7 +112,7 @@ def _constant(name: str) -> NoReturn:
     raise InvalidJSON(f"{name} is not a JSON number.")
 
 
-# Made once: with these hooks the standard decoder still scans in C.
+# With these hooks the standard decoder still scans in C.
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_int=_integer, parse_float=_decimal, parse_constant=_constant
 )
@@ -136,7 +134,7 @@ def _check_depth(text: str) -> None:
 
 
 def _check_surrogates(text: str) -> None:
-    """Refuse the escape of half a surrogate pair: no UTF-8, so no database, can hold it."""
+    """Refuse escapes of lone surrogates, which UTF-8, and so a database, cannot contain."""
     for match in _ESCAPES.finditer(text):
         if match[1]:
             raise InvalidJSON(

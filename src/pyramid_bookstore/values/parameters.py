@@ -1,6 +1,4 @@
-"""Strict types for query parameters, which are text and are read as what they stand for."""
-
-from __future__ import annotations
+"""Strict types for query parameters, which are text."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -9,7 +7,7 @@ from typing import Any
 
 import colander
 
-from pyramid_bookstore.values.faults import graft
+from pyramid_bookstore.values.faults import add_fault
 from pyramid_bookstore.values.types import (
     PRICE_MAX,
     Fields,
@@ -19,7 +17,7 @@ from pyramid_bookstore.values.types import (
     check_characters,
 )
 
-# ASCII digits, and few enough of them for int() and Decimal() to be cheap.
+# ASCII digits, few enough for int() and Decimal() to be fast.
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,20}", re.ASCII)
 _PRICE = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,2})?", re.ASCII)
 
@@ -53,7 +51,7 @@ class Amount(StrictType):
 
 
 class Choice(StrictType):
-    """One of the words in ``options``, as written there."""
+    """One of the words in ``options``."""
 
     def __init__(self, *options: str) -> None:
         self.options = options
@@ -75,7 +73,7 @@ class Flag(Choice):
 
 
 class Term(Text):
-    """Text to look for, trimmed and in NFC; without any there is no filter, None."""
+    """A search term, trimmed and in NFC; `None`, for no filter, if it is empty."""
 
     def __init__(self, max_length: int = 255) -> None:
         super().__init__(0, max_length)
@@ -85,7 +83,7 @@ class Term(Text):
 
 
 class Token(StrictType):
-    """Text that we gave out and take back as it was, of at most ``max_length`` characters."""
+    """Text that the server made, unchanged, of at most ``max_length`` characters."""
 
     def __init__(self, max_length: int) -> None:
         self.max_length = max_length
@@ -98,7 +96,7 @@ class Token(StrictType):
 
 
 class Names(StrictType):
-    """Comma-separated names out of ``options``, each once; they come out in the order of these."""
+    """Comma-separated names out of ``options``, each once; read in the order of ``options``."""
 
     def __init__(self, options: Sequence[str]) -> None:
         self.options = tuple(options)
@@ -108,7 +106,7 @@ class Names(StrictType):
         return tuple(name for name in self.options if name in names)
 
     def split(self, value: str, names: list[str]) -> list[str]:
-        """``names`` if each is one of the options, and no other is the same."""
+        """``names``, if all are options and differ."""
         if not set(names) <= set(self.options):
             allowed = ", ".join(self.options)
             raise Refused(f"The value must be a comma-separated list of: {allowed}.")
@@ -120,7 +118,7 @@ class Names(StrictType):
 class SortOrder(Names):
     """Comma-separated names out of ``options``, each once and with ``-`` for descending.
 
-    Comes out as pairs of name and whether it is descending, in the order given.
+    Read as pairs of name and whether it is descending, in the order given.
     """
 
     def read(self, value: str) -> tuple[tuple[str, bool], ...]:
@@ -130,13 +128,13 @@ class SortOrder(Names):
 
 
 class Parameters(Fields):
-    """The pairs of a query string as values by name; each parameter may be given once."""
+    """The pairs of a query string as values by name; a parameter may be given once."""
 
     def __init__(self) -> None:
         super().__init__({"": "This is not a parameter here."})
 
     def deserialize(self, node: Any, cstruct: Iterable[tuple[str, str]]) -> Any:
-        """The values by name; repeated parameters are told together with all other faults."""
+        """The values by name; repeated parameters are reported together with all other faults."""
         error = colander.Invalid(node)
         values: dict[str, str] = {}
         repeated: dict[str, None] = {}
@@ -146,7 +144,7 @@ class Parameters(Fields):
             values[name] = value
         for name in repeated:
             if name in node:
-                graft(error, (name,), "This parameter must be given once only.")
-                # Which of its values would be meant is unknown, so none is looked at.
+                add_fault(error, (name,), "This parameter must be given once only.")
+                # It is unknown which value is meant, so none is checked.
                 del values[name]
         return self.collect(node, values, error)

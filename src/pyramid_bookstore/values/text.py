@@ -1,16 +1,14 @@
 """Text in the form in which it is stored."""
 
-from __future__ import annotations
-
 import unicodedata
 from itertools import groupby
 
 
 def nfc(s: str) -> str:
-    """``s`` in Unicode normalisation form C (UAX #15), in time linear in its length.
+    """``s`` in Unicode normalization form C (UAX #15), in linear time.
 
-    The standard library sorts a run of combining marks by insertion: half a megabyte of them
-    keeps it busy for minutes. So long text that is not normal yet has its runs sorted first.
+    The standard library uses insertion sort for a run of combining marks: half a megabyte of them
+    takes minutes. So the runs of long text are sorted first.
     """
     if s.isascii() or unicodedata.is_normalized("NFC", s):
         return s
@@ -24,5 +22,5 @@ def nfc(s: str) -> str:
 
 
 def clean(s: str) -> str:
-    """The form in which a line of text is stored: NFC, without white space around it."""
+    """A line of text as it is stored: NFC, without white space around it."""
     return nfc(s.strip())

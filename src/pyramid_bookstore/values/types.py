@@ -1,10 +1,8 @@
-"""Strict types for JSON values: what a client sends is of the right type, or is refused.
+"""Strict types for JSON values: a value of another type is refused, never converted.
 
-Each type carries its limits as attributes, which is where the API's description takes them from.
-``None`` is JSON's null, a value like others; :data:`colander.null` is what was left out.
+Each type has its limits as attributes, which the API's description reads. ``None`` is JSON's null;
+:data:`colander.null` stands for a missing value.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Context, Decimal
@@ -23,7 +21,7 @@ _KINDS = (
     (bool, "a boolean"), (str, "text"), (int, "an integer"), (Decimal, "a decimal number"),
     (float, "a binary float"), (dict, "an object"), (list, "a list"),
 )  # fmt: skip
-# Not the caller's context, which may trap what is expected here. Ten digits are enough.
+# Not the caller's context, which may raise where this code does not expect it.
 _CONTEXT = Context(prec=28, traps=[])
 
 
@@ -31,27 +29,27 @@ REQUIRED = "This field is required."
 
 
 def field(typ: Any, **more: Any) -> Any:
-    """A node of a schema, with our words for what is missing."""
+    """A schema node with our message for a missing value."""
     return colander.SchemaNode(typ, missing_msg=REQUIRED, **more)
 
 
 class Refused(Exception):
-    """What :meth:`StrictType.read` raises; its text says what is wrong."""
+    """Raised by :meth:`StrictType.read`; the text says what is wrong."""
 
 
 class StrictType(colander.SchemaType):  # type: ignore[misc]  # colander ships no types
-    """Base of the types here: missing stays missing, null is refused unless ``nullable``."""
+    """Base class: a missing value stays missing, null is refused unless ``nullable``."""
 
     nullable: bool = False
     wanted: ClassVar[str] = ""
     """What the value must be, for messages."""
 
     def read(self, value: Any) -> Any:
-        """The value as it is kept, or :exc:`Refused`; each type has its own."""
+        """The value as it is stored; raises :exc:`Refused`. Subclasses implement it."""
         raise NotImplementedError
 
     def deserialize(self, node: Any, cstruct: Any) -> Any:
-        """As Colander asks for it: :meth:`read`, with the node in the error."""
+        """For Colander: :meth:`read`, with the node in the error."""
         if cstruct is colander.null or (cstruct is None and self.nullable):
             return cstruct
         try:
@@ -60,15 +58,16 @@ class StrictType(colander.SchemaType):  # type: ignore[misc]  # colander ships n
             raise colander.Invalid(node, str(refused)) from None
 
     def not_wanted(self, value: Any) -> Refused:
-        """The refusal of a value of another type."""
+        """The error for a value of another type."""
         return Refused(f"The value must be {self.wanted}, not {kind(value)}.")
 
 
 class Text(StrictType):
-    """Text of ``min_length`` to ``max_length`` characters (code points), in NFC; ``trim``med first.
+    """Text of ``min_length`` to ``max_length`` characters (code points), in NFC; with ``trim``
+    without white space around it.
 
-    NUL and lone surrogates are refused: PostgreSQL stores the one not at all, SQLite cuts text
-    there; the other has no form in UTF-8.
+    NUL is refused, as PostgreSQL cannot store it and SQLite cuts text there; lone surrogates are
+    refused, as UTF-8 cannot encode them.
     """
 
     wanted = "text"
@@ -86,7 +85,7 @@ class Text(StrictType):
             raise self.not_wanted(value)
         check_characters(value)
         result = str.strip(value) if self.trim else value
-        # NFC leaves at least one character of four, so beyond that it is not worth the work.
+        # NFC makes text at most four times shorter; longer text is refused without it.
         if len(result) <= 4 * self.max_length:
             result = text.nfc(result)
         if self.min_length <= len(result) <= self.max_length:
@@ -97,7 +96,7 @@ class Text(StrictType):
 
 
 class Integer(StrictType):
-    """A whole number from ``minimum`` to ``maximum``; 5.0 and true are none."""
+    """A whole number from ``minimum`` to ``maximum``; 5.0 and true are refused."""
 
     wanted = "a whole number"
 
@@ -107,7 +106,7 @@ class Integer(StrictType):
         self.nullable = nullable
 
     def read(self, value: Any) -> int:
-        # A Decimal with this many digits is an integer that is too long for int.
+        # `jsontext` reads an integer of more than 400 digits as a Decimal.
         huge = isinstance(value, Decimal) and value.is_finite() and value.adjusted() >= 400
         if not huge:
             if not isinstance(value, int) or isinstance(value, bool):
@@ -118,7 +117,7 @@ class Integer(StrictType):
 
 
 class Price(StrictType):
-    """An exact amount with at most ``places`` decimals, kept with just so many (1.5 as 1.50)."""
+    """An exact amount with at most ``places`` decimals, stored with all of them (1.5 as 1.50)."""
 
     wanted = "a number"
     places = 2
@@ -140,7 +139,7 @@ class Price(StrictType):
 
 
 class Isbn(StrictType):
-    """An ISBN in any writing, kept as 13 digits."""
+    """An ISBN in any notation, stored as 13 digits."""
 
     wanted = "text"
     max_length = isbn.MAX_LENGTH
@@ -159,14 +158,14 @@ class Identifier(StrictType):
 
 
 class Moment(StrictType):
-    """A moment in UTC to the microsecond, made by the server."""
+    """A datetime in UTC to the microsecond, made by the server."""
 
 
 class Fields(colander.Mapping):  # type: ignore[misc]  # colander ships no types
-    """An object with known names, every fault of which is told at once.
+    """An object with known names; all its faults are reported at once.
 
-    Colander's own mapping stops at unknown names before it tells the faults of the known ones.
-    ``unknown_messages`` holds sentences for certain unknown names, and for all others under ``""``.
+    Colander's own mapping reports only the unknown names, if there are any. ``unknown_messages``
+    are sentences by unknown name, with ``""`` for all others.
     """
 
     def __init__(self, unknown_messages: Mapping[str, str]) -> None:
@@ -174,13 +173,13 @@ class Fields(colander.Mapping):  # type: ignore[misc]  # colander ships no types
         self.unknown_messages = unknown_messages
 
     def deserialize(self, node: Any, cstruct: Any) -> Any:
-        """The values by name, without what is missing and dropped."""
+        """The values by name, without missing ones that the schema drops."""
         if not isinstance(cstruct, dict):
             raise colander.Invalid(node, f"The body must be a JSON object, not {kind(cstruct)}.")
         return self.collect(node, cstruct, colander.Invalid(node))
 
     def collect(self, node: Any, values: dict[str, Any], error: colander.Invalid) -> dict[str, Any]:
-        """The values by name; adds the faults to ``error`` and raises it if there are any."""
+        """The values by name; adds faults to ``error`` and raises it if there are any."""
         result = {}
         for child in node.children:
             value = values.get(child.name, colander.null)
@@ -188,8 +187,8 @@ class Fields(colander.Mapping):  # type: ignore[misc]  # colander ships no types
                 continue
             try:
                 result[child.name] = child.deserialize(value)
-            except colander.Invalid as refused:
-                error.add(refused)
+            except colander.Invalid as invalid:
+                error.add(invalid)
         names = {child.name for child in node.children}
         if not values.keys() <= names:
             unknown = (name for name in values if name not in names)
@@ -200,7 +199,7 @@ class Fields(colander.Mapping):  # type: ignore[misc]  # colander ships no types
 
 
 def check_characters(value: str) -> None:
-    """Refuse what cannot be stored as text: NUL and lone surrogates."""
+    """Raises `Refused` for NUL and lone surrogates, which databases cannot store."""
     if "\0" in value:
         raise Refused("The text must not hold the character NUL.")
     if not value.isascii():
@@ -211,7 +210,7 @@ def check_characters(value: str) -> None:
 
 
 def kind(value: Any) -> str:
-    """What a JSON value is called in messages."""
+    """The name of a value's JSON type, for messages."""
     if value is None:
         return "null"
     names = (name for type_, name in _KINDS if isinstance(value, type_))

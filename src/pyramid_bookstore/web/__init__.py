@@ -1,1 +1,1 @@
-"""HTTP, without a book in it: bodies, headers, conditions, problems, query strings."""
+"""HTTP without the book: bodies, headers, conditions, problems, query strings."""

@@ -1,6 +1,4 @@
-"""Reading a request's body: how large, of which type, and only then what is in it."""
-
-from __future__ import annotations
+"""Reads a request's body, after its size and type are checked."""
 
 from collections.abc import Sequence
 from tempfile import TemporaryFile
@@ -22,7 +20,7 @@ from pyramid_bookstore.web.headers import media_type
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 
-#: Where a request's environ keeps its body as a file.
+#: Key of the environ for the body as a file.
 _SPOOLED = "bookstore.spooled_body"
 _BLOCK = 64 * 1024
 
@@ -34,8 +32,7 @@ def read_json(request: Request, *, limit: int, accepted: Sequence[str] = (JSON,)
     `BadRequest`.
     """
     check_size(request, limit)
-    # Of nothing the type need not be known. Whether there is nothing is seen by reading where no
-    # length was announced and the server sees to the end.
+    # An empty body needs no Content-Type. It may have no Content-Length either, so it is read.
     if not request.environ.get("CONTENT_TYPE") and not read_body(request, limit):
         raise InvalidJSON("The body is empty; JSON is expected.")
     check_type(request, accepted)
@@ -43,19 +40,18 @@ def read_json(request: Request, *, limit: int, accepted: Sequence[str] = (JSON,)
 
 
 def check_size(request: Request, limit: int) -> None:
-    """Refuse by the announced length, before anything is read."""
+    """Check Content-Length, before anything is read; raises `PayloadTooLarge`, `BadRequest`."""
     announced: str = request.environ.get("CONTENT_LENGTH") or "0"
     if not (announced.isascii() and announced.isdigit()):
         raise BadRequest("Content-Length is not a number.")
-    # As text first: a number of thousands of digits is not worth reading.
+    # int() is slow for thousands of digits.
     if len(announced.lstrip("0")) > 18 or int(announced) > limit:
         raise PayloadTooLarge(limit)
 
 
 def check_type(request: Request, accepted: Sequence[str]) -> None:
-    """Refuse bodies of other types or charsets, and encoded ones."""
-    encoding = request.environ.get("HTTP_CONTENT_ENCODING")
-    if encoding:
+    """Refuse other types and charsets, and compressed bodies."""
+    if request.environ.get("HTTP_CONTENT_ENCODING"):
         raise UnsupportedEncoding
     kind, parameters = media_type(request.environ.get("CONTENT_TYPE", ""))
     if kind not in accepted:
@@ -65,42 +61,41 @@ def check_type(request: Request, accepted: Sequence[str]) -> None:
 
 
 def read_body(request: Request, limit: int) -> bytes:
-    """The whole body; raises `PayloadTooLarge` where more comes than was allowed, and `BadRequest`
-    where less comes than was announced.
+    """The whole body; raises `PayloadTooLarge` for more than ``limit`` bytes, and `BadRequest` for
+    fewer than Content-Length.
     """
     if not request.is_body_readable:
         return b""
-    announced: int | None = request.content_length
+    length: int | None = request.content_length
     if request.is_body_seekable:
         request.body_file_raw.seek(0)
     try:
-        # Where no length was announced, the end is found out by reading.
-        body: bytes = request.body_file.read(limit + 1 if announced is None else announced)
+        body: bytes = request.body_file.read(limit + 1 if length is None else length)
     except DisconnectionError:
         body = b""
-    if announced is not None and len(body) < announced:
+    if length is not None and len(body) < length:
         raise BadRequest("The body ended before its announced length.")
     if len(body) > limit:
         raise PayloadTooLarge(limit)
-    # Kept, for another attempt at this request; in memory, where WebOb would take a file.
+    # Stored for a second attempt at this request; in memory, where WebOb would use a file.
     request.body = body
     return body
 
 
 def spooled_body(request: Request, limit: int) -> IO[bytes]:
-    """The body as a file of ours, at its beginning; for bodies too large to be kept in memory.
+    """The body as a temporary file, for bodies too large for memory.
 
     A second attempt at the same request gets the same file. Raises `PayloadTooLarge`, `BadRequest`.
     """
     check_size(request, limit)
-    kept: IO[bytes] | None = request.environ.get(_SPOOLED)
-    if kept is None:
-        kept = TemporaryFile(prefix="bookstore-")  # noqa: SIM115  # closed after the request
-        request.environ[_SPOOLED] = kept
+    file: IO[bytes] | None = request.environ.get(_SPOOLED)
+    if file is None:
+        file = TemporaryFile(prefix="bookstore-")  # noqa: SIM115  # closed after the request
+        request.environ[_SPOOLED] = file
         request.add_finished_callback(_close_spooled)
-        _copy_body(request, kept, limit)
-    kept.seek(0)
-    return kept
+        _copy_body(request, file, limit)
+    file.seek(0)
+    return file
 
 
 def _close_spooled(request: Request) -> None:

@@ -1,7 +1,5 @@
 """Conditional requests (RFC 9110, section 13): entity tags and dates."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -13,14 +11,15 @@ from pyramid.request import Request
 from pyramid_bookstore.values.condition import Condition
 from pyramid_bookstore.web.errors import BadRequest
 
-#: More entity tags than this nobody holds of one book, and databases have a limit too.
+#: Entity tags in one header; the number of a statement's parameters has a limit too.
 MAX_TAGS = 100
 
-# Empty elements of a list are passed over (RFC 9110, 5.6.1.2).
+# Empty elements of a list are ignored (RFC 9110, 5.6.1.2).
 _TAG = re.compile(r'[ \t,]*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(?:,|$)')
-# Just as `etag` writes it, since tags are compared character by character. 51 bits of
-# microseconds reach until the year 9999 with room to spare.
+# As `etag` writes it: tags are compared character by character.
 _VERSION = re.compile(r"(?:0|[1-9a-f][0-9a-f]{0,14})")
+#: Microseconds from 1970 to the end of the year 9999.
+_LAST_VERSION = 253_402_300_799_999_999
 
 
 def etag(version: int) -> str:
@@ -29,28 +28,28 @@ def etag(version: int) -> str:
 
 
 def http_date(moment: datetime) -> str:
-    """A moment as HTTP writes it, to the second."""
+    """The datetime as an HTTP date, which has whole seconds."""
     return format_datetime(moment.replace(microsecond=0), usegmt=True)
 
 
 def write_condition(request: Request) -> Condition:
-    """In which state the client wants the book to be: If-Match, else If-Unmodified-Since.
+    """The condition of If-Match, else of If-Unmodified-Since (RFC 9110, 13.2.2).
 
-    In the order of RFC 9110, 13.2.2. Raises `BadRequest` for more tags than `MAX_TAGS`.
+    Raises `BadRequest` for more tags than `MAX_TAGS`.
     """
     match = request.environ.get("HTTP_IF_MATCH")
     if match is not None:
         if match.strip() == "*":
             return Condition("any")
-        # Weak tags never match where bytes matter; what is no tag of ours matches nothing.
+        # If-Match uses the strong comparison, so weak tags match nothing.
         return Condition(_versions(tag for weak, tag in _tags(match) if not weak))
     since = _date(request.environ.get("HTTP_IF_UNMODIFIED_SINCE"))
-    # The header counts in whole seconds, so the named second itself still fits.
+    # The date has whole seconds: a change within that second is allowed.
     return Condition(before=since + timedelta(seconds=1)) if since else Condition()
 
 
 def change_condition(request: Request) -> Condition:
-    """As `write_condition`, for a book that is there: If-None-Match must not name its version."""
+    """As `write_condition`, and the book's version must not be in If-None-Match."""
     condition = write_condition(request)
     header = request.environ.get("HTTP_IF_NONE_MATCH")
     if header is None:
@@ -61,12 +60,12 @@ def change_condition(request: Request) -> Condition:
 
 
 def create_only(request: Request) -> bool:
-    """Whether the client wants to write only what is not there yet (If-None-Match: *)."""
+    """Whether the client wants to create, not to replace (If-None-Match: *)."""
     return bool(request.environ.get("HTTP_IF_NONE_MATCH", "").strip() == "*")
 
 
 def tag_matches(request: Request, tag: str) -> bool:
-    """Whether If-None-Match names this entity tag; compared weakly, as the RFC says."""
+    """Whether If-None-Match has this entity tag, by the weak comparison."""
     header = request.environ.get("HTTP_IF_NONE_MATCH")
     if header is None:
         return False
@@ -75,24 +74,24 @@ def tag_matches(request: Request, tag: str) -> bool:
 
 
 def not_modified(request: Request, version: int, updated_at: datetime) -> bool:
-    """Whether the client's copy is good still: by If-None-Match, else by If-Modified-Since."""
+    """Whether the client's copy is current: by If-None-Match, else by If-Modified-Since."""
     if "HTTP_IF_NONE_MATCH" in request.environ:
         return tag_matches(request, etag(version))
     since = _date(request.environ.get("HTTP_IF_MODIFIED_SINCE"))
     if since is None:
         return False
-    changed = updated_at.replace(microsecond=0)
-    # Within the second of the change a date cannot tell two versions apart (8.8.2.2).
-    settled = datetime.now(UTC) - updated_at > timedelta(seconds=1)
-    return settled and changed <= since
+    # A date cannot distinguish two versions of the same second (RFC 9110, 8.8.2.2).
+    may_change_again = datetime.now(UTC) - updated_at <= timedelta(seconds=1)
+    return not may_change_again and updated_at.replace(microsecond=0) <= since
 
 
 def _versions(tags: Iterable[str]) -> frozenset[int]:
-    return frozenset(int(tag, 16) for tag in tags if _is_version(tag))
+    versions = (int(tag, 16) for tag in tags if _VERSION.fullmatch(tag))
+    return frozenset(version for version in versions if version <= _LAST_VERSION)
 
 
 def _tags(header: str) -> list[tuple[bool, str]]:
-    """The entity tags of a list, each with whether it is weak; none of a malformed list."""
+    """The entity tags of a list, as (is weak, tag); none if the list is malformed."""
     tags = []
     position = 0
     header = header.rstrip(" \t,")
@@ -107,16 +106,8 @@ def _tags(header: str) -> list[tuple[bool, str]]:
     return tags
 
 
-def _is_version(tag: str) -> bool:
-    return bool(_VERSION.fullmatch(tag)) and int(tag, 16) <= _LAST_VERSION
-
-
-#: Microseconds from 1970 to the end of the year 9999.
-_LAST_VERSION = 253_402_300_799_999_999
-
-
 def _date(header: str | None) -> datetime | None:
-    """An HTTP date in UTC; `None` for what is none, which the RFC says to ignore."""
+    """An HTTP date in UTC; `None` for any other text, which the RFC says to ignore."""
     if header is None:
         return None
     try:
@@ -124,5 +115,5 @@ def _date(header: str | None) -> datetime | None:
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    # Sums with the last year of the calendar would leave it.
+    # A second after the last year would overflow.
     return moment if moment.year < 9999 else None

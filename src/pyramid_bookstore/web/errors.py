@@ -1,6 +1,4 @@
-"""Refusals that only HTTP knows; those of the bookstore are in :mod:`pyramid_bookstore.errors`."""
-
-from __future__ import annotations
+"""Errors of HTTP; those of the bookstore are in :mod:`pyramid_bookstore.errors`."""
 
 from collections.abc import Sequence
 
@@ -14,7 +12,7 @@ class BadRequest(BookstoreError):
 
 
 class MethodNotAllowed(BookstoreError):
-    """The path does not serve the method; ``allowed`` are those it serves."""
+    """The path does not have this method; ``allowed`` are those that it has."""
 
     code = "method_not_allowed"
 
@@ -34,7 +32,7 @@ class PayloadTooLarge(BookstoreError):
 
 
 class UnsupportedMediaType(BookstoreError):
-    """The body is of a type or charset that is not read here; ``accepted`` are those that are."""
+    """The type or charset of the body is not supported; ``accepted`` are the supported types."""
 
     code = "unsupported_media_type"
 

@@ -1,14 +1,12 @@
 """Small parsers for request headers."""
 
-from __future__ import annotations
-
 import re
 
 from pyramid.request import Request
 
 _PARAMETER = re.compile(r';\s*([\w!#$%&\'*+.^`|~-]+)=(?:"([^"]*)"|([^\s;"]*))')
 
-# What is between two commas; those within a quoted string do not count.
+# An element of a list; commas within quoted strings do not separate.
 _LISTED = re.compile(r'(?:[^",]++|"(?:[^"\\]++|\\.)*+"?)++')
 
 
@@ -22,11 +20,11 @@ def media_type(value: str) -> tuple[str, dict[str, str]]:
 
 
 def prefers_minimal(request: Request) -> bool:
-    """Whether the client asked for no representation back (RFC 7240, return=minimal)."""
+    """Whether the client asked for no representation in the response (RFC 7240, return=minimal)."""
     preferences: str = request.environ.get("HTTP_PREFER", "")
     for preference in _LISTED.findall(preferences.lower()):
         name, _, value = preference.partition(";")[0].partition("=")
-        # Of several the first counts.
+        # The first one counts (RFC 7240, 2).
         if name.strip() == "return":
             return bool(value.strip().strip('"') == "minimal")
     return False

@@ -1,6 +1,4 @@
-"""What one application knows of its bookstore, kept in its registry."""
-
-from __future__ import annotations
+"""The bookstore of one application, in its registry."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,28 +23,28 @@ class Mount:
     settings: Settings
     #: The plug-in's own engines; `None` where the host offers its session.
     database: Database | None
-    #: Path below which the routes lie, without the SCRIPT_NAME; "" at the root.
+    #: Path of the routes without SCRIPT_NAME; "" at the root.
     path: str
     #: The host's schema for the fields below `extra`.
     extra_schema: colander.SchemaNode | None = None
-    #: `None` where nobody asked for metrics.
+    #: `None` without metrics.
     metrics: Any = None
-    #: Names of the routes that are in place.
-    connected: set[str] = field(default_factory=set)
+    #: Names of the routes that were added.
+    added_routes: set[str] = field(default_factory=set)
     #: The table of URLs.
     resources: Sequence[Resource] = ()
     _parts: dict[type, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, registry: Registry) -> Mount:
+    def of(cls, registry: Registry) -> "Mount":
         """The bookstore of the application with this registry."""
         return cast(Mount, registry[_KEY])
 
     def part(self, kind: type[Part]) -> Part:
-        """What a room keeps for this mount: the one object of this class, made when first asked."""
+        """The object of this class that belongs to this mount, made on first use."""
         found: Part = self._parts.get(kind) or self._parts.setdefault(kind, kind())
         return found
 
-    def keep(self, registry: Registry) -> None:
+    def register(self, registry: Registry) -> None:
         """Make this the bookstore of the application."""
         registry[_KEY] = self

@@ -1,6 +1,4 @@
-"""What the table of URLs is made of: paths and the operations that they serve."""
-
-from __future__ import annotations
+"""The rows of the table of URLs: paths and their operations."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,28 +12,28 @@ VIEW, ADD, EDIT, DELETE, STOCK, IMPORT = (f"bookstore.{name}" for name in PERMIS
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one path. ``permission`` is `None` where everybody may ask."""
+    """One method of one path. ``permission`` is `None` if it is public."""
 
     method: str
     view: Callable[..., Any]
     permission: str | None
     writes: bool = False
-    #: Whether a single statement does all of the writing.
+    #: Whether it writes with a single statement.
     single: bool = False
-    #: Whether it honours `Idempotency-Key`.
+    #: Whether it supports `Idempotency-Key`.
     idempotent: bool = False
-    #: Takes no query parameters: any is refused, so that none is passed over in silence.
+    #: Whether it has no query parameters; then any is refused.
     bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One path below the mount, with the operations it serves."""
+    """One path below the mount, with its operations."""
 
     name: str
     path: str
     operations: Sequence[Operation]
-    #: Whether the settings ask for it.
+    #: Whether it exists with these settings.
     enabled: Callable[[Settings], bool] = lambda settings: True
 
     @property
@@ -44,14 +42,14 @@ class Resource:
         return f"bookstore.{self.name}"
 
     @property
-    def open(self) -> bool:
-        """Whether everybody may ask for all of it."""
+    def is_public(self) -> bool:
+        """Whether all its operations are public."""
         return all(operation.permission is None for operation in self.operations)
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """What ``Allow`` says."""
-        served = [operation.method for operation in self.operations]
-        if "GET" in served:
-            served.insert(served.index("GET") + 1, "HEAD")
-        return (*served, "OPTIONS")
+        """The value of ``Allow``."""
+        methods = [operation.method for operation in self.operations]
+        if "GET" in methods:
+            methods.insert(methods.index("GET") + 1, "HEAD")
+        return (*methods, "OPTIONS")

@@ -1,13 +1,9 @@
-"""Errors on the wire: problem documents (RFC 9457), made in this one place.
+"""Turns errors into problem documents (RFC 9457).
 
 A problem has the RFC's members (``type``, ``title``, ``status``, ``detail``, ``instance``) and the
 original tutorial's: ``error`` (the code), ``message``, and for wrong values ``details``.
 """
 
-from __future__ import annotations
-
-import logging
-from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -23,22 +19,20 @@ from pyramid_bookstore.web.body import MERGE_PATCH
 from pyramid_bookstore.web.conditional import etag
 from pyramid_bookstore.web.responses import answer
 
-log = logging.getLogger(__name__)
-
 PROBLEM = "application/problem+json"
 
-#: A path in a problem is cut here: it is the client's text, of any length.
+#: Bytes of the path in a problem; the client may send a path of any length.
 _LONGEST_INSTANCE = 2048
 
 
 class Problem(NamedTuple):
-    """How an error is presented: status and title."""
+    """Status and title for an error code."""
 
     status: int
     title: str
 
 
-#: Code to presentation; the codes are those of the exceptions.
+#: By the code of the exception.
 PROBLEMS: dict[str, Problem] = {
     "invalid_json": Problem(400, "Not JSON"),
     "bad_request": Problem(400, "Bad request"),
@@ -67,25 +61,23 @@ class Denied(BookstoreError):
 
 
 class Unauthorized(Denied):
-    """Nobody showed who is asking."""
+    """The caller is not authenticated."""
 
     code = "unauthorized"
 
 
 class Forbidden(Denied):
-    """The one who asks may not do this."""
+    """The caller lacks the permission."""
 
     code = "forbidden"
 
 
 class InternalError(BookstoreError):
-    """A defect of ours; what it was is in the log, under the request's id."""
-
-    code = "internal_error"
+    """A defect; the log has it with the request's id."""
 
 
 class HostsRefusal(BookstoreError):
-    """An HTTP exception that a subscriber of the host's raised, with the status it chose."""
+    """An HTTP exception that the host's code raised, with its own status."""
 
     def __init__(self, raised: HTTPException) -> None:
         super().__init__(str(raised.detail or raised.explanation or raised.title))
@@ -93,7 +85,7 @@ class HostsRefusal(BookstoreError):
 
 
 def problem_response(request: Request, error: BookstoreError) -> Response:
-    """The problem document of a refusal."""
+    """The response for an error."""
     if isinstance(error, HostsRefusal):
         problem, code = error.problem, error.problem.title.lower().replace(" ", "_")
     else:
@@ -107,93 +99,51 @@ def problem_response(request: Request, error: BookstoreError) -> Response:
         "error": code,
         "message": error.message,
     }
-    add = _MEMBERS.get(type(error))
     response = answer(request, status=problem.status, content_type=PROBLEM)
-    if add:
-        document |= add(error, response)
+    document |= _add_details(error, response)
     response.body = msgspec.json.encode(document)
     return response
 
 
 def _instance(request: Request) -> str:
-    """The request's path as a URI reference, from the bytes as they came."""
+    """The request's path as a URI reference, from the bytes that were sent."""
     path = request.environ.get("SCRIPT_NAME", "") + request.environ.get("PATH_INFO", "")
     return quote(path.encode("latin-1", "replace")[:_LONGEST_INSTANCE], safe="/:@!$&'()*+,;=~")
 
 
-def _details(faults: tuple[Fault, ...]) -> list[dict[str, str]]:
-    return [fault._asdict() for fault in faults]
-
-
-def _validation(error: Any, response: Response) -> dict[str, Any]:
-    return {"details": _details(error.faults)}
-
-
-def _rows(error: Any, response: Response) -> dict[str, Any]:
-    report = error.report.as_json()
-    details = [
-        {"line": reject["line"], **fault}
-        for reject in report["rejects"]
-        for fault in reject["faults"]
-    ]
-    return {"details": details, **report}
-
-
-def _taken(error: Any, response: Response) -> dict[str, Any]:
-    fault = Fault(error.field, f"/{error.field}", error.message)
-    return {"field": error.field, "details": _details((fault,))}
-
-
-def _stock(error: Any, response: Response) -> dict[str, Any]:
-    return {"available": error.available}
-
-
-def _version(error: Any, response: Response) -> dict[str, Any]:
-    if error.current is None:
-        return {}
-    response.headers["ETag"] = etag(error.current)
-    return {"etag": etag(error.current)}
-
-
-def _methods(error: Any, response: Response) -> dict[str, Any]:
-    response.headers["Allow"] = ", ".join(error.allowed)
+def _add_details(error: BookstoreError, response: Response) -> dict[str, Any]:
+    """The members that an error adds to the document; sets its headers on the response."""
+    headers = response.headers
+    match error:
+        case RowsRefused():
+            report = error.report.as_json()
+            details = [
+                {"line": reject["line"], **fault}
+                for reject in report["rejects"]
+                for fault in reject["faults"]
+            ]
+            return {"details": details, **report}
+        case errors.ValidationFailed():
+            return {"details": [fault._asdict() for fault in error.faults]}
+        case errors.IsbnTaken():
+            fault = Fault(error.field, f"/{error.field}", error.message)
+            return {"field": error.field, "details": [fault._asdict()]}
+        case errors.InsufficientStock():
+            return {"available": error.available}
+        case errors.VersionMismatch(current=int(version)):
+            headers["ETag"] = etag(version)
+            return {"etag": etag(version)}
+        case errors.Unavailable():
+            headers["Retry-After"] = str(error.retry_after)
+        case http_errors.MethodNotAllowed():
+            headers["Allow"] = ", ".join(error.allowed)
+        case http_errors.UnsupportedMediaType():
+            headers["Accept"] = ", ".join(error.accepted)
+            if MERGE_PATCH in error.accepted:
+                headers["Accept-Patch"] = headers["Accept"]
+            return {"accepted": list(error.accepted)}
+        case http_errors.UnsupportedEncoding():
+            headers["Accept-Encoding"] = "identity"
+        case Denied(challenge=str(challenge)) if challenge:
+            headers["WWW-Authenticate"] = challenge
     return {}
-
-
-def _media_type(error: Any, response: Response) -> dict[str, Any]:
-    response.headers["Accept"] = ", ".join(error.accepted)
-    if MERGE_PATCH in error.accepted:
-        response.headers["Accept-Patch"] = response.headers["Accept"]
-    return {"accepted": list(error.accepted)}
-
-
-def _encoding(error: Any, response: Response) -> dict[str, Any]:
-    response.headers["Accept-Encoding"] = "identity"
-    return {}
-
-
-def _retry(error: Any, response: Response) -> dict[str, Any]:
-    response.headers["Retry-After"] = str(error.retry_after)
-    return {}
-
-
-def _challenge(error: Any, response: Response) -> dict[str, Any]:
-    if error.challenge:
-        response.headers["WWW-Authenticate"] = error.challenge
-    return {}
-
-
-#: What an error adds to its document and headers, by its class.
-_MEMBERS: dict[type[BookstoreError], Callable[[Any, Response], dict[str, Any]]] = {
-    errors.ValidationFailed: _validation,
-    RowsRefused: _rows,
-    errors.IsbnTaken: _taken,
-    errors.InsufficientStock: _stock,
-    errors.VersionMismatch: _version,
-    errors.Unavailable: _retry,
-    http_errors.MethodNotAllowed: _methods,
-    http_errors.UnsupportedMediaType: _media_type,
-    http_errors.UnsupportedEncoding: _encoding,
-    Unauthorized: _challenge,
-    Forbidden: _challenge,
-}

@@ -1,9 +1,7 @@
-"""The query string, read strictly."""
-
-from __future__ import annotations
+"""Reads the query string strictly."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -15,39 +13,27 @@ from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.parameters import Parameters
 from pyramid_bookstore.web.errors import BadRequest
 
-
-class NoParameters(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
-    """The parameters of an operation that has none."""
-
-    schema_type = Parameters
-
-
-def parse_nothing(pairs: Iterable[tuple[str, str]]) -> None:
-    """Check that there are no parameters; raises as :func:`parse_listing`."""
-    deserialized(_NONE, pairs, pointers=False)
-
-
-_NONE = NoParameters()
+_NO_PARAMETERS = colander.SchemaNode(Parameters())
 
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
-#: More parameters than this no request of ours has use for.
+#: More than any operation has.
 MAX_PARAMETERS = 100
 
 
 def without_parameters(view: Callable[[Any, Request], Response]) -> Callable[..., Response]:
-    """Decorator for views of operations that have no query parameters: any is a fault."""
+    """Decorator for views without query parameters; raises `ValidationFailed` for any."""
 
     def bare(context: Any, request: Request) -> Response:
         if request.environ.get("QUERY_STRING"):
-            parse_nothing(query_pairs(request))
+            deserialized(_NO_PARAMETERS, query_pairs(request), pointers=False)
         return view(context, request)
 
     return bare
 
 
 def query_pairs(request: Request) -> list[tuple[str, str]]:
-    """The parameters in the order in which they were sent; raises `BadRequest`."""
+    """The parameters in the order of the URL; raises `BadRequest`."""
     raw: str = request.environ.get("QUERY_STRING", "")
     if not raw:
         return []
@@ -66,7 +52,7 @@ def query_pairs(request: Request) -> list[tuple[str, str]]:
 
 def _decoded(text: str) -> str:
     try:
-        # WSGI hands bytes over as Latin-1 (PEP 3333).
+        # WSGI decodes bytes as Latin-1 (PEP 3333).
         return unquote_to_bytes(text.replace("+", " ").encode("latin-1")).decode()
     except UnicodeError:
         raise BadRequest("The query string is not UTF-8.") from None

@@ -1,6 +1,4 @@
-"""Every answer of the bookstore is made here, with the headers that all of them carry."""
-
-from __future__ import annotations
+"""Makes every response of the bookstore, with the headers that all of them have."""
 
 from pyramid.interfaces import ISecurityPolicy
 from pyramid.request import Request
@@ -13,7 +11,7 @@ JSON = "application/json"
 #: In a request's environ: true once the process is about to end (`pyramid_bookstore.server`).
 DRAINING = "bookstore.draining"
 
-#: May be kept, but only be used again after asking (RFC 9111, 5.2.2.4).
+#: May be stored, and must be revalidated before use (RFC 9111, 5.2.2.4).
 REVALIDATE = "no-cache"
 NO_STORE = "no-store"
 
@@ -26,20 +24,20 @@ def answer(
     content_type: str | None = JSON,
     cache: str = NO_STORE,
 ) -> Response:
-    """A response with the bookstore's own headers; nothing of `request.response` is in it."""
-    # As a list: WebOb's mapping looks through all headers for each one that is set.
+    """A response with the bookstore's headers, and without those of `request.response`."""
+    # A list: WebOb's mapping searches all headers for each one that is set.
     headers = [
         ("Cache-Control", _cache_control(request, cache)),
         ("X-Content-Type-Options", "nosniff"),
         (HEADER, request_id(request)),
     ]
     if content_type is not None and status not in (204, 304):
-        # Set as text: JSON has no charset parameter (RFC 8259).
+        # Set here, as WebOb would add a charset, which JSON does not have (RFC 8259).
         headers.append(("Content-Type", content_type))
     return Response(body=body, status=None if status == 200 else status, headerlist=headers)
 
 
 def _cache_control(request: Request, cache: str) -> str:
-    """What only some may see must not be kept where all look it up."""
+    """``private`` if there is a security policy: a shared cache must not store it."""
     guarded = request.registry.queryUtility(ISecurityPolicy) is not None
     return f"private, {cache}" if guarded and cache == REVALIDATE else cache

@@ -71,7 +71,7 @@ def test_a_file_that_stays_is_not_read_again(path, clock, monkeypatch):
 def test_the_file_is_looked_at_once_a_second(path, clock, monkeypatch):
     keys = KeyFile(str(path), ("ES256",))
     looks = []
-    monkeypatch.setattr(KeyFile, "_look", lambda self: looks.append(clock.now))
+    monkeypatch.setattr(KeyFile, "_check", lambda self: looks.append(clock.now))
     for _ in range(100):
         clock.now += 0.125
         keys()
@@ -119,7 +119,7 @@ def test_a_change_that_keeps_size_and_time_is_seen(path, clock):
 def test_keys_that_are_passed_over_are_in_the_log(path, caplog):
     path.write_text(jwks(jwk(private_key("P-384"), kid="x"), jwk(private_key("P-256"), kid="a")))
     assert kids(KeyFile(str(path), ("ES256",))) == ["a"]
-    assert "passed over: keys[0] is an EC key on secp384r1" in caplog.text
+    assert "ignored: keys[0] is an EC key on secp384r1" in caplog.text
 
 
 class TestUnreadable:

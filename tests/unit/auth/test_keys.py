@@ -67,12 +67,12 @@ class TestSetting:
     @pytest.mark.parametrize(
         ("kind", "algorithms", "text"),
         [
-            ("RSA", ("ES256", "EdDSA"), "is of type RSA, of no use for ES256 EdDSA"),
-            ("P-256", ("RS256",), "is an EC key on secp256r1, of no use for RS256"),
-            ("P-384", ("ES256",), "is an EC key on secp384r1, of no use for ES256"),
-            ("secp256k1", ("ES256",), "is an EC key on secp256k1, of no use for ES256"),
-            ("Ed25519", ("ES256",), "is of type Ed25519, of no use for ES256"),
-            ("DSA", ASYMMETRIC, f"is of type DSA, of no use for {' '.join(ASYMMETRIC)}"),
+            ("RSA", ("ES256", "EdDSA"), "is of type RSA, not for ES256 EdDSA"),
+            ("P-256", ("RS256",), "is an EC key on secp256r1, not for RS256"),
+            ("P-384", ("ES256",), "is an EC key on secp384r1, not for ES256"),
+            ("secp256k1", ("ES256",), "is an EC key on secp256k1, not for ES256"),
+            ("Ed25519", ("ES256",), "is of type Ed25519, not for ES256"),
+            ("DSA", ASYMMETRIC, f"is of type DSA, not for {' '.join(ASYMMETRIC)}"),
             ("RSA-1024", ("RS256",), "has 1024 bits; RSA needs at least 2048"),
         ],
     )
@@ -152,7 +152,7 @@ class TestFile:
             ),
             (jwk(private_key("Ed25519"), crv="X25519"), "is malformed for kty OKP"),
             ({"kty": "oct"}, "is malformed for kty oct"),
-            (jwk(SECRET), "is a shared secret, of no use for RS256"),
+            (jwk(SECRET), "is a shared secret, not for RS256"),
             (jwk(private_key("RSA-1024")), "has 1024 bits"),
         ],
     )
@@ -160,9 +160,9 @@ class TestFile:
         """RFC 7517, section 5; but with no key left, the start stops."""
         found = of_file(entry, jwk(private_key("RSA"), kid="good"))
         assert [key.kid for key in found.keys] == ["good"]
-        (note,) = found.notes
+        (note,) = found.ignored
         assert note.startswith(f"keys[0] {text}")
-        with pytest.raises(KeyFault, match="no key in the file serves") as caught:
+        with pytest.raises(KeyFault, match="no key in the file is for") as caught:
             of_file(entry)
         assert text in str(caught.value)
 

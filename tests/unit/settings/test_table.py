@@ -9,7 +9,7 @@ from pyramid.exceptions import ConfigurationError
 from sqlalchemy import engine_from_config
 from sqlalchemy.engine import make_url
 
-from pyramid_bookstore.db.probe import engines
+from pyramid_bookstore.db.engines import check_engines
 from pyramid_bookstore.settings import KEYS, JwtSettings, Settings, as_text
 
 DATABASE = {"bookstore.sqlalchemy.url": "sqlite://"}
@@ -276,7 +276,7 @@ class TestEngineOptions:
         given = {f"{prefix}url": "sqlite://", f"{prefix}pool_sise": "5", f"{prefix}echo": "loud"}
         other = DATABASE if "replica" in prefix else {}
         wrong = {"bookstore.migrate": "maybe", "bookstore.foo": "1"}
-        lines = faults({**other, **given, **wrong}, [engines])
+        lines = faults({**other, **given, **wrong}, [check_engines])
         assert len(lines) == 4
         text = "\n".join(lines)
         assert f"{prefix}*: Invalid argument(s) 'pool_sise'" in text
@@ -288,7 +288,7 @@ class TestEngineOptions:
         host = {"sqlalchemy.url": "sqlite://", "sqlalchemy.colour": "red"}
         session = {"bookstore.dbsession": "dbsession"}
         assert Settings.from_mapping({**session, **host}).dbsession == "dbsession"
-        [line] = faults({**session, **host, "bookstore.migrate": "true"}, [engines])
+        [line] = faults({**session, **host, "bookstore.migrate": "true"}, [check_engines])
         assert line.startswith("sqlalchemy.*: Invalid argument(s) 'colour'")
 
 

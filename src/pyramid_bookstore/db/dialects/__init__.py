@@ -1,10 +1,8 @@
-"""What differs between SQLite and PostgreSQL, each behind one interface."""
-
-from __future__ import annotations
+"""What differs between SQLite and PostgreSQL, behind one interface."""
 
 from collections.abc import Iterable
 
-from pyramid_bookstore.db.dialects.base import Dialect
+from pyramid_bookstore.db.dialects.base import Dialect as Dialect
 from pyramid_bookstore.db.dialects.postgresql import PostgreSQL
 from pyramid_bookstore.db.dialects.sqlite import SQLite
 
@@ -17,16 +15,12 @@ class UnknownDialect(LookupError):
 
 def dialect_named(name: str) -> Dialect:
     """The dialect by SQLAlchemy's name for it; raises `UnknownDialect`."""
-    try:
-        return _DIALECTS[name]
-    except KeyError:
+    if name not in _DIALECTS:
         known = " and ".join(sorted(_DIALECTS))
-        raise UnknownDialect(f"The bookstore runs on {known}, not on {name}.") from None
+        raise UnknownDialect(f"The bookstore runs on {known}, not on {name}.")
+    return _DIALECTS[name]
 
 
 def all_dialects() -> Iterable[Dialect]:
-    """Every dialect there is."""
+    """All dialects."""
     return _DIALECTS.values()
-
-
-__all__ = ["Dialect", "UnknownDialect", "all_dialects", "dialect_named"]

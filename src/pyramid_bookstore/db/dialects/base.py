@@ -1,14 +1,10 @@
-"""The interface that hides which database it is."""
-
-from __future__ import annotations
+"""The interface of a database system."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import URL, Connection, Engine, Select, SQLColumnExpression, literal, select
-from sqlalchemy.sql.elements import ColumnElement
+import sqlalchemy as sa
 
 from pyramid_bookstore.db.diagnosis import Diagnosis
 
@@ -19,57 +15,57 @@ class Dialect(ABC):
     name: ClassVar[str]
 
     @abstractmethod
-    def engine_options(self, url: URL, options: Mapping[str, Any]) -> dict[str, Any]:
-        """Arguments for ``create_engine`` that an operator's own options leave open."""
+    def engine_options(self, url: sa.URL) -> dict[str, Any]:
+        """Default arguments for ``create_engine``; an operator's options override them."""
 
     @abstractmethod
-    def prepare(self, engine: Engine, *, statement_timeout: int, autocommit: bool) -> None:
-        """Hooks for connections of a new engine; ``statement_timeout`` in ms, 0 is none.
+    def add_listeners(self, engine: sa.Engine, *, statement_timeout: int, autocommit: bool) -> None:
+        """Prepare the connections of a new engine; ``statement_timeout`` in ms, 0 for none.
 
-        SQLAlchemy announces a BEGIN in ``autocommit`` mode too, where there is none.
+        SQLAlchemy sends its "begin" event in ``autocommit`` mode too, where nothing begins.
         """
 
-    def replica_check(self) -> Select[bool, float | None]:
-        """Asks a replica whether it is one, and how many seconds it is behind (NULL: unknown).
+    def replica_check(self) -> sa.Select[bool, float | None]:
+        """A query for whether the database is a replica, and its lag in seconds (NULL: unknown).
 
-        By default a database that says nothing of it: a copy that others keep up to date.
+        By default it is one, up to date: a copy that something else maintains.
         """
-        return select(literal(True).label("replays"), literal(0.0).label("lag"))
+        return sa.select(sa.literal(True).label("is_replica"), sa.literal(0.0).label("lag"))
 
     def custom_plan(self, driver: str) -> dict[str, Any]:
-        """Arguments for the driver's ``cursor.execute`` of a statement whose best plan depends on
-        the values, so that none is kept from other values."""
+        """Arguments for the driver's ``cursor.execute`` that prevent a generic plan, for a
+        statement whose best plan depends on its values."""
         return {}
 
     @abstractmethod
     def insert(self, entity: Any) -> Any:
-        """An INSERT that knows ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
+        """An INSERT with ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
 
     @abstractmethod
-    def moved_on(
-        self, column: SQLColumnExpression[datetime], now: ColumnElement[datetime]
-    ) -> ColumnElement[datetime]:
-        """The later of ``now`` and the first moment after ``column``: strictly increasing."""
+    def next_timestamp(
+        self, column: sa.SQLColumnExpression[datetime], now: sa.ColumnElement[datetime]
+    ) -> sa.ColumnElement[datetime]:
+        """``now``, or one microsecond after ``column`` if that is later: always increases."""
 
-    def begin_writing(self, connection: Connection) -> None:  # noqa: B027  # most have it begun
-        """See to it that the connection's transaction has begun in the database, whatever engine
-        of a host's it is from: what comes may be a savepoint."""
-
-    @abstractmethod
-    def lock_migrations(self, connection: Connection) -> None:
-        """Hold all other migrations off until the connection's transaction ends."""
+    def begin_writing(self, connection: sa.Connection) -> None:  # noqa: B027  # most need nothing
+        """Begin the transaction in the database, whatever engine the connection is from: the next
+        statement may be a savepoint."""
 
     @abstractmethod
-    def try_lock(self, connection: Connection, name: str) -> bool:
+    def lock_migrations(self, connection: sa.Connection) -> None:
+        """Block all other migrations until the connection's transaction ends."""
+
+    @abstractmethod
+    def try_lock(self, connection: sa.Connection, name: str) -> bool:
         """Take the lock of this name until the transaction ends; `False` if another has it."""
 
     @abstractmethod
     def is_disconnected(self, connection: Any) -> bool:
-        """Whether the driver's connection, idle until now, turns out to be dead."""
+        """Whether the server has closed this idle connection of the driver's."""
 
     @abstractmethod
-    def raised(self, error: BaseException) -> bool:
-        """Whether this database's driver raised the error."""
+    def is_driver_error(self, error: BaseException) -> bool:
+        """Whether a driver of this database raised the error."""
 
     @abstractmethod
     def diagnose(self, error: BaseException) -> Diagnosis:

@@ -1,34 +1,13 @@
 """PostgreSQL, the production database."""
 
-from __future__ import annotations
-
 import hashlib
 import logging
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from select import POLLIN, poll
 from typing import Any
 
-from sqlalchemy import (
-    URL,
-    Connection,
-    Engine,
-    Float,
-    Select,
-    SQLColumnExpression,
-    case,
-    cast,
-    event,
-    exists,
-    extract,
-    func,
-    literal,
-    select,
-    table,
-    text,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
-from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.db import diagnosis
 from pyramid_bookstore.db.diagnosis import Diagnosis
@@ -36,17 +15,17 @@ from pyramid_bookstore.db.dialects.base import Dialect
 
 log = logging.getLogger(__name__)
 
-#: Key of the advisory lock under which migrations run: "bookstor" as eight bytes.
+#: Key of the advisory lock of the migrations: "bookstor" as eight bytes.
 MIGRATION_LOCK = int.from_bytes(b"bookstor", "big")
 
-_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:key)")
+_TRY_LOCK = sa.text("SELECT pg_try_advisory_xact_lock(:key)")
 
-#: Seconds to wait for the server when a connection is made.
+#: Seconds to wait for the server when connecting.
 CONNECT_TIMEOUT = 5
 
 _DRIVERS = ("psycopg", "psycopg2", "pg8000", "asyncpg")
 
-# SQLSTATE, appendix A of the PostgreSQL manual; the longest match wins.
+# By SQLSTATE or a prefix of it (PostgreSQL manual, appendix A); the longest match counts.
 _BY_STATE = {
     "08": diagnosis.UNREACHABLE,
     "28": diagnosis.UNREACHABLE,
@@ -64,9 +43,9 @@ _BY_STATE = {
     "42883": diagnosis.NOT_READY,
     "42501": diagnosis.NOT_READY,
     "3F000": diagnosis.NOT_READY,
-    # Not 40003: there the outcome is unknown, and a second try might do the work twice.
-    "40001": Diagnosis("retry", diagnosis.LOCKED.reason),
-    "40P01": Diagnosis("retry", diagnosis.LOCKED.reason),
+    "40001": diagnosis.CONFLICT,
+    "40P01": diagnosis.CONFLICT,
+    # Statement completion unknown: running it again might do the work twice.
     "40003": diagnosis.UNREACHABLE,
 }
 
@@ -76,73 +55,75 @@ class PostgreSQL(Dialect):
 
     name = "postgresql"
 
-    def engine_options(self, url: URL, options: Mapping[str, Any]) -> dict[str, Any]:
+    def engine_options(self, url: sa.URL) -> dict[str, Any]:
         arguments: dict[str, Any] = {}
         if "connect_timeout" not in url.query:
             arguments["connect_timeout"] = CONNECT_TIMEOUT
-        # From a URL everything is text, which psycopg would compare with a number.
+        # psycopg needs a number, and the values in a URL are text.
         threshold = url.query.get("prepare_threshold")
         if isinstance(threshold, str):
             arguments["prepare_threshold"] = int(threshold) if threshold.isdigit() else None
         return {"connect_args": arguments}
 
-    def prepare(self, engine: Engine, *, statement_timeout: int, autocommit: bool) -> None:
+    def add_listeners(self, engine: sa.Engine, *, statement_timeout: int, autocommit: bool) -> None:
         if not statement_timeout:
             return
-        limit = f"statement_timeout = {statement_timeout:d}"
+        setting = f"statement_timeout = {statement_timeout:d}"
         if autocommit:
-            # Nothing LOCAL there: each statement is a transaction of its own.
-            event.listen(engine, "connect", _SetOnce(limit))
+            # SET LOCAL has no effect there: each statement is a transaction of its own.
+            sa.event.listen(engine, "connect", _SetForConnection(setting))
             return
 
-        @event.listens_for(engine, "begin")
-        def begin(connection: Connection) -> None:
-            # SET LOCAL ends with the transaction, so it holds behind PgBouncer too.
-            connection.exec_driver_sql(f"SET LOCAL {limit}")
+        @sa.event.listens_for(engine, "begin")
+        def begin(connection: sa.Connection) -> None:
+            # SET LOCAL ends with the transaction, so it works behind PgBouncer too.
+            connection.exec_driver_sql(f"SET LOCAL {setting}")
 
-    def replica_check(self) -> Select[bool, float | None]:
-        # The time of the last transaction alone would take a primary at rest for a lagging
-        # replica; what was received alone would not see one that was cut off.
-        streaming = exists(select(literal(1)).select_from(table("pg_stat_wal_receiver")))
-        replayed = func.pg_last_wal_receive_lsn() == func.pg_last_wal_replay_lsn()
-        since = func.clock_timestamp() - func.pg_last_xact_replay_timestamp()
-        lag = case((streaming & replayed, 0.0), else_=cast(extract("epoch", since), Float))
-        return select(func.pg_is_in_recovery().label("replays"), lag.label("lag"))
+    def replica_check(self) -> sa.Select[bool, float | None]:
+        # The age of the last transaction would show lag on an idle primary's replica. Whether all
+        # that was received is replayed would not show that the replica was cut off.
+        receiver = sa.table("pg_stat_wal_receiver")
+        streaming = sa.exists(sa.select(sa.literal(1)).select_from(receiver))
+        replayed = sa.func.pg_last_wal_receive_lsn() == sa.func.pg_last_wal_replay_lsn()
+        age = sa.func.clock_timestamp() - sa.func.pg_last_xact_replay_timestamp()
+        seconds = sa.cast(sa.extract("epoch", age), sa.Float)
+        lag = sa.case((streaming & replayed, 0.0), else_=seconds)
+        return sa.select(sa.func.pg_is_in_recovery().label("is_replica"), lag.label("lag"))
 
     def custom_plan(self, driver: str) -> dict[str, Any]:
-        # psycopg prepares what it has sent five times, and PostgreSQL may then settle on one plan
-        # for rare terms and common ones alike. Other drivers prepare nothing of their own accord.
+        # psycopg prepares a statement after five uses, and PostgreSQL may then use one generic
+        # plan for rare and common terms. Other drivers prepare nothing unless told to.
         return {"prepare": False} if driver == "psycopg" else {}
 
     def insert(self, entity: Any) -> Any:
         return postgresql.insert(entity)
 
-    def moved_on(
-        self, column: SQLColumnExpression[datetime], now: ColumnElement[datetime]
-    ) -> ColumnElement[datetime]:
-        return func.greatest(now, column + literal(timedelta(microseconds=1)))
+    def next_timestamp(
+        self, column: sa.SQLColumnExpression[datetime], now: sa.ColumnElement[datetime]
+    ) -> sa.ColumnElement[datetime]:
+        return sa.func.greatest(now, column + sa.literal(timedelta(microseconds=1)))
 
-    def lock_migrations(self, connection: Connection) -> None:
-        # Under a stricter level the snapshot would be from before the wait, and show a database
-        # that the one who held the lock has changed since.
+    def lock_migrations(self, connection: sa.Connection) -> None:
+        # A stricter level would show the database as it was before the wait for the lock, without
+        # what its holder changed.
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
-        # The wait, and an index over a large catalogue, take longer than a request may.
+        # The wait, and an index on a large catalogue, take longer than a request may.
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-        # Bound to the transaction: a session's lock would get lost behind PgBouncer.
-        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+        # A lock of the transaction: one of the session would get lost behind PgBouncer.
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
 
-    def try_lock(self, connection: Connection, name: str) -> bool:
+    def try_lock(self, connection: sa.Connection, name: str) -> bool:
         number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
         return bool(connection.scalar(_TRY_LOCK, {"key": number}))
 
     def is_disconnected(self, connection: Any) -> bool:
-        # Nothing is due on an idle connection but the server's farewell, or the end of the stream.
-        waiting = poll()
-        waiting.register(connection.fileno(), POLLIN)
-        return bool(waiting.poll(0))
+        # All that can arrive on an idle connection is its end: a last message, or end of file.
+        poller = poll()
+        poller.register(connection.fileno(), POLLIN)
+        return bool(poller.poll(0))
 
-    def raised(self, error: BaseException) -> bool:
-        # By name: which of the drivers there are is not known here.
+    def is_driver_error(self, error: BaseException) -> bool:
+        # By name: any of the drivers may be the installed one.
         return any(
             cls.__name__ == "Error" and cls.__module__.partition(".")[0] in _DRIVERS
             for cls in type(error).__mro__
@@ -163,30 +144,30 @@ class PostgreSQL(Dialect):
         return diagnosis.DEFECT
 
 
-class _SetOnce:
-    """Gives each new connection its statement timeout for as long as it lives.
+class _SetForConnection:
+    """Listener that sets the statement timeout of each new connection.
 
-    Behind PgBouncer in transaction mode that would reach one server connection, and everybody who
-    uses it after us; there the role must have the timeout (``ALTER ROLE … SET``).
+    Behind PgBouncer in transaction mode that would set it on a server connection that others use
+    next; there the role must have the timeout (``ALTER ROLE … SET``).
     """
 
-    def __init__(self, limit: str) -> None:
-        self._limit = limit
-        self._said = False
+    def __init__(self, setting: str) -> None:
+        self._setting = setting
+        self._warned = False
 
     def __call__(self, connection: Any, _record: Any) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_backend_pid(), current_setting('statement_timeout')")
-            ((served_by, timeout),) = cursor.fetchall()
-            # A pooler makes up the process id with which it greets its clients.
-            greeted_by = getattr(getattr(connection, "info", None), "backend_pid", served_by)
-            if greeted_by == served_by:
-                cursor.execute(f"SET {self._limit}")
-            elif timeout == "0" and not self._said:
-                self._said = True
+            ((server_pid, timeout),) = cursor.fetchall()
+            # A pooler gives its clients a process id that it makes up.
+            client_pid = getattr(getattr(connection, "info", None), "backend_pid", server_pid)
+            if client_pid == server_pid:
+                cursor.execute(f"SET {self._setting}")
+            elif timeout == "0" and not self._warned:
+                self._warned = True
                 log.warning(
                     "There is a connection pooler before the database: bookstore.statement_timeout"
-                    " holds in transactions only. For statements alone, reads above all, the role"
-                    " must have it too: ALTER ROLE … SET %s",
-                    self._limit,
+                    " applies to transactions only. For single statements, mostly reads, set it for"
+                    " the role too: ALTER ROLE … SET %s",
+                    self._setting,
                 )

@@ -1,25 +1,11 @@
 """SQLite, the embedded default."""
 
-from __future__ import annotations
-
 import sqlite3
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import (
-    URL,
-    BigInteger,
-    Connection,
-    Engine,
-    QueuePool,
-    SQLColumnExpression,
-    event,
-    func,
-    type_coerce,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.db import diagnosis
 from pyramid_bookstore.db.diagnosis import Diagnosis
@@ -27,14 +13,15 @@ from pyramid_bookstore.db.dialects.base import Dialect
 from pyramid_bookstore.db.dialects.sqlite_deadline import LimitedConnection
 from pyramid_bookstore.db.types import UTCDateTime
 
-#: Seconds a write waits for the other writers before it gives up.
+#: Seconds that a write waits for other writers.
 LOCK_TIMEOUT = 5
 
-#: Execution option of a transaction that only reads: a plain BEGIN takes no write lock.
+#: Execution option of a transaction that only reads: BEGIN without a write lock.
 READ_ONLY_OPTION = "bookstore_read_only"
 
 _BY_CODE = {
     sqlite3.SQLITE_BUSY: diagnosis.LOCKED,
+    sqlite3.SQLITE_BUSY_SNAPSHOT: diagnosis.CONFLICT,
     sqlite3.SQLITE_LOCKED: diagnosis.LOCKED,
     sqlite3.SQLITE_INTERRUPT: diagnosis.TOO_SLOW,
     sqlite3.SQLITE_READONLY: diagnosis.READ_ONLY,
@@ -51,8 +38,8 @@ _UNIQUE = {
 }
 
 
-def in_memory(url: URL) -> bool:
-    """Whether the database lives in one connection only."""
+def in_memory(url: sa.URL) -> bool:
+    """Whether the database exists in a single connection only."""
     return url.database in (None, "", ":memory:") or "mode=memory" in (url.database or "")
 
 
@@ -61,25 +48,25 @@ class SQLite(Dialect):
 
     name = "sqlite"
 
-    def engine_options(self, url: URL, options: Mapping[str, Any]) -> dict[str, Any]:
-        # What the URL says is an argument of the driver too, and goes before.
-        waiting = {} if "timeout" in url.query else {"timeout": LOCK_TIMEOUT}
-        chosen: dict[str, Any] = {"connect_args": waiting}
-        if in_memory(url):
-            # Every connection would be a database of its own: one is handed around.
-            chosen |= {"poolclass": QueuePool, "pool_size": 1, "max_overflow": 0}
-            chosen["connect_args"]["check_same_thread"] = False
-        return chosen
+    def engine_options(self, url: sa.URL) -> dict[str, Any]:
+        # An argument in the URL would be overridden by ours.
+        arguments: dict[str, Any] = {} if "timeout" in url.query else {"timeout": LOCK_TIMEOUT}
+        if not in_memory(url):
+            return {"connect_args": arguments}
+        # Every connection would be a database of its own, so all threads share one.
+        arguments["check_same_thread"] = False
+        one = {"poolclass": sa.QueuePool, "pool_size": 1, "max_overflow": 0}
+        return {"connect_args": arguments, **one}
 
-    def prepare(self, engine: Engine, *, statement_timeout: int, autocommit: bool) -> None:
-        @event.listens_for(engine, "connect")
+    def add_listeners(self, engine: sa.Engine, *, statement_timeout: int, autocommit: bool) -> None:
+        @sa.event.listens_for(engine, "connect")
         def connect(connection: sqlite3.Connection, _record: Any) -> None:
-            # The driver's own transactions begin late and lose updates: we begin ours.
+            # The driver begins its transactions too late, so updates get lost: we send BEGIN.
             connection.isolation_level = None
             cursor = connection.cursor()
             if not in_memory(engine.url):
-                # Readers and the writer do not wait for each other. FULL: a commit that was
-                # acknowledged is on the disk, also when the power goes.
+                # With WAL, readers and the writer do not wait for each other. With FULL, what was
+                # committed survives a power failure.
                 cursor.execute("PRAGMA journal_mode = WAL")
                 cursor.execute("PRAGMA synchronous = FULL")
             cursor.execute("PRAGMA foreign_keys = ON")
@@ -89,52 +76,51 @@ class SQLite(Dialect):
 
         if statement_timeout:
 
-            @event.listens_for(engine, "do_connect")
+            @sa.event.listens_for(engine, "do_connect")
             def do_connect(_dialect: Any, _record: Any, _args: Any, arguments: Any) -> None:
                 arguments["factory"] = LimitedConnection
 
         if autocommit:
-            # A BEGIN would stay open there, and with its lock keep all writers off.
+            # Nothing would end a BEGIN there, and its lock would block all writers.
             return
 
-        @event.listens_for(engine, "begin")
-        def begin(connection: Connection) -> None:
-            # A read that turns into a write later fails at once when another wrote meanwhile,
-            # whatever the timeout; a write lock taken at BEGIN waits its turn.
-            options = connection.get_execution_options()
-            plain = options.get(READ_ONLY_OPTION, False)
-            connection.exec_driver_sql("BEGIN" if plain else "BEGIN IMMEDIATE")
+        @sa.event.listens_for(engine, "begin")
+        def begin(connection: sa.Connection) -> None:
+            # A transaction that reads first and writes later fails at once if another wrote in
+            # between, whatever the timeout. A write lock taken at BEGIN is waited for.
+            read_only = connection.get_execution_options().get(READ_ONLY_OPTION, False)
+            connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
     def insert(self, entity: Any) -> Any:
         return sqlite.insert(entity)
 
-    def moved_on(
-        self, column: SQLColumnExpression[datetime], now: ColumnElement[datetime]
-    ) -> ColumnElement[datetime]:
-        following = type_coerce(column, BigInteger) + 1
-        return type_coerce(func.max(now, following), UTCDateTime())
+    def next_timestamp(
+        self, column: sa.SQLColumnExpression[datetime], now: sa.ColumnElement[datetime]
+    ) -> sa.ColumnElement[datetime]:
+        following = sa.type_coerce(column, sa.BigInteger) + 1
+        return sa.type_coerce(sa.func.max(now, following), UTCDateTime())
 
-    def begin_writing(self, connection: Connection) -> None:
-        # The driver's own way, which a host's engine most likely has, begins a transaction before
-        # the first INSERT, UPDATE or DELETE only. A savepoint before that would be the transaction,
-        # and its release would commit.
+    def begin_writing(self, connection: sa.Connection) -> None:
+        # By default, which a host's engine most likely uses, the driver begins a transaction only
+        # before the first INSERT, UPDATE or DELETE. An earlier savepoint would be the transaction
+        # itself, and its release would commit.
         driver: Any = connection.connection.dbapi_connection
         if not driver.in_transaction:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    def lock_migrations(self, connection: Connection) -> None:
-        # BEGIN IMMEDIATE holds every other writer off.
+    def lock_migrations(self, connection: sa.Connection) -> None:
+        # BEGIN IMMEDIATE blocks every other writer.
         self.begin_writing(connection)
 
-    def try_lock(self, connection: Connection, name: str) -> bool:
-        """Always: there is one writer at a time, and this transaction is it."""
+    def try_lock(self, connection: sa.Connection, name: str) -> bool:
+        """Always `True`: this transaction is the only writer."""
         return True
 
     def is_disconnected(self, connection: Any) -> bool:
-        """Never: there is no server that could go away."""
+        """Always `False`: there is no server."""
         return False
 
-    def raised(self, error: BaseException) -> bool:
+    def is_driver_error(self, error: BaseException) -> bool:
         return isinstance(error, sqlite3.Error)
 
     def diagnose(self, error: BaseException) -> Diagnosis:
@@ -143,9 +129,9 @@ class SQLite(Dialect):
         if isinstance(error, sqlite3.IntegrityError):
             _kind, _, subject = text.partition(" constraint failed: ")
             return Diagnosis("constraint", constraint=_UNIQUE.get(subject, subject))
-        if code == sqlite3.SQLITE_BUSY_SNAPSHOT:
-            return Diagnosis("retry", diagnosis.LOCKED.reason)
         if text.startswith(("no such table", "no such column")) or "has no column named" in text:
             return diagnosis.NOT_READY
-        # The low byte is the primary code; the rest says more than is needed here.
-        return _BY_CODE.get(code & 0xFF, diagnosis.DEFECT) if code else diagnosis.DEFECT
+        if code is None:
+            return diagnosis.DEFECT
+        # The low byte is the primary result code.
+        return _BY_CODE.get(code) or _BY_CODE.get(code & 0xFF, diagnosis.DEFECT)

@@ -1,37 +1,35 @@
-"""A statement timeout for SQLite, which has none of its own.
+"""A statement timeout for SQLite, which has none.
 
-SQLite calls back every so many steps of its virtual machine and stops when told to. Python's own
-hook knows neither which statement runs nor since when, so the connection keeps a deadline that
-each call of the driver sets anew. Waiting for a lock is no step: that has a timeout of its own.
+SQLite can call a function after every N steps of its virtual machine, and stops if it returns
+true. The function does not know the statement or when it began, so each call of the driver sets a
+deadline on the connection. Waiting for a lock is no step: it has a timeout of its own.
 """
-
-from __future__ import annotations
 
 import sqlite3
 import time
-from typing import Any
+from typing import Any, Self
 
-#: Steps between two looks at the clock: some 0.1 ms of work.
+#: Steps between two checks of the clock, about 0.1 ms.
 STEPS = 10_000
 
 
 class LimitedCursor(sqlite3.Cursor):
-    """Sets the connection's deadline before SQLite gets to work."""
+    """Sets the connection's deadline before SQLite starts to work."""
 
-    def execute(self, *arguments: Any) -> LimitedCursor:
-        self._begin()
+    def execute(self, *arguments: Any) -> Self:
+        self._set_deadline()
         return super().execute(*arguments)
 
-    def executemany(self, *arguments: Any) -> LimitedCursor:
-        self._begin()
+    def executemany(self, *arguments: Any) -> Self:
+        self._set_deadline()
         return super().executemany(*arguments)
 
     def fetchmany(self, *arguments: Any) -> list[Any]:
-        # Who reads in portions may take their time between two of them.
-        self._begin()
+        # The time that the caller takes between two calls does not count.
+        self._set_deadline()
         return super().fetchmany(*arguments)
 
-    def _begin(self) -> None:
+    def _set_deadline(self) -> None:
         connection: Any = self.connection
         connection.deadline = time.monotonic() + connection.limit
 
@@ -46,12 +44,9 @@ class LimitedConnection(sqlite3.Connection):
         return super().cursor(factory)
 
     def limit_statements(self, milliseconds: int) -> None:
-        """From now on, statements that take longer end with ``SQLITE_INTERRUPT``."""
+        """Make statements that take longer end with ``SQLITE_INTERRUPT``."""
         self.limit = milliseconds / 1000
-        self.set_progress_handler(self._overdue, STEPS)
-        ((waits,),) = self.execute("PRAGMA busy_timeout").fetchall()
-        if waits > milliseconds:
+        self.set_progress_handler(lambda: time.monotonic() > self.deadline, STEPS)
+        ((busy_timeout,),) = self.execute("PRAGMA busy_timeout").fetchall()
+        if busy_timeout > milliseconds:
             self.execute(f"PRAGMA busy_timeout = {milliseconds:d}")
-
-    def _overdue(self) -> bool:
-        return time.monotonic() > self.deadline
