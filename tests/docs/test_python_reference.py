@@ -12,14 +12,23 @@ from decimal import Decimal
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, Literal, Self, TextIO
 from uuid import UUID
 
 import pytest
 from msgspec import Raw
+from pyramid.interfaces import IRouter
+from pyramid.request import Request
+from sqlalchemy import Connection, Engine
+from sqlalchemy.orm import Session
 
 import pyramid_bookstore
-from pyramid_bookstore import Book, Bookstore, errors
+from pyramid_bookstore import Book, Bookstore, errors, events
+from pyramid_bookstore.catalogue.query import Count, Filters
+from pyramid_bookstore.feeds.intake import Format
+from pyramid_bookstore.feeds.lines import Stream
 from pyramid_bookstore.plugin import configuration
+from pyramid_bookstore.transactions.events import Change
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "python.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -30,9 +39,14 @@ INTERNAL = {"Bookstore": {"page", "export"}, "Condition": {"check", "given"}}
 NOT_CALLED = {"Bookstore", "BookData", "Page"}
 #: What annotations and defaults on the page stand for.
 NAMES = {
-    each.__name__: each for each in (Collection, Decimal, Mapping, Raw, Sequence, UUID, datetime)
-} | {"Any": typing.Any, "BookData": pyramid_bookstore.BookData, "Callable": Callable,
-     "Condition": pyramid_bookstore.Condition, "Iterator": Iterator}  # fmt: skip
+    each.__name__: each
+    for each in (
+        *(Collection, Connection, Decimal, Engine, IRouter, Mapping, Raw, Request, Sequence),
+        *(Session, TextIO, UUID, datetime, errors.Fault, errors.Reject, errors.Report),
+        *(events.BookEvent, Change),
+    )
+} | {"Any": Any, "Callable": Callable, "Iterator": Iterator, "Literal": Literal, "Self": Self, "Count": Count, "Filters": Filters, "Format": Format, "Stream": Stream,
+     **{name: getattr(pyramid_bookstore, name) for name in pyramid_bookstore.__all__}}  # fmt: skip
 
 
 def entries(section):
@@ -58,11 +72,9 @@ ENTRIES = [
 
 
 def shown(annotation):
-    """An annotation in one way of writing, whether it is a text or a reference by name."""
-    if annotation is inspect.Parameter.empty:
-        return None
+    """The type that an annotation means, whether it is a text or the type itself."""
     text = getattr(annotation, "__forward_arg__", annotation)
-    return ast.unparse(ast.parse(text, mode="eval")) if isinstance(text, str) else text
+    return eval(text, dict(NAMES)) if isinstance(text, str) else text
 
 
 def parameters(signature):

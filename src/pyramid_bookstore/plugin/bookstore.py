@@ -1,6 +1,6 @@
 """`request.bookstore`: the bookstore's operations in one request's session and transaction."""
 
-from typing import Any, Self
+from typing import Any
 
 from pyramid.request import Request
 from sqlalchemy.orm import Session
@@ -26,7 +26,7 @@ class Bookstore(CatalogueService, StockService, FeedsService):
     """
 
     @classmethod
-    def on(cls, session: Session, *, extra_schema: Any = None) -> Self:
+    def on(cls, session: Session, *, extra_schema: Any = None) -> "Bookstore":
         """The bookstore on a session that the caller commits, for scripts without a request.
 
         ``extra_schema`` is the host's colander schema for ``extra``, if it has one. No events are
