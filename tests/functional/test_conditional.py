@@ -193,7 +193,7 @@ class TestDates:
 
     def test_if_modified_since_gets_304_only_a_second_after_the_change(self, client, url):
         assert ask(client, "GET", url, headers={"If-Modified-Since": PAST}).status_int == 200
-        # Within the second of the change a date cannot tell two versions apart.
+        # Within the second of the change a date cannot distinguish two versions.
         assert ask(client, "GET", url, headers={"If-Modified-Since": FUTURE}).status_int == 200
         time.sleep(1.05)
         last = client.get(url).headers["Last-Modified"]

@@ -69,7 +69,7 @@ def statuses(client, book):
     return [answer.status_int for answer in answers]
 
 
-WELL, AWAY = [200, 200, 200, 200], [503, 503, 503, 200]
+WELL, UNAVAILABLE = [200, 200, 200, 200], [503, 503, 503, 200]
 
 
 def assert_no_connection_is_held(app):
@@ -86,7 +86,7 @@ class TestServerStops:
         for _ in range(2):
             assert statuses(client, book) == WELL
             server.stop(mode)
-            assert statuses(client, book) == AWAY
+            assert statuses(client, book) == UNAVAILABLE
             assert_no_connection_is_held(app)
             server.start()
         assert statuses(client, book) == WELL
@@ -108,7 +108,7 @@ class TestServerStops:
         """The book that was created before the crash still exists after it."""
         book = client.post_json(BOOKS, RUST).json
         server.kill()
-        assert statuses(client, book) == AWAY
+        assert statuses(client, book) == UNAVAILABLE
         server.start()
         assert statuses(client, book) == WELL
 
@@ -213,7 +213,7 @@ class TestFailover:
             standby = pair.make_standby()
             standby.wait_for_replay()
             pair.kill()
-            assert statuses(client, book) == AWAY
+            assert statuses(client, book) == UNAVAILABLE
             standby.promote()
             address.target = standby.port
             assert statuses(client, book) == WELL

@@ -58,5 +58,5 @@ def test_two_clients_made_with_one_url_share_its_database(database, engine, make
 def test_the_postgresql_of_the_tests_is_not_in_utc(postgres):
     """So a timestamp that lost its time zone would differ by hours."""
     if isinstance(postgres, RunningPostgres):
-        pytest.skip("somebody else's server, with settings of its own")
+        pytest.skip("the server is not ours and has its own settings")
     assert postgres.query("SELECT extract(timezone FROM now())::int") == [(20700,)]

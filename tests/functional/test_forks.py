@@ -73,17 +73,17 @@ def test_a_forked_child_has_a_copy_of_a_database_in_memory():
 
 def test_only_objects_that_still_exist_are_notified_of_a_fork(monkeypatch):
     class Thing:
-        told = 0
+        notified = 0
 
         def forked(self):
-            self.told += 1
+            self.notified += 1
 
     monkeypatch.setattr(forks, "_KNOWN", WeakSet())
     kept = Thing()
     for thing in (kept, Thing()):
         forks.tell_after_fork(thing)
     forks._in_child()
-    assert kept.told == 1
+    assert kept.notified == 1
 
 
 def test_after_a_fork_all_pools_are_new_and_work(make_client, database):

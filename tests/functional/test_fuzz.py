@@ -110,7 +110,7 @@ def test_a_random_request_never_gets_a_5xx_and_both_databases_answer_alike(
             assert_problem(answer, answer.status_int, answer.json["error"])
         assert answer.status_int < 500, answer.text
         if method not in SAFE:
-            # What was made goes again, so that both shops stay as they were.
+            # New books are deleted, so that both databases keep the same content.
             for each in ask(app, "GET", f"{BOOKS}?fields=id,isbn&limit=100").json["data"]:
                 if each["isbn"] != isbn(1):
                     ask(app, "DELETE", f"{BOOKS}/{each['id']}")
