@@ -96,7 +96,7 @@ class TestApi:
 
 
 class HostPolicy:
-    """A host's: everybody is Carol, who may read."""
+    """The policy of a host: every user is Carol, who may read."""
 
     motto = "be kind"
 

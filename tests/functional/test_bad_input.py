@@ -31,7 +31,7 @@ class Shop:
         return ask(self.app, case.method, path, case.body, dict(case.headers))
 
     def neutral(self, response):
-        """The answer without ids, times and the request's own id."""
+        """The answer without ids, times and the request id."""
         text = response.text
         for name, book_id in self.ids.items():
             text = text.replace(book_id, f"{{{name}}}")

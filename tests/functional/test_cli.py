@@ -30,7 +30,7 @@ def no_variables(monkeypatch):
 
 @pytest.fixture
 def bare(backend, tmp_path):
-    """URL of a database that was never migrated, or is back where it began."""
+    """URL of a database that was never migrated, or was downgraded to the base."""
     if backend.name == "sqlite":
         yield f"sqlite:///{tmp_path}/shop.sqlite"
         return

@@ -28,7 +28,7 @@ def tag(client, url):
 
 
 def send(client, method, url, body, headers):
-    """The change; that of the stock goes to its own path."""
+    """Send the change; a change of the stock is sent to its own path."""
     return ask(client, method, url + ("/stock" if method == "POST" else ""), body, headers)
 
 
@@ -40,7 +40,7 @@ def matching(tag):
 
 
 def failing(tag):
-    """Values of If-Match that do not hold: other tags, weak ones, and what is no list of tags."""
+    """Values of If-Match that do not hold: other tags, weak tags and malformed lists."""
     bare = tag.strip('"')
     return ["", " ", '"x"', '""', f"W/{tag}", bare, f'"{bare}', f"{tag} {tag}", f"*, {tag}",
             f"{tag}, *", f"{tag};", f"w/{tag}", '"0"', f'"0{bare}"', f'"{bare.upper()}x"', "W/*",

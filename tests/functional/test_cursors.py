@@ -44,7 +44,7 @@ def random_book(chosen):
 
 @pytest.fixture(scope="module")
 def session(backend):
-    """A session whose transaction is undone after each example."""
+    """A session whose transaction is rolled back after each example."""
     url = backend.create()
     engine = make_engine({"url": url})
     with engine.connect() as connection, Session(connection) as session:
@@ -71,7 +71,7 @@ filters = st.sampled_from(
 
 
 def python_order(rows, sort):
-    """The rows as the order says, by Python's own comparison."""
+    """The rows in this order, sorted by Python."""
     columns = [(SORT_COLUMNS[field].key, down) for field, down in sort]
     columns.append(("id", columns[-1][1]))
     for column, down in reversed(columns):

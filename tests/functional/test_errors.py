@@ -41,7 +41,7 @@ class Policy:
 
 
 class Unseekable(io.RawIOBase):
-    """A body as a server hands it over: read once, never rewound; knows how much was read."""
+    """A body as a server passes it: readable once, not seekable; counts the bytes read."""
 
     def __init__(self, content):
         self._content = io.BytesIO(content)

@@ -166,7 +166,7 @@ def test_export_import_export_gives_the_same_bytes(committing, books):
     lines = [book | {"isbn": isbn(number)} for number, book in enumerate(books)]
     send(client, as_ndjson(lines), "?skip_invalid=true", kind=NDJSON)
     table, lined = client.get(EXPORT).body, client.get(f"{EXPORT}?format=ndjson").body
-    # Into the same catalogue nothing changes; into an empty one the same comes out again.
+    # An import into the same catalogue changes nothing; one into an empty catalogue restores it.
     again = send(client, table).json
     assert again["unchanged"] == lined.count(b"\n")
     for body, kind in ((table, CSV), (lined, NDJSON)):

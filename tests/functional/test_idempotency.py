@@ -26,7 +26,7 @@ _KEPT_HEADERS = ("Content-Type", "ETag", "Last-Modified", "Location", "Preferenc
 
 
 def kept(answer):
-    """What of an answer must come again."""
+    """The parts of an answer that a replay must repeat."""
     headers = {name: answer.headers.get(name) for name in _KEPT_HEADERS}
     return answer.status_int, headers, answer.body
 

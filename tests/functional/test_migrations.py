@@ -409,7 +409,7 @@ class TestParallelMigrations:
 
 
 def kept(connection):
-    """The total, and what counting says."""
+    """The stored total and the number of books."""
     total = connection.execute(text("SELECT sum(books) FROM bookstore_totals")).scalar_one()
     return int(total), connection.execute(select(func.count()).select_from(Book)).scalar_one()
 

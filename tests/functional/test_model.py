@@ -125,7 +125,7 @@ class Shops(RuleBasedStateMachine):
         self.tags = {}
 
     def send(self, method, path, body=None, *, key=None, headers=None):
-        """The answers of both, which must be alike; ``{id}`` and ``{tag}`` are each one's own."""
+        """The answers of both, which must be equal; each has its own ``{id}`` and ``{tag}``."""
         answers = []
         for place, app in enumerate(self.apps):
 
@@ -146,7 +146,7 @@ class Shops(RuleBasedStateMachine):
         return answers
 
     def expect(self, answers, run):
-        """What ``run`` does on the model must be what was answered."""
+        """The answer must be the result of ``run`` on the model."""
         try:
             result = run()
         except Refused as refused:
@@ -162,7 +162,7 @@ class Shops(RuleBasedStateMachine):
         self.same(book, answers[0].json)
 
     def same(self, book, shown):
-        """The answer shows the book of the model, exactly."""
+        """The answer shows exactly the book of the model."""
         assert {name: shown[name] for name in book.fields if name != "price"} == {
             name: value for name, value in book.fields.items() if name != "price"
         }

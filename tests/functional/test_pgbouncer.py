@@ -58,7 +58,7 @@ def client(make_pooled):
 
 
 def at_once(calls):
-    """What the calls give, made by as many threads as there are clients."""
+    """The results of the calls, made in parallel by one thread for each client."""
     with ThreadPoolExecutor(CLIENTS) as pool:
         return [done.result() for done in [pool.submit(call) for call in calls]]
 
@@ -196,7 +196,7 @@ class TestStatementTimeout:
 
     @pytest.fixture
     def by_role(self, postgres, bouncer, url):
-        """The URL of a role that has a timeout; server connections are made anew for it."""
+        """Give the role a statement timeout in this database, for new server connections."""
         name = make_url(url).database
         with postgres.connect() as connection:
             user = connection.info.user

@@ -57,7 +57,7 @@ def plans(engine, filters=None, *, sort=NEWEST_FIRST, count="none", page=1, curs
 
 
 def assert_index(engine, plan, index):
-    """``plan`` reads ``index`` and nowhere the table from end to end."""
+    """``plan`` uses ``index`` and has no scan of the whole table."""
     assert index in plan, plan
     assert not scans(plan), plan
 
@@ -115,7 +115,7 @@ def test_a_list_by_cursor_starts_in_the_index_at_the_cursor(large, sort):
         assert re.search(entered, plan), plan
 
 
-# Filters, and what answers them: on PostgreSQL the words and then the books, on SQLite one index.
+# Filters and their indexes: on PostgreSQL of the words and of the books, on SQLite only one.
 PARTS = "bookstore_search_endings_idx"
 WORDS, BOOKS_IDX = "bookstore_search_words_idx", "bookstore_books_search_idx"
 PRICE = "bookstore_books_price_idx"

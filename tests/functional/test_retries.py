@@ -62,7 +62,7 @@ def client(make_app, url):
 
 @pytest.fixture
 def break_writes(admin):
-    """Install a fault in every write, in its statement or at COMMIT, for so many times."""
+    """Let the first ``times`` writes fail, in the statement or at COMMIT."""
 
     def install(when, action, times=1):
         admin.exec_driver_sql(_TRIES)

@@ -57,7 +57,7 @@ def catalogue(backend):
 
 
 def choices(reader, conditions, values):
-    """Every way there is to read these conditions, with what each takes."""
+    """All query paths for these conditions, with the values that each needs."""
     search = search_on(reader.dialect)
     probe = search.probe(conditions)
     if probe is None:
@@ -68,7 +68,7 @@ def choices(reader, conditions, values):
         names = [column.name for column in probe.statement.selected_columns]
         probed = dict(zip(names, row, strict=True))
         return [Choice(path, {"candidates": probed.get("text")}) for path in ("walk", *names[1:])]
-    # Those that go by words are open where there are few enough of them.
+    # The paths by words are available if few enough words match.
     groups = [column.name for column in probe.statement.selected_columns]
     open_ = [group for group, hits in zip(groups, row, strict=True) if hits is not None]
     found = [Choice("walk", {}), chosen]

@@ -23,7 +23,7 @@ NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr
 
 
 def documented(name):
-    """The words of the page's command for a server, with places for INI and port."""
+    """The documented command for a server, with placeholders for INI and port."""
     blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     (block,) = (block for block in blocks if re.match(rf"(BOOKSTORE_INI=\S+ )?{name} ", block))
     block = block.replace("production.ini", "{ini}").replace("6543", "{port}")
