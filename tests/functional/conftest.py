@@ -1,4 +1,4 @@
-"""Whatever error an operation answers with in these tests must be one that its description has."""
+"""Each error that an operation answers in these tests must be in its OpenAPI description."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def only_described_errors(monkeypatch):
 
     def observed(request, error):
         if error.message == "There is nothing here.":
-            # An HTTPNotFound that code of the host's raised, on whatever operation.
+            # Code of the host raised HTTPNotFound, which any operation can answer.
             return make(request, error)
         route = getattr(request, "matched_route", None)
         method = "GET" if request.method == "HEAD" else request.method

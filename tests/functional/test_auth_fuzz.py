@@ -1,4 +1,4 @@
-"""Any Authorization header at all: an answer, never an exception, and nobody let in by chance."""
+"""Random Authorization headers never raise an exception and never give a permission."""
 
 import time
 
@@ -29,20 +29,20 @@ def permitted(header):
     assert challenge.isprintable()
     known = POLICY.authenticated_userid(request) is not None
     assert known == (POLICY.identity(request) is not None)
-    # Bad credentials give less than none.
+    # Bad credentials are refused even where an anonymous request is permitted.
     assert bool(POLICY.permits(request, None, "bookstore.view")) == known
     return bool(POLICY.permits(request, None, "bookstore.add"))
 
 
 @given(st.text(st.characters(max_codepoint=255)))
 @example("Bearer ../..=.=")
-def test_garbage_headers_are_refused_and_break_nothing(text):
+def test_a_random_authorization_header_is_refused_without_an_exception(text):
     assert not permitted(text)
     assert not permitted("Bearer " + text)
 
 
 @given(st.lists(st.binary(max_size=60), min_size=1, max_size=5))
-def test_garbage_in_the_form_of_a_token(parts):
+def test_random_bytes_in_the_form_of_a_token_are_refused(parts):
     assert not permitted("Bearer " + ".".join(base64url_encode(part).decode() for part in parts))
 
 
@@ -53,8 +53,8 @@ def test_garbage_in_the_form_of_a_token(parts):
         max_size=5,
     )
 )
-def test_garbage_headers_of_a_token(header):
-    """Signed with the right key, so that what follows the signature is reached too."""
+def test_a_signed_token_with_a_random_header_needs_the_right_alg(header):
+    """The token is signed with the right key, so that the checks after the signature run too."""
     if permitted("Bearer " + forge(header, claims())):
         assert header["alg"] == "HS256"
 
@@ -67,14 +67,14 @@ def test_garbage_headers_of_a_token(header):
     )
 )
 @example({"exp": 9_999_999_999, "roles": ["staff"]})
-def test_garbage_claims(payload):
+def test_a_signed_token_with_random_claims_needs_a_future_exp_and_the_role(payload):
     if permitted("Bearer " + forge(HS, payload)):
         assert payload["exp"] > time.time()
         assert "staff" in payload["roles"]
 
 
 @given(kid=json_values, key=st.sampled_from(("a", "b")))
-def test_no_kid_brings_another_key_to_a_token(kid, key, tmp_path_factory):
+def test_a_token_is_valid_only_for_the_key_that_its_kid_names(kid, key, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "auth_attacks.json"
     if not path.exists():
         path.write_text(jwks(*(jwk(private_key("P-256", n), kid=n) for n in "ab")))

@@ -1,4 +1,4 @@
-"""Bearer tokens through a real Configurator: who gets in, and what the others are told."""
+"""Bearer tokens through a real Configurator: who is permitted, and how others are refused."""
 
 import configparser
 import logging
@@ -50,7 +50,7 @@ def open_app():
 
 
 class TestPermissions:
-    def test_without_a_token(self, app):
+    def test_a_request_without_a_token_gets_401_with_a_challenge(self, app):
         answer = app.get("/view", status=401)
         assert answer.headers["WWW-Authenticate"] == CHALLENGE
         assert app.get("/who").json == {
@@ -60,7 +60,7 @@ class TestPermissions:
             "permissions": None,
         }
 
-    def test_a_role_has_its_permissions(self, app):
+    def test_a_role_gives_exactly_its_configured_permissions(self, app):
         staff, clerk = bearer(token()), bearer(token(roles=["clerk"]))
         both = bearer(token(roles=["clerk", "staff"]))
         expected = {
@@ -79,11 +79,11 @@ class TestPermissions:
             ]
             assert (name, *got) == (name, *statuses)
 
-    def test_not_enough(self, app):
+    def test_a_token_without_the_permission_gets_403_insufficient_scope(self, app):
         answer = app.get("/delete", headers=bearer(token()), status=403)
         assert answer.headers["WWW-Authenticate"] == f'{CHALLENGE}, error="insufficient_scope"'
 
-    def test_identity(self, app):
+    def test_the_identity_has_userid_roles_and_permissions_of_the_token(self, app):
         assert app.get("/who", headers=bearer(token(roles="clerk"))).json == {
             "userid": "ada",
             "authenticated": True,
@@ -91,15 +91,15 @@ class TestPermissions:
             "permissions": ["bookstore.import", "bookstore.stock"],
         }
 
-    def test_anonymous(self, open_app):
+    def test_a_request_without_a_token_has_only_the_anonymous_permissions(self, open_app):
         open_app.get("/view", status=200)
         open_app.get("/add", status=401)
 
-    def test_a_good_token_never_gives_less_than_none(self, open_app):
+    def test_a_valid_token_without_roles_keeps_the_anonymous_permissions(self, open_app):
         open_app.get("/view", headers=bearer(token(roles=[])), status=200)
 
-    def test_a_bad_token_gives_less_than_none(self, open_app):
-        """RFC 6750, 3.1: the client is told that its token no longer counts."""
+    def test_a_bad_token_is_refused_even_where_anonymous_is_permitted(self, open_app):
+        """RFC 6750, 3.1: the challenge says why the token is refused."""
         answer = open_app.get("/view", headers=bearer(token(exp=1)), status=401)
         assert answer.headers["WWW-Authenticate"] == (
             f'{CHALLENGE}, error="invalid_token", error_description="The token has expired."'
@@ -115,15 +115,15 @@ class TestPermissions:
             (None, []),
         ],
     )
-    def test_roles(self, app, roles, found):
+    def test_roles_are_read_from_a_list_or_a_space_separated_text(self, app, roles, found):
         assert app.get("/who", headers=bearer(token(roles=roles))).json["roles"] == found
 
-    def test_roles_of_another_claim(self):
+    def test_roles_are_read_from_the_configured_claim(self):
         app = guarded({"bookstore.jwt.roles_claim": "scope"})
         app.get("/stock", headers=bearer(token(scope="clerk openid")), status=200)
         app.get("/view", headers=bearer(token(scope="clerk openid")), status=403)
 
-    def test_a_token_without_sub_is_somebody_but_nobody_else(self, app):
+    def test_tokens_without_sub_have_a_stable_userid_of_their_own(self, app):
         first, second = (token(sub=None, jti=jti) for jti in "ab")
         names = [
             app.get("/who", headers=bearer(one)).json["userid"] for one in (first, first, second)
@@ -131,7 +131,7 @@ class TestPermissions:
         assert names[0] == names[1] != names[2]
         assert names[0].startswith("token:")
 
-    def test_a_permission_that_is_not_the_bookstores(self):
+    def test_a_permission_that_is_not_of_the_bookstore_is_denied(self):
         policy = make_policy(Settings.from_mapping(SETTINGS | {"bookstore.anonymous": "view"}))
         anonymous = Request.blank("/")
         ada = Request.blank("/", headers=bearer(token()))
@@ -143,22 +143,22 @@ class TestPermissions:
 
 class TestAlgorithms:
     @pytest.mark.parametrize("algorithm", SYMMETRIC)
-    def test_shared_secret(self, algorithm):
+    def test_a_token_signed_with_the_shared_secret_is_accepted(self, algorithm):
         app = guarded({"bookstore.jwt.algorithms": algorithm})
         app.get("/view", headers=bearer(sign(claims(), SECRET, algorithm)), status=200)
         app.get("/view", headers=bearer(sign(claims(), "x" * 64, algorithm)), status=401)
 
     @pytest.mark.parametrize("algorithm", ASYMMETRIC)
-    def test_key_pair(self, algorithm):
+    def test_a_token_signed_with_the_private_key_is_accepted_by_the_public_one(self, algorithm):
         key, other = (private_key(KINDS[algorithm], name) for name in ("", "other"))
         app = guarded({"bookstore.jwt.algorithms": algorithm, "bookstore.jwt.key": public_pem(key)})
         app.get("/view", headers=bearer(sign(claims(), key, algorithm)), status=200)
-        # PEM has no kid: what the token says of it is no matter.
+        # A PEM key has no kid, so the token's kid does not matter.
         app.get("/view", headers=bearer(sign(claims(), key, algorithm, kid="a")), status=200)
         app.get("/view", headers=bearer(sign(claims(), other, algorithm)), status=401)
 
     @pytest.mark.parametrize("algorithm", ["RS384", "PS256"])
-    def test_an_algorithm_that_the_key_could_serve_but_is_not_set(self, algorithm):
+    def test_an_algorithm_that_fits_the_key_but_is_not_configured_is_refused(self, algorithm):
         key = private_key("RSA")
         app = guarded({"bookstore.jwt.algorithms": "RS256", "bookstore.jwt.key": public_pem(key)})
         answer = app.get("/view", headers=bearer(sign(claims(), key, algorithm)), status=401)
@@ -204,19 +204,23 @@ class TestKeyFile:
             ("P-256", "ES256", "", 401),
         ],
     )
-    def test_kid_chooses(self, many, kind, algorithm, kid, status):
+    def test_the_kid_of_a_token_chooses_the_key_of_the_file(
+        self, many, kind, algorithm, kid, status
+    ):
         headers = bearer(sign(claims(), private_key(kind), algorithm, kid=kid))
         many.get("/view", headers=headers, status=status)
 
-    def test_a_key_for_encryption_checks_no_signature(self, many):
+    def test_a_key_for_encryption_does_not_verify_signatures(self, many):
         headers = bearer(sign(claims(), private_key("RSA", "enc"), "PS256", kid="enc"))
         many.get("/view", headers=headers, status=401)
 
-    def test_no_kid_among_several(self, many):
+    def test_a_token_without_kid_is_refused_if_the_file_has_several_keys(self, many):
         many.get("/view", headers=bearer(sign(claims(), private_key("P-256"), "ES256")), status=401)
 
-    def test_rotation(self, many, key_path, monkeypatch):
-        """Old key; old and new; new alone: without a restart, nobody refused who should not be."""
+    def test_keys_are_rotated_by_replacing_the_key_file_without_a_restart(
+        self, many, key_path, monkeypatch
+    ):
+        """The file has the old key, then both, then only the new one; no restart is needed."""
         now = time.monotonic()
         monkeypatch.setattr(key_file, "monotonic", lambda: now)
         old, new = private_key("P-256"), private_key("P-256", "new")
@@ -240,31 +244,31 @@ class TestKeyFile:
 ONE = "Invalid bookstore settings (1):\n  "
 
 
-class TestStart:
+class TestConfigurationFaults:
     def fault(self, settings):
         with pytest.raises(ConfigurationError) as caught:
             guarded(settings)
         return str(caught.value)
 
-    def test_without_the_setting(self):
+    def test_including_auth_without_the_setting_jwt_stops_the_start(self):
         assert self.fault({"bookstore.auth": "host"}) == (
             "pyramid_bookstore.auth needs bookstore.auth = jwt"
         )
 
     @pytest.mark.parametrize("name", ["jwt", "cryptography"])
-    def test_without_the_extra(self, monkeypatch, name):
+    def test_a_missing_jwt_library_stops_the_start_and_is_named(self, monkeypatch, name):
         monkeypatch.setitem(sys.modules, name, None)
         assert self.fault({}) == (
             f"{ONE}bookstore.auth: jwt needs {name}, which is not installed:"
             ' pip install "pyramid_bookstore[jwt]"'
         )
 
-    def test_key(self):
+    def test_a_key_that_is_too_short_stops_the_start(self):
         assert self.fault({"bookstore.jwt.key": "hunter2"}) == (
             f"{ONE}bookstore.jwt.key: has 7 bytes; HS256 needs at least 32"
         )
 
-    def test_key_file(self, tmp_path):
+    def test_a_key_file_that_cannot_be_read_stops_the_start(self, tmp_path):
         settings = {"bookstore.jwt.key": None, "bookstore.jwt.key_file": str(tmp_path / "none")}
         assert self.fault(settings) == (
             f"{ONE}bookstore.jwt.key_file: the file cannot be read (No such file or directory)"
@@ -280,28 +284,28 @@ class TestStart:
             ),
         ],
     )
-    def test_the_key_is_named_with_all_other_faults(self, settings, named):
+    def test_a_fault_of_the_key_is_listed_with_all_other_faults(self, settings, named):
         said = self.fault({**settings, "bookstore.foo": "1"})
         assert "settings (2)" in said
         assert "bookstore.foo: no such setting" in said
         assert named in said
 
-    def test_the_key_is_in_no_error(self):
+    def test_no_configuration_error_contains_the_key(self):
         # The wrong one of the two: a secret where a public key belongs.
         assert SECRET not in self.fault({"bookstore.jwt.algorithms": "RS256"})
 
 
 class TestPolicy:
-    def test_it_is_a_security_policy(self):
+    def test_the_policy_implements_isecuritypolicy(self):
         assert verifyObject(ISecurityPolicy, make_policy(Settings.from_mapping(SETTINGS)))
 
-    def test_remember_and_forget(self):
+    def test_remember_sends_no_header_and_forget_sends_the_challenge(self):
         policy = make_policy(Settings.from_mapping(SETTINGS))
         request = Request.blank("/")
         assert policy.remember(request, "ada", max_age=1) == []
         assert policy.forget(request) == [("WWW-Authenticate", CHALLENGE)]
 
-    def test_a_request_is_checked_once(self, monkeypatch):
+    def test_the_token_of_a_request_is_verified_only_once(self, monkeypatch):
         policy = make_policy(Settings.from_mapping(SETTINGS))
         checked = []
         claims_of = policy._verifier.claims
@@ -316,7 +320,7 @@ class TestPolicy:
             policy.challenge(request)
         assert len(checked) == 2
 
-    def test_reasons(self):
+    def test_permits_says_why_it_allows_or_denies(self):
         policy = make_policy(Settings.from_mapping(SETTINGS | {"bookstore.anonymous": "view"}))
 
         def reason(permission, headers):
@@ -330,8 +334,8 @@ class TestPolicy:
         )
         assert reason("bookstore.view", bearer("x")) == "The token is bad: The token is malformed."
 
-    def test_nothing_of_a_token_is_logged_or_shown(self, app, caplog):
-        """Neither a good one, nor a bad one, nor what is in them."""
+    def test_no_part_of_a_token_is_logged_or_shown(self, app, caplog):
+        """This holds for good tokens, bad tokens and the claims in them."""
         caplog.set_level(logging.DEBUG)
         good = token(sub="ada", email="ada@example.org")
         bad = forge({"alg": "HS256", "kid": "s3cret"}, claims(email="ada@example.org"), "x" * 32)
@@ -344,7 +348,7 @@ class TestPolicy:
             for part in (*good.split("."), *bad.split("."), "example.org", "s3cret"):
                 assert part not in text
 
-    def test_identities_are_compared_by_who_they_are(self):
+    def test_identities_are_equal_if_they_have_the_same_userid(self):
         policy = make_policy(Settings.from_mapping(SETTINGS))
         one, two = (
             policy.identity(Request.blank("/", headers=bearer(token(jti=jti)))) for jti in "ab"
@@ -355,7 +359,7 @@ class TestPolicy:
             one.claims["jti"] = "b"
 
 
-def test_settings_may_be_added_before_the_include():
+def test_including_auth_reads_settings_that_were_added_before():
     config = Configurator()
     config.add_settings(SETTINGS)
     config.include("pyramid_bookstore.auth")
@@ -370,7 +374,7 @@ class TestHowto:
     def blocks(self, language):
         return re.findall(rf"```{language}\n(.*?)```", HOWTO, re.DOTALL)
 
-    def test_its_settings_are_good(self):
+    def test_the_settings_in_the_howto_are_valid(self):
         blocks = self.blocks("ini")
         assert len(blocks) == 2
         for text in blocks:
@@ -381,7 +385,7 @@ class TestHowto:
             assert found.auth == "jwt"
             assert found.roles["staff"] == ("view", "add", "edit")
 
-    def test_its_token_gets_in(self, capsys):
+    def test_the_token_made_in_the_howto_is_accepted(self, capsys):
         parser = configparser.ConfigParser()
         parser.read_string(f"[app:main]\n{self.blocks('ini')[1]}")
         exec(self.blocks("python")[0], {})

@@ -1,4 +1,4 @@
-"""``bookstore.auth = jwt`` on the real API: tokens on the bookstore's routes, and nothing else."""
+"""``bookstore.auth = jwt`` guards the bookstore's routes with tokens, and no other routes."""
 
 import sys
 
@@ -30,7 +30,7 @@ def token(*roles, **members):
 
 
 class TestApi:
-    """The refusals of the HTTP API, by its own exception view."""
+    """Permissions of the HTTP API, refused by its own exception view."""
 
     @pytest.fixture
     def client(self, make_client):
@@ -47,7 +47,9 @@ class TestApi:
             ("PUT", f"{BOOKS}/isbn/x"),
         ],
     )
-    def test_each_change_needs_a_permission(self, client, method, path):
+    def test_each_change_is_refused_without_a_valid_token_of_the_permission(
+        self, client, method, path
+    ):
         refused = client.request(path, method=method, expect_errors=True)
         assert refused.status_int == 401
         assert refused.content_type == "application/problem+json"
@@ -68,33 +70,33 @@ class TestApi:
         answer = client.request(path, method=method, headers=headers, expect_errors=True)
         assert answer.status_int not in (401, 403)
 
-    def test_what_was_refused_was_not_done(self, client):
+    def test_a_refused_create_adds_no_book(self, client):
         client.post_json(BOOKS, BOOK, status=401)
         client.post_json(BOOKS, BOOK, headers=token("clerk"), status=403)
         assert client.get(BOOKS).json["total"] == 0
         client.post_json(BOOKS, BOOK, headers=token("staff"), status=201)
         assert client.get(BOOKS).json["total"] == 1
 
-    def test_reading_is_open_but_not_with_a_bad_token(self, client):
+    def test_reading_works_without_a_token_but_not_with_a_bad_one(self, client):
         client.get(BOOKS, status=200)
         client.get(BOOKS, headers=token(), status=200)
         client.get(BOOKS, headers=token(exp=1), status=401)
 
-    def test_the_start_says_what_is_missing(self, make_client, monkeypatch):
+    def test_a_short_key_or_a_missing_library_stops_the_start(self, make_client, monkeypatch):
         with pytest.raises(ConfigurationError, match="key: has 5 bytes; HS256 needs at least 32"):
             make_client(TOKENS | {"bookstore.jwt.key": "short"})
         monkeypatch.setitem(sys.modules, "jwt", None)
         with pytest.raises(ConfigurationError, match="needs jwt, which is not installed"):
             make_client(TOKENS)
 
-    def test_what_needs_no_permission_looks_at_no_token(self, client):
+    def test_health_and_options_ignore_the_token(self, client):
         for headers in ({}, {"Authorization": "Bearer nonsense"}):
             client.get("/api/v1/health", headers=headers, status=200)
             client.options(BOOKS, headers=headers, status=204)
 
 
 class HostPolicy:
-    """A host's: everybody is Carol, who may read."""
+    """The policy of a host: every user is Carol, who may read."""
 
     motto = "be kind"
 
@@ -133,22 +135,22 @@ def host(policy):
 
 
 class TestHost:
-    def test_its_policy_decides_on_its_own_routes(self, make_client):
+    def test_the_policy_of_the_host_decides_only_on_the_hosts_routes(self, make_client):
         client = make_client(TOKENS, configure=host(HostPolicy()))
         for headers in ({}, token("manager"), token(exp=1)):
             assert client.get("/read", headers=headers).text == "carol"
             client.get("/write", headers=headers, status=403)
-        # And Carol is nobody to the bookstore.
+        # The host's Carol has no identity for the bookstore.
         client.post_json(BOOKS, BOOK, status=401)
         client.post_json(BOOKS, BOOK, headers=token("staff"), status=201)
 
-    def test_without_a_policy_its_routes_stay_open(self, make_client):
+    def test_the_routes_of_a_host_without_a_policy_stay_open(self, make_client):
         client = make_client(TOKENS, configure=host(None))
         for headers in ({}, token(exp=1)):
             assert client.get("/write", headers=headers).text == "None"
         client.post_json(BOOKS, BOOK, status=401)
 
-    def test_it_may_choose_tokens_for_all_its_routes(self, make_client):
+    def test_a_host_that_includes_auth_uses_tokens_on_all_routes(self, make_client):
         def configure(config):
             config.include("pyramid_bookstore.auth")
             config.add_route("stocktaking", "/stocktaking")
@@ -166,7 +168,7 @@ class TestHost:
         policy = client.app.registry.getUtility(ISecurityPolicy)
         assert isinstance(policy, JWTSecurityPolicy)
 
-    def test_policies_of_pyramid_1_are_refused(self, make_client):
+    def test_pyramid_1_authentication_policies_stop_the_start(self, make_client):
         def configure(config):
             config.set_authentication_policy(AuthTktAuthenticationPolicy("s", hashalg="sha512"))
             config.set_authorization_policy(ACLAuthorizationPolicy())
@@ -177,7 +179,7 @@ class TestHost:
         ):
             make_client(TOKENS, configure=configure)
 
-    def test_with_auth_host_its_policy_decides_on_all_routes(self, make_client):
+    def test_with_auth_host_the_policy_of_the_host_decides_on_all_routes(self, make_client):
         policy = HostPolicy()
         client = make_client(TOKENS | {"bookstore.auth": "host"}, configure=host(policy))
         assert client.app.registry.getUtility(ISecurityPolicy) is policy
@@ -204,14 +206,14 @@ def on(route):
 
 
 class TestOwnRoutesPolicy:
-    """Every method asks the policy in charge; where there is none, as Pyramid without one."""
+    """Each method delegates to the policy of the route; without one it acts as Pyramid does."""
 
     FOREIGN = (None, "read", "bookstores.books", "my.bookstore")
 
-    def test_it_is_a_security_policy(self):
+    def test_the_policy_implements_isecuritypolicy(self):
         assert verifyObject(ISecurityPolicy, OwnRoutesPolicy(_OwnPolicy(), None))
 
-    def test_ours(self):
+    def test_on_bookstore_routes_the_policy_of_the_bookstore_decides(self):
         policy = OwnRoutesPolicy(_OwnPolicy(), None)
         request = on("bookstore.books")
         assert policy.identity(request) == "ada"
@@ -222,7 +224,7 @@ class TestOwnRoutesPolicy:
         assert policy.challenge(request) == "Bearer"
 
     @pytest.mark.parametrize("route", FOREIGN)
-    def test_the_hosts(self, route):
+    def test_on_other_routes_the_policy_of_the_host_decides(self, route):
         policy = OwnRoutesPolicy(_OwnPolicy(), HostPolicy())
         request = on(route)
         assert policy.identity(request) == {"name": "carol"}
@@ -232,7 +234,7 @@ class TestOwnRoutesPolicy:
         assert policy.forget(request) == [("Set-Cookie", "user=")]
 
     @pytest.mark.parametrize("route", FOREIGN)
-    def test_nobodys(self, route):
+    def test_on_other_routes_everything_is_allowed_if_the_host_has_no_policy(self, route):
         policy = OwnRoutesPolicy(_OwnPolicy(), None)
         request = on(route)
         assert policy.identity(request) is None
@@ -241,10 +243,10 @@ class TestOwnRoutesPolicy:
         assert policy.remember(request, "u") == []
         assert policy.forget(request) == []
 
-    def test_before_any_route_was_matched(self):
+    def test_there_is_no_identity_before_a_route_is_matched(self):
         assert OwnRoutesPolicy(_OwnPolicy(), None).identity(Request.blank("/")) is None
 
-    def test_the_host_finds_its_own_policy_behind_it(self):
+    def test_attributes_of_the_policy_of_the_host_stay_readable(self):
         policy = OwnRoutesPolicy(_OwnPolicy(), HostPolicy())
         assert policy.motto == "be kind"
         with pytest.raises(AttributeError):

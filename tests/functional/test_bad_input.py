@@ -1,4 +1,4 @@
-"""Bad input, over a thousand requests: each gets its refusal, the same one on both databases."""
+"""More than a thousand bad requests: each gets its refusal, the same one on both databases."""
 
 import pytest
 
@@ -31,7 +31,7 @@ class Shop:
         return ask(self.app, case.method, path, case.body, dict(case.headers))
 
     def neutral(self, response):
-        """The answer without ids, times and the request's own id."""
+        """The answer without ids, times and the request id."""
         text = response.text
         for name, book_id in self.ids.items():
             text = text.replace(book_id, f"{{{name}}}")
@@ -52,12 +52,12 @@ def described(case):
     return f"{case.method} {case.path[:120]} {dict(case.headers)} {(case.body or b'')[:120]!r}"
 
 
-def test_there_are_a_thousand():
+def test_the_families_hold_at_least_a_thousand_distinct_requests():
     assert len(distinct(case for cases in CASES.values() for case in cases)) >= 1000
 
 
 @pytest.mark.parametrize("family", CASES)
-def test_refused_alike_and_nothing_written(shops, family):
+def test_bad_requests_are_refused_alike_on_both_databases_and_write_nothing(shops, family):
     contents = [FixedContent(shop.app) for shop in shops]
     wrong = []
     for case in CASES[family]:

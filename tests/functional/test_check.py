@@ -1,4 +1,4 @@
-"""`bookstore check`: each fault with its verdict and with what to do, on real databases."""
+"""`bookstore check` reports each fault with a verdict and an advice, on real databases."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def findings(url: str, **more: str) -> dict[str, Finding]:
     return {found.subject: found for found in check_all(settings, engine)}
 
 
-def test_all_is_well(database: str, write: Write) -> None:
+def test_a_good_database_has_no_fault_and_exit_code_0(database: str, write: Write) -> None:
     output = check(write(database, "bookstore.limit.max = 50"), 0)
     assert "bookstore.limit.max = 50" in output
     assert "  fault" not in output
@@ -58,27 +58,27 @@ def test_all_is_well(database: str, write: Write) -> None:
         assert f"ok       {subject}: " in output
 
 
-def test_no_password_is_shown(postgres: Any, write: Write) -> None:
+def test_the_password_of_the_database_is_not_shown(postgres: Any, write: Write) -> None:
     url = make_url(postgres.url("postgres")).set(password="hunter2", port=1)
     output = check(write(url.render_as_string(hide_password=False)), 1)
     assert "hunter2" not in output
     assert "See that the server runs" in output
 
 
-def test_a_database_that_is_not_there(postgres: Any) -> None:
+def test_a_missing_database_is_a_fault_with_the_advice_createdb(postgres: Any) -> None:
     found = findings(postgres.url("no_such_shop"))["database"]
     assert found.verdict == "fault"
     assert "createdb" in found.advice
 
 
-def test_a_wrong_role(postgres: Any) -> None:
+def test_an_unknown_role_is_a_fault_with_advice_on_the_user(postgres: Any) -> None:
     url = make_url(postgres.url("postgres")).set(username="nobody_knows")
     found = findings(url.render_as_string(hide_password=False))["database"]
     assert found.verdict == "fault"
     assert "user or password" in found.advice
 
 
-def test_open_in_production_is_warned_of(database: str) -> None:
+def test_access_without_authentication_is_a_warning(database: str) -> None:
     assert findings(database)["access"].verdict == "warning"
     secret = "0123456789abcdef" * 4
     jwt = {
@@ -104,7 +104,9 @@ TOKENS = (
         ("bookstore.jwt.key = short", "bookstore.jwt.key: has 5 bytes; HS256 needs at least 32"),
     ],
 )
-def test_a_key_that_no_start_would_take(database: str, write: Write, line: str, said: str) -> None:
+def test_a_key_that_would_stop_the_start_is_a_fault(
+    database: str, write: Write, line: str, said: str
+) -> None:
     output = check(write(database, *TOKENS, line), 1)
     assert f"fault    start: {said}" in output
     assert "ok       schema: " in output
@@ -118,14 +120,14 @@ def test_a_key_that_no_start_would_take(database: str, write: Write, line: str, 
         ("echo = loud", "echo: 'loud' is not true or false"),
     ],
 )
-def test_an_engine_option_that_no_start_would_take(
+def test_an_engine_option_that_would_stop_the_start_is_an_error(
     database: str, write: Write, option: str, said: str
 ) -> None:
     output = check(write(database, f"bookstore.sqlalchemy.{option}"), 1)
     assert f"bookstore.sqlalchemy.{said}" in output
 
 
-def test_a_pending_migration(backend: Any, write: Write) -> None:
+def test_a_pending_migration_is_a_fault_with_the_command_to_run(backend: Any, write: Write) -> None:
     url = backend.create()
     migrations.downgrade(make_one_time_engine({"url": url}), "base")
     assert "Not set up" in check(write(url), 1)
@@ -136,7 +138,7 @@ def test_a_pending_migration(backend: Any, write: Write) -> None:
     backend.drop(url)
 
 
-def test_a_missing_index(database: str) -> None:
+def test_a_missing_index_is_a_fault_that_names_it(database: str) -> None:
     with make_one_time_engine({"url": database}).begin() as connection:
         connection.execute(text("DROP INDEX bookstore_books_price_idx"))
     found = findings(database)["indexes"]
@@ -144,8 +146,8 @@ def test_a_missing_index(database: str) -> None:
     assert "bookstore_books_price_idx" in found.message
 
 
-def test_a_missing_search_index(database: str) -> None:
-    """It is none of the models', and its own kind on each database."""
+def test_a_missing_search_index_is_a_fault_that_names_it(database: str) -> None:
+    """No model declares this index, and each database has its own kind."""
     engine = make_one_time_engine({"url": database})
     sqlite = engine.dialect.name == "sqlite"
     lost = "bookstore_search_grams" if sqlite else "bookstore_search_endings_idx"
@@ -156,7 +158,7 @@ def test_a_missing_search_index(database: str) -> None:
     assert lost in found.message
 
 
-def test_an_unusable_index_and_a_missing_extension(postgres_backend: Any) -> None:
+def test_an_invalid_index_and_a_missing_extension_are_faults(postgres_backend: Any) -> None:
     url = postgres_backend.create()
     with make_one_time_engine({"url": url}).begin() as connection:
         connection.execute(
@@ -173,7 +175,7 @@ def test_an_unusable_index_and_a_missing_extension(postgres_backend: Any) -> Non
     postgres_backend.drop(url)
 
 
-def test_a_pool_larger_than_the_server_allows(postgres_backend: Any) -> None:
+def test_a_pool_larger_than_the_servers_max_connections_is_a_fault(postgres_backend: Any) -> None:
     url = postgres_backend.create()
     assert findings(url)["pool"].verdict == "ok"
     found = findings(url, **{"bookstore.sqlalchemy.pool_size": "500"})["pool"]
@@ -182,7 +184,7 @@ def test_a_pool_larger_than_the_server_allows(postgres_backend: Any) -> None:
     postgres_backend.drop(url)
 
 
-def test_sqlite_without_a_write_ahead_log(sqlite_backend: Any) -> None:
+def test_sqlite_without_a_write_ahead_log_is_a_warning(sqlite_backend: Any) -> None:
     url = sqlite_backend.create()
     engine = make_one_time_engine({"url": url})
     with engine.connect() as connection:
@@ -190,7 +192,7 @@ def test_sqlite_without_a_write_ahead_log(sqlite_backend: Any) -> None:
         raw = connection.connection.dbapi_connection
         assert raw is not None
         raw.execute("PRAGMA journal_mode = DELETE")
-    # Looked at through an engine that does not switch it on by itself.
+    # Checked through an engine that does not switch the write-ahead log on by itself.
     from sqlalchemy import create_engine
 
     plain = create_engine(url)
@@ -200,21 +202,21 @@ def test_sqlite_without_a_write_ahead_log(sqlite_backend: Any) -> None:
     plain.dispose()
 
 
-def test_in_memory_there_is_no_folder() -> None:
+def test_a_database_in_memory_has_no_findings_on_folder_and_indexes() -> None:
     found = findings("sqlite://")
     assert "folder" not in found
     assert found["journal"].verdict == "ok"
     assert "indexes" not in found
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_folder_is_a_fault(tmp_path: Path) -> None:
     found = findings(f"sqlite:///{tmp_path}/none/shop.sqlite")
     assert found["folder"].verdict == "fault"
     assert found["database"].verdict == "fault"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_writable_is_a_fault(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     folder.mkdir()
     folder.chmod(stat.S_IRUSR | stat.S_IXUSR)

@@ -1,4 +1,4 @@
-"""``bookstore -c INI COMMAND``: what every command has in common, `migrate` and `sample`."""
+"""``bookstore -c INI COMMAND``: behaviour common to all commands, `migrate` and `sample`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def no_variables(monkeypatch):
 
 @pytest.fixture
 def bare(backend, tmp_path):
-    """URL of a database that was never migrated, or is back where it began."""
+    """URL of a database that was never migrated, or was downgraded to the base."""
     if backend.name == "sqlite":
         yield f"sqlite:///{tmp_path}/shop.sqlite"
         return
@@ -68,7 +68,7 @@ def number_of_books(url):
 
 
 class TestMigrate:
-    def test_to_the_newest(self, ini, bare):
+    def test_migrate_goes_to_the_newest_revision_and_says_so(self, ini, bare):
         head = revision.HEAD
         assert run("-c", ini, "migrate").stdout == (
             f"The database is at revision {head} now (before: none).\n"
@@ -81,43 +81,43 @@ class TestMigrate:
             assert revision.is_current(connection)
         engine.dispose()
 
-    def test_sql(self, ini, bare):
-        """Printed for a person with the rights to run it; the database is left as it was."""
+    def test_migrate_sql_prints_the_statements_and_changes_nothing(self, ini, bare):
+        """The statements are for an administrator to run."""
         printed = run("-c", ini, "migrate", "--sql").stdout
         assert "CREATE TABLE bookstore_books" in printed
         assert "INSERT INTO bookstore_alembic_version" in printed
         assert "already" not in run("-c", ini, "migrate").stdout
 
-    def test_eight_at_once(self, ini, bare):
+    def test_eight_processes_may_migrate_at_once(self, ini, bare):
         said = crowd(
             "from pyramid_bookstore.cli import main", "main(sys.argv[1:])", "-c", ini, "migrate"
         )
         assert len(said) == PROCESSES
 
-    def test_as_a_program(self, ini):
+    def test_migrate_works_as_an_installed_program(self, ini):
         command = [program("bookstore"), "-c", ini, "migrate"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, "")
 
-    def test_no_key_for_tokens_is_needed(self, write, bare):
-        """Where the schema is changed, secrets of the running service need not be."""
+    def test_migrate_needs_no_jwt_key(self, write, bare):
+        """The machine that migrates does not need the secrets of the service."""
         ini = write(f"bookstore.sqlalchemy.url = {bare}", "bookstore.auth = jwt")
         run("-c", ini, "migrate")
         assert "jwt.key" in run("-c", ini, "fail", "settings", code=1).stderr
 
-    def test_the_hosts_database(self, write, bare):
+    def test_migrate_takes_the_plain_sqlalchemy_url_of_a_host(self, write, bare):
         run("-c", write(f"sqlalchemy.url = {bare}"), "migrate")
 
 
 class TestSample:
-    def test_an_empty_database_and_a_full_one(self, ini, bare):
+    def test_sample_fills_an_empty_database_and_only_that(self, ini, bare):
         run("-c", ini, "migrate")
         assert run("-c", ini, "sample").stdout.endswith(" books added.\n")
         assert number_of_books(bare) >= 100
         said = run("-c", ini, "sample").stdout
         assert said == "Nothing added: there are books in the database already.\n"
 
-    def test_before_migrating(self, ini):
+    def test_sample_before_migrate_says_which_command_to_run(self, ini):
         said = run("-c", ini, "sample", code=1).stderr
         assert said.startswith("Error: The database is not set up; this code needs")
         assert said.endswith(": run the migrations (bookstore -c INI migrate).\n")
@@ -126,7 +126,9 @@ class TestSample:
 
 class TestBeforeMigrating:
     @pytest.mark.parametrize("words", ["export -", "export out.csv", "import feed.csv"])
-    def test_feeds_say_what_to_run(self, ini, tmp_path, monkeypatch, words):
+    def test_import_and_export_before_migrate_say_which_command_to_run(
+        self, ini, tmp_path, monkeypatch, words
+    ):
         monkeypatch.chdir(tmp_path)
         (tmp_path / "feed.csv").write_text("isbn,title\n9783522202558,Momo\n")
         done = run("-c", ini, *words.split(), code=1)
@@ -137,7 +139,7 @@ class TestBeforeMigrating:
         assert done.stdout == ""
         assert not list(tmp_path.glob("out.csv*"))
 
-    def test_migrations_of_the_hosts_are_run_as_the_host_runs_them(self, ini, bare):
+    def test_without_our_version_table_the_error_names_no_command_of_ours(self, ini, bare):
         run("-c", ini, "migrate")
         engine = make_one_time_engine({"url": bare})
         with engine.begin() as connection:
@@ -146,7 +148,7 @@ class TestBeforeMigrating:
         said = run("-c", ini, "sample", code=1).stderr
         assert said.endswith(": run the migrations.\n")
 
-    def test_a_schema_that_someone_damaged_is_told_in_the_drivers_words(self, ini, bare):
+    def test_a_damaged_schema_is_reported_with_the_message_of_the_driver(self, ini, bare):
         run("-c", ini, "migrate")
         engine = make_one_time_engine({"url": bare})
         with engine.begin() as connection:
@@ -158,7 +160,7 @@ class TestBeforeMigrating:
 
 
 class TestIni:
-    def test_the_environment_comes_first(self, write, bare):
+    def test_environment_variables_override_the_ini(self, write, bare):
         ini = write("bookstore.sqlalchemy.url = sqlite:////nowhere/at/all.sqlite")
         run("-c", ini, "migrate", env={"BOOKSTORE_SQLALCHEMY_URL": bare})
         engine = make_engine({"url": bare})
@@ -166,12 +168,12 @@ class TestIni:
             assert revision.is_current(connection)
         engine.dispose()
 
-    def test_production_ini_by_default(self, write, bare, tmp_path, monkeypatch):
+    def test_production_ini_is_read_by_default(self, write, bare, tmp_path, monkeypatch):
         write(f"bookstore.sqlalchemy.url = {bare}", name="production.ini")
         monkeypatch.chdir(tmp_path)
         run("migrate")
 
-    def test_a_section_by_name(self, tmp_path, bare):
+    def test_an_ini_path_with_a_hash_reads_that_app_section(self, tmp_path, bare):
         path = tmp_path / "shop.ini"
         path.write_text(f"[app:two]\nuse = egg:pyramid_bookstore\nsqlalchemy.url = {bare}\n")
         run("-c", f"{path}#two", "migrate")
@@ -194,8 +196,10 @@ class TestIni:
         ],
     )
     @pytest.mark.parametrize("command", ["migrate", "openapi --load"])
-    def test_files_that_cannot_be_read_get_one_line(self, tmp_path, lines, words, command):
-        """Without the values there, which may be secrets."""
+    def test_an_unreadable_ini_gives_one_error_line_without_secrets(
+        self, tmp_path, lines, words, command
+    ):
+        """The line does not show values from the file, which may be secrets."""
         path = tmp_path / "shop.ini"
         path.write_text("\n".join(lines), errors="surrogateescape")
         [said] = run("-c", str(path), *command.split(), code=1).stderr.splitlines()
@@ -203,12 +207,12 @@ class TestIni:
         assert words in said
         assert "cret" not in said
 
-    def test_a_file_of_another_kind(self, tmp_path):
+    def test_a_settings_file_that_is_not_an_ini_is_refused(self, tmp_path):
         for name in (str(tmp_path), str(tmp_path / "shop.yaml")):
             said = run("-c", name, "migrate", code=1).stderr
             assert said == f"Error: {name}: settings are in a file whose name ends in .ini.\n"
 
-    def test_checked_settings(self, write):
+    def test_settings_of_the_ini_are_validated(self, write):
         ini = Ini(write("bookstore.sqlalchemy.url = sqlite://", "bookstore.limit.max = 7"))
         assert ini.settings.limit_max == 7
         ini = Ini(write("bookstore.sqlalchemy.url = sqlite://", "bookstore.limit.max = x"))
@@ -216,7 +220,7 @@ class TestIni:
             assert ini.settings
 
 
-# A command that fails in the ways commands fail; the real ones are looked at above.
+# A command that fails in the ways that commands can fail; the real ones are tested above.
 @click.command("fail")
 @click.argument("how")
 @click.pass_obj
@@ -236,7 +240,7 @@ def with_fail(monkeypatch):
 
 
 class TestErrors:
-    def test_one_line_and_exit_code_1(self, write, tmp_path):
+    def test_an_expected_error_gives_a_short_message_and_exit_code_1(self, write, tmp_path):
         away = "postgresql+psycopg://nobody@127.0.0.1:1/nothing?connect_timeout=1"
         cases = {
             "no such file": ("-c", str(tmp_path / "none.ini"), "migrate"),
@@ -268,16 +272,16 @@ class TestErrors:
             assert "Traceback" not in done.stderr, name
             assert done.stdout == "", name
 
-    def test_wrong_words(self, ini):
-        """2 is for an import that was not quite right; a wrong word does nothing at all."""
+    def test_an_unknown_command_or_option_shows_the_usage_and_exits_with_1(self, ini):
+        """Exit code 2 is reserved for an import that rejected rows."""
         for words in (["migrate", "--sq"], ["nonsense"], ["--nonsense"]):
             assert "Usage: " in run(*words, code=1).stderr
 
-    def test_a_defect_shows_itself(self, ini):
+    def test_an_unexpected_exception_is_not_caught(self, ini):
         done = CliRunner().invoke(main, ["fail", "otherwise"])
         assert isinstance(done.exception, ZeroDivisionError)
 
-    def test_help_and_version(self):
+    def test_help_and_version_are_shown(self):
         assert "migrate" in run("--help").stdout
         assert "0.1.0" in run("--version").stdout
         assert isinstance(main, Group)

@@ -28,7 +28,7 @@ def tag(client, url):
 
 
 def send(client, method, url, body, headers):
-    """The change; that of the stock goes to its own path."""
+    """Send the change; a change of the stock is sent to its own path."""
     return ask(client, method, url + ("/stock" if method == "POST" else ""), body, headers)
 
 
@@ -40,7 +40,7 @@ def matching(tag):
 
 
 def failing(tag):
-    """Values of If-Match that do not hold: other tags, weak ones, and what is no list of tags."""
+    """Values of If-Match that do not hold: other tags, weak tags and malformed lists."""
     bare = tag.strip('"')
     return ["", " ", '"x"', '""', f"W/{tag}", bare, f'"{bare}', f"{tag} {tag}", f"*, {tag}",
             f"{tag}, *", f"{tag};", f"w/{tag}", '"0"', f'"0{bare}"', f'"{bare.upper()}x"', "W/*",
@@ -50,7 +50,7 @@ def failing(tag):
 
 class TestIfMatch:
     @pytest.mark.parametrize(("method", "body"), CHANGES)
-    def test_holds(self, client, url, method, body):
+    def test_a_change_with_a_matching_if_match_is_done(self, client, url, method, body):
         for index in range(len(matching(""))):
             if method == "DELETE" and index:
                 url = client.post_json(BOOKS, RUST).headers["Location"]
@@ -60,7 +60,9 @@ class TestIfMatch:
             assert answer.status_int == (204 if method == "DELETE" else 200), value
 
     @pytest.mark.parametrize(("method", "body"), CHANGES)
-    def test_fails(self, client, url, tag, method, body):
+    def test_a_change_with_a_failing_if_match_gets_412_with_the_current_etag(
+        self, client, url, tag, method, body
+    ):
         before = client.get(url).body
         for value in failing(tag):
             answer = send(client, method, url, body, {"If-Match": value})
@@ -69,15 +71,15 @@ class TestIfMatch:
         assert client.get(url).body == before
 
     @pytest.mark.parametrize(("method", "body"), CHANGES)
-    def test_of_no_book(self, client, url, method, body):
+    def test_if_match_on_a_deleted_book_gets_404(self, client, url, method, body):
         client.delete(url)
         for value in ("*", '"1"'):
             answer = send(client, method, url, body, {"If-Match": value})
             assert_problem(answer, 404, "not_found")
 
     @pytest.mark.parametrize(("method", "body"), CHANGES)
-    def test_more_tags_than_anybody_has(self, client, url, tag, method, body):
-        """Every one is a parameter of the statement; databases take only so many."""
+    def test_if_match_with_too_many_tags_gets_400(self, client, url, tag, method, body):
+        """Each tag is a parameter of the statement, and databases limit their number."""
         value = ",".join(f'"{number:x}"' for number in range(70_000))
         answer = send(client, method, url, body, {"If-Match": f"{value},{tag}"})
         assert_problem(answer, 400, "bad_request")
@@ -85,26 +87,28 @@ class TestIfMatch:
         answer = send(client, method, url, body, {"If-Match": f"{few},{tag}"})
         assert answer.status_int in (200, 204)
 
-    def test_a_refused_body_is_told_first(self, client, url):
+    def test_an_invalid_body_is_reported_before_a_failing_if_match(self, client, url):
         answer = ask(client, "PUT", url, {"stock": -1}, {"If-Match": '"x"'})
         assert_problem(answer, 422, "validation_failed", "stock")
 
-    def test_a_stale_tag_says_which_is_fresh(self, client, url, tag):
+    def test_the_412_of_a_stale_tag_has_an_etag_that_works(self, client, url, tag):
         client.put_json(url, {"stock": 1})
         stale = ask(client, "PUT", url, {"stock": 2}, {"If-Match": tag})
         fresh = stale.headers["ETag"]
         assert ask(client, "PUT", url, {"stock": 2}, {"If-Match": fresh}).status_int == 200
 
-    def test_a_book_made_anew_is_another(self, client, url, tag):
-        """Same fields, same ISBN: the tag is of the version, not of what is in it."""
+    def test_a_book_deleted_and_created_again_has_another_etag(self, client, url, tag):
+        """The tag identifies the version of a book, not its content."""
         client.delete(url)
         again = client.post_json(BOOKS, RUST)
         assert again.headers["ETag"] != tag
 
 
-class TestRequired:
+class TestRequireIfMatch:
     @pytest.mark.parametrize(("method", "body"), [each for each in CHANGES if each[0] != "POST"])
-    def test_428(self, make_client, method, body):
+    def test_a_change_without_if_match_gets_428_if_the_setting_requires_it(
+        self, make_client, method, body
+    ):
         client = make_client({"bookstore.require_if_match": "true"})
         url = client.post_json(BOOKS, RUST).headers["Location"].removeprefix("http://localhost")
         answer = send(client, method, url, body, {})
@@ -112,7 +116,7 @@ class TestRequired:
         headers = {"If-Match": client.get(url).headers["ETag"]}
         assert send(client, method, url, body, headers).status_int in (200, 204)
 
-    def test_not_for_what_guards_itself(self, make_client):
+    def test_stock_changes_and_if_unmodified_since_need_no_if_match(self, make_client):
         client = make_client({"bookstore.require_if_match": "true"})
         url = client.post_json(BOOKS, RUST, status=201).headers["Location"]
         assert client.post_json(f"{url}/stock", {"delta": -1}).json["stock"] == 99
@@ -136,7 +140,9 @@ class TestIfNoneMatchOnReads:
         ],
     )
     @pytest.mark.parametrize("method", ["GET", "HEAD"])
-    def test_304(self, client, url, tag, method, value):
+    def test_a_read_with_a_matching_if_none_match_gets_304_without_a_body(
+        self, client, url, tag, method, value
+    ):
         answer = ask(client, method, url, headers={"If-None-Match": value.format(tag=tag)})
         assert (answer.status_int, answer.body) == (304, b"")
         assert answer.headers["ETag"] == tag
@@ -146,20 +152,20 @@ class TestIfNoneMatchOnReads:
         assert "Content-Length" not in answer.headers
 
     @pytest.mark.parametrize("value", ['"x"', "", "W/*", "x", '"x", x', "{tag} {tag}", "'{tag}'"])
-    def test_200(self, client, url, tag, value):
+    def test_a_read_with_another_or_malformed_if_none_match_gets_200(self, client, url, tag, value):
         answer = ask(client, "GET", url, headers={"If-None-Match": value.format(tag=tag)})
         assert answer.status_int == 200
         assert answer.headers["ETag"] == tag
 
-    def test_changed_and_so_200(self, client, url, tag):
+    def test_a_read_with_the_old_etag_of_a_changed_book_gets_200(self, client, url, tag):
         client.put_json(url, {"stock": 1})
         assert client.get(url, headers={"If-None-Match": tag}).json["stock"] == 1
 
-    def test_outranks_the_date(self, client, url):
+    def test_if_none_match_takes_precedence_over_if_modified_since(self, client, url):
         headers = {"If-None-Match": '"x"', "If-Modified-Since": FUTURE}
         assert ask(client, "GET", url, headers=headers).status_int == 200
 
-    def test_of_no_book(self, client, url):
+    def test_if_none_match_on_a_deleted_book_gets_404(self, client, url):
         client.delete(url)
         answer = ask(client, "GET", url, headers={"If-None-Match": "*"})
         assert_problem(answer, 404, "not_found")
@@ -167,14 +173,14 @@ class TestIfNoneMatchOnReads:
 
 class TestIfNoneMatchOnChanges:
     @pytest.mark.parametrize(("method", "body"), CHANGES)
-    def test_a_version_that_must_not_be(self, client, url, tag, method, body):
+    def test_a_change_with_a_matching_if_none_match_gets_412(self, client, url, tag, method, body):
         for value in ("*", tag, f"W/{tag}", f'"1", {tag}'):
             answer = send(client, method, url, body, {"If-None-Match": value})
             assert_problem(answer, 412, "precondition_failed")
         answer = send(client, method, url, body, {"If-None-Match": '"1"', "If-Match": tag})
         assert answer.status_int in (200, 204)
 
-    def test_both_conditions_must_hold(self, client, url, tag):
+    def test_a_change_is_done_only_if_if_match_and_if_none_match_hold(self, client, url, tag):
         answer = ask(client, "PUT", url, {"stock": 1}, {"If-Match": "*", "If-None-Match": tag})
         assert_problem(answer, 412, "precondition_failed")
 
@@ -185,9 +191,9 @@ class TestDates:
         moment = parsedate_to_datetime(answer.headers["Last-Modified"])
         assert moment.strftime("%Y-%m-%dT%H:%M:%S") == answer.json["updated_at"][:19]
 
-    def test_not_modified_since(self, client, url):
+    def test_if_modified_since_gets_304_only_a_second_after_the_change(self, client, url):
         assert ask(client, "GET", url, headers={"If-Modified-Since": PAST}).status_int == 200
-        # Within the second of the change a date cannot tell two versions apart.
+        # Within the second of the change a date cannot distinguish two versions.
         assert ask(client, "GET", url, headers={"If-Modified-Since": FUTURE}).status_int == 200
         time.sleep(1.05)
         last = client.get(url).headers["Last-Modified"]
@@ -197,13 +203,13 @@ class TestDates:
         assert ask(client, "GET", url, headers={"If-Modified-Since": PAST}).status_int == 200
 
     @pytest.mark.parametrize("date", NO_DATES)
-    def test_what_is_no_date_is_passed_over(self, client, url, date):
+    def test_an_invalid_date_is_ignored(self, client, url, date):
         assert ask(client, "GET", url, headers={"If-Modified-Since": date}).status_int == 200
         answer = ask(client, "PUT", url, {"stock": 1}, {"If-Unmodified-Since": date})
         assert answer.status_int == 200
 
     @pytest.mark.parametrize(("method", "body"), CHANGES)
-    def test_unmodified_since(self, client, url, method, body):
+    def test_a_change_with_an_old_if_unmodified_since_gets_412(self, client, url, method, body):
         for since in (PAST, "Sat, 01 Jan 0100 00:00:00 GMT"):
             answer = send(client, method, url, body, {"If-Unmodified-Since": since})
             assert_problem(answer, 412, "precondition_failed")
@@ -211,10 +217,10 @@ class TestDates:
         answer = send(client, method, url, body, {"If-Unmodified-Since": now})
         assert answer.status_int in (200, 204)
 
-    def test_if_match_outranks_the_date(self, client, url):
+    def test_if_match_takes_precedence_over_if_unmodified_since(self, client, url):
         headers = {"If-Match": "*", "If-Unmodified-Since": PAST}
         assert ask(client, "PUT", url, {"stock": 1}, headers).status_int == 200
 
-    def test_a_date_of_now(self, client, url):
+    def test_if_unmodified_since_of_now_holds(self, client, url):
         headers = {"If-Unmodified-Since": formatdate(time.time() + 5, usegmt=True)}
         assert ask(client, "DELETE", url, headers=headers).status_int == 204

@@ -1,4 +1,4 @@
-"""What the database itself refuses becomes the named refusal; and changes that others overtake."""
+"""Constraint errors become the right refusal; changes that lose to other writers get 503."""
 
 import pytest
 from sqlalchemy import text
@@ -8,7 +8,7 @@ from pyramid_bookstore.events import BookUpdated
 from pyramid_bookstore.transactions.writers import AutocommitWriter, TransactionWriter
 from tests.support.api import BOOKS, RUST, FixedContent, ask, assert_problem, isbn, new_book
 
-#: SQL of a host that writes past the services, and what the client hears.
+#: SQL of a host that does not use the services, and the answer that the client gets.
 PAST_THE_SERVICES = [
     ("price = -1", 422, "validation_failed", "price"),
     ("price = 0", 422, "validation_failed", "price"),
@@ -22,7 +22,9 @@ PAST_THE_SERVICES = [
 
 
 @pytest.mark.parametrize(("change", "status", "code", "field"), PAST_THE_SERVICES)
-def test_constraints_are_named(make_client, change, status, code, field):
+def test_a_constraint_violation_is_answered_with_its_field_and_writes_nothing(
+    make_client, change, status, code, field
+):
     def configure(config):
         def write(event):
             session = event.request.bookstore.session
@@ -42,7 +44,7 @@ def test_constraints_are_named(make_client, change, status, code, field):
     content.assert_untouched()
 
 
-def test_a_constraint_of_the_hosts_is_a_defect_of_the_hosts(make_client, database, engine):
+def test_a_violated_constraint_of_the_host_gets_500_and_is_not_named(make_client, database, engine):
     with engine.begin() as connection:
         connection.exec_driver_sql(
             "CREATE TABLE host_things (id INTEGER, CONSTRAINT host_rule CHECK (id > 0))"
@@ -68,9 +70,10 @@ def test_a_constraint_of_the_hosts_is_a_defect_of_the_hosts(make_client, databas
     [("PUT", "", {"stock": 1}), ("PATCH", "", {"stock": 1}), ("PATCH", "", {"extra": {"a": 1}}),
      ("DELETE", "", None), ("POST", "/stock", {"delta": -1})],
 )  # fmt: skip
-def test_overtaken_too_often(client, monkeypatch, method, path, body):
-    """Nothing matched, and by the time of looking why,
-    nothing is wrong: somebody else was there."""
+def test_a_change_that_loses_to_others_on_every_attempt_gets_503(
+    client, monkeypatch, method, path, body
+):
+    """The UPDATE matches no row, but a later read finds no reason: another writer was there."""
     url = client.post_json(BOOKS, RUST).headers["Location"].removeprefix("http://localhost")
     content = FixedContent(client)
     tries = []
@@ -84,8 +87,8 @@ def test_overtaken_too_often(client, monkeypatch, method, path, body):
     content.assert_untouched()
 
 
-def test_a_merge_patch_meets_a_writer_each_time(client, monkeypatch):
-    """Between reading `extra` and writing it somebody else changes the book, every time."""
+def test_a_patch_of_extra_that_loses_on_every_attempt_gets_503(client, monkeypatch):
+    """Another writer changes the book each time between the read of `extra` and its write."""
     url = client.post_json(BOOKS, RUST).headers["Location"].removeprefix("http://localhost")
     checked = Store.checked
 

@@ -1,4 +1,4 @@
-"""Cursors under attack: equal keys, every order, books that come and go, and made-up cursors."""
+"""Cursors with equal keys, in every order, under concurrent changes, and forged cursors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ numbers = count(1)
 
 
 def random_book(chosen):
-    """One whose sort keys are shared by many; texts whose order depends on who compares them."""
+    """A row with few distinct sort keys, and texts whose order depends on the collation."""
     moment = BEGINNING + timedelta(microseconds=chosen.randint(0, 3))
     return book_row(
         next(numbers),
@@ -44,7 +44,7 @@ def random_book(chosen):
 
 @pytest.fixture(scope="module")
 def session(backend):
-    """A session whose transaction is undone after each example."""
+    """A session whose transaction is rolled back after each example."""
     url = backend.create()
     engine = make_engine({"url": url})
     with engine.connect() as connection, Session(connection) as session:
@@ -71,7 +71,7 @@ filters = st.sampled_from(
 
 
 def python_order(rows, sort):
-    """The rows as the order says, by Python's own comparison."""
+    """The rows in this order, sorted by Python."""
     columns = [(SORT_COLUMNS[field].key, down) for field, down in sort]
     columns.append(("id", columns[-1][1]))
     for column, down in reversed(columns):
@@ -92,7 +92,9 @@ def chosen_by(filters, row):
 @given(seed=st.integers(0, 10**6), sort=orders, filters=filters, limit=st.integers(1, 7))
 @example(seed=1, sort=NEWEST_FIRST, filters={}, limit=1)
 @example(seed=2, sort=(("stock", False), ("title", True)), filters={}, limit=2)
-def test_nothing_that_stays_is_missed_or_doubled(session, seed, sort, filters, limit):
+def test_paging_by_cursor_shows_each_unchanged_book_exactly_once(
+    session, seed, sort, filters, limit
+):
     session.rollback()  # the example before
     chosen = random.Random(seed)
     reader = SessionReader(session)
@@ -128,7 +130,7 @@ def test_nothing_that_stays_is_missed_or_doubled(session, seed, sort, filters, l
     assert len(seen) == len(set(seen))
     assert [book for book in seen if book in stayed] == expected()
 
-    # And back again, from wherever the way there ended; a page that lost its books leads nowhere.
+    # The same backwards from the last page; a page whose books were all deleted has no cursors.
     if not last.books:
         return
     seen = [book.id for book in reversed(last.books)]
@@ -164,8 +166,8 @@ def closed(value):
 
 
 @pytest.mark.parametrize("field", SORT_COLUMNS)
-def test_a_made_up_cursor_is_refused_or_a_place(session, field):
-    """With the right fingerprint even: whatever is in the keys, it ends in a page or in a 422."""
+def test_a_forged_cursor_gives_a_page_or_is_refused(session, field):
+    """Also with the right fingerprint, forged keys give a page or a 422, never an exception."""
     session.rollback()
     chosen = random.Random(field)
     session.execute(insert(Book), [random_book(chosen) for _ in range(3)])
@@ -192,7 +194,7 @@ def test_a_made_up_cursor_is_refused_or_a_place(session, field):
 
 @settings(max_examples=100)
 @given(text=st.text(max_size=60), at=st.integers(0, 80), flip=st.integers(1, 255))
-def test_a_damaged_cursor_is_refused_or_a_place(session, text, at, flip):
+def test_a_damaged_cursor_gives_a_page_or_is_refused(session, text, at, flip):
     session.rollback()
     reader, chosen = SessionReader(session), random.Random(7)
     session.execute(insert(Book), [random_book(chosen) for _ in range(2)])

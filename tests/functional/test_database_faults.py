@@ -1,4 +1,4 @@
-"""The database away, busy, full, read-only or without tables: 503 with Retry-After,
+"""A database that is unreachable, busy, full, read-only or without tables: 503 with Retry-After,
 then recovery."""
 
 import socket
@@ -44,7 +44,7 @@ SECRETS = (
 
 
 def assert_unavailable(answer):
-    """A 503 that says when to come again, and nothing of how the database is reached."""
+    """A 503 that has Retry-After and shows nothing about the database."""
     document = assert_problem(answer, 503, "unavailable")
     assert 1 <= int(answer.headers["Retry-After"]) <= 60
     assert not [word for word in SECRETS if word in answer.text]
@@ -73,38 +73,38 @@ def works(client):
 class TestUnreachable:
     @pytest.fixture
     def closed_port(self):
-        """A port on which nobody listens, held so that nobody else gets it."""
+        """A port without a listener, bound so that no other process gets it."""
         with socket.socket() as held:
             held.bind(("127.0.0.1", 0))
             yield held.getsockname()[1]
 
-    def test_nobody_listens(self, make_app, closed_port):
+    def test_requests_get_503_while_no_server_listens(self, make_app, closed_port):
         url = f"postgresql+psycopg://nobody:secret@127.0.0.1:{closed_port}/books"
         client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
         reasons = all_unavailable(client)
         assert reasons == {"The database cannot be reached."}
         assert_unavailable(ask(client, "GET", f"{API}/ready"))
 
-    def test_no_such_database(self, make_app, postgres_backend):
+    def test_requests_get_503_while_the_database_does_not_exist(self, make_app, postgres_backend):
         url = postgres_backend.create()
         postgres_backend.drop(url)
         client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
         all_unavailable(client)
         assert_unavailable(ask(client, "GET", f"{API}/ready"))
 
-    def test_no_such_folder(self, make_app, tmp_path):
+    def test_requests_get_503_while_the_folder_does_not_exist(self, make_app, tmp_path):
         url = f"sqlite:///{tmp_path}/missing/books.sqlite"
         client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
         assert all_unavailable(client) == {"The database cannot be reached."}
         assert_unavailable(ask(client, "GET", f"{API}/ready"))
 
-    def test_a_file_that_is_no_database(self, make_app, tmp_path):
+    def test_requests_get_503_if_the_file_is_not_a_database(self, make_app, tmp_path):
         (tmp_path / "books.sqlite").write_bytes(b"no database at all, but long enough" * 100)
         url = f"sqlite:///{tmp_path}/books.sqlite"
         client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
         all_unavailable(client)
 
-    def test_what_is_refused_by_its_looks_needs_no_database(self, make_app, closed_port):
+    def test_invalid_requests_are_refused_without_a_database(self, make_app, closed_port):
         url = f"postgresql+psycopg://nobody@127.0.0.1:{closed_port}/books"
         client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
         assert_problem(ask(client, "POST", BOOKS, b"{"), 415, "unsupported_media_type")
@@ -113,7 +113,7 @@ class TestUnreachable:
         assert_problem(answer, 422, "validation_failed")
 
 
-class TestPostgresGoesAway:
+class TestPostgresDisconnects:
     @pytest.fixture
     def url(self, postgres_backend):
         url = postgres_backend.create()
@@ -131,7 +131,7 @@ class TestPostgresGoesAway:
     def kill(self, admin, url):
         name = make_url(url).database
         admin.execute(
-            # Waits up to so many milliseconds until they are really gone.
+            # Waits up to so many milliseconds until they have ended.
             text(
                 "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = :name"
             ),
@@ -139,8 +139,8 @@ class TestPostgresGoesAway:
         )
 
     @pytest.mark.parametrize("number", range(11))
-    def test_killed_connections_are_replaced(self, make_app, url, admin, number):
-        """Whichever operation meets the dead connection first: it is carried out on a new one."""
+    def test_each_operation_replaces_a_killed_connection(self, make_app, url, admin, number):
+        """Each operation that gets a closed connection first is carried out on a new one."""
         client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
         book = client.post_json(BOOKS, RUST).json
         client.get(f"{BOOKS}/{book['id']}")
@@ -150,7 +150,9 @@ class TestPostgresGoesAway:
         assert answer.status_int in (200, 201, 204), answer.text
         works(client)
 
-    def test_refused_and_then_back(self, make_app, url, admin):
+    def test_requests_get_503_while_connections_are_refused_and_then_recover(
+        self, make_app, url, admin
+    ):
         client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
         book = client.post_json(BOOKS, RUST).json
         name = make_url(url).database
@@ -162,7 +164,9 @@ class TestPostgresGoesAway:
         works(client)
         assert client.get(f"{BOOKS}/{book['id']}").json == book
 
-    def test_a_primary_that_became_read_only(self, make_app, url, admin):
+    def test_writes_get_503_and_reads_work_while_the_server_is_read_only(
+        self, make_app, url, admin
+    ):
         client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
         book = client.post_json(BOOKS, RUST).json
         name = make_url(url).database
@@ -175,8 +179,8 @@ class TestPostgresGoesAway:
         self.kill(admin, url)
         works(client)
 
-    def test_a_row_that_another_holds(self, make_app, url):
-        """A statement timeout makes a wait end; without the wait the same request is answered."""
+    def test_waiting_for_a_locked_row_ends_with_the_statement_timeout(self, make_app, url):
+        """The statement timeout ends the wait; reads do not wait and are answered."""
         settings = {"bookstore.sqlalchemy.url": url, "bookstore.statement_timeout": "150"}
         client = TestApp(make_app(settings))
         book = client.post_json(BOOKS, RUST).json
@@ -202,7 +206,7 @@ class TestPostgresGoesAway:
         works(client)
 
 
-class TestNoConnectionFree:
+class TestPoolExhausted:
     @contextmanager
     def exhausted(self, make_app, url):
         settings = {
@@ -219,15 +223,17 @@ class TestNoConnectionFree:
             yield client
         works(client)
 
-    def test_503_at_once_and_then_on(self, make_app, database):
+    def test_requests_get_503_while_the_pool_is_exhausted_and_then_recover(
+        self, make_app, database
+    ):
         with self.exhausted(make_app, database) as client:
             reasons = all_unavailable(client)
             assert reasons == {"All connections to the database are in use."}
             assert_unavailable(ask(client, "GET", f"{API}/ready"))
 
     @pytest.mark.parametrize("kind", ["refused", "broken", "fine"])
-    def test_no_request_keeps_one(self, make_app, database, kind):
-        """With one connection in the pool, a request that kept it would stop all after it."""
+    def test_every_request_returns_its_connection_to_the_pool(self, make_app, database, kind):
+        """The pool has one connection, so a request that kept it would block all later requests."""
         settings = {"pool_size": "1", "max_overflow": "0", "pool_timeout": "1"}
         settings = {f"bookstore.sqlalchemy.{name}": value for name, value in settings.items()}
         client = TestApp(make_app(settings | {"bookstore.sqlalchemy.url": database}))
@@ -247,7 +253,7 @@ class TestNoConnectionFree:
 
 
 class TestNoTables:
-    def test_503_until_they_are_there(self, make_app, database, engine):
+    def test_requests_get_503_until_the_tables_exist(self, make_app, database, engine):
         client = TestApp(make_app({"bookstore.sqlalchemy.url": database}))
         with engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE bookstore_books RENAME TO elsewhere")
@@ -257,7 +263,7 @@ class TestNoTables:
             connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO bookstore_books")
         works(client)
 
-    def test_a_column_of_another_version(self, make_app, database, engine):
+    def test_requests_get_503_if_a_column_is_missing(self, make_app, database, engine):
         client = TestApp(make_app({"bookstore.sqlalchemy.url": database}))
         with engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE bookstore_books RENAME COLUMN extra TO more")
@@ -282,8 +288,8 @@ def sqlite_url(sqlite_backend):
 
 
 class TestSQLite:
-    def test_locked_by_another_process(self, make_app, sqlite_url):
-        """Writes wait for the timeout and no longer; reads do not wait at all."""
+    def test_writes_get_503_and_reads_work_while_another_process_writes(self, make_app, sqlite_url):
+        """Writes wait until the timeout; reads do not wait."""
         client = TestApp(make_app({"bookstore.sqlalchemy.url": f"{sqlite_url}?timeout=0.1"}))
         book = client.post_json(BOOKS, RUST).json
         command = [sys.executable, "-c", _HOLD, make_url(sqlite_url).database]
@@ -296,7 +302,7 @@ class TestSQLite:
             other.stdin.close()
         works(client)
 
-    def test_writers_wait_their_turn(self, make_app, sqlite_url):
+    def test_a_write_waits_for_another_writer_and_then_succeeds(self, make_app, sqlite_url):
         client = TestApp(make_app({"bookstore.sqlalchemy.url": sqlite_url}))
         other = sqlite3.connect(make_url(sqlite_url).database, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -311,7 +317,7 @@ class TestSQLite:
         thread.join()
         assert answers[0].status_int == 201
 
-    def test_a_full_disk(self, make_app, sqlite_url):
+    def test_writes_get_503_and_reads_work_while_the_database_is_full(self, make_app, sqlite_url):
         app = make_app({"bookstore.sqlalchemy.url": sqlite_url})
         client = TestApp(app)
         book = client.post_json(BOOKS, RUST).json
@@ -338,7 +344,7 @@ class TestSQLite:
         made = sum(answer.status_int == 201 for answer in answers)
         assert client.get(BOOKS).json["total"] == made + 1
 
-    def test_a_file_opened_for_reading_only(self, make_app, sqlite_url):
+    def test_writes_get_503_and_reads_work_on_a_read_only_file(self, make_app, sqlite_url):
         path = make_url(sqlite_url).database
         writer = TestApp(make_app({"bookstore.sqlalchemy.url": sqlite_url}))
         book = writer.post_json(BOOKS, RUST).json
@@ -350,8 +356,8 @@ class TestSQLite:
         assert reasons == {"The database takes no changes at present."}
         works(writer)
 
-    def test_in_memory(self, make_app):
-        """One connection, shared by reads and writes; gone with the process."""
+    def test_a_database_in_memory_serves_reads_and_writes(self, make_app):
+        """Reads and writes share one connection; the data ends with the process."""
         app = make_app({"bookstore.sqlalchemy.url": "sqlite://", "bookstore.migrate": "true"})
         client = TestApp(app)
         works(client)

@@ -1,4 +1,4 @@
-"""One declaration of the book's fields: what is declared there is met everywhere."""
+"""One declaration of the book's fields, from which all other parts are derived."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def replace_in(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
 
-def test_a_field_is_added_in_one_place_and_met_everywhere(database: str, tmp_path: Path) -> None:
+def test_a_field_that_is_declared_once_works_in_every_part(database: str, tmp_path: Path) -> None:
     """An entry in ``fields.py``, a revision, and the revision's name: JSON in and out, filters,
     sorts, cursors, CSV, NDJSON, the description and `request.bookstore` have the field."""
     copy = tmp_path / "src" / "pyramid_bookstore"
@@ -95,8 +95,8 @@ def test_a_field_is_added_in_one_place_and_met_everywhere(database: str, tmp_pat
     assert done.returncode == 0, done.stderr[-4000:]
 
 
-def test_every_filter_alone_and_in_pairs(engine: Engine) -> None:
-    """Read from the declaration, so that a new filter is tried without a line here."""
+def test_every_filter_and_every_pair_of_filters_finds_the_right_books(engine: Engine) -> None:
+    """The filters are read from the declaration, so this test covers new ones too."""
     words = ("River", "Lantern", "Ämter", "本")
     fill(
         engine,

@@ -1,4 +1,4 @@
-"""``use = egg:pyramid_bookstore#waitress``: real processes, real signals, every answer whole."""
+"""``use = egg:pyramid_bookstore#waitress``: draining on a signal, with real processes."""
 
 import http.client
 import json
@@ -109,7 +109,7 @@ def read_all(plain):
     return received
 
 
-def test_what_is_served_is_answered_and_says_close(serving, tmp_path):
+def test_draining_answers_a_running_request_with_connection_close(serving, tmp_path):
     gate = tmp_path / "gate"
     with serving() as server:
         connection = begin(server, "/wait", gate)
@@ -124,7 +124,7 @@ def test_what_is_served_is_answered_and_says_close(serving, tmp_path):
         assert "Cut" not in server.output
 
 
-def test_what_waits_for_a_thread_is_answered_too(serving, tmp_path):
+def test_draining_answers_requests_that_wait_for_a_thread(serving, tmp_path):
     gate = tmp_path / "gate"
     with serving(threads=1) as server:
         waiting = [begin(server, "/wait", gate)] + [begin(server, "/") for _ in range(20)]
@@ -134,7 +134,7 @@ def test_what_waits_for_a_thread_is_answered_too(serving, tmp_path):
         assert server.process.wait() == 0
 
 
-def test_a_request_that_is_half_here_is_waited_for(serving):
+def test_draining_waits_for_the_rest_of_a_half_received_request(serving):
     with serving() as server, server.connect() as plain:
         plain.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
         # Answered after it: the server has read the half by then.
@@ -145,7 +145,7 @@ def test_a_request_that_is_half_here_is_waited_for(serving):
         assert server.process.wait() == 0
 
 
-def test_a_long_answer_is_sent_to_its_end(serving):
+def test_draining_sends_a_long_answer_to_its_end(serving):
     with serving() as server, server.connect() as plain:
         plain.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
         received = plain.recv(1000)
@@ -155,7 +155,7 @@ def test_a_long_answer_is_sent_to_its_end(serving):
         assert server.process.wait() == 0
 
 
-def test_idle_connections_are_closed(serving):
+def test_draining_closes_idle_connections(serving):
     with serving() as server:
         used, fresh = begin(server, "/"), server.connect()
         assert used.getresponse().read() == b"done"
@@ -166,7 +166,7 @@ def test_idle_connections_are_closed(serving):
         fresh.close()
 
 
-def test_what_is_not_done_in_time_is_cut(serving, tmp_path):
+def test_draining_cuts_requests_that_outlast_the_grace_period(serving, tmp_path):
     with serving(shutdown_grace="0.3") as server:
         connection = begin(server, "/wait", tmp_path / "never")
         leave(server)
@@ -177,7 +177,7 @@ def test_what_is_not_done_in_time_is_cut(serving, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_ends_at_once(serving, tmp_path, number):
+def test_a_second_signal_ends_the_server_at_once(serving, tmp_path, number):
     with serving() as server:
         connection = begin(server, "/wait", tmp_path / "never")
         leave(server)
@@ -187,13 +187,13 @@ def test_a_second_signal_ends_at_once(serving, tmp_path, number):
         connection.close()
 
 
-def test_ctrl_c_leaves_in_order_too(serving):
+def test_ctrl_c_drains_the_server_too(serving):
     with serving() as server:
         assert server.stop(signal.SIGINT) == 0
         assert "Drained after" in server.output
 
 
-def test_several_addresses(serving):
+def test_the_server_listens_on_several_addresses(serving):
     first, second = free_port(), free_port()
     listen = f"127.0.0.1:{first} 127.0.0.1:{second}"
     command = [program("pserve"), "{ini}"]
@@ -205,7 +205,7 @@ def test_several_addresses(serving):
         assert server.stop() == 0
 
 
-def test_the_port_of_the_ini_and_of_the_command_line(serving):
+def test_the_port_of_the_command_line_overrides_that_of_the_ini(serving):
     mine, other = free_port(), free_port()
     command = [program("pserve"), "{ini}"]
     with serving(mine, command, port=mine) as server:
@@ -214,8 +214,8 @@ def test_the_port_of_the_ini_and_of_the_command_line(serving):
         assert server.request("GET", "/").body == b"done"
 
 
-def test_unread_bytes_make_a_connection_busy():
-    """What arrived between two looks of the loop is a request, not silence."""
+def test_a_connection_with_unread_bytes_is_not_idle():
+    """Bytes that arrive between two passes of the loop are a request."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)
@@ -226,8 +226,8 @@ def test_unread_bytes_make_a_connection_busy():
         assert not _Channel.idle.fget(state)
 
 
-class TestTheBookstore:
-    def test_ready_says_so_first_and_a_write_in_flight_is_acknowledged(
+class TestBookstoreDraining:
+    def test_draining_answers_503_on_ready_and_completes_a_running_write(
         self, sqlite_backend, tmp_path
     ):
         url = sqlite_backend.create()
@@ -246,7 +246,7 @@ class TestTheBookstore:
             writing.request("POST", BOOKS, json.dumps(RUST), {"Content-Type": "application/json"})
             server.request("GET", f"{API}/health")
             server.send(signal.SIGTERM)
-            # New connections are taken during the delay, and told.
+            # During the delay new connections are accepted, and /ready answers 503.
             wait_until(
                 lambda: server.request("GET", f"{API}/ready").status == 503,
                 timeout=30,

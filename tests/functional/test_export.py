@@ -1,4 +1,4 @@
-"""``GET /books/export``: what it writes, import takes back unchanged."""
+"""``GET /books/export``: its formats, and importing an export changes nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def pool_of(client):
     return Mount.of(client.app.registry).database.reading.pool
 
 
-def test_csv(client):
+def test_an_export_in_csv_has_all_fields_and_a_file_name(client):
     client.post_json(BOOKS, BOOK | {"description": 'a "b"\nc', "extra": {"a": 1.50}})
     client.post_json(BOOKS, BOOK | {"isbn": FAUST, "title": "Faust; I", "price": 0.5})
     answer = client.get(EXPORT)
@@ -44,7 +44,7 @@ def test_csv(client):
     )
 
 
-def test_ndjson(client):
+def test_an_export_in_ndjson_has_all_fields_and_a_file_name(client):
     client.post_json(BOOKS, BOOK | {"extra": {"a": "é"}})
     answer = client.get(f"{EXPORT}?format=ndjson")
     assert answer.content_type == NDJSON
@@ -55,8 +55,8 @@ def test_ndjson(client):
     )
 
 
-def test_an_empty_catalogue(client):
-    """And what that is, import takes back."""
+def test_the_export_of_an_empty_catalogue_can_be_imported(client):
+    """Import accepts this export."""
     table, lined = client.get(EXPORT).body, client.get(f"{EXPORT}?format=ndjson").body
     assert (table, lined) == (HEADER, b"")
     for body, kind in ((table, CSV), (lined, NDJSON)):
@@ -64,7 +64,7 @@ def test_an_empty_catalogue(client):
         assert {report[name] for name in ("created", "updated", "unchanged", "rejected")} == {0}
 
 
-def test_head_has_the_headers_and_reads_nothing(client):
+def test_head_of_an_export_has_its_headers_and_no_body(client):
     client.post_json(BOOKS, BOOK)
     answer = client.head(f"{EXPORT}?format=ndjson")
     assert answer.body == b""
@@ -78,7 +78,7 @@ def test_head_has_the_headers_and_reads_nothing(client):
     [("author=GOETHE", 1), ("search=momo", 1), ("min_price=10", 1), ("max_price=10", 1),
      ("in_stock=false", 1), ("in_stock=true", 1), ("search=nothing", 0), ("", 2)],
 )  # fmt: skip
-def test_the_filters_of_the_list(client, query, found):
+def test_an_export_takes_the_filters_of_the_list(client, query, found):
     client.post_json(BOOKS, BOOK)
     client.post_json(
         BOOKS, {"isbn": FAUST, "title": "Faust", "author": "Göthe Goethe", "price": 1, "stock": 0}
@@ -89,11 +89,11 @@ def test_the_filters_of_the_list(client, query, found):
 
 
 @pytest.mark.parametrize("query", ["format=xml", "page=2", "sort=title", "min_price=x", "limit=1"])
-def test_parameters_are_checked(client, query):
+def test_an_export_refuses_unknown_and_invalid_parameters(client, query):
     assert client.get(f"{EXPORT}?{query}", status=422).json["error"] == "validation_failed"
 
 
-def test_more_books_than_a_page_come_in_order(client, monkeypatch):
+def test_an_export_of_several_pages_keeps_the_order_of_creation(client, monkeypatch):
     monkeypatch.setattr("pyramid_bookstore.feeds.exporter.PAGE", 3)
     books = csv_of(10)
     send(client, as_ndjson([b | {"price": 1, "stock": 0} for b in books]), kind=NDJSON)
@@ -103,7 +103,7 @@ def test_more_books_than_a_page_come_in_order(client, monkeypatch):
     assert pool_of(client).checkedout() == 0
 
 
-def test_a_client_that_goes_away_leaves_no_connection_behind(client, monkeypatch):
+def test_a_client_that_disconnects_from_an_export_leaves_no_connection_open(client, monkeypatch):
     monkeypatch.setattr("pyramid_bookstore.feeds.exporter.PAGE", 2)
     send(client, as_ndjson([b | {"price": 1, "stock": 0} for b in csv_of(9)]), kind=NDJSON)
     environ = client.RequestClass.blank(EXPORT).environ
@@ -116,8 +116,8 @@ def test_a_client_that_goes_away_leaves_no_connection_behind(client, monkeypatch
     assert list(stream) == []
 
 
-def test_an_export_sees_what_its_transaction_sees(testapp, monkeypatch):
-    """As in a host's own tests, where nothing is ever committed."""
+def test_an_export_inside_a_transaction_shows_its_uncommitted_books(testapp, monkeypatch):
+    """This is so in the tests of a host, where nothing is committed."""
     monkeypatch.setattr("pyramid_bookstore.feeds.exporter._FILE_BLOCK", 10)
     testapp.post_json(BOOKS, BOOK)
     assert testapp.get(EXPORT).body.startswith(HEADER + MOMO.encode())
@@ -125,7 +125,7 @@ def test_an_export_sees_what_its_transaction_sees(testapp, monkeypatch):
     assert b"Momo II" in testapp.get(f"{EXPORT}?format=ndjson").body
 
 
-def test_formulas_are_inert(client):
+def test_spreadsheet_formulas_are_escaped_in_csv_and_restored_on_import(client):
     for number, title in enumerate(("=1+1", "+1", "-1", "@SUM(A1)", "＝1", "'=x", "'Tis")):
         book = {"isbn": isbn(number), "title": title, "description": "\t=2"}
         client.post_json(BOOKS, BOOK | book)
@@ -166,7 +166,7 @@ def test_export_import_export_gives_the_same_bytes(committing, books):
     lines = [book | {"isbn": isbn(number)} for number, book in enumerate(books)]
     send(client, as_ndjson(lines), "?skip_invalid=true", kind=NDJSON)
     table, lined = client.get(EXPORT).body, client.get(f"{EXPORT}?format=ndjson").body
-    # Into the same catalogue nothing changes; into an empty one the same comes out again.
+    # An import into the same catalogue changes nothing; one into an empty catalogue restores it.
     again = send(client, table).json
     assert again["unchanged"] == lined.count(b"\n")
     for body, kind in ((table, CSV), (lined, NDJSON)):

@@ -1,4 +1,4 @@
-"""Database servers that stop, crash, restart and change places; disks that fill up. Real ones.
+"""Real database servers that stop, crash, restart and fail over, and disks that fill up.
 
 Faults that need no server of their own are in test_database_faults.py.
 """
@@ -19,7 +19,7 @@ from tests.support.server import running_server
 from tests.support.switch import Switch
 
 # A pool that is given up while others use its connections leaves them to the garbage collector
-# (SQLAlchemy, `Engine.dispose`), which closes them; psycopg would rather be told.
+# (SQLAlchemy, `Engine.dispose`), which closes them; psycopg warns about that.
 pytestmark = pytest.mark.filterwarnings("ignore:.*was deleted while still open:ResourceWarning")
 
 
@@ -69,7 +69,7 @@ def statuses(client, book):
     return [answer.status_int for answer in answers]
 
 
-WELL, AWAY = [200, 200, 200, 200], [503, 503, 503, 200]
+WELL, UNAVAILABLE = [200, 200, 200, 200], [503, 503, 503, 200]
 
 
 def assert_no_connection_is_held(app):
@@ -77,21 +77,23 @@ def assert_no_connection_is_held(app):
     assert (database.writing.pool.checkedout(), database.reading.pool.checkedout()) == (0, 0)
 
 
-class TestAway:
+class TestServerStops:
     @pytest.mark.parametrize("mode", ["fast", "immediate"])
-    def test_stopped_and_started(self, server, app, client, mode):
+    def test_requests_get_503_while_the_server_is_stopped_and_then_recover(
+        self, server, app, client, mode
+    ):
         book = client.post_json(BOOKS, RUST).json
         for _ in range(2):
             assert statuses(client, book) == WELL
             server.stop(mode)
-            assert statuses(client, book) == AWAY
+            assert statuses(client, book) == UNAVAILABLE
             assert_no_connection_is_held(app)
             server.start()
         assert statuses(client, book) == WELL
         assert_no_connection_is_held(app)
 
-    def test_restarted_behind_our_back(self, server, app, client):
-        """Every pooled connection is dead: reads and writes alike are carried out on new ones."""
+    def test_requests_after_a_server_restart_use_new_connections(self, server, app, client):
+        """Every pooled connection is closed; reads and writes are carried out on new ones."""
         book = client.post_json(BOOKS, RUST).json
         path = f"{BOOKS}/{book['id']}"
         server.restart()
@@ -102,16 +104,18 @@ class TestAway:
         assert statuses(client, book) == WELL
         assert_no_connection_is_held(app)
 
-    def test_crashed(self, server, client):
-        """What was acknowledged before the crash is there after it."""
+    def test_requests_get_503_after_a_crash_and_committed_books_survive(self, server, client):
+        """The book that was created before the crash still exists after it."""
         book = client.post_json(BOOKS, RUST).json
         server.kill()
-        assert statuses(client, book) == AWAY
+        assert statuses(client, book) == UNAVAILABLE
         server.start()
         assert statuses(client, book) == WELL
 
-    def test_restarts_under_load(self, server, app, client):
-        """Each write is acknowledged and there, or refused with 503 and the client's to repeat."""
+    def test_no_acknowledged_write_is_lost_when_the_server_restarts_under_load(
+        self, server, app, client
+    ):
+        """Each write is acknowledged and stored, or refused with 503 for the client to repeat."""
         stop = threading.Event()
         answers, made = [], []
 
@@ -143,7 +147,7 @@ class TestAway:
 
 
 class TestConnectionsAtTheServer:
-    def test_none_is_leaked_nor_left_in_a_transaction(self, server, url, app, client):
+    def test_no_connection_is_leaked_or_left_in_a_transaction(self, server, url, app, client):
         book = client.post_json(BOOKS, RUST).json
         threads = [threading.Thread(target=statuses, args=(client, book)) for _ in range(12)]
         for thread in threads:
@@ -167,9 +171,9 @@ class TestFailover:
                 pytest.skip(f"{CHOICE} names a server that is not ours to stop")
             yield primary
 
-    def test_to_a_standby_while_the_old_primary_lives_on_read_only(self, pair, make_app):
-        """Connections to the old one stay open and refuse every write (25006), for ever, unless
-        they are left behind. Reads follow too, or they would show an old state."""
+    def test_failover_works_while_the_old_primary_stays_up_read_only(self, pair, make_app):
+        """Connections to the old primary stay open and refuse every write (25006), so the pool must
+        replace them. Reads must move too, or they would show an old state."""
         url = pair.create_database()
         migrate(url)
         with Switch(pair.port) as address:
@@ -186,7 +190,7 @@ class TestFailover:
                 connection.execute("SELECT pg_reload_conf()")
             read_only = "SELECT current_setting('default_transaction_read_only')"
             wait_until(lambda: pair.query(read_only) == [("on",)], timeout=30, what="the reload")
-            # Nobody took over yet: reads go on, writes wait for better times.
+            # No standby took over yet: reads work, and writes get 503.
             assert statuses(client, book) == [200, 503, 200, 200]
 
             standby.promote()
@@ -198,7 +202,7 @@ class TestFailover:
             assert_no_connection_is_held(app)
             Mount.of(app.registry).database.dispose()
 
-    def test_to_a_standby_after_the_primary_crashed(self, pair, make_app):
+    def test_failover_works_after_the_primary_crashed(self, pair, make_app):
         url = pair.create_database()
         migrate(url)
         with Switch(pair.port) as address:
@@ -209,15 +213,15 @@ class TestFailover:
             standby = pair.make_standby()
             standby.wait_for_replay()
             pair.kill()
-            assert statuses(client, book) == AWAY
+            assert statuses(client, book) == UNAVAILABLE
             standby.promote()
             address.target = standby.port
             assert statuses(client, book) == WELL
             Mount.of(app.registry).database.dispose()
 
 
-def test_a_disk_that_fills_up(sqlite_backend):
-    """A limit on the size of files, which the kernel enforces; lifted, all is well again."""
+def test_writes_get_503_while_the_disk_is_full_and_then_recover(sqlite_backend):
+    """The kernel enforces a limit on file size; without the limit all writes work again."""
     url = sqlite_backend.create()
     with running_server({"bookstore.sqlalchemy.url": url}) as server:
         pid = server.process.pid

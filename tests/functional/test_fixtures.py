@@ -1,4 +1,4 @@
-"""The fixtures keep their promises: what a test leaves behind, no other test sees."""
+"""The fixtures isolate tests: no test sees what another one wrote."""
 
 import pytest
 from sqlalchemy import text
@@ -15,7 +15,7 @@ def total(app):
 
 
 @pytest.mark.parametrize("again", [1, 2])
-def test_testapp_shares_a_transaction_that_is_undone(testapp, dbsession, again):
+def test_testapp_and_dbsession_share_a_transaction_that_is_rolled_back(testapp, dbsession, again):
     created = testapp.post_json(BOOKS, BOOK).json
     assert testapp.get(f"{BOOKS}/{created['id']}").json == created
     titles = dbsession.execute(text("SELECT title FROM bookstore_books")).scalars().all()
@@ -34,7 +34,7 @@ def test_nothing_of_testapp_is_committed(testapp, shared_database):
 
 
 @pytest.mark.parametrize("again", [1, 2])
-def test_client_commits_and_starts_empty(client, again):
+def test_client_commits_and_starts_with_an_empty_catalogue(client, again):
     assert total(client) == 0
     created = client.post_json(BOOKS, BOOK).json
     assert client.get(f"{BOOKS}/{created['id']}").json == created
@@ -46,7 +46,7 @@ def test_make_client_has_a_database_of_its_own(client, make_client):
     assert other.get("/shop/elsewhere/books").json["total"] == 0
 
 
-def test_make_client_on_a_given_database(database, engine, make_client):
+def test_two_clients_made_with_one_url_share_its_database(database, engine, make_client):
     first, second = make_client(url=database), make_client(url=database)
     first.post_json(BOOKS, BOOK)
     assert total(second) == 1
@@ -55,8 +55,8 @@ def test_make_client_on_a_given_database(database, engine, make_client):
     assert found == ["Momo"]
 
 
-def test_postgres_is_away_from_utc(postgres):
-    """A moment that was left without a zone would come back off by hours."""
+def test_the_postgresql_of_the_tests_is_not_in_utc(postgres):
+    """So a timestamp that lost its time zone would differ by hours."""
     if isinstance(postgres, RunningPostgres):
-        pytest.skip("somebody else's server, with settings of its own")
+        pytest.skip("the server is not ours and has its own settings")
     assert postgres.query("SELECT extract(timezone FROM now())::int") == [(20700,)]

@@ -1,4 +1,4 @@
-"""Children of a process that has used its connections open their own."""
+"""A forked child process opens its own database connections."""
 
 from pyramid_bookstore.db import database as database_module
 from pyramid_bookstore.web.mount import Mount
@@ -44,7 +44,7 @@ work()
 """
 
 
-def test_nothing_is_shared(backend, make_client):
+def test_forked_processes_share_no_database_connection(backend, make_client):
     url = backend.create()
     lines = crowd(_PREPARE, "work()", url)
     connections = [number for line in lines for number in line.split()]
@@ -55,21 +55,21 @@ def test_nothing_is_shared(backend, make_client):
     assert client.get(BOOKS).json["data"][0]["stock"] == 5 + 20 * (PROCESSES + 1)
 
 
-def test_not_with_the_replica_either(postgres_backend):
-    """The same database by another road stands for a replica here."""
+def test_forked_processes_share_no_replica_connection(postgres_backend):
+    """The same database under a second URL stands for a replica here."""
     url = postgres_backend.create()
     lines = crowd(_PREPARE, "work()", url, f"{url}?application_name=replica")
     connections = [number for line in lines for number in line.split()]
     assert len(set(connections)) == len(connections) == (PROCESSES + 1) * 3
 
 
-def test_a_database_in_memory_is_copied():
-    """There is no file that parent and child could both write."""
+def test_a_forked_child_has_a_copy_of_a_database_in_memory():
+    """Parent and child share no file in this case."""
     work = "client.get(path, status=200); say(str(client.get(BOOKS).json['total']))"
     assert crowd(_PREPARE.replace("\nwork()\n", ""), work, "sqlite://") == ["1"] * PROCESSES
 
 
-def test_in_this_process_as_in_a_child(make_client, database):
+def test_after_a_fork_all_pools_are_new_and_work(make_client, database):
     client = make_client(url=database)
     client.get(BOOKS)
     known = Mount.of(client.app.registry).database

@@ -1,5 +1,5 @@
-"""Requests made at random, of parts that are nearly right: never a 500,
-and alike on both databases."""
+"""Random requests made of nearly valid parts: they never get a 500,
+and both databases give the same answers."""
 
 import json
 from urllib.parse import quote
@@ -92,7 +92,9 @@ def shops(sqlite_backend, postgres_backend):
 
 @given(METHODS, PATHS, QUERIES | st.just(""), HEADERS, TYPES, BODIES)
 @settings(max_examples=400, suppress_health_check=list(HealthCheck))
-def test_never_a_defect(shops, method, path, query, headers, kind, body):
+def test_a_random_request_never_gets_a_5xx_and_both_databases_answer_alike(
+    shops, method, path, query, headers, kind, body
+):
     answers = []
     for app in shops:
         book = ask(app, "PUT", f"{BOOKS}/isbn/{isbn(1)}", new_book(1))
@@ -108,7 +110,7 @@ def test_never_a_defect(shops, method, path, query, headers, kind, body):
             assert_problem(answer, answer.status_int, answer.json["error"])
         assert answer.status_int < 500, answer.text
         if method not in SAFE:
-            # What was made goes again, so that both shops stay as they were.
+            # New books are deleted, so that both databases keep the same content.
             for each in ask(app, "GET", f"{BOOKS}?fields=id,isbn&limit=100").json["data"]:
                 if each["isbn"] != isbn(1):
                     ask(app, "DELETE", f"{BOOKS}/{each['id']}")

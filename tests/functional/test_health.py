@@ -1,4 +1,4 @@
-"""/health asks nobody; /ready asks the database for its revision."""
+"""/health asks no database; /ready asks the database for its revision."""
 
 import pytest
 from sqlalchemy import text
@@ -6,15 +6,15 @@ from sqlalchemy import text
 from tests.support.api import API, BOOKS, ask, assert_problem, new_book
 
 
-def test_health(client):
+def test_health_answers_ok_and_is_not_cached(client):
     answer = client.get(f"{API}/health")
     assert (answer.json, answer.body) == ({"status": "ok"}, b'{"status":"ok"}')
     assert answer.headers["Cache-Control"] == "no-store"
     assert client.head(f"{API}/health").body == b""
 
 
-def test_health_asks_nothing_of_the_host(make_client):
-    """Its root may be read from a database that is away."""
+def test_health_ready_and_docs_work_if_the_root_factory_of_the_host_fails(make_client):
+    """The root factory of a host may need a database that is unreachable."""
 
     def away(request):
         raise ConnectionError("the host's database")
@@ -25,7 +25,7 @@ def test_health_asks_nothing_of_the_host(make_client):
     assert client.get(BOOKS, status=500).json["error"] == "internal_error"
 
 
-def test_ready(client):
+def test_ready_answers_the_revision_of_the_database(client):
     answer = client.get(f"{API}/ready")
     assert answer.json["status"] == "ready"
     assert answer.json["revision"].startswith("bookstore_")
@@ -33,23 +33,23 @@ def test_ready(client):
 
 
 def test_ready_holds_no_lock(client):
-    """Asking for the revision leaves nothing open that a writer would have to wait for."""
+    """A read of the revision leaves no transaction open for which a writer would wait."""
     for number in range(3):
         client.get(f"{API}/ready")
         client.post_json(BOOKS, new_book(number), status=201)
 
 
-def test_ready_inside_a_hosts_transaction(testapp):
+def test_ready_works_inside_a_transaction_of_the_host(testapp):
     assert testapp.get(f"{API}/ready").json["status"] == "ready"
 
 
 @pytest.mark.parametrize("path", ["health", "ready"])
-def test_parameters_are_passed_over(client, path):
-    """Load balancers add what they like to what they ask."""
+def test_health_and_ready_ignore_query_parameters(client, path):
+    """Load balancers may add query parameters."""
     assert ask(client, "GET", f"{API}/{path}?probe=1&probe=2&%ff").status_int == 200
 
 
-def test_another_revision(database, engine, make_client):
+def test_ready_gets_503_at_another_revision_while_health_stays_ok(database, engine, make_client):
     client = make_client(url=database)
     with engine.begin() as connection:
         connection.execute(
@@ -60,7 +60,7 @@ def test_another_revision(database, engine, make_client):
     assert client.get(f"{API}/health").json == {"status": "ok"}
 
 
-def test_no_schema(database, engine, make_client):
+def test_ready_gets_503_with_retry_after_if_tables_are_missing(database, engine, make_client):
     client = make_client(url=database)
     with engine.begin() as connection:
         for table in ("bookstore_alembic_version", "bookstore_totals"):
@@ -70,7 +70,7 @@ def test_no_schema(database, engine, make_client):
     assert_problem(answer, 503, "unavailable")
 
 
-def test_a_host_with_its_own_session(make_client, database, engine):
+def test_ready_works_with_a_session_of_the_host(make_client, database, engine):
     from sqlalchemy.orm import Session
 
     def configure(config):

@@ -1,4 +1,4 @@
-"""The `Idempotency-Key` header: key, write and answer are kept together or not at all."""
+"""The `Idempotency-Key` header: key, write and answer are stored together or not at all."""
 
 import json
 import sys
@@ -26,7 +26,7 @@ _KEPT_HEADERS = ("Content-Type", "ETag", "Last-Modified", "Location", "Preferenc
 
 
 def kept(answer):
-    """What of an answer must come again."""
+    """The parts of an answer that a replay must repeat."""
     headers = {name: answer.headers.get(name) for name in _KEPT_HEADERS}
     return answer.status_int, headers, answer.body
 
@@ -43,7 +43,7 @@ def url(client):
 
 class TestReplay:
     @pytest.mark.parametrize("prefer", [{}, {"Prefer": "return=minimal"}])
-    def test_of_a_new_book(self, client, prefer):
+    def test_repeating_a_create_with_its_key_replays_the_answer(self, client, prefer):
         first = ask(client, "POST", BOOKS, RUST, KEY | prefer)
         assert first.status_int == 201
         assert "Idempotency-Replayed" not in first.headers
@@ -55,22 +55,22 @@ class TestReplay:
             assert again.headers["X-Content-Type-Options"] == "nosniff"
         assert client.get(BOOKS).json["total"] == 1
 
-    def test_of_a_sale(self, client, url):
+    def test_repeating_a_stock_change_with_its_key_replays_the_answer(self, client, url):
         first = ask(client, "POST", f"{url}/stock", {"delta": -1}, KEY)
         assert first.json["stock"] == 99
-        # Whatever happens to the book in between.
+        # Changes to the book in between do not matter.
         client.put_json(url, {"title": "Another"})
         assert kept(ask(client, "POST", f"{url}/stock", {"delta": -1}, KEY)) == kept(first)
         assert client.get(url).json["stock"] == 99
         client.delete(url)
         assert kept(ask(client, "POST", f"{url}/stock", {"delta": -1}, KEY)) == kept(first)
 
-    def test_without_the_header_every_request_counts(self, client, url):
+    def test_requests_without_a_key_are_carried_out_each_time(self, client, url):
         for _ in range(2):
             client.post_json(f"{url}/stock", {"delta": -1})
         assert client.get(url).json["stock"] == 98
 
-    def test_the_key_with_or_without_quotes_is_one(self, client, url):
+    def test_a_key_with_quotes_equals_the_key_without_them(self, client, url):
         bare = {"Idempotency-Key": "abc-1"}
         quoted = {"Idempotency-Key": ' "abc-1" '}
         for header in (bare, quoted, bare):
@@ -78,54 +78,54 @@ class TestReplay:
         assert client.get(url).json["stock"] == 99
 
     @pytest.mark.parametrize("length", [1, 255])
-    def test_lengths(self, client, url, length):
+    def test_keys_of_1_to_255_characters_are_accepted(self, client, url, length):
         for _ in range(2):
             ask(client, "POST", f"{url}/stock", {"delta": -1}, {"Idempotency-Key": "k" * length})
         assert client.get(url).json["stock"] == 99
 
     @pytest.mark.parametrize("key", ["", " ", '""', "a b", '"a', 'a"b', "k" * 256, "\xe9", '"\\"'])
-    def test_malformed_keys(self, client, url, key):
+    def test_a_malformed_key_gets_400_and_nothing_is_written(self, client, url, key):
         answer = ask(client, "POST", f"{url}/stock", {"delta": -1}, {"Idempotency-Key": key})
         assert_problem(answer, 400, "bad_request")
         assert client.get(url).json["stock"] == 100
 
-    def test_elsewhere_the_header_says_nothing(self, client, url):
+    def test_put_ignores_the_idempotency_key(self, client, url):
         for stock in (7, 8):
             assert ask(client, "PUT", url, {"stock": stock}, KEY).json["stock"] == stock
 
 
 class TestAnotherRequest:
-    def test_another_body(self, client):
+    def test_the_same_key_with_another_body_gets_422(self, client):
         ask(client, "POST", BOOKS, RUST, KEY)
         for body in (RUST | {"stock": 1}, json.dumps(RUST, indent=1).encode()):
             answer = ask(client, "POST", BOOKS, body, KEY | {"Content-Type": "application/json"})
             assert_problem(answer, 422, "idempotency_key_reused")
         assert client.get(BOOKS).json["data"][0]["stock"] == 100
 
-    def test_another_book(self, client, url):
-        """Scoped to the route: the same key for another book is another key."""
+    def test_the_same_key_on_another_path_is_another_key(self, client, url):
+        """A key belongs to its path, so the same key on another path is independent."""
         other = client.post_json(BOOKS, new_book(1)).json["id"]
         for path in (url, f"{BOOKS}/{other}"):
             answer = ask(client, "POST", f"{path}/stock", {"delta": -1}, KEY)
             assert "Idempotency-Replayed" not in answer.headers
         assert ask(client, "POST", BOOKS, new_book(2), KEY).status_int == 201
 
-    def test_a_refusal_is_not_kept(self, client, url):
-        """It left nothing behind, so the request may come again when it can succeed."""
+    def test_a_refusal_is_not_stored_for_its_key(self, client, url):
+        """It wrote nothing, so the client may repeat the request when it can succeed."""
         for _ in range(2):
             refused = ask(client, "POST", f"{url}/stock", {"delta": -101}, KEY)
             assert_problem(refused, 409, "insufficient_stock")
         client.put_json(url, {"stock": 200})
         assert ask(client, "POST", f"{url}/stock", {"delta": -101}, KEY).json["stock"] == 99
 
-    def test_too_much_is_refused_before_it_is_read(self, make_client):
+    def test_a_too_large_body_with_a_key_gets_413(self, make_client):
         client = make_client({"bookstore.max_body_size": "100"})
         answer = ask(client, "POST", BOOKS, RUST, KEY)
         assert_problem(answer, 413, "payload_too_large")
 
 
 class _Policy:
-    """Who says a name in a header is that one."""
+    """Takes the user's name from a header without a check."""
 
     def identity(self, request):
         return request.headers.get("X-User")
@@ -141,8 +141,8 @@ class _Policy:
     remember = forget
 
 
-def test_callers_do_not_meet(make_client):
-    """One cannot learn from another's key what was answered, nor block it."""
+def test_the_same_key_of_another_user_is_another_key(make_client):
+    """A caller can neither read nor block the answer to another caller's key."""
     client = make_client(configure=lambda config: config.set_security_policy(_Policy()))
     book = client.post_json(BOOKS, RUST).json
     path = f"{BOOKS}/{book['id']}/stock"
@@ -169,7 +169,7 @@ class Gate:
 
 
 class TestStillRunning:
-    def test_within_a_process(self, make_client):
+    def test_a_key_in_use_in_the_same_process_gets_409(self, make_client):
         gate = Gate()
         client = make_client(configure=gate.configure)
         with ThreadPoolExecutor(1) as pool:
@@ -182,8 +182,10 @@ class TestStillRunning:
             assert first.result().status_int == 201
         assert kept(ask(client, "POST", BOOKS, RUST, KEY)) == kept(first.result())
 
-    def test_over_two_processes(self, postgres_backend, make_app):
-        """The lock is the database's: it ends with the transaction, also with a killed process."""
+    def test_a_key_in_use_in_another_process_gets_409_on_postgresql(
+        self, postgres_backend, make_app
+    ):
+        """The lock is in the database: it ends with the transaction and with the process."""
         url = postgres_backend.create()
         client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
         book = client.post_json(BOOKS, RUST).json
@@ -211,8 +213,10 @@ class TestStillRunning:
         engine.dispose()
         postgres_backend.drop(url)
 
-    def test_two_processes_on_sqlite_take_turns(self, sqlite_backend, make_app):
-        """There the second waits for the writer, and then finds its answer."""
+    def test_a_key_in_use_in_another_process_is_waited_for_on_sqlite(
+        self, sqlite_backend, make_app
+    ):
+        """On SQLite the second request waits for the writer and then finds its answer."""
         url = sqlite_backend.create()
         gate = Gate()
         settings = {"bookstore.sqlalchemy.url": url}
@@ -226,8 +230,8 @@ class TestStillRunning:
         assert kept(second.result()) == kept(first.result())
         sqlite_backend.drop(url)
 
-    def test_a_failed_attempt_lets_go(self, make_client):
-        """The key is free again after a defect of the host's."""
+    def test_a_request_that_failed_with_500_frees_its_key(self, make_client):
+        """The first attempt fails because of a defect of the host."""
         broken = [True]
 
         def configure(config):
@@ -242,8 +246,8 @@ class TestStillRunning:
         assert ask(client, "POST", BOOKS, RUST, KEY).status_int == 201
 
 
-class TestTime:
-    def test_kept_for_the_ttl(self, make_client, database, engine):
+class TestExpiry:
+    def test_a_key_is_stored_for_the_configured_ttl(self, make_client, database, engine):
         client = make_client({"bookstore.idempotency.ttl": "1000"}, url=database)
         before = datetime.now(UTC)
         ask(client, "POST", BOOKS, RUST, KEY)
@@ -252,7 +256,7 @@ class TestTime:
         seconds = timedelta(seconds=1000)
         assert before + seconds <= expires_at <= datetime.now(UTC) + seconds
 
-    def test_then_the_key_is_new(self, make_client, database, engine):
+    def test_an_expired_key_may_be_used_again(self, make_client, database, engine):
         client = make_client(url=database)
         book = client.post_json(BOOKS, RUST).json
         path = f"{BOOKS}/{book['id']}/stock"
@@ -262,7 +266,9 @@ class TestTime:
         assert answer.json["stock"] == 97
         assert kept(ask(client, "POST", path, {"delta": -2}, KEY)) == kept(answer)
 
-    def test_the_expired_are_cleaned_up_by_those_that_come(self, make_client, database, engine):
+    def test_later_requests_delete_a_limited_number_of_expired_keys(
+        self, make_client, database, engine
+    ):
         client = make_client(url=database)
         total = 2 * CLEANED + 2
         for number in range(total):
@@ -275,7 +281,7 @@ class TestTime:
             left.append(len(keys(engine)))
         assert left == [total - CLEANED + 1, total - 2 * CLEANED + 2, 3, 4]
 
-    def test_answers_that_are_good_still_stay(self, make_client, database, engine):
+    def test_keys_that_have_not_expired_are_not_deleted(self, make_client, database, engine):
         client = make_client(url=database)
         for number in range(3):
             ask(client, "POST", BOOKS, new_book(number), {"Idempotency-Key": f"key-{number}"})
@@ -288,7 +294,7 @@ class TestTime:
             )
 
 
-# A host that dies right after the commit, before anything is sent.
+# A host that is killed right after the commit, before the answer is sent.
 _DYING = """
     import os, signal, sys
     from pyramid.config import Configurator
@@ -306,8 +312,8 @@ _DYING = """
 """
 
 
-def test_killed_between_commit_and_answer(backend, tmp_path):
-    """The client hears nothing, asks again, and gets the answer to what was done."""
+def test_a_server_killed_after_the_commit_replays_the_answer_on_restart(backend, tmp_path):
+    """The client gets no answer, repeats the request and gets the stored answer."""
     url = backend.create()
     script = tmp_path / "host.py"
     script.write_text(textwrap.dedent(_DYING), encoding="utf-8")
@@ -332,8 +338,8 @@ def test_killed_between_commit_and_answer(backend, tmp_path):
     backend.drop(url)
 
 
-class TestTriedAgain:
-    """Another attempt at the same request is no second request."""
+class TestServerRetries:
+    """A retry of the same request by the server does not count as a second request."""
 
     def overtaken_once(self, attempts):
         def configure(config):
@@ -346,7 +352,7 @@ class TestTriedAgain:
 
         return configure
 
-    def test_by_us(self, make_client, database, engine):
+    def test_a_retry_by_the_bookstore_stores_the_key_once(self, make_client, database, engine):
         attempts = []
         client = make_client(url=database, configure=self.overtaken_once(attempts))
         first = ask(client, "POST", BOOKS, RUST, KEY)
@@ -356,7 +362,9 @@ class TestTriedAgain:
         assert len(keys(engine)) == 1
 
     @pytest.mark.parametrize("catch_all", [False, True])
-    def test_by_pyramid_retry(self, make_client, database, engine, catch_all):
+    def test_a_retry_by_pyramid_retry_stores_the_key_once(
+        self, make_client, database, engine, catch_all
+    ):
         attempts = []
 
         def configure(config):
@@ -376,7 +384,7 @@ class TestTriedAgain:
         assert kept(ask(client, "POST", BOOKS, RUST, KEY)) == kept(first)
         assert (len(keys(engine)), client.get(BOOKS).json["total"]) == (1, 1)
 
-    def test_in_a_hosts_session(self, database):
+    def test_a_key_is_stored_in_the_session_of_the_host(self, database):
         engine = make_engine({"url": database})
         app = TestApp(cookiecutter(engine, retry=True))
         first = ask(app, "POST", "/shop/books", RUST, KEY)
@@ -385,6 +393,6 @@ class TestTriedAgain:
         engine.dispose()
 
 
-def test_digests_keep_the_parts_apart():
+def test_a_digest_depends_on_the_boundaries_of_its_parts():
     assert digest(b"ab", b"c") != digest(b"a", b"bc") != digest(b"abc")
     assert len(digest()) == 64

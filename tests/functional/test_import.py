@@ -1,4 +1,4 @@
-"""``POST /books/import``: upsert by ISBN, all or nothing, alike on both databases."""
+"""``POST /books/import``: upsert by ISBN, all rows or none, equal results on both databases."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ def test_creates_books_in_the_order_of_the_file(client):
     assert second["extra"] == {}
 
 
-def test_what_is_imported_is_found_and_counted(client):
+def test_imported_books_are_found_by_search_and_counted(client):
     send(client, HEADER + f"{MOMO},MÖMO,Michael Énde,15.00,3\n")
     assert client.get(f"{BOOKS}?search=momo").json["total"] == 1
     assert client.get(f"{BOOKS}?author=ende").json["total"] == 1
     assert total(client) == 1
 
 
-def test_updates_by_isbn_and_leaves_alone_what_is_the_same(client):
+def test_a_row_updates_the_book_of_its_isbn_only_if_it_differs(client):
     send(client, HEADER + MOMO_ROW + FAUST_ROW)
     faust, momo = listed(client)
     answer = send(client, HEADER + MOMO_ROW + f"{FAUST},Faust I,Goethe,9.5,0\n")
@@ -80,7 +80,7 @@ def test_updates_by_isbn_and_leaves_alone_what_is_the_same(client):
     assert client.get(f"{BOOKS}?search=faust i").json["total"] == 1
 
 
-def test_every_field_that_differs_is_an_update(client):
+def test_a_difference_in_any_field_counts_as_an_update(client):
     full = "isbn,title,author,price,stock,description,extra\n"
     first = f'{MOMO},Momo,Ende,1.00,1,,"{{""a"":1}}"\n'
     send(client, full + first)
@@ -99,7 +99,7 @@ def test_every_field_that_differs_is_an_update(client):
     assert book["description"] is None
 
 
-def test_fields_that_the_file_leaves_out_stay(client):
+def test_fields_that_are_not_in_the_file_stay_unchanged(client):
     book = {"isbn": MOMO, "title": "Momo", "author": "Ende", "price": 15, "stock": 3}
     stored = client.post_json(BOOKS, book | {"description": "x", "extra": {"a": [1]}}).json
     assert counts(send(client, f"isbn,stock\n{MOMO},7\n")) == (0, 1, 0, 0)
@@ -107,12 +107,12 @@ def test_fields_that_the_file_leaves_out_stay(client):
     assert found == stored | {"stock": 7, "updated_at": found["updated_at"]}
 
 
-def test_a_file_of_isbns_alone_changes_nothing(client):
+def test_a_file_with_only_isbns_changes_nothing(client):
     send(client, HEADER + MOMO_ROW)
     assert counts(send(client, f"isbn\n{MOMO}\n")) == (0, 0, 1, 0)
 
 
-def test_empty_cells_are_null_in_the_description_and_left_out_in_stock_and_extra(client):
+def test_an_empty_cell_is_null_in_description_and_ignored_in_stock_and_extra(client):
     client.post_json(
         BOOKS,
         {"isbn": MOMO, "title": "M", "author": "E", "price": 1, "stock": 3, "description": "x",
@@ -126,7 +126,7 @@ def test_empty_cells_are_null_in_the_description_and_left_out_in_stock_and_extra
     assert (new["stock"], new["description"], new["extra"]) == (0, None, {})
 
 
-def test_new_books_need_what_is_required(client):
+def test_rows_of_new_books_need_all_required_fields(client):
     send(client, HEADER + MOMO_ROW)
     answer = send(client, f"isbn,title\n{MOMO},New\n{FAUST},Faust\n", status=422)
     assert answer.json["details"] == [
@@ -147,7 +147,7 @@ def test_new_books_need_what_is_required(client):
         ({"price": 1, "stock": 3}, f"isbn,title,author,price\n{MOMO},M,E,0.00\n"),
     ],
 )
-def test_no_book_becomes_free_and_in_stock_by_half_a_row(client, stored, file):
+def test_a_partial_row_cannot_make_a_book_free_and_in_stock(client, stored, file):
     client.post_json(BOOKS, {"isbn": MOMO, "title": "M", "author": "E", **stored})
     answer = send(client, file, status=422)
     [detail] = answer.json["details"]
@@ -156,7 +156,7 @@ def test_no_book_becomes_free_and_in_stock_by_half_a_row(client, stored, file):
     assert (book["price"], book["stock"]) == (stored["price"], stored["stock"])
 
 
-def test_one_bad_row_and_nothing_is_written(client):
+def test_one_bad_row_refuses_the_whole_import_and_nothing_is_written(client):
     bad = f"{FAUST},,Goethe,-1,x\n"
     answer = send(client, HEADER + MOMO_ROW + bad, status=422)
     problem = answer.json
@@ -173,7 +173,7 @@ def test_one_bad_row_and_nothing_is_written(client):
     assert total(client) == 0
 
 
-def test_skip_invalid_takes_the_good_rows_and_reports_the_others(client):
+def test_skip_invalid_imports_the_valid_rows_and_reports_the_others(client):
     bad = "9783866472330,Faust,Goethe,1.00,1\n"
     answer = send(client, HEADER + bad + MOMO_ROW + "x\n", "?skip_invalid=true")
     assert counts(answer) == (1, 0, 0, 2)
@@ -182,7 +182,7 @@ def test_skip_invalid_takes_the_good_rows_and_reports_the_others(client):
     assert total(client) == 1
 
 
-def test_dry_run_writes_nothing_and_reports_the_same(client):
+def test_a_dry_run_writes_nothing_and_gives_the_same_report(client):
     send(client, HEADER + MOMO_ROW)
     file = HEADER + f"{MOMO},Momo,Ende,1.00,3\n" + FAUST_ROW
     dry = send(client, file, "?dry_run=true").json
@@ -194,7 +194,7 @@ def test_dry_run_writes_nothing_and_reports_the_same(client):
     assert counts(answer) == (0, 0, 2, 1)
 
 
-def test_a_second_row_of_the_same_isbn_names_the_first(client):
+def test_a_second_row_with_the_same_isbn_is_rejected_and_names_the_first(client):
     file = HEADER + MOMO_ROW + FAUST_ROW + "978-3-522-20255-8,Momo,Ende,1.00,1\n" + FAUST_ROW
     answer = send(client, file, status=422)
     assert [(each["line"], each["message"]) for each in answer.json["details"]] == [
@@ -204,7 +204,7 @@ def test_a_second_row_of_the_same_isbn_names_the_first(client):
     assert counts(send(client, file, "?skip_invalid=true")) == (2, 0, 0, 2)
 
 
-def test_faults_of_the_rows_and_of_the_whole_are_told_by_line(client):
+def test_invalid_and_duplicate_rows_are_reported_in_order_of_line(client):
     file = HEADER + MOMO_ROW + "x\n" + MOMO_ROW + "y\n"
     answer = send(client, file, status=422)
     assert [reject["line"] for reject in answer.json["rejects"]] == [3, 4, 5]
@@ -217,7 +217,7 @@ def test_of_many_bad_rows_a_thousand_are_listed_and_all_are_counted(client):
     assert answer.json["rejects"][-1]["line"] == 1002
 
 
-def test_more_books_than_a_batch(client, monkeypatch):
+def test_an_import_of_several_batches_keeps_order_and_finds_duplicates(client, monkeypatch):
     monkeypatch.setattr("pyramid_bookstore.feeds.importer.BATCH", 3)
     monkeypatch.setattr("pyramid_bookstore.feeds.bulk.PAGE", 2)
     isbns = [book["isbn"] for book in csv_of(11)]
@@ -229,7 +229,7 @@ def test_more_books_than_a_batch(client, monkeypatch):
     assert [reject["line"] for reject in answer.json["rejects"]] == [7, 8, 9, 10, 11]
 
 
-def test_a_large_file_into_an_empty_catalogue(client):
+def test_a_large_import_into_an_empty_catalogue_restores_all_indexes(client):
     before = definitions(client)
     rows = [
         f"{book['isbn']},Title {number},Author {number % 7},1.00,{number}\n"
@@ -242,11 +242,11 @@ def test_a_large_file_into_an_empty_catalogue(client):
     page = client.get(f"{BOOKS}?sort=-stock&limit=1").json["data"]
     assert page[0]["title"] == "Title 2499"
     assert counts(send(client, HEADER + "".join(rows))) == (0, 0, 2500, 0)
-    # What was taken down to be fast is there again.
+    # Indexes and triggers that the import dropped exist again.
     assert definitions(client) == before
 
 
-def test_ndjson(client):
+def test_ndjson_rows_create_and_update_books(client):
     lines = [
         {"isbn": "978-3-522-20255-8", "title": " Momo ", "author": "Ende", "price": 15.5,
          "stock": 2, "description": "Grey\ngentlemen", "extra": {"pages": 304, "w": 1.50}},
@@ -267,7 +267,7 @@ def test_ndjson(client):
     }
 
 
-def test_ndjson_faults_name_their_lines(client):
+def test_faults_in_ndjson_are_reported_with_their_lines(client):
     lines = [
         f'{{"isbn":"{MOMO}","title":"T","author":"A","price":1,"colour":"red"}}',
         "{",
@@ -286,8 +286,8 @@ def test_ndjson_faults_name_their_lines(client):
     assert total(client) == 0
 
 
-def test_a_list_is_the_fault_of_its_line(client):
-    """Of the first alone it is told that the whole file is one."""
+def test_a_json_list_in_ndjson_is_a_fault_of_its_line(client):
+    """Only a list on the first line gets a message that the whole file is a JSON list."""
     book = f'{{"isbn":"{MOMO}","title":"T","author":"A","price":1}}'
     body = f'{book}\n[1]\n{{"isbn":"x"}}\n'
     answer = send(client, body, kind=NDJSON, status=422)
@@ -300,7 +300,7 @@ def test_a_list_is_the_fault_of_its_line(client):
     assert refusal["message"].startswith("Line 1: a JSON list")
 
 
-def test_what_is_told_of_one_row_is_bounded(client):
+def test_the_number_of_faults_reported_for_one_row_is_limited(client):
     row = {f"{number}{'x' * 5000}": 1 for number in range(30)}
     answer = send(client, json.dumps(row), kind=NDJSON, status=422)
     [reject] = answer.json["rejects"]
@@ -310,16 +310,16 @@ def test_what_is_told_of_one_row_is_bounded(client):
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/json", "text/csv; charset=latin1", ""])
-def test_other_types_and_charsets_are_refused(client, kind):
+def test_an_import_of_another_media_type_or_charset_gets_415(client, kind):
     answer = send(client, HEADER + MOMO_ROW, kind=kind, status=415)
     assert answer.json["error"] == "unsupported_media_type"
 
 
-def test_a_content_encoding_is_refused(client):
+def test_an_import_with_a_content_encoding_gets_415(client):
     send(client, HEADER, headers={"Content-Encoding": "gzip"}, status=415)
 
 
-def test_the_body_has_a_limit_of_its_own(make_client):
+def test_the_import_has_its_own_body_size_limit(make_client):
     size = len(HEADER + MOMO_ROW)
     client = make_client(
         {"bookstore.import.max_body_size": str(size), "bookstore.max_body_size": "10"}
@@ -330,16 +330,16 @@ def test_the_body_has_a_limit_of_its_own(make_client):
 
 
 @pytest.mark.parametrize(("query", "field"), [("?skip_invalid=yes", "skip_invalid"), ("?x=1", "x")])
-def test_parameters_are_checked(client, query, field):
+def test_the_import_refuses_unknown_and_invalid_parameters(client, query, field):
     answer = send(client, HEADER + MOMO_ROW, query, status=422)
     assert answer.json["details"][0]["field"] == field
 
 
-def test_only_post(client):
+def test_the_import_path_allows_only_post(client):
     assert client.get(IMPORT, status=405).headers["Allow"] == "POST, OPTIONS"
 
 
-def test_prices_are_exact(client):
+def test_imported_prices_are_exact(client):
     send(client, HEADER + f"{MOMO},M,E,99999999.99,1\n{FAUST},F,G,0.07,1\n")
     with engine_of(client).connect() as connection:
         prices = connection.execute(text("SELECT price FROM bookstore_books ORDER BY price"))
@@ -347,7 +347,7 @@ def test_prices_are_exact(client):
     assert [each / found[0] for each in found] == [1, Decimal("9999999999") / 7]
 
 
-def test_a_file_with_a_byte_order_mark_crlf_semicolons_and_quoted_newlines(client):
+def test_csv_with_bom_crlf_semicolons_and_quoted_newlines_is_read(client):
     body = (
         "\ufeffISBN; Title ;AUTHOR;price;description\r\n"
         f'{MOMO};"Momo; oder";"Ende, ""M.""";"12.50";"one\r\ntwo\n"\r\n'
@@ -360,5 +360,5 @@ def test_a_file_with_a_byte_order_mark_crlf_semicolons_and_quoted_newlines(clien
     assert momo["description"] == "one\r\ntwo\n"
 
 
-def test_charset_utf8_is_taken(client):
+def test_an_import_with_charset_utf_8_is_accepted(client):
     assert counts(send(client, HEADER + MOMO_ROW, kind=f"{CSV}; charset=UTF-8")) == (1, 0, 0, 0)

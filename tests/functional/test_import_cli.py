@@ -1,4 +1,4 @@
-"""``bookstore import`` and ``bookstore export``: files, pipes, gzip, exit codes, words."""
+"""``bookstore import`` and ``bookstore export``: files, pipes, gzip, exit codes, messages."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def write(tmp_path, content, name="feed.csv"):
     return name
 
 
-def test_all_in(run, tmp_path, titles):
+def test_importing_a_file_creates_and_updates_books_and_prints_the_counts(run, tmp_path, titles):
     done = run("import", write(tmp_path, HEADER + MOMO_ROW + FAUST_ROW))
     assert done.stdout == "2 created, 0 updated, 0 unchanged, 0 rejected.\n"
     assert done.stderr == ""
@@ -71,14 +71,14 @@ def test_all_in(run, tmp_path, titles):
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_a_pipe(run, titles, pack):
+def test_the_import_reads_standard_input_plain_or_gzipped(run, titles, pack):
     run("import", "-", input=pack((HEADER + MOMO_ROW).encode()))
     assert titles() == ["Momo"]
     run("import", "-", input=pack(f'{{"isbn":"{MOMO}","title":"New"}}'.encode()))
     assert titles() == ["New"]
 
 
-def test_one_bad_row_and_nothing_is_done(run, tmp_path, titles):
+def test_one_bad_row_stops_the_import_with_exit_code_1(run, tmp_path, titles):
     bad = "9783866472330,Faust,Goethe,1.00,1\n"
     done = run("import", write(tmp_path, HEADER + MOMO_ROW + bad), code=1)
     assert titles() == []
@@ -88,7 +88,7 @@ def test_one_bad_row_and_nothing_is_done(run, tmp_path, titles):
     assert last == "Error: 1 of 2 rows is refused; nothing was written."
 
 
-def test_skip_invalid(run, tmp_path, titles):
+def test_skip_invalid_imports_the_valid_rows_and_exits_with_2(run, tmp_path, titles):
     name = write(tmp_path, HEADER + MOMO_ROW + "x\n" * 25)
     done = run("import", name, "--skip-invalid", code=2)
     assert titles() == ["Momo"]
@@ -99,7 +99,7 @@ def test_skip_invalid(run, tmp_path, titles):
     run("import", write(tmp_path, HEADER + "x\n"), "--skip-invalid", code=1)
 
 
-def test_dry_run(run, tmp_path, titles):
+def test_a_dry_run_prints_the_counts_and_writes_nothing(run, tmp_path, titles):
     name = write(tmp_path, HEADER + MOMO_ROW)
     done = run("import", name, "--dry-run")
     assert done.stdout == (
@@ -108,7 +108,7 @@ def test_dry_run(run, tmp_path, titles):
     assert titles() == []
 
 
-def test_rejects_have_line_faults_and_the_row_as_it_came(run, tmp_path, titles):
+def test_the_rejects_file_has_line_faults_and_the_original_row(run, tmp_path, titles):
     feed = (
         'isbn,title,author,price,colour\n,"A, b",C,1,red\n'
         f'{MOMO},Momo,Ende,"1,5",\n{MOMO},Momo,Ende,1,\n{FAUST},Faust,Goethe,1,\n{MOMO},M,E,2,x\n'
@@ -131,7 +131,7 @@ def test_rejects_have_line_faults_and_the_row_as_it_came(run, tmp_path, titles):
     ]  # fmt: skip
 
 
-def test_rejects_of_ndjson_and_without_any(run, tmp_path):
+def test_the_rejects_file_is_written_for_ndjson_and_if_it_is_empty(run, tmp_path):
     feed = write(tmp_path, f'{{"isbn":"{MOMO}"}}\n{{"isbn":\n', "feed.ndjson")
     run("import", feed, "--rejects", "bad.csv", code=1)
     rows = list(csv.reader(io.StringIO((tmp_path / "bad.csv").read_text(), newline="")))
@@ -142,20 +142,20 @@ def test_rejects_of_ndjson_and_without_any(run, tmp_path):
     assert (tmp_path / "bad.csv").read_text() == "line,faults,isbn,title,author,price,stock\n"
 
 
-def test_the_file_to_import_is_not_replaced_by_its_rejects(run, tmp_path):
+def test_the_rejects_file_must_not_replace_the_imported_file(run, tmp_path):
     name = write(tmp_path, HEADER + "x\n")
     done = run("import", name, "--rejects", f"./{name}", code=1)
     assert "would replace" in done.stderr
     assert (tmp_path / name).read_text() == HEADER + "x\n"
 
 
-def test_rejects_that_cannot_be_written_stop_the_import(run, tmp_path, titles):
+def test_a_rejects_file_that_cannot_be_written_stops_the_import(run, tmp_path, titles):
     name = write(tmp_path, HEADER + MOMO_ROW)
     run("import", name, "--rejects", "no/such/folder.csv", code=1)
     assert titles() == []
 
 
-def test_columns_fixed_values_and_repair(run, tmp_path, engine):
+def test_the_options_column_set_and_repair_isbn_are_applied(run, tmp_path, engine):
     feed = "no;isbn;authors;title\n1;439023483;Suzanne Collins;The Hunger Games\n"
     run(
         "import", write(tmp_path, feed), "--column", "author=authors", "--set", "price=9.99",
@@ -179,7 +179,7 @@ def test_columns_fixed_values_and_repair(run, tmp_path, engine):
         (["--format", "xml"], "'csv', 'ndjson'"),
     ],
 )
-def test_options_that_cannot_be_meant(run, tmp_path, titles, options, words):
+def test_invalid_and_contradicting_options_stop_the_import(run, tmp_path, titles, options, words):
     done = run("import", write(tmp_path, HEADER + MOMO_ROW), *options, code=1)
     assert words in done.stderr
     assert titles() == []
@@ -197,7 +197,7 @@ def test_options_that_cannot_be_meant(run, tmp_path, titles, options, words):
         (b"title,author\nMomo,Ende\n", "isbn: This field is required."),
     ],
 )
-def test_files_that_cannot_be_read_get_one_line(run, tmp_path, titles, content, words):
+def test_a_file_that_cannot_be_parsed_gives_one_error_line(run, tmp_path, titles, content, words):
     done = run("import", write(tmp_path, content, "feed"), code=1)
     [line] = done.stderr.splitlines()
     assert line.startswith("Error: ")
@@ -205,11 +205,13 @@ def test_files_that_cannot_be_read_get_one_line(run, tmp_path, titles, content, 
     assert titles() == []
 
 
-def test_a_file_that_is_not_there(run):
+def test_a_missing_file_is_named_in_the_error(run):
     assert "no.csv" in run("import", "no.csv", code=1).stderr
 
 
-def test_an_interrupted_import_leaves_nothing(run, tmp_path, titles, monkeypatch):
+def test_an_interrupted_import_says_whether_anything_was_written(
+    run, tmp_path, titles, monkeypatch
+):
     def interrupt(self, *args):
         raise KeyboardInterrupt
 
@@ -231,21 +233,21 @@ def test_an_interrupted_import_leaves_nothing(run, tmp_path, titles, monkeypatch
     assert titles() == ["Momo"]
 
 
-def test_ctrl_c_while_a_pipe_is_read(ini, titles):
-    """A real signal to a real process that waits for more of its feed."""
+def test_ctrl_c_while_reading_a_pipe_ends_the_import_and_writes_nothing(ini, titles):
+    """A real process gets a real signal while it waits for more input."""
     process = subprocess.Popen(
         [program("bookstore"), "-c", ini, "import", "-"],
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONWARNINGS": "ignore"},
-        # Whoever started the tests in the background may have had the signal ignored.
+        # If the tests run in the background, the signal may be ignored by default.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     try:
         process.stdin.write((HEADER + MOMO_ROW).encode())
         process.stdin.flush()
         deadline = time.monotonic() + 30
-        # Until it sleeps in a read of its pipe; a signal during start-up would prove nothing.
+        # Until it waits for its pipe; a signal during start-up would not test the import.
         while f"/proc/{process.pid}" and not _waits_for_input(process.pid):
             assert time.monotonic() < deadline
             time.sleep(0.05)
@@ -267,7 +269,7 @@ def _waits_for_input(pid):
         pytest.skip("needs /proc to see what a process waits for")
 
 
-def test_export_and_back(run, tmp_path, titles):
+def test_importing_an_export_in_any_format_changes_nothing(run, tmp_path, titles):
     run("import", write(tmp_path, HEADER + MOMO_ROW + FAUST_ROW))
     for name in ("a.csv", "a.ndjson", "a.csv.gz", "a.ndjson.gz"):
         done = run("export", name)
@@ -295,7 +297,7 @@ def test_export_and_back(run, tmp_path, titles):
         ("a.tsv", "give --format csv or --format ndjson"),
     ],
 )
-def test_export_refuses_names_that_tell_something_else(run, tmp_path, words, said):
+def test_export_refuses_a_file_name_that_does_not_fit_its_format(run, tmp_path, words, said):
     done = run("export", *words.split(), code=1)
     [line] = done.stderr.splitlines()
     assert line.startswith("Error: The name a")
@@ -303,7 +305,7 @@ def test_export_refuses_names_that_tell_something_else(run, tmp_path, words, sai
     assert not list(tmp_path.glob("a*"))
 
 
-def test_export_to_any_name_with_a_format(run, tmp_path):
+def test_export_with_a_format_writes_to_any_neutral_file_name(run, tmp_path):
     run("import", write(tmp_path, HEADER + MOMO_ROW))
     run("export", "a.ndjson", "--format", "ndjson")
     for name in ("a.json", "a", "a.txt"):
@@ -312,14 +314,14 @@ def test_export_to_any_name_with_a_format(run, tmp_path):
         run("import", name)  # by what is in it
 
 
-def test_import_takes_the_format_that_is_said_before_the_name(run, tmp_path, titles):
+def test_the_option_format_overrides_the_file_name_on_import(run, tmp_path, titles):
     name = write(tmp_path, f'{{"isbn":"{MOMO}","title":"T","author":"A","price":1}}\n', "a.csv")
     assert "--format ndjson on the command line" in run("import", name, code=1).stderr
     run("import", name, "--format", "ndjson")
     assert titles() == ["T"]
 
 
-def test_a_list_among_the_lines_is_a_bad_row(run, tmp_path, titles):
+def test_a_json_list_in_ndjson_rejects_only_its_row(run, tmp_path, titles):
     book = f'{{"isbn":"{MOMO}","title":"T","author":"A","price":1}}'
     name = write(tmp_path, f'{book}\n[1]\n<b/>\n{{"isbn":"x"}}\n', "a.ndjson")
     done = run("import", name, "--skip-invalid", code=2)
@@ -337,7 +339,7 @@ def test_export_takes_the_filters_of_the_list(run, tmp_path):
     assert "min_price" in run("export", "-", "--min-price", "x", code=1).stderr
 
 
-def test_an_interrupted_export_leaves_nothing(run, tmp_path, monkeypatch):
+def test_an_interrupted_export_leaves_no_file(run, tmp_path, monkeypatch):
     def interrupt(*args):
         raise KeyboardInterrupt
 
@@ -347,7 +349,7 @@ def test_an_interrupted_export_leaves_nothing(run, tmp_path, monkeypatch):
     assert not (tmp_path / "a.csv").exists()
 
 
-def test_a_reader_that_has_enough_ends_an_export_quietly(ini, run, tmp_path):
+def test_an_export_to_a_closed_pipe_ends_without_an_error_message(ini, run, tmp_path):
     rows = "".join(f"{book['isbn']},{'T' * 200},{'A' * 200},1,1\n" for book in csv_of(3000))
     run("import", write(tmp_path, HEADER + rows))
     process = subprocess.Popen(
@@ -370,7 +372,7 @@ def test_a_reader_that_has_enough_ends_an_export_quietly(ini, run, tmp_path):
 
 
 @pytest.mark.parametrize("total", [100, None])
-def test_on_a_terminal_there_is_a_bar(total):
+def test_a_progress_bar_is_shown_on_a_terminal(total):
     shown = io.StringIO()
     with bar("Reading", total, Console(file=shown, force_terminal=True, width=120)) as progress:
         progress(50)
@@ -379,7 +381,7 @@ def test_on_a_terminal_there_is_a_bar(total):
     assert "/s" in shown.getvalue()
 
 
-def test_in_a_pipe_there_is_none():
+def test_no_progress_bar_is_shown_in_a_pipe():
     shown = io.StringIO()
     with bar("Reading", 10, Console(file=shown)) as progress:
         progress(5)
@@ -387,7 +389,7 @@ def test_in_a_pipe_there_is_none():
 
 
 @pytest.mark.parametrize("command", ["import", "export"])
-def test_help_shows_how(command):
+def test_the_help_of_import_and_export_shows_an_example(command):
     done = CliRunner().invoke(main, [command, "--help"])
     assert f"bookstore {command} " in done.output
     assert isinstance(main.commands[command], click.Command)

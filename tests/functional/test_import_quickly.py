@@ -1,4 +1,4 @@
-"""What makes a large import fast leaves everything as it was, and gives way where it would hurt."""
+"""A large import drops and rebuilds indexes, but not where that would block or fail."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ def drops(engine: Engine) -> list[str]:
     return seen
 
 
-def test_indexes_are_built_again_as_they_were(engine: Engine) -> None:
+def test_a_large_import_rebuilds_all_indexes_unchanged(engine: Engine) -> None:
     with engine.begin() as connection:
-        # As the driver takes it: neither percent signs nor colons stand for parameters.
+        # By the driver's cursor, where percent signs and colons are not parameters.
         cursor = connection.connection.cursor()
         cursor.execute("CREATE INDEX hosts_own ON bookstore_books (price) WHERE title <> '100%:x'")
         if engine.dialect.name == "postgresql":
@@ -72,7 +72,7 @@ def test_indexes_are_built_again_as_they_were(engine: Engine) -> None:
     assert definitions(engine) == before
 
 
-def test_what_fails_halfway_leaves_the_indexes(
+def test_a_large_import_that_fails_leaves_indexes_and_books_unchanged(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = definitions(engine)
@@ -96,15 +96,15 @@ def postgresql(postgres_backend: Any) -> Any:
     postgres_backend.drop(url)
 
 
-def test_postgresql_keeps_its_indexes_where_there_are_books(postgresql: Engine) -> None:
+def test_postgresql_drops_no_index_if_the_catalogue_has_books(postgresql: Engine) -> None:
     load(postgresql, 1)
     seen = drops(postgresql)
     load(postgresql, 20)
     assert seen == []
 
 
-def test_postgresql_keeps_its_indexes_where_somebody_reads(postgresql: Engine) -> None:
-    """Nobody is made to queue up behind an import that waits for a lock."""
+def test_postgresql_drops_no_index_while_another_transaction_reads(postgresql: Engine) -> None:
+    """Otherwise other requests would queue behind the import, which would wait for a lock."""
     seen = drops(postgresql)
     with postgresql.connect() as reader:
         reader.execute(text("SELECT * FROM bookstore_books")).all()  # and its transaction goes on
@@ -112,7 +112,7 @@ def test_postgresql_keeps_its_indexes_where_somebody_reads(postgresql: Engine) -
     assert seen == []
 
 
-def test_postgresql_sees_books_that_came_while_it_took_the_lock(
+def test_postgresql_checks_for_books_again_after_it_has_the_lock(
     postgresql: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers = iter([False, True])
@@ -128,8 +128,8 @@ def test_postgresql_sees_books_that_came_while_it_took_the_lock(
         assert not bulk._has_an_empty_table()
 
 
-def test_postgresql_keeps_the_indexes_of_another_owner(postgresql: Engine) -> None:
-    """A role that may write but not alter the tables imports all the same."""
+def test_postgresql_imports_as_a_role_that_does_not_own_the_tables(postgresql: Engine) -> None:
+    """A role that may write but not alter the tables can still import."""
     role = f"clerk_{postgresql.url.database}"
     with postgresql.begin() as connection:
         tables = "bookstore_books, bookstore_totals, bookstore_search_words"
@@ -147,8 +147,8 @@ def test_postgresql_keeps_the_indexes_of_another_owner(postgresql: Engine) -> No
             connection.exec_driver_sql(f"DROP ROLE {role}")
 
 
-def test_postgresql_keeps_the_indexes_under_deferred_triggers(postgresql: Engine) -> None:
-    """A table whose triggers are still to fire takes no new index."""
+def test_postgresql_imports_into_a_table_with_deferred_triggers(postgresql: Engine) -> None:
+    """PostgreSQL cannot create an index on a table that has pending trigger events."""
     with postgresql.begin() as connection:
         connection.exec_driver_sql(
             "CREATE FUNCTION hosts_own() RETURNS trigger LANGUAGE plpgsql"
@@ -161,7 +161,7 @@ def test_postgresql_keeps_the_indexes_under_deferred_triggers(postgresql: Engine
     assert load(postgresql, 20).created == 20
 
 
-def test_other_faults_of_the_lock_are_not_hidden(
+def test_other_errors_of_the_lock_statement_are_raised(
     postgresql: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Intake() as intake, postgresql.begin() as connection:
@@ -171,7 +171,7 @@ def test_other_faults_of_the_lock_are_not_hidden(
             bulk._has_an_empty_table()
 
 
-def test_sqlite_gives_the_cache_back(sqlite_backend: Any) -> None:
+def test_sqlite_restores_the_cache_size_after_an_import(sqlite_backend: Any) -> None:
     url = sqlite_backend.create()
     engine = make_engine({"url": url})
     try:

@@ -28,7 +28,7 @@ SHELF = [
 
 @pytest.fixture(scope="module")
 def shelf(backend):
-    """A catalogue that nobody changes, and its books in the order in which they were made."""
+    """A catalogue that no test changes, and its books in the order in which they were made."""
     url = backend.create()
     app = build_app({"bookstore.sqlalchemy.url": url})
     client = TestApp(app)
@@ -54,7 +54,7 @@ def links(answer):
 
 
 class TestPages:
-    def test_newest_first_twenty_at_a_time(self, shelf):
+    def test_a_list_shows_the_newest_first_in_pages_of_twenty(self, shelf):
         client, books = shelf
         page = client.get(BOOKS).json
         assert page["data"] == books[::-1]
@@ -63,7 +63,7 @@ class TestPages:
         }  # fmt: skip
 
     @pytest.mark.parametrize("limit", [1, 5, 11, 12, 13, 100])
-    def test_pages_add_up(self, shelf, limit):
+    def test_all_pages_together_are_the_whole_list(self, shelf, limit):
         client, books = shelf
         found, number = [], 1
         while True:
@@ -78,7 +78,7 @@ class TestPages:
         assert found == books[::-1]
 
     @pytest.mark.parametrize("number", [2, 3, 2**31 - 1])
-    def test_past_the_end(self, shelf, number):
+    def test_a_page_past_the_end_is_empty_and_links_to_the_last_page(self, shelf, number):
         client, _ = shelf
         answer = client.get(f"{BOOKS}?page={number}")
         assert answer.json["data"] == []
@@ -86,7 +86,7 @@ class TestPages:
         assert answer.json["next_cursor"] is None
         assert links(answer)["prev"] == f"{BOOKS}?page=1"
 
-    def test_of_nothing(self, shelf):
+    def test_a_list_without_matches_has_total_0_and_no_pages(self, shelf):
         client, _ = shelf
         answer = client.get(f"{BOOKS}?search=nothing+like+that")
         assert answer.json == {
@@ -94,7 +94,7 @@ class TestPages:
         }  # fmt: skip
         assert set(links(answer)) == {"first"}
 
-    def test_settings_move_the_limits(self, make_client):
+    def test_the_default_and_maximum_limit_are_configurable(self, make_client):
         client = make_client({"bookstore.limit.default": "2", "bookstore.limit.max": "3"})
         for number in range(4):
             client.post_json(BOOKS, new_book(number))
@@ -105,7 +105,7 @@ class TestPages:
 
 
 class TestLinks:
-    def test_in_the_middle(self, shelf):
+    def test_a_middle_page_links_to_first_previous_next_and_last(self, shelf):
         client, _ = shelf
         answer = client.get(f"{BOOKS}?sort=title&page=2&limit=2&author=k")
         total = answer.json["total_pages"]
@@ -117,7 +117,7 @@ class TestLinks:
             "last": f"{BOOKS}?{query}&page={total}",
         }
 
-    def test_they_lead_through_the_list(self, shelf):
+    def test_the_links_next_and_prev_lead_through_the_whole_list(self, shelf):
         client, books = shelf
         found, url = [], f"{BOOKS}?limit=5"
         while url:
@@ -130,7 +130,7 @@ class TestLinks:
         assert answer.json["data"] == books[:-6:-1]
 
     @pytest.mark.parametrize("term", ["ß", "%", "+", "&=#", "“q”", "a b", "日本", "%25", "\\"])
-    def test_what_was_searched_comes_back_in_them(self, shelf, term):
+    def test_the_links_keep_the_search_term_of_the_request(self, shelf, term):
         client, _ = shelf
         answer = client.get(f"{BOOKS}?search={quote(term, safe='')}&limit=1")
         again = client.get(links(answer)["first"])
@@ -148,7 +148,7 @@ class TestFilters:
          ("thordur", [9]), ("  kafka  ", [8, 7, 0]), ("%", []), ("_", []), ("verwandlung", []),
          ("other", [10, 3]), ("Dickens", [1])],
     )  # fmt: skip
-    def test_author(self, shelf, author, found):
+    def test_the_author_filter_ignores_case_and_accents(self, shelf, author, found):
         client, _ = shelf
         assert titles(client, f"author={quote(author)}") == found
 
@@ -163,7 +163,7 @@ class TestFilters:
          ("'; DROP TABLE bookstore_books; --", []), ("", list(range(11, -1, -1))),
          ("   ", list(range(11, -1, -1)))],
     )  # fmt: skip
-    def test_search(self, shelf, term, found):
+    def test_search_finds_parts_of_title_and_author_in_any_case(self, shelf, term, found):
         client, _ = shelf
         # The order of a's matches is the list's own, so it says which, not how good.
         assert titles(client, f"search={quote(term)}") == found
@@ -191,7 +191,7 @@ class TestFilters:
          ("in_stock=true&author=kafka", [8, 0]), ("author=kafka&search=zebra", [8]),
          ("author=kafka&search=zebra&in_stock=false", [])],
     )  # fmt: skip
-    def test_prices_and_stock(self, shelf, query, found):
+    def test_filters_by_price_stock_and_author_are_combined_with_and(self, shelf, query, found):
         client, _ = shelf
         assert titles(client, query) == found
         assert client.get(f"{BOOKS}?{query}&limit=1").json["total"] == len(found)
@@ -209,13 +209,13 @@ class TestSort:
          ("title", [10, 3, 7, 0, 1, 5, 9, 2, 6, 8, 4, 11]),
          ("author,-title", [3, 10, 1, 2, 8, 0, 7, 5, 6, 9, 4, 11])],
     )  # fmt: skip
-    def test_orders(self, shelf, sort, order):
+    def test_a_list_is_sorted_by_one_or_several_keys(self, shelf, sort, order):
         client, _ = shelf
         assert titles(client, f"sort={sort}") == order
 
     @pytest.mark.parametrize("sort", ["price", "-price", "stock,-title", "-author,price,stock",
                                       "title", "-updated_at", "created_at"])  # fmt: skip
-    def test_pages_and_cursors_agree(self, shelf, sort):
+    def test_pages_and_cursors_in_both_directions_give_the_same_list(self, shelf, sort):
         client, _ = shelf
         whole = client.get(f"{BOOKS}?sort={sort}").json["data"]
         pages, cursors, back = [], [], []
@@ -241,21 +241,21 @@ class TestSort:
 
 
 class TestCursors:
-    def test_no_page_and_no_total(self, shelf):
+    def test_a_list_by_cursor_has_neither_page_nor_total(self, shelf):
         client, books = shelf
         cursor = client.get(f"{BOOKS}?limit=4").json["next_cursor"]
         page = client.get(f"{BOOKS}?limit=4&cursor={cursor}").json
         assert list(page) == ["data", "limit", "next_cursor"]
         assert page["data"] == books[7:3:-1]
 
-    def test_a_total_if_asked_for(self, shelf):
+    def test_a_list_by_cursor_has_a_total_if_requested(self, shelf):
         client, _ = shelf
         cursor = client.get(f"{BOOKS}?limit=4").json["next_cursor"]
         page = client.get(f"{BOOKS}?limit=4&cursor={cursor}&count=exact").json
         assert (page["total"], page["total_pages"]) == (12, 3)
         assert "page" not in page
 
-    def test_books_that_come_and_go_shift_nothing(self, client):
+    def test_a_cursor_is_not_shifted_by_new_and_deleted_books(self, client):
         made = [client.post_json(BOOKS, new_book(number)).json for number in range(6)]
         first = client.get(f"{BOOKS}?limit=2").json
         client.post_json(BOOKS, new_book(9))
@@ -264,7 +264,7 @@ class TestCursors:
         second = client.get(f"{BOOKS}?limit=2&cursor={first['next_cursor']}").json
         assert second["data"] == made[3:1:-1]
 
-    def test_of_another_list(self, shelf):
+    def test_a_cursor_of_a_list_with_other_filters_or_order_is_refused(self, shelf):
         client, _ = shelf
         cursor = client.get(f"{BOOKS}?limit=4").json["next_cursor"]
         for query in ("sort=title", "author=k", "search=k", "in_stock=true", "min_price=1"):
@@ -274,17 +274,17 @@ class TestCursors:
 
 
 class TestCount:
-    def test_exact(self, shelf):
+    def test_count_exact_is_the_default(self, shelf):
         client, _ = shelf
         assert client.get(f"{BOOKS}?count=exact").body == client.get(BOOKS).body
 
-    def test_none(self, shelf):
+    def test_count_none_gives_a_list_without_totals(self, shelf):
         client, books = shelf
         page = client.get(f"{BOOKS}?count=none&limit=5").json
         assert list(page) == ["data", "page", "limit", "next_cursor"]
         assert page["data"] == books[:6:-1]
 
-    def test_estimated_is_a_number(self, shelf):
+    def test_count_estimated_gives_integer_totals(self, shelf):
         client, _ = shelf
         page = client.get(f"{BOOKS}?count=estimated").json
         assert isinstance(page["total"], int)
@@ -294,8 +294,8 @@ class TestCount:
         "filters",
         ["", "search=oo", "search=o&in_stock=true", "min_price=1&in_stock=true", "author=a"],
     )
-    def test_estimated_is_exact_in_a_small_catalogue(self, client, filters):
-        """Also where most books were deleted, so that what is left is far between."""
+    def test_count_estimated_is_exact_in_a_small_catalogue(self, client, filters):
+        """Most books are deleted, so the row numbers of the others have large gaps."""
         for number in range(60):
             book = {"title": f"Oo {number}", "author": "A", "isbn": isbn(7000 + number)}
             made = client.post_json(BOOKS, book | {"price": 2 + number % 3, "stock": number % 2})
@@ -307,7 +307,7 @@ class TestCount:
             assert estimated.json == exact.json
             assert exact.json["total"] > 2
 
-    def test_links_without_a_total(self, shelf):
+    def test_a_list_without_a_total_has_no_link_to_the_last_page(self, shelf):
         client, _ = shelf
         answer = client.get(f"{BOOKS}?count=none&limit=5&page=2")
         assert set(links(answer)) == {"first", "prev", "next"}
@@ -321,19 +321,19 @@ class TestFields:
           ["id", "title", "author", "isbn", "price", "stock", "description", "extra",
            "created_at", "updated_at"])],
     )  # fmt: skip
-    def test_subsets(self, shelf, fields, names):
+    def test_fields_selects_the_fields_of_each_book_in_fixed_order(self, shelf, fields, names):
         client, books = shelf
         data = client.get(f"{BOOKS}?fields={fields}").json["data"]
         assert [list(book) for book in data] == [names] * 12
         assert data == [{name: book[name] for name in names} for book in books[::-1]]
 
-    def test_prices_stay_exact(self, shelf):
+    def test_a_selected_price_keeps_its_two_decimals(self, shelf):
         client, _ = shelf
         assert b'[{"price":0.00}]' in client.get(f"{BOOKS}?fields=price&max_price=0").body
 
 
 class TestCaching:
-    def test_304_while_nothing_changes(self, client):
+    def test_an_unchanged_list_gets_304_and_a_changed_one_200(self, client):
         book = client.post_json(BOOKS, new_book()).json
         answer = client.get(BOOKS)
         assert answer.headers["Cache-Control"] == "no-cache"
@@ -345,7 +345,7 @@ class TestCaching:
         client.put_json(f"{BOOKS}/{book['id']}", {"stock": 1})
         assert client.get(BOOKS, headers=tag).status_int == 200
 
-    def test_head(self, shelf):
+    def test_head_of_a_list_has_its_headers_and_no_body(self, shelf):
         client, _ = shelf
         got, headed = client.get(BOOKS), client.head(BOOKS)
         assert headed.body == b""
@@ -353,8 +353,8 @@ class TestCaching:
         assert headed.headers["Content-Length"] == got.headers["Content-Length"]
 
 
-class TestStrictness:
-    def test_every_fault_at_once(self, shelf):
+class TestParameters:
+    def test_all_invalid_parameters_are_reported_at_once(self, shelf):
         client, _ = shelf
         query = "page=0&limit=101&sort=isbn&fields=x&in_stock=1&min_price=x&colour=red&count=1"
         refused = ask(client, "GET", f"{BOOKS}?{query}")
@@ -362,19 +362,19 @@ class TestStrictness:
         document = assert_problem(refused, 422, "validation_failed", *names)
         assert {detail["pointer"] for detail in document["details"]} == {""}
 
-    def test_page_and_cursor(self, shelf):
+    def test_page_and_cursor_together_are_refused(self, shelf):
         client, _ = shelf
         cursor = client.get(f"{BOOKS}?limit=4").json["next_cursor"]
         refused = client.get(f"{BOOKS}?page=1&cursor={cursor}", status=422)
         assert_problem(refused, 422, "validation_failed", "page")
 
-    def test_min_above_max(self, shelf):
+    def test_a_min_price_above_the_max_price_is_refused(self, shelf):
         client, _ = shelf
         refused = client.get(f"{BOOKS}?min_price=2&max_price=1", status=422)
         assert_problem(refused, 422, "validation_failed", "min_price")
 
     @pytest.mark.parametrize("query", ["&", "&&page=1&", "page=1&", "author=", "search=",
                                        "%70age=1", "search=a+b%20c"])  # fmt: skip
-    def test_what_is_fine(self, shelf, query):
+    def test_empty_parameters_and_any_percent_encoding_are_accepted(self, shelf, query):
         client, _ = shelf
         assert ask(client, "GET", f"{BOOKS}?{query}").status_int == 200

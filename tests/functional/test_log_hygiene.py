@@ -1,4 +1,4 @@
-"""What must not be in a log or an answer: passwords, keys, tokens, what people sent."""
+"""Logs and answers contain no passwords, keys, tokens or data of the users."""
 
 import logging
 
@@ -21,7 +21,7 @@ PERSON = "Jane Q. Doe, 221B Baker Street"
 @pytest.fixture(autouse=True)
 def everything_is_logged(caplog):
     caplog.set_level(logging.DEBUG)
-    # Pyramid's own debug log shows settings to those who ask for it.
+    # Pyramid's own debug log shows settings if it is switched on.
     for name in ("pyramid_bookstore", "sqlalchemy", "alembic"):
         caplog.set_level(logging.DEBUG, logger=name)
 
@@ -33,7 +33,7 @@ def assert_nowhere(caplog, secret, *answers):
         assert secret not in str(answer.headers)
 
 
-def test_the_databases_password(make_app, caplog):
+def test_the_password_of_an_unreachable_database_is_in_no_log_or_answer(make_app, caplog):
     url = f"postgresql+psycopg://shop:{PASSWORD}@127.0.0.1:{free_port()}/books"
     app = make_app({"bookstore.sqlalchemy.url": url})
     answers = [ask(app, "GET", BOOKS), ask(app, "POST", BOOKS, new_book(1))]
@@ -44,7 +44,7 @@ def test_the_databases_password(make_app, caplog):
     assert PASSWORD not in repr(Mount.of(app.registry))
 
 
-def test_a_wrong_password(make_app, postgres_backend, caplog):
+def test_a_wrong_database_password_is_in_no_log_or_answer(make_app, postgres_backend, caplog):
     url = postgres_backend.create()
     wrong = make_url(url).set(password=PASSWORD).render_as_string(hide_password=False)
     app = make_app({"bookstore.sqlalchemy.url": wrong})
@@ -64,14 +64,14 @@ def test_a_wrong_password(make_app, postgres_backend, caplog):
         f"shop:{PASSWORD}@127.0.0.1",
     ],
 )
-def test_a_start_that_fails(make_app, url):
+def test_the_error_of_a_failed_start_does_not_show_the_password(make_app, url):
     with pytest.raises(ConfigurationError) as caught:
         make_app({"bookstore.sqlalchemy.url": url, "bookstore.limit.max": "none"})
     assert "bookstore" in str(caught.value)
     assert PASSWORD not in str(caught.value)
 
 
-def test_keys_and_tokens(make_app, sqlite_backend, caplog):
+def test_jwt_keys_and_tokens_are_in_no_log_or_answer(make_app, sqlite_backend, caplog):
     url = sqlite_backend.create()
     settings = {
         "bookstore.sqlalchemy.url": url,
@@ -121,8 +121,8 @@ def broken(engine, database):
 
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "a-key-of-theirs"}])
-def test_what_people_sent(make_app, broken, caplog, headers):
-    """A defect is logged with its statement, not with what was in it."""
+def test_the_fields_of_a_failed_request_are_not_logged(make_app, broken, caplog, headers):
+    """A defect is logged with its SQL statement, but without the parameters."""
     app = make_app({"bookstore.sqlalchemy.url": broken})
     answer = ask(app, "POST", BOOKS, new_book(1, author=PERSON), headers)
     assert_problem(answer, 500, "internal_error")
@@ -135,14 +135,14 @@ def test_what_people_sent(make_app, broken, caplog, headers):
         assert internal not in answer.text
 
 
-def test_an_operator_may_ask_for_it(make_app, broken, caplog):
+def test_parameters_are_logged_if_hide_parameters_is_false(make_app, broken, caplog):
     settings = {"bookstore.sqlalchemy.hide_parameters": "false"}
     app = make_app(settings | {"bookstore.sqlalchemy.url": broken})
     ask(app, "POST", BOOKS, new_book(1, author=PERSON))
     assert PERSON in caplog.text
 
 
-def test_what_people_look_for(client, caplog):
+def test_the_access_log_has_no_query_path_value_or_header(client, caplog):
     """The log line of a request names its route, not the query, the path or a header."""
     client = TestApp(client.app)
     ask(client, "GET", f"{BOOKS}?search=Baker+Street", None, {"User-Agent": PERSON, "Cookie": KEY})
@@ -152,8 +152,8 @@ def test_what_people_look_for(client, caplog):
         assert secret not in "".join(record.getMessage() for record in caplog.records)
 
 
-def test_headers_of_every_answer(client):
-    """On the bookstore's own routes, whatever the answer."""
+def test_every_answer_has_the_security_headers_and_no_server_or_cookie(client):
+    """This holds on the bookstore's own routes."""
     answers = [
         ask(client, "GET", BOOKS),
         ask(client, "GET", f"{API}/health"),

@@ -25,7 +25,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize("path", SERVED)
-def test_options(client, path):
+def test_options_gets_204_with_allow(client, path):
     answer = ask(client, "OPTIONS", path)
     assert (answer.status_int, answer.body) == (204, b"")
     assert answer.headers["Allow"] == SERVED[path]
@@ -33,8 +33,8 @@ def test_options(client, path):
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(("path", "method"), REFUSED)
-def test_method_not_allowed(client, path, method):
-    """No database is asked, so one of them will do."""
+def test_a_method_that_is_not_allowed_gets_405_with_allow(client, path, method):
+    """These requests use no database, so testing on one is enough."""
     answer = ask(client, method, path, b'{"x": 1}', {"Content-Type": "application/json"})
     assert answer.headers["Allow"] == SERVED[path]
     if method == "HEAD":
@@ -44,13 +44,13 @@ def test_method_not_allowed(client, path, method):
     assert len(document["detail"]) < 200
 
 
-def test_trace_echoes_nothing(client):
+def test_trace_gets_405_and_echoes_nothing(client):
     answer = ask(client, "TRACE", BOOKS, headers={"Cookie": "secret=1", "Authorization": "x"})
     assert_problem(answer, 405, "method_not_allowed")
     assert "secret" not in answer.text
 
 
-def test_methods_cannot_be_overridden(client):
+def test_method_override_headers_and_parameters_have_no_effect(client):
     override = {"X-HTTP-Method-Override": "DELETE", "X-HTTP-Method": "DELETE"}
     assert ask(client, "GET", f"{BOOKS}?limit=1", headers=override).status_int == 200
     refused = ask(client, "POST", f"{BOOKS}/{ID}?_method=DELETE", headers=override)
@@ -59,8 +59,8 @@ def test_methods_cannot_be_overridden(client):
 
 @pytest.mark.parametrize("path", [f"{BOOKS}/", f"{BOOKS}/{ID}/", f"{BOOKS}/{ID}/x", f"{API}/x",
                                   f"{BOOKS}/{ID}/stock/", "/books", API, "/"])  # fmt: skip
-def test_paths_that_are_not_ours_are_the_hosts(client, path):
-    """A host answers these in its own way: no problem document, no header of ours."""
+def test_paths_that_are_not_our_routes_are_left_to_the_host(client, path):
+    """The host answers these: no problem document and no header of ours."""
     answer = ask(client, "GET", path)
     assert answer.status_int == 404
     assert "X-Request-ID" not in answer.headers

@@ -1,4 +1,4 @@
-"""The revisions in ``alembic/``: there and back, equal to the models, and safe in a crowd."""
+"""The revisions in ``alembic/``: upgrade and downgrade, equal to the models, safe in parallel."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def rows(number):
 
 
 def names(connection):
-    """Everything of ours that the database knows by name."""
+    """The names of all our objects in the database."""
     if connection.dialect.name == "sqlite":
         query = "SELECT name FROM sqlite_master"
     else:
@@ -104,14 +104,14 @@ def own_differences(connection, **options):
     options = {"version_table": revision.VERSION_TABLE, "compare_server_default": True} | options
     context = MigrationContext.configure(connection, opts=options)
     with warnings.catch_warnings():
-        # An index on a function, which is none of the models': tests/functional/test_plans.py.
+        # An index on an expression, which no model declares: tests/functional/test_plans.py.
         warnings.filterwarnings("ignore", ".*expression.*")
         return compare_metadata(context, Base.metadata)
 
 
 class TestRevisions:
-    def test_there_and_back_and_there_again(self, bare_engine):
-        """A downgrade leaves nothing behind but the version table; all names are ours."""
+    def test_upgrade_and_downgrade_can_be_repeated_and_leave_nothing_behind(self, bare_engine):
+        """After a downgrade only the version table exists; all names begin with `bookstore_`."""
         engine = bare_engine
         with engine.connect() as connection:
             assert not revision.is_current(connection)
@@ -134,13 +134,13 @@ class TestRevisions:
         with engine.connect() as connection:
             assert names(connection) == first
 
-    def test_models_and_migrations_are_equal(self, engine):
+    def test_the_migrated_schema_equals_the_models(self, engine):
         with engine.connect() as connection:
             assert own_differences(connection, include_object=autogenerate.own_objects) == []
 
-    def test_the_comparison_passes_over_what_no_model_can_say(self, engine):
-        """What is filtered: SQLite's hidden column and the key that stands in for it, and each
-        database's own kind of search index."""
+    def test_the_schema_comparison_ignores_only_what_models_cannot_declare(self, engine):
+        """Ignored are SQLite's hidden column with its key, and each database's own kind of
+        search index."""
         with engine.connect() as connection:
             found = own_differences(connection)
         hidden = {(kind, thing[-1].name) for kind, *thing in found if kind != "remove_column"}
@@ -155,7 +155,7 @@ class TestRevisions:
             indexes = SEARCHES["postgresql"].indexes
             assert others <= {("remove_index", name) for name in indexes}
 
-    def test_a_difference_would_be_seen(self, engine):
+    def test_the_schema_comparison_finds_an_extra_column_and_a_missing_index(self, engine):
         with engine.begin() as connection:
             connection.execute(text("ALTER TABLE bookstore_books ADD COLUMN colour TEXT"))
             connection.execute(text("DROP INDEX bookstore_books_price_idx"))
@@ -163,7 +163,7 @@ class TestRevisions:
             found = own_differences(connection, include_object=autogenerate.own_objects)
         assert {difference[0] for difference in found} == {"remove_column", "add_index"}
 
-    def test_printed_statements_do_the_same(self, bare, bare_engine):
+    def test_running_the_printed_statements_equals_migrating(self, bare, bare_engine):
         """``--sql`` is for operators whose databases are changed by hand."""
         there, back = io.StringIO(), io.StringIO()
         migrations.upgrade(bare_engine, sql=True, output=there)
@@ -178,13 +178,13 @@ class TestRevisions:
         with bare_engine.connect() as connection:
             assert names(connection) == by_hand
 
-    def test_printing_connects_to_nothing(self, capsys):
+    def test_printing_statements_needs_no_connection(self, capsys):
         engine = make_engine({"url": "postgresql+psycopg://nobody@127.0.0.1:1/nothing"})
         migrations.upgrade(engine, sql=True)
         assert "CREATE TABLE bookstore_books" in capsys.readouterr().out
 
-    def test_an_installed_package_brings_its_own_scripts(self, tmp_path, monkeypatch):
-        """The checkout's folder is for a checkout; the wheel's lies in the package."""
+    def test_an_installed_package_uses_its_own_migration_scripts(self, tmp_path, monkeypatch):
+        """A checkout uses its own folder; an installed wheel has the scripts in the package."""
         assert migrations.script_location() == CHECKOUT / "alembic"
         package = tmp_path / "pyramid_bookstore"
         monkeypatch.setattr(migrations, "__file__", str(package / "db" / "migrations.py"))
@@ -204,10 +204,10 @@ def run_script(url, script):
             connection.execute(script)
 
 
-class TestHost:
+class TestMigrationsOfAHost:
     """A host with migrations of its own in the same database."""
 
-    def test_autogenerate_leaves_the_bookstore_alone(self, engine):
+    def test_autogenerate_of_a_host_ignores_the_bookstore_tables(self, engine):
         host = MetaData()
         Table("orders", host, Column("id", Integer, primary_key=True))
         with engine.begin() as connection:
@@ -217,8 +217,8 @@ class TestHost:
         changes = {(change[0], change[1].name) for change in found}
         assert changes == {("add_table", "orders"), ("remove_table", "old_orders")}
 
-    def test_a_table_of_the_hosts_may_have_a_like_name(self, engine):
-        """What is in the host's own metadata is the host's."""
+    def test_autogenerate_compares_a_host_table_named_like_ours(self, engine):
+        """A table in the metadata of the host belongs to the host."""
         host = MetaData()
         Table("bookstore_clerks", host, Column("id", Integer, primary_key=True))
         with engine.begin() as connection:
@@ -228,8 +228,8 @@ class TestHost:
             found = compare_metadata(MigrationContext.configure(connection, opts=options), host)
         assert [change[0] for change in found] == ["remove_column"]
 
-    def test_one_history(self, engine):
-        """Without a version table of ours the schema itself must be the code's."""
+    def test_without_our_version_table_the_schema_decides_if_it_is_current(self, engine):
+        """Without our version table the schema itself is compared with the code."""
         with engine.begin() as connection:
             connection.execute(text(f"DROP TABLE {revision.VERSION_TABLE}"))
         with engine.connect() as connection:
@@ -240,7 +240,7 @@ class TestHost:
         with engine.connect() as connection:
             assert not revision.is_current(connection)
 
-    def test_an_engine_of_the_hosts_own_making(self, bare, bare_engine):
+    def test_migrating_works_on_a_plain_sqlalchemy_engine(self, bare, bare_engine):
         """Plain SQLAlchemy on SQLite begins no transaction before a DDL statement."""
         engine = create_engine(bare)
         with migrations.migration_lock(engine) as connection:
@@ -251,14 +251,14 @@ class TestHost:
         with bare_engine.connect() as connection:
             assert revision.is_current(connection)
 
-    def test_logging_stays_the_hosts(self, bare_engine):
+    def test_migrating_does_not_change_the_logging_of_the_host(self, bare_engine):
         root = logging.getLogger()
         before = (root.level, list(root.handlers))
         migrations.upgrade(bare_engine)
         assert (root.level, list(root.handlers)) == before
 
 
-class TestCommand:
+class TestAlembicCommand:
     """The ``alembic`` command with an INI."""
 
     def ini(self, folder, *lines):
@@ -279,7 +279,9 @@ class TestCommand:
         return done
 
     @pytest.mark.parametrize("key", ["bookstore.sqlalchemy.url", "sqlalchemy.url"])
-    def test_database_of_the_application(self, bare, bare_engine, tmp_path, key):
+    def test_alembic_migrates_the_database_of_the_app_section(
+        self, bare, bare_engine, tmp_path, key
+    ):
         url = bare.replace("%", "%%")
         ini = self.ini(tmp_path, "[app:main]", "use = egg:pyramid_bookstore", f"{key} = {url}")
         self.alembic("-c", str(ini), "upgrade", "head")
@@ -287,13 +289,15 @@ class TestCommand:
             assert revision.is_current(connection)
         assert revision.HEAD in self.alembic("-c", str(ini), "current").stdout
 
-    def test_database_of_the_alembic_section(self, bare, bare_engine, tmp_path):
+    def test_alembic_migrates_the_database_of_the_alembic_section(
+        self, bare, bare_engine, tmp_path
+    ):
         ini = self.ini(tmp_path, f"sqlalchemy.url = {bare.replace('%', '%%')}")
         self.alembic("-c", str(ini), "upgrade", "bookstore@head")
         with bare_engine.connect() as connection:
             assert revision.is_current(connection)
 
-    def test_the_environment_comes_first(self, bare, bare_engine, tmp_path):
+    def test_environment_variables_override_the_ini_for_alembic(self, bare, bare_engine, tmp_path):
         lines = ["[app:main]", "use = egg:pyramid_bookstore"]
         lines += ["bookstore.sqlalchemy.url = sqlite:////nowhere/at/all.db"]
         ini = self.ini(tmp_path, *lines)
@@ -301,8 +305,8 @@ class TestCommand:
         with bare_engine.connect() as connection:
             assert revision.is_current(connection)
 
-    def test_logging_of_the_ini(self, tmp_path):
-        """Run by hand from an INI, it says what it does in the way the INI asks for."""
+    def test_alembic_logs_as_the_ini_configures(self, tmp_path):
+        """The ``alembic`` command logs in the format that the INI configures."""
         lines = ["sqlalchemy.url = sqlite://", "[loggers]", "keys = root", "[handlers]"]
         lines += ["keys = out", "[formatters]", "keys = plain", "[logger_root]", "level = INFO"]
         lines += ["handlers = out", "[handler_out]", "class = StreamHandler", "formatter = plain"]
@@ -310,18 +314,18 @@ class TestCommand:
         done = self.alembic("-c", str(self.ini(tmp_path, *lines)), "upgrade", "head")
         assert "said: Running upgrade  -> bookstore_0001" in done.stdout
 
-    def test_statements(self, tmp_path):
+    def test_alembic_prints_the_statements_with_sql(self, tmp_path):
         ini = self.ini(tmp_path, "sqlalchemy.url = postgresql+psycopg://127.0.0.1:1/nothing")
         printed = self.alembic("-c", str(ini), "upgrade", "head", "--sql").stdout
         assert "CREATE TRIGGER bookstore_books_added" in printed
 
-    def test_new_revisions_see_no_difference(self, bare, tmp_path):
-        """``alembic check`` is what a developer asks before writing the next revision."""
+    def test_alembic_check_finds_no_difference_after_an_upgrade(self, bare, tmp_path):
+        """A developer runs ``alembic check`` before writing the next revision."""
         ini = self.ini(tmp_path, f"sqlalchemy.url = {bare.replace('%', '%%')}")
         self.alembic("-c", str(ini), "upgrade", "head")
         assert "No new upgrade operations" in self.alembic("-c", str(ini), "check").stdout
 
-    def test_neither_connection_nor_ini(self):
+    def test_alembic_without_connection_and_ini_raises_a_lookup_error(self):
         options = CommandLine().parser.parse_args(["upgrade", "head"])
         config = migrations._config()
         config.cmd_opts = options
@@ -339,29 +343,29 @@ def migrate_in_a_crowd(url, **options):
     crowd(f"{prepare}\nOPTIONS = {options!r}", MIGRATE, url)
 
 
-class TestCrowd:
-    def test_eight_processes_at_once(self, bare, bare_engine):
-        """One works, the others wait; on SQLite they also make the file."""
+class TestParallelMigrations:
+    def test_eight_processes_may_migrate_at_once(self, bare, bare_engine):
+        """One migrates and the others wait; on SQLite they also create the file."""
         migrate_in_a_crowd(bare)
         with bare_engine.connect() as connection:
             assert revision.is_current(connection)
 
-    def test_a_stricter_isolation_level_of_the_operators(self, postgres_backend):
+    def test_parallel_migrations_work_under_repeatable_read(self, postgres_backend):
         """A snapshot taken before the wait for the lock would show an old database."""
         url = postgres_backend.create()
         migrations.downgrade(make_one_time_engine({"url": url}), "base")
         migrate_in_a_crowd(url, isolation_level="REPEATABLE READ")
         postgres_backend.drop(url)
 
-    def test_eight_threads_at_once(self, bare, bare_engine):
+    def test_eight_threads_may_migrate_at_once(self, bare, bare_engine):
         engines = [make_one_time_engine({"url": bare}) for _ in range(PROCESSES)]
         with ThreadPoolExecutor(PROCESSES) as pool:
             list(pool.map(migrations.upgrade, engines))
         with bare_engine.connect() as connection:
             assert revision.is_current(connection)
 
-    def test_a_long_change_is_waited_for(self, tmp_path, monkeypatch):
-        """SQLite gives a waiting writer up after a while; migrating goes on waiting."""
+    def test_a_migration_waits_for_a_long_transaction_on_sqlite(self, tmp_path, monkeypatch):
+        """SQLite ends the wait of a writer after a timeout; the migration tries again."""
         url = f"sqlite:///{tmp_path}/db.sqlite"
         tries = []
         busy = make_engine({"url": url})
@@ -380,7 +384,7 @@ class TestCrowd:
         busy.dispose()
         impatient.dispose()
 
-    def test_not_for_ever(self, tmp_path, monkeypatch):
+    def test_a_migration_gives_up_after_the_maximum_wait_on_sqlite(self, tmp_path, monkeypatch):
         url = f"sqlite:///{tmp_path}/db.sqlite"
         monkeypatch.setattr(migrations, "LOCK_TIMEOUT", -1)
         busy = make_engine({"url": url})
@@ -389,20 +393,20 @@ class TestCrowd:
             migrations.upgrade(impatient)
         busy.dispose()
 
-    def test_other_errors_are_not_tried_again(self):
+    def test_a_migration_does_not_retry_other_errors(self):
         engine = make_one_time_engine({"url": "sqlite:////nowhere/at/all.db"})
         with pytest.raises(OperationalError, match="unable to open"):
             migrations.upgrade(engine)
 
 
 def kept(connection):
-    """The total, and what counting says."""
+    """The stored total and the number of books."""
     total = connection.execute(text("SELECT sum(books) FROM bookstore_totals")).scalar_one()
     return int(total), connection.execute(select(func.count()).select_from(Book)).scalar_one()
 
 
 class TestTotals:
-    def test_one_many_and_none(self, engine):
+    def test_the_total_follows_inserts_updates_and_deletes(self, engine):
         with engine.begin() as connection:
             assert kept(connection) == (0, 0)
             connection.execute(insert(Book), row())
@@ -417,14 +421,14 @@ class TestTotals:
             connection.execute(text("DELETE FROM bookstore_books"))
             assert kept(connection) == (0, 0)
 
-    def test_nothing_to_count_touches_nothing(self, engine):
+    def test_a_statement_that_changes_no_row_does_not_write_the_total(self, engine):
         """A statement that changes no row takes no lock on the total."""
         with engine.begin() as connection:
             before = connection.execute(text(versions_of(engine))).all()
             connection.execute(text("DELETE FROM bookstore_books"))
             assert connection.execute(text(versions_of(engine))).all() == before
 
-    def test_rollback_and_savepoint(self, engine):
+    def test_the_total_follows_rollbacks_and_savepoints(self, engine):
         with engine.connect() as connection:
             with connection.begin():
                 connection.execute(insert(Book).values(rows(3)))
@@ -439,7 +443,7 @@ class TestTotals:
                 assert kept(connection) == (3, 3)
             assert kept(connection) == (3, 3)
 
-    def test_refused_and_merged_inserts(self, engine):
+    def test_inserts_with_on_conflict_count_only_new_rows(self, engine):
         """ON CONFLICT counts what was inserted, not what was tried."""
         dialect = dialect_named(engine.dialect.name)
         with engine.begin() as connection:
@@ -454,8 +458,8 @@ class TestTotals:
             )
             assert kept(connection) == (6, 6)
 
-    def test_it_follows_the_books_alone(self, engine):
-        """Who empties every table, in whatever order, leaves no total that is off."""
+    def test_deleting_the_rows_of_the_total_does_not_change_it(self, engine):
+        """So emptying all tables in any order leaves correct totals."""
         with engine.begin() as connection:
             connection.execute(insert(Book).values(rows(3)))
             connection.execute(text("DELETE FROM bookstore_totals"))
@@ -463,7 +467,7 @@ class TestTotals:
             connection.execute(text("DELETE FROM bookstore_books"))
             assert kept(connection) == (0, 0)
 
-    def test_what_others_do_is_not_seen_before_they_commit(self, engine):
+    def test_the_total_shows_other_transactions_only_after_their_commit(self, engine):
         with engine.connect() as writer, engine.connect() as reader:
             reader = reader.execution_options(bookstore_read_only=True)
             writer.execute(insert(Book), row())
@@ -488,7 +492,7 @@ def postgres_engine(postgres_backend):
 
 
 class TestTotalsOnPostgreSQL:
-    def test_truncate(self, postgres_engine):
+    def test_truncate_of_books_or_totals_keeps_the_total_right(self, postgres_engine):
         with postgres_engine.begin() as connection:
             connection.execute(insert(Book).values(rows(3)))
             connection.execute(text("TRUNCATE bookstore_books"))
@@ -499,7 +503,7 @@ class TestTotalsOnPostgreSQL:
             connection.execute(text("TRUNCATE bookstore_totals, bookstore_books"))
             assert kept(connection) == (0, 0)
 
-    def test_copy(self, postgres_engine):
+    def test_rows_added_by_copy_are_counted(self, postgres_engine):
         given = row() | {"extra": "{}"}
         columns = ", ".join(given)
         with postgres_engine.begin() as connection:
@@ -511,8 +515,8 @@ class TestTotalsOnPostgreSQL:
                     )
             assert kept(connection) == (50, 50)
 
-    def test_a_truncate_that_began_before_others_wrote(self, postgres_engine):
-        """Its snapshot is older than the rows it removes: refused, not counted wrongly."""
+    def test_a_truncate_with_an_old_snapshot_is_refused(self, postgres_engine):
+        """Its snapshot is older than the rows that it removes, so they cannot be counted."""
         old = postgres_engine.connect().execution_options(isolation_level="REPEATABLE READ")
         kept(old)
         with postgres_engine.begin() as connection:
@@ -523,8 +527,8 @@ class TestTotalsOnPostgreSQL:
         with postgres_engine.connect() as connection:
             assert kept(connection) == (3, 3)
 
-    def test_writers_do_not_wait_for_each_other(self, postgres_engine):
-        """Two open transactions with a new book each, in slots of their own."""
+    def test_two_transactions_that_insert_books_do_not_block_each_other(self, postgres_engine):
+        """Two open transactions insert a book each, in different slots of the total."""
         found = {}
         slot = text("SELECT mod(pg_backend_pid(), 64)")
         connections = [postgres_engine.connect() for _ in range(3)]
@@ -542,8 +546,8 @@ class TestTotalsOnPostgreSQL:
         for connection in connections:
             connection.close()
 
-    def test_another_search_path(self, postgres_engine):
-        """The functions find their tables whatever the session's path is."""
+    def test_the_total_is_counted_with_another_search_path(self, postgres_engine):
+        """The trigger functions find their tables with any search path of the session."""
         with postgres_engine.begin() as connection:
             connection.execute(text("SET LOCAL search_path = pg_catalog"))
             statement = insert(Book.__table__.to_metadata(MetaData(), schema="public"))
@@ -552,7 +556,7 @@ class TestTotalsOnPostgreSQL:
             assert kept(connection) == (1, 1)
 
 
-def test_sqlite_row_numbers_last(sqlite_backend):
+def test_vacuum_does_not_renumber_the_rows_on_sqlite(sqlite_backend):
     """The search index refers to rows by number; VACUUM must not renumber them."""
     url = sqlite_backend.create()
     engine = make_engine({"url": url})
@@ -575,6 +579,6 @@ def test_sqlite_row_numbers_last(sqlite_backend):
     sqlite_backend.drop(url)
 
 
-def test_the_code_names_the_newest_revision() -> None:
+def test_the_revision_in_the_code_is_the_newest_migration() -> None:
     scripts = ScriptDirectory.from_config(migrations._config())
     assert scripts.get_current_head() == revision.HEAD

@@ -1,8 +1,7 @@
-"""The API held against a model in memory, on SQLite and PostgreSQL in step (Hypothesis).
+"""The API compared with a model in memory, on SQLite and PostgreSQL together (Hypothesis).
 
-Every request goes to both databases. Both must answer as the model does,
-and alike byte for byte but
-for ids, times and cursors.
+Every request goes to both databases. Both must answer as the model does, and their answers must
+be equal byte for byte except for ids, times and cursors.
 """
 
 import json
@@ -28,7 +27,7 @@ from tests.support.apps import build_app, close_app
 from tests.support.backends import Emptier
 from tests.support.model import STOCK_MAX, Model, Refused
 
-# Few values, so that they meet: same titles, same prices, ISBNs that are taken.
+# Few values, so that there are equal titles, equal prices and duplicate ISBNs.
 TEXTS = st.sampled_from(
     [
         "Momo",
@@ -126,7 +125,7 @@ class Shops(RuleBasedStateMachine):
         self.tags = {}
 
     def send(self, method, path, body=None, *, key=None, headers=None):
-        """The answers of both, which must be alike; ``{id}`` and ``{tag}`` are each one's own."""
+        """The answers of both, which must be equal; each has its own ``{id}`` and ``{tag}``."""
         answers = []
         for place, app in enumerate(self.apps):
 
@@ -147,7 +146,7 @@ class Shops(RuleBasedStateMachine):
         return answers
 
     def expect(self, answers, run):
-        """What ``run`` does on the model must be what was answered."""
+        """The answer must be the result of ``run`` on the model."""
         try:
             result = run()
         except Refused as refused:
@@ -163,7 +162,7 @@ class Shops(RuleBasedStateMachine):
         self.same(book, answers[0].json)
 
     def same(self, book, shown):
-        """The answer shows the book of the model, exactly."""
+        """The answer shows exactly the book of the model."""
         assert {name: shown[name] for name in book.fields if name != "price"} == {
             name: value for name, value in book.fields.items() if name != "price"
         }
@@ -196,7 +195,7 @@ class Shops(RuleBasedStateMachine):
         answers = self.send("PUT", f"{BOOKS}/{{id}}", changes, key=key, headers=headers)
         stale = match == '"1"'
         if key not in self.model.books and free(changes):
-            # Wrong by itself: refused before anybody looks for the book.
+            # The change itself is invalid: refused before the book is looked up.
             assert_problem(answers[0], 422, "validation_failed", "price")
             return
         book = self.expect(answers, lambda: self.model.update(key, changes, stale=stale))
@@ -292,7 +291,7 @@ GONE_TAGS = ['"2"'] * 2
 
 
 def free(changes):
-    """Whether a change gives copies away by itself, whatever the book is."""
+    """Whether a change sets price 0 and a stock, which is invalid for every book."""
     return changes.get("price") == 0 and (changes.get("stock") or 0) > 0
 
 
@@ -311,7 +310,7 @@ def apps(sqlite_backend, postgres_backend):
         backend.drop(url)
 
 
-def test_both_shops_are_the_model(apps):
+def test_both_databases_answer_every_sequence_of_requests_as_the_model(apps):
     class Machine(Shops):
         pass
 

@@ -1,4 +1,4 @@
-"""What somebody meets who does this for the first time."""
+"""Messages for users who run the bookstore for the first time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def run(*words):
 
 
 @pytest.mark.parametrize("command", ["check", "migrate", "sample"])
-def test_an_ini_that_is_not_there(command, tmp_path, monkeypatch):
+def test_a_missing_ini_is_named_with_the_option_that_sets_it(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run(command)
     assert result.exit_code == 1
@@ -28,14 +28,14 @@ def test_an_ini_that_is_not_there(command, tmp_path, monkeypatch):
     )
 
 
-def test_a_feed_that_is_not_there(tmp_path):
+def test_a_missing_feed_file_is_named_in_the_error(tmp_path):
     result = run("import", str(tmp_path / "nothing.csv"))
     assert result.exit_code == 1
     assert result.stderr == f"Error: No such file or directory: {tmp_path}/nothing.csv\n"
 
 
 @pytest.mark.parametrize("docs", ["true", "false"])
-def test_the_log_says_where_to_look(docs, caplog):
+def test_the_log_at_start_names_the_urls_of_the_books_and_docs(docs, caplog):
     caplog.set_level(logging.INFO, logger="pyramid_bookstore")
     settings = {"bookstore.sqlalchemy.url": "sqlite://", "bookstore.migrate": "true"}
     app = standalone.main({}, **settings, **{"bookstore.prefix": "/b", "bookstore.docs": docs})

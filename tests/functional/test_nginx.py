@@ -1,4 +1,4 @@
-"""deploy/nginx.conf in front of a bookstore: keeps copies, and never serves an outdated one."""
+"""deploy/nginx.conf in front of a bookstore caches answers and never serves an outdated one."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def nginx(bookstore, folder):
 
 @pytest.fixture
 def logged(folder):
-    """Wait until this is the last line of nginx's log, which it writes after it has answered."""
+    """Wait until this is the last line of nginx's log, which is written after the answer."""
     log = folder / "access.log"
 
     def logged(line):
@@ -87,7 +87,7 @@ def logged(folder):
     return logged
 
 
-def test_a_copy_is_served_only_while_it_holds(nginx, logged):
+def test_nginx_serves_a_cached_answer_only_after_revalidation(nginx, logged):
     path = nginx.request("POST", BOOKS, json=BOOK).headers["location"].partition(str(nginx.port))[2]
     first = nginx.request("GET", path)
     logged(f"GET {path} 200 MISS 200")
@@ -108,38 +108,38 @@ def test_a_copy_is_served_only_while_it_holds(nginx, logged):
     assert nginx.request("GET", path).status == 404
 
 
-def test_each_request_has_its_own_id(nginx):
+def test_each_request_through_nginx_has_its_own_request_id(nginx):
     ids = [nginx.request("GET", BOOKS).headers["x-request-id"] for _ in range(3)]
     assert len(set(ids)) == 3
     named = nginx.request("GET", BOOKS, headers={"X-Request-ID": "from-the-client"})
     assert named.headers["x-request-id"] == "from-the-client"
 
 
-def test_who_says_who_they_are_gets_no_copy(nginx, logged):
+def test_requests_with_authorization_bypass_the_cache(nginx, logged):
     for _ in range(2):
         nginx.request("GET", f"{BOOKS}?limit=7", headers={"Authorization": "Bearer x"})
         logged(f"GET {BOOKS} 200 BYPASS 200")
 
 
-def test_links_name_the_address_that_the_client_used(nginx):
+def test_the_location_has_the_address_that_the_client_used(nginx):
     created = nginx.request("POST", BOOKS, json=BOOK | {"isbn": isbn(816)})
     assert created.headers["location"].startswith(nginx.url)
 
 
-def test_metrics_are_for_this_machine(nginx):
-    """Which this test is on."""
+def test_metrics_are_readable_from_the_same_machine(nginx):
+    """This test runs on the same machine, so it may read the metrics."""
     assert b"bookstore_requests_total" in nginx.request("GET", "/api/v1/metrics").body
 
 
-def test_too_large(nginx, logged):
-    """Up to 2 MB the bookstore says so itself."""
+def test_a_too_large_body_gets_a_413_problem_document_from_app_or_nginx(nginx, logged):
+    """Up to 2 MB the bookstore gives the answer, above that nginx does."""
     for size, upstream in ((1_500_000, "413"), (3_000_000, "-")):
         answer = nginx.request("POST", BOOKS, json={"title": "x" * size})
         assert (answer.status, answer.json["error"]) == (413, "payload_too_large")
         logged(f"POST {BOOKS} 413 - {upstream}")
 
 
-def test_an_absent_bookstore_is_a_problem_document(nginx, bookstore):
+def test_nginx_answers_a_503_problem_document_if_the_bookstore_is_down(nginx, bookstore):
     bookstore.kill()
     try:
         answer = nginx.request("GET", f"{BOOKS}?limit=9")

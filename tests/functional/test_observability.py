@@ -1,4 +1,4 @@
-"""What goes on: a line and some numbers for each request of ours, and none for a host's."""
+"""Access log and metrics for each request on our routes, and none for the host's requests."""
 
 from __future__ import annotations
 
@@ -38,7 +38,9 @@ def with_page(config: Configurator) -> None:
     config.add_view(lambda request: Response("host"), route_name="page")
 
 
-def test_each_request_of_ours_has_a_line(make_client: MakeClient, lines: Any) -> None:
+def test_each_request_on_our_routes_has_a_line_in_the_access_log(
+    make_client: MakeClient, lines: Any
+) -> None:
     client = make_client(configure=with_page)
     made = client.post_json("/api/v1/books", book_fields(), headers={"X-Request-ID": "order-7"})
     client.get("/api/v1/books/" + made.json["id"])
@@ -54,7 +56,9 @@ def test_each_request_of_ours_has_a_line(make_client: MakeClient, lines: Any) ->
     ]
 
 
-def test_the_line_for_machines(make_client: MakeClient, lines: Any) -> None:
+def test_the_access_log_in_json_has_the_documented_members(
+    make_client: MakeClient, lines: Any
+) -> None:
     client = make_client({"bookstore.log.format": "json"})
     client.get("/api/v1/books?fields=id", headers={"X-Request-ID": "a"})
     facts = json.loads(lines()[0].message)
@@ -68,15 +72,19 @@ def test_the_line_for_machines(make_client: MakeClient, lines: Any) -> None:
     }
 
 
-def test_no_line_is_made_where_none_is_wanted(make_client: MakeClient, caplog: Any) -> None:
+def test_no_access_log_is_written_above_the_level_info(
+    make_client: MakeClient, caplog: Any
+) -> None:
     client = make_client()
     with caplog.at_level(logging.WARNING, "pyramid_bookstore.access"):
         client.get("/api/v1/books")
     assert not [r for r in caplog.records if r.name == "pyramid_bookstore.access"]
 
 
-def test_the_formatters_put_the_id_on_every_record_of_the_request(make_client: MakeClient) -> None:
-    """Also on records of others: here one that a host's subscriber writes."""
+def test_the_formatters_add_the_request_id_to_every_record_of_a_request(
+    make_client: MakeClient,
+) -> None:
+    """This includes records of other loggers, here one that a subscriber of the host writes."""
     made: list[str] = []
     text, machine = TextFormatter("%(request_id)s %(message)s"), JSONFormatter()
 
@@ -105,7 +113,7 @@ def test_the_formatters_put_the_id_on_every_record_of_the_request(make_client: M
     assert made[2] == "- between"
 
 
-def test_metrics_are_there_when_asked_for(make_client: MakeClient) -> None:
+def test_metrics_count_requests_durations_refusals_and_connections(make_client: MakeClient) -> None:
     client = make_client({"bookstore.metrics": "true"}, configure=with_page)
     made = client.post_json("/api/v1/books", book_fields(stock=1)).json
     path = f"/api/v1/books/{made['id']}"
@@ -128,7 +136,7 @@ def test_metrics_are_there_when_asked_for(make_client: MakeClient) -> None:
     assert "/page" not in text
 
 
-def test_no_client_can_make_up_a_label(make_client: MakeClient) -> None:
+def test_unknown_methods_share_one_metrics_label(make_client: MakeClient) -> None:
     client = make_client({"bookstore.metrics": "true"})
     for method in ("LINK", "FOO"):
         client.request("/api/v1/books", method="TRACE", status=405)
@@ -140,11 +148,11 @@ def test_no_client_can_make_up_a_label(make_client: MakeClient) -> None:
     assert sample in text
 
 
-def test_without_metrics_the_path_is_nobodys(make_client: MakeClient) -> None:
+def test_the_metrics_path_gets_404_if_metrics_are_off(make_client: MakeClient) -> None:
     make_client().get("/api/v1/metrics", status=404)
 
 
-def test_on_a_hosts_session_there_is_no_pool_to_look_at(engine: Any) -> None:
+def test_metrics_have_no_pool_on_a_session_of_the_host(engine: Any) -> None:
     from tests.host.hosts import cookiecutter
 
     client = webtest.TestApp(cookiecutter(engine, settings={"bookstore.metrics": "true"}))
@@ -154,7 +162,9 @@ def test_on_a_hosts_session_there_is_no_pool_to_look_at(engine: Any) -> None:
     assert "bookstore_pool_connections_in_use{" not in text
 
 
-def test_metrics_without_the_extra_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_metrics_without_the_extra_stop_the_start_and_name_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "pyramid_bookstore.observability.metrics", None)
     config = Configurator(settings={"sqlalchemy.url": "sqlite://", "bookstore.metrics": "true"})
     config.include("pyramid_bookstore")
@@ -175,7 +185,7 @@ print(client.get("/api/v1/metrics").text)
 """
 
 
-def test_several_processes_count_together(tmp_path: Path) -> None:
+def test_metrics_of_several_processes_are_added_up(tmp_path: Path) -> None:
     environ = {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     for total in (3, 6):
         run = subprocess.run(
@@ -189,7 +199,7 @@ def test_several_processes_count_together(tmp_path: Path) -> None:
         assert f"{sample} {total}.0" in run.stdout
 
 
-def test_the_id_in_the_sql(make_client: MakeClient) -> None:
+def test_the_request_id_is_a_comment_in_the_sql_if_configured(make_client: MakeClient) -> None:
     client = make_client({"bookstore.log.sql_comment": "true"})
     database = Mount.of(client.app.registry).database
     assert database is not None

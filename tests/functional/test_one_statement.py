@@ -1,4 +1,4 @@
-"""A change that is one statement goes alone where nobody else takes part, and only there."""
+"""A change of one statement runs in autocommit if it has no subscribers and no key."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MakeClient = Callable[..., webtest.TestApp]
 
 
 class Watch:
-    """What an application's engines did: transactions begun, statements sent outside of them."""
+    """Counts transactions begun and statements sent in autocommit by an application's engines."""
 
     def __init__(self, client: webtest.TestApp) -> None:
         self.begun = 0
-        self.alone = 0
+        self.autocommitted = 0
         database = Mount.of(client.app.registry).database
         assert database is not None
         event.listen(database.writing, "begin", self._begin)
@@ -32,11 +32,11 @@ class Watch:
         self.begun += 1
 
     def _execute(self, *given: Any) -> None:
-        self.alone += 1
+        self.autocommitted += 1
 
 
 def changes(client: webtest.TestApp, **headers: str) -> None:
-    """One of each change."""
+    """One request for each kind of change."""
     sent = {"headers": headers}
     made = client.post_json("/api/v1/books", book_fields(stock=5), **sent).json
     path = "/api/v1/books/" + made["id"]
@@ -49,39 +49,39 @@ def changes(client: webtest.TestApp, **headers: str) -> None:
 
 
 @pytest.fixture
-def alone(make_client: MakeClient) -> webtest.TestApp:
+def plain(make_client: MakeClient) -> webtest.TestApp:
     return make_client()
 
 
-def test_alone(alone: webtest.TestApp) -> None:
-    watch = Watch(alone)
-    changes(alone)
-    assert (watch.begun, watch.alone) == (0, 6)
+def test_changes_without_subscribers_run_in_autocommit(plain: webtest.TestApp) -> None:
+    watch = Watch(plain)
+    changes(plain)
+    assert (watch.begun, watch.autocommitted) == (0, 6)
 
 
-def test_with_a_subscriber_in_a_transaction(make_client: MakeClient) -> None:
+def test_changes_with_a_subscriber_run_in_a_transaction(make_client: MakeClient) -> None:
     client = make_client(
         configure=lambda config: config.add_subscriber(lambda event: None, events.ChangesCommitted)
     )
     watch = Watch(client)
     changes(client)
-    assert (watch.begun, watch.alone) == (6, 0)
+    assert (watch.begun, watch.autocommitted) == (6, 0)
 
 
-def test_with_a_key_in_a_transaction(alone: webtest.TestApp) -> None:
-    watch = Watch(alone)
-    alone.post_json("/api/v1/books", book_fields(), headers={"Idempotency-Key": "k"})
-    assert (watch.begun, watch.alone) == (1, 0)
+def test_a_change_with_an_idempotency_key_runs_in_a_transaction(plain: webtest.TestApp) -> None:
+    watch = Watch(plain)
+    plain.post_json("/api/v1/books", book_fields(), headers={"Idempotency-Key": "k"})
+    assert (watch.begun, watch.autocommitted) == (1, 0)
 
 
-def test_a_refusal_writes_nothing(alone: webtest.TestApp) -> None:
-    first, second = (alone.post_json("/api/v1/books", book_fields(stock=2)).json for _ in range(2))
+def test_a_refused_change_in_autocommit_writes_nothing(plain: webtest.TestApp) -> None:
+    first, second = (plain.post_json("/api/v1/books", book_fields(stock=2)).json for _ in range(2))
     path = "/api/v1/books/" + second["id"]
-    alone.put_json(path, {"isbn": first["isbn"], "title": "Other"}, status=409)
-    alone.post_json(path + "/stock", {"delta": -3}, status=409)
-    alone.put_json(path, {"price": 0}, status=422)
-    alone.patch_json(path, {"title": "Other"}, headers={"If-Match": '"1"'}, status=412)
-    assert alone.get(path).json == second
+    plain.put_json(path, {"isbn": first["isbn"], "title": "Other"}, status=409)
+    plain.post_json(path + "/stock", {"delta": -3}, status=409)
+    plain.put_json(path, {"price": 0}, status=422)
+    plain.patch_json(path, {"title": "Other"}, headers={"If-Match": '"1"'}, status=412)
+    assert plain.get(path).json == second
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def on_postgresql(postgres_backend: Any, make_app: Any) -> Iterator[tuple[webtes
     postgres_backend.drop(url)
 
 
-def test_a_connection_that_died_in_the_pool_is_found_out_before(
+def test_a_change_in_autocommit_replaces_a_disconnected_connection(
     on_postgresql: tuple[webtest.TestApp, str],
 ) -> None:
     client, url = on_postgresql
@@ -109,8 +109,10 @@ def test_a_connection_that_died_in_the_pool_is_found_out_before(
     assert client.get("/api/v1/books").json["total"] == 2
 
 
-def test_a_lost_race_is_tried_again(on_postgresql: tuple[webtest.TestApp, str]) -> None:
-    """The server ends the statement as it ends one of two that wait for each other."""
+def test_a_change_in_autocommit_is_retried_after_a_deadlock(
+    on_postgresql: tuple[webtest.TestApp, str],
+) -> None:
+    """The server aborts the statement as it does for a deadlock."""
     client, url = on_postgresql
     made = client.post_json("/api/v1/books", book_fields(stock=5)).json
     engine = make_one_time_engine({"url": url})

@@ -1,4 +1,4 @@
-"""Through a real PgBouncer in transaction mode: what holds, and what must be set for it."""
+"""Through a real PgBouncer in transaction mode: what works, and which settings it needs."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ from tests.support.pgbouncer import PgBouncer, pgbouncer_program
 pytestmark = pytest.mark.skipif(pgbouncer_program() is None, reason="PgBouncer is not installed")
 
 CLIENTS = 16
-#: Fewer server connections than clients, so that each client meets all of them.
+#: Fewer server connections than clients, so that each client uses all of them in turn.
 SERVER_CONNECTIONS = 3
 
 
@@ -58,7 +58,7 @@ def client(make_pooled):
 
 
 def at_once(calls):
-    """What the calls give, made by as many threads as there are clients."""
+    """The results of the calls, made in parallel by one thread for each client."""
     with ThreadPoolExecutor(CLIENTS) as pool:
         return [done.result() for done in [pool.submit(call) for call in calls]]
 
@@ -67,8 +67,8 @@ def total(client):
     return client.get(BOOKS).json["total"]
 
 
-def test_connections_are_shared(client, url):
-    """The clients did not get a server connection each, or the rest here would prove nothing."""
+def test_clients_share_fewer_server_connections(client, url):
+    """If each client had its own server connection, the other tests here would prove nothing."""
     at_once([lambda: client.get(BOOKS) for _ in range(100)])
     direct = make_engine({"url": url})
     with direct.connect() as connection:
@@ -80,8 +80,8 @@ def test_connections_are_shared(client, url):
     assert Mount.of(client.app.registry).database.reading.pool.checkedin() > SERVER_CONNECTIONS
 
 
-def test_reads_and_writes_many_times_over(client):
-    """psycopg prepares what it has sent five times, unless it is told not to."""
+def test_repeated_reads_and_writes_work_without_prepared_statements(client):
+    """psycopg prepares a statement after five executions unless that is switched off."""
     path = client.post_json(BOOKS, RUST, status=201).headers["Location"]
 
     def work(number):
@@ -96,8 +96,8 @@ def test_reads_and_writes_many_times_over(client):
 
 
 @pytest.mark.parametrize(("said", "meant"), [("none", None), ("3", 3), (None, 5)])
-def test_prepare_threshold(url, said, meant):
-    """By the URL, because an INI has no other place for it; psycopg's own default is 5."""
+def test_the_prepare_threshold_is_set_in_the_url(url, said, meant):
+    """It is set in the URL because an INI has no other place; psycopg's default is 5."""
     query = {} if said is None else {"prepare_threshold": said}
     engine = make_engine({"url": make_url(url).update_query_dict(query)})
     with engine.connect() as connection:
@@ -106,7 +106,7 @@ def test_prepare_threshold(url, said, meant):
 
 
 @pytest.mark.parametrize(("query", "seconds"), [({}, "5"), ({"connect_timeout": "2"}, "2")])
-def test_connect_timeout(url, query, seconds):
+def test_the_connect_timeout_is_5_seconds_unless_set_in_the_url(url, query, seconds):
     engine = make_engine({"url": make_url(url).update_query_dict(query)})
     with engine.connect() as connection:
         info = connection.connection.dbapi_connection.info
@@ -114,7 +114,7 @@ def test_connect_timeout(url, query, seconds):
     engine.dispose()
 
 
-def test_hundred_stock_changes(client):
+def test_a_hundred_parallel_stock_changes_are_each_counted_once(client):
     path = client.post_json(BOOKS, RUST | {"stock": 90}, status=201).headers["Location"]
     change = f"{path}/stock".removeprefix("http://localhost")
     answers = at_once([lambda: ask(client, "POST", change, {"delta": -1}) for _ in range(100)])
@@ -124,8 +124,8 @@ def test_hundred_stock_changes(client):
     assert client.get(path).json["stock"] == 0
 
 
-def test_one_key_one_book(make_pooled):
-    """Two applications, as two processes would be: only the database knows of both."""
+def test_parallel_creates_with_one_idempotency_key_make_one_book(make_pooled):
+    """Two applications act as two processes: only the database knows both."""
     clients = [make_pooled(), make_pooled()]
     key = {"Idempotency-Key": "0123456789"}
 
@@ -142,7 +142,7 @@ def test_one_key_one_book(make_pooled):
     assert total(clients[0]) == 1
 
 
-def test_totals_with_everything_at_once(client):
+def test_the_total_is_right_after_parallel_creates_deletes_and_refusals(client):
     paths = [
         client.post_json(BOOKS, new_book(number), status=201).headers["Location"]
         for number in range(40)
@@ -164,8 +164,8 @@ def test_totals_with_everything_at_once(client):
     assert len(client.get(f"{BOOKS}?limit=100&count=none").json["data"]) == 50
 
 
-def test_migrations_one_after_another(bouncer, postgres):
-    """Whoever migrates holds the others off; a session's lock would be lost on the way."""
+def test_parallel_migrations_run_one_after_another(bouncer, postgres):
+    """The migration lock is held by a transaction: PgBouncer would lose a session lock."""
     fresh = postgres.create_database()
     through = bouncer.url(fresh, prepare_threshold="none")
     meeting = threading.Barrier(4)
@@ -187,7 +187,7 @@ class TestStatementTimeout:
 
     @pytest.fixture
     def locked(self, url):
-        """Nobody else can read or write the books."""
+        """Lock the table of books against reads and writes of others."""
         engine = make_engine({"url": url})
         with engine.begin() as connection:
             connection.exec_driver_sql("LOCK TABLE bookstore_books IN ACCESS EXCLUSIVE MODE")
@@ -196,7 +196,7 @@ class TestStatementTimeout:
 
     @pytest.fixture
     def by_role(self, postgres, bouncer, url):
-        """The URL of a role that has a timeout; server connections are made anew for it."""
+        """Give the role a statement timeout in this database, for new server connections."""
         name = make_url(url).database
         with postgres.connect() as connection:
             user = connection.info.user
@@ -209,18 +209,20 @@ class TestStatementTimeout:
         refused = assert_problem(answer, 503, "unavailable")
         assert refused["detail"] == "The database did not answer in time."
 
-    def test_transactions(self, make_pooled, locked):
+    def test_the_statement_timeout_ends_a_statement_in_a_transaction(self, make_pooled, locked):
         client = make_pooled(**self.TIMEOUT)
         self.slow(ask(client, "POST", BOOKS, RUST, {"Idempotency-Key": "0123456789"}))
 
-    def test_single_statements_by_the_role(self, make_pooled, by_role, locked, caplog):
+    def test_the_timeout_of_the_role_ends_statements_in_autocommit(
+        self, make_pooled, by_role, locked, caplog
+    ):
         client = make_pooled(**self.TIMEOUT)
         self.slow(ask(client, "GET", BOOKS))
         self.slow(ask(client, "POST", BOOKS, RUST))
         assert "ALTER ROLE" not in caplog.text
 
-    def test_without_it_they_are_told_of(self, make_pooled, through, caplog):
-        """And no setting of ours stays on a server connection that others get afterwards."""
+    def test_a_missing_timeout_of_the_role_is_logged_once(self, make_pooled, through, caplog):
+        """And the timeout is not left on a server connection that other clients get."""
         client = make_pooled(**self.TIMEOUT)
         at_once([lambda: client.get(BOOKS) for _ in range(50)])
         said = [each for each in caplog.messages if "ALTER ROLE" in each]

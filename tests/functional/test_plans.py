@@ -1,4 +1,4 @@
-"""Which index answers which list: a lost one, or one that is passed over, fails here.
+"""Each list must use its index: a missing or unused index fails here.
 
 The plans are those of a catalogue that is large enough for a scan not to be the cheapest.
 """
@@ -57,13 +57,13 @@ def plans(engine, filters=None, *, sort=NEWEST_FIRST, count="none", page=1, curs
 
 
 def assert_index(engine, plan, index):
-    """``plan`` reads ``index`` and nowhere the table from end to end."""
+    """``plan`` uses ``index`` and has no scan of the whole table."""
     assert index in plan, plan
     assert not scans(plan), plan
 
 
 def scans(plan):
-    # The first words are glanced at, which is a scan with an early end.
+    # Reading the first words is a scan with an early end.
     sequential = re.search(r"Seq Scan on bookstore_books\b", plan)
     return sequential or re.search(r"^SCAN bookstore_books$", plan, re.MULTILINE)
 
@@ -81,7 +81,7 @@ MORE_KEYS = [
 
 
 @pytest.mark.parametrize("query", [BY_ID, BY_ISBN], ids=["id", "isbn"])
-def test_one_book(large, query):
+def test_one_book_is_read_by_the_index_of_its_id_or_isbn(large, query):
     reader = ExplainingReader(large)
     row = book_row(77)
     assert reader.rows(query, {"id": row["id"], "isbn": row["isbn"]})
@@ -96,7 +96,7 @@ def test_one_book(large, query):
 
 @pytest.mark.parametrize("sort", ONE_KEY + MORE_KEYS, ids=str)
 @pytest.mark.parametrize("count", ["exact", "none"])
-def test_each_order_walks_its_index(large, sort, count):
+def test_a_list_in_each_order_is_read_by_the_index_of_that_order(large, sort, count):
     _, (plan,) = plans(large, sort=sort, count=count)
     assert_index(large, plan, f"bookstore_books_{sort[0][0]}_idx")
     if len(sort) == 1:
@@ -104,7 +104,7 @@ def test_each_order_walks_its_index(large, sort, count):
 
 
 @pytest.mark.parametrize("sort", ONE_KEY + MORE_KEYS, ids=str)
-def test_a_cursor_enters_its_index_at_its_place(large, sort):
+def test_a_list_by_cursor_starts_in_the_index_at_the_cursor(large, sort):
     half, _ = plans(large, sort=sort, page=300)
     for cursor in (half.next_cursor, half.previous_cursor):
         _, (plan,) = plans(large, sort=sort, cursor=cursor)
@@ -115,7 +115,7 @@ def test_a_cursor_enters_its_index_at_its_place(large, sort):
         assert re.search(entered, plan), plan
 
 
-# Filters, and what answers them: on PostgreSQL the words and then the books, on SQLite one index.
+# Filters and their indexes: on PostgreSQL of the words and of the books, on SQLite only one.
 PARTS = "bookstore_search_endings_idx"
 WORDS, BOOKS_IDX = "bookstore_search_words_idx", "bookstore_books_search_idx"
 PRICE = "bookstore_books_price_idx"
@@ -171,8 +171,8 @@ COMMON = [
 
 @pytest.mark.parametrize("filters", COMMON, ids=str)
 @pytest.mark.parametrize("sort", [NEWEST_FIRST, (("price", False),)], ids=["newest", "price"])
-def test_a_common_filter_walks_the_order(large, filters, sort):
-    """Nothing is sorted, so the page is full after a handful of books."""
+def test_a_common_filter_is_read_by_the_index_of_the_order(large, filters, sort):
+    """Nothing is sorted, so the page is full after a few books."""
     _, found = plans(large, filters, sort=sort)
     assert_index(large, found[-1], f"bookstore_books_{sort[0][0]}_idx")
     assert not re.search("Sort|TEMP B-TREE", found[-1]), found[-1]
@@ -180,7 +180,7 @@ def test_a_common_filter_walks_the_order(large, filters, sort):
 
 @pytest.mark.parametrize("filters", [{"search": "xylo"}, {"search": "xy"}, {"author": "xylo"}])
 @pytest.mark.parametrize("count", ["exact", "estimated"])
-def test_only_matches_are_counted(large, filters, count):
+def test_counting_a_rare_filter_reads_no_whole_table(large, filters, count):
     page, found = plans(large, filters, count=count)
     assert page.total == (0 if "author" in filters else 4)
     for plan in found:
@@ -188,8 +188,8 @@ def test_only_matches_are_counted(large, filters, count):
         assert not scans(sampled), plan
 
 
-def test_a_lost_index_would_be_seen(backend):
-    """What this file looks for is there, and is missed when it is gone."""
+def test_a_missing_index_is_detected_by_the_checks_of_this_file(backend):
+    """Without its index, a list that is checked here reads the whole table."""
     url = backend.create()
     engine = make_engine({"url": url})
     fill(engine, (book_row(number) for number in range(1, 3000)))

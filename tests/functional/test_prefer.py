@@ -12,7 +12,7 @@ def url(client):
     return client.post_json(BOOKS, RUST).headers["Location"]
 
 
-def test_create(client):
+def test_creating_with_return_minimal_gets_201_without_a_body(client):
     answer = client.post_json(BOOKS, RUST, headers=MINIMAL, status=201)
     assert answer.body == b""
     assert "Content-Type" not in answer.headers
@@ -24,7 +24,7 @@ def test_create(client):
 
 
 @pytest.mark.parametrize("method", ["put_json", "patch_json"])
-def test_changes(client, url, method):
+def test_put_and_patch_with_return_minimal_get_204_with_the_new_etag(client, url, method):
     answer = getattr(client, method)(url, {"stock": 7}, headers=MINIMAL, status=204)
     assert answer.body == b""
     assert "Content-Length" not in answer.headers
@@ -34,7 +34,7 @@ def test_changes(client, url, method):
     assert book.headers["ETag"] == answer.headers["ETag"]
 
 
-def test_stock(client, url):
+def test_a_stock_change_with_return_minimal_gets_204_with_the_new_etag(client, url):
     answer = client.post_json(f"{url}/stock", {"delta": -1}, headers=MINIMAL, status=204)
     assert answer.headers["ETag"] == client.get(url).headers["ETag"]
 
@@ -66,21 +66,23 @@ def test_stock(client, url):
         ("x" * 8000, False),
     ],
 )
-def test_writings(client, url, prefer, minimal):
-    """Of repeated preferences the first counts; what is unknown or broken is passed over."""
+def test_return_minimal_is_recognized_in_every_valid_notation_of_prefer(
+    client, url, prefer, minimal
+):
+    """Of repeated preferences the first counts; unknown or malformed ones are ignored."""
     answer = client.put_json(url, {"stock": 7}, headers={"Prefer": prefer})
     assert answer.status_int == (204 if minimal else 200)
     assert ("Preference-Applied" in answer.headers) == minimal
 
 
-def test_refusals_are_whole(client, url):
+def test_a_refusal_has_its_body_despite_return_minimal(client, url):
     refused = client.put_json(url, {"stock": -1}, headers=MINIMAL, status=422)
     assert refused.json["details"][0]["field"] == "stock"
     assert "Preference-Applied" not in refused.headers
     client.post_json(BOOKS, RUST, headers=MINIMAL, status=409)
 
 
-def test_reads_are_whole(client, url):
+def test_a_read_has_its_body_despite_return_minimal(client, url):
     client.post_json(BOOKS, new_book())
     assert client.get(url, headers=MINIMAL).json["isbn"] == RUST["isbn"]
     assert client.get(BOOKS, headers=MINIMAL).json["total"] == 2

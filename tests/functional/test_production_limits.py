@@ -1,4 +1,4 @@
-"""The limits of production.ini, held against a real process that runs with it."""
+"""The limits of production.ini, tested on a real process that runs with it."""
 
 import json
 import socket
@@ -34,7 +34,7 @@ def manager():
 
 
 def exchange(server, data):
-    """What comes back for these bytes until the other side closes."""
+    """The bytes that the server answers to these bytes until it closes the connection."""
     received = b""
     with server.connect() as plain:
         with suppress(ConnectionError):
@@ -45,27 +45,27 @@ def exchange(server, data):
     return received
 
 
-def test_reading_is_open_and_writing_is_not(server, manager):
+def test_reading_needs_no_token_and_writing_does(server, manager):
     assert server.request("GET", BOOKS).status == 200
     assert server.request("POST", BOOKS, json=new_book(1)).status == 401
     assert server.request("POST", BOOKS, json=new_book(1), headers=manager).status == 201
 
 
-def test_it_says_nothing_of_what_it_runs_on(server):
+def test_answers_do_not_name_the_server_software(server):
     answer = server.request("GET", BOOKS)
     assert "server" not in answer.headers
     assert "waitress" not in str(answer.headers).lower()
 
 
 @pytest.mark.parametrize(("size", "status"), [(30_000, 200), (33_000, 431)])
-def test_headers(server, size, status):
+def test_request_headers_above_the_size_limit_get_431(server, size, status):
     head = f"GET {API}/health HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Long: "
     received = exchange(server, head.encode() + b"x" * size + b"\r\n\r\n")
     assert received.split(b" ", 2)[1] == str(status).encode()
 
 
-def test_a_body_that_is_too_long_is_refused_by_its_length(server, manager):
-    """In the bookstore's form above its own limit, in waitress's above that of any import."""
+def test_a_too_long_body_gets_413_by_its_content_length(server, manager):
+    """Above its own limit the bookstore refuses; above the limit of any import waitress does."""
     token = manager["Authorization"].encode()
     head = b"POST /api/v1/books HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: "
     head += token + b"\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
@@ -78,7 +78,7 @@ def test_a_body_that_is_too_long_is_refused_by_its_length(server, manager):
     assert (answer.status, answer.json["error"]) == (413, "payload_too_large")
 
 
-def test_many_idle_connections_lock_nobody_out(server):
+def test_300_idle_connections_do_not_block_other_clients(server):
     """Far more than waitress's own limit of 100."""
     idle = [server.connect() for _ in range(300)]
     try:
@@ -102,8 +102,8 @@ def test_many_idle_connections_lock_nobody_out(server):
         b"POST /api/v1/books HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
     ],
 )
-def test_what_is_no_http_harms_nobody(server, garbage):
-    """waitress answers it in plain text, or closes; the next one is served."""
+def test_malformed_http_does_not_stop_the_server(server, garbage):
+    """waitress answers in plain text or closes the connection; the next request is served."""
     with server.connect(timeout=5) as plain:
         plain.sendall(garbage)
         plain.shutdown(socket.SHUT_WR)

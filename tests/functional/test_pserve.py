@@ -18,7 +18,7 @@ BOOKS = "/api/v1/books"
 ROOT = Path(__file__).parents[2]
 
 
-def test_what_was_created_survives_kill_9(backend):
+def test_acknowledged_writes_survive_kill_9(backend):
     url = backend.create()
     settings = {"bookstore.sqlalchemy.url": url, "bookstore.migrate": "true"}
     with running_server(settings) as server:
@@ -44,7 +44,7 @@ def test_what_was_created_survives_kill_9(backend):
     backend.drop(url)
 
 
-def test_the_tutorials_walk(backend):
+def test_the_requests_of_the_original_tutorial_work_on_the_sample_data(backend):
     url = backend.create()
     settings = {"bookstore.sqlalchemy.url": url, "bookstore.sample_data": "true"}
     with running_server(settings) as server:
@@ -74,7 +74,7 @@ def test_the_environment_overrides_the_ini(sqlite_backend):
         assert server.request("GET", BOOKS).status == 404
 
 
-def test_bad_settings_stop_the_start_and_are_all_named():
+def test_invalid_settings_stop_the_start_and_are_all_named():
     settings = {
         "bookstore.sqlalchemy.url": "sqlite://",
         "bookstore.limt.max": "50",
@@ -88,7 +88,7 @@ def test_bad_settings_stop_the_start_and_are_all_named():
     assert "bookstore.migrate" in said
 
 
-def test_the_factory_for_process_servers(sqlite_backend, tmp_path):
+def test_the_wsgi_factory_reads_the_ini_of_bookstore_ini(sqlite_backend, tmp_path):
     url = sqlite_backend.create()
     ini = tmp_path / "shop.ini"
     ini.write_text(
@@ -101,9 +101,9 @@ def test_the_factory_for_process_servers(sqlite_backend, tmp_path):
         assert server.request("GET", BOOKS).json["total"] == 0
 
 
-def test_development_ini_brings_a_catalogue(tmp_path):
-    """``make run`` in a new checkout: schema and at least a hundred books, by themselves."""
-    # A copy, because its database lies beside it; the checkout's own stays as it is.
+def test_development_ini_starts_with_a_schema_and_sample_books(tmp_path):
+    """``make run`` in a new checkout makes the schema and at least a hundred books."""
+    # A copy, because the database is made in the same folder; the checkout stays unchanged.
     ini = tmp_path / "development.ini"
     ini.write_bytes((ROOT / "development.ini").read_bytes())
     with running_server(ini) as server:

@@ -1,4 +1,4 @@
-"""Races with real threads: each has one winner, and every loser hears why."""
+"""Races with real threads: each has one winner, and every loser gets the right refusal."""
 
 import threading
 from collections import Counter
@@ -15,7 +15,7 @@ def url(client):
 
 
 def race(client, requests):
-    """The answers to requests that are let go at the same moment."""
+    """The answers to requests that are sent at the same moment."""
     barrier = threading.Barrier(len(requests))
 
     def send(request):
@@ -32,7 +32,7 @@ def statuses(answers):
 
 class TestConditionalWrites:
     @pytest.mark.parametrize("method", ["PUT", "PATCH"])
-    def test_a_hundred_writers_with_one_tag(self, client, url, method):
+    def test_of_a_hundred_writes_with_one_etag_one_wins_and_99_get_412(self, client, url, method):
         tag = {"If-Match": client.get(url).headers["ETag"]}
         answers = race(client, [(method, url, {"stock": n + 1}, tag) for n in range(100)])
         assert statuses(answers) == {200: 1, 412: 99}
@@ -44,12 +44,12 @@ class TestConditionalWrites:
                 assert_problem(answer, 412, "precondition_failed")
                 assert answer.headers["ETag"] == winner.headers["ETag"]
 
-    def test_a_hundred_conditional_deletes(self, client, url):
+    def test_of_a_hundred_conditional_deletes_one_wins_and_99_get_404(self, client, url):
         tag = {"If-Match": client.get(url).headers["ETag"]}
         answers = race(client, [("DELETE", url, None, tag)] * 100)
         assert statuses(answers) == {204: 1, 404: 99}
 
-    def test_a_delete_among_writers(self, client, url):
+    def test_of_writes_and_deletes_with_one_etag_exactly_one_wins(self, client, url):
         tag = {"If-Match": client.get(url).headers["ETag"]}
         requests = [("PUT", url, {"stock": n + 1}, tag) for n in range(20)]
         answers = race(client, [*requests, *[("DELETE", url, None, tag)] * 20])
@@ -58,8 +58,8 @@ class TestConditionalWrites:
         assert set(counts) <= {200, 204, 404, 412}
         assert client.get(url, status="*").status_int == (200 if counts[200] else 404)
 
-    def test_merge_patches_of_extra_lose_nothing(self, client, url):
-        """Each adds a member; those overtaken too often say so, and added none."""
+    def test_parallel_patches_of_extra_are_merged_or_refused(self, client, url):
+        """Each adds a member; a patch that loses too often gets 503 and adds none."""
         client.put_json(url, {"extra": {}})
         names = [f"member{number}" for number in range(24)]
         patches = [("PATCH", url, {"extra": {name: 1}}) for name in names]
@@ -77,7 +77,7 @@ class TestConditionalWrites:
 
 
 class TestIsbns:
-    def test_creates_of_one(self, client):
+    def test_of_parallel_creates_with_one_isbn_one_wins_and_49_get_409(self, client):
         answers = race(client, [("POST", BOOKS, new_book(7, stock=n)) for n in range(50)])
         assert statuses(answers) == {201: 1, 409: 49}
         for answer in answers:
@@ -87,8 +87,8 @@ class TestIsbns:
         assert client.get(BOOKS).json["data"] == [winner.json]
         assert client.get(BOOKS).json["total"] == 1
 
-    def test_changes_to_one(self, client):
-        """Many books want the same new ISBN: in the index, not by looking first."""
+    def test_of_parallel_changes_to_one_isbn_one_wins_and_19_get_409(self, client):
+        """The unique index decides, not a read before the write."""
         books = [client.post_json(BOOKS, new_book(n)).json["id"] for n in range(20)]
         wanted = {"isbn": isbn(99), "stock": 77}
         answers = race(client, [("PUT", f"{BOOKS}/{each}", wanted) for each in books])
@@ -96,8 +96,8 @@ class TestIsbns:
         stocks = Counter(book["stock"] for book in client.get(f"{BOOKS}?limit=100").json["data"])
         assert stocks == {77: 1, 5: 19}
 
-    def test_swapping_two(self, client):
-        """Two books that want each other's ISBN: both are refused, nobody hangs."""
+    def test_two_books_that_swap_their_isbns_both_get_409(self, client):
+        """The requests must not block each other."""
         first, second = (client.post_json(BOOKS, new_book(n)).json for n in range(2))
         requests = [
             ("PUT", f"{BOOKS}/{first['id']}", {"isbn": second["isbn"]}),
@@ -105,7 +105,7 @@ class TestIsbns:
         ]
         assert statuses(race(client, requests * 10)) == {409: 20}
 
-    def test_upserts_of_one(self, client):
+    def test_parallel_upserts_of_one_isbn_create_one_book(self, client):
         path = f"{BOOKS}/isbn/{isbn(7)}"
         answers = race(client, [("PUT", path, new_book(7, stock=n + 1)) for n in range(50)])
         assert statuses(answers) == {201: 1, 200: 49}
@@ -115,7 +115,7 @@ class TestIsbns:
         assert client.get(path).json == last.json
         assert client.get(BOOKS).json["total"] == 1
 
-    def test_upserts_that_only_create(self, client):
+    def test_of_parallel_create_only_upserts_one_wins_and_29_get_412(self, client):
         only_new = {"If-None-Match": "*"}
         path = f"{BOOKS}/isbn/{isbn(7)}"
         answers = race(client, [("PUT", path, new_book(7), only_new)] * 30)
@@ -123,11 +123,11 @@ class TestIsbns:
 
 
 class TestDeletes:
-    def test_of_one_book(self, client, url):
+    def test_of_parallel_deletes_of_one_book_one_wins_and_49_get_404(self, client, url):
         assert statuses(race(client, [("DELETE", url)] * 50)) == {204: 1, 404: 49}
 
-    def test_delete_and_create_again(self, client, url):
-        """An ISBN is taken or free at any moment, never neither nor both."""
+    def test_a_delete_parallel_to_creates_of_its_isbn_leaves_at_most_one_book(self, client, url):
+        """At most one of the creates can succeed."""
         answers = race(client, [("DELETE", url), *[("POST", BOOKS, RUST)] * 10])
         counts = statuses(answers)
         assert counts[204] == 1
@@ -148,8 +148,8 @@ class TestStock:
                 assert assert_problem(answer, 409, "insufficient_stock")["available"] >= 0
         assert client.get(url).json["stock"] == 0
 
-    def test_price_of_nothing_against_stock(self, client, url):
-        """Free or in stock, never both: whoever comes second hears it, by name."""
+    def test_parallel_changes_never_make_a_book_free_and_in_stock(self, client, url):
+        """The refusal of the later request names the field."""
         for _ in range(5):
             client.put_json(url, {"price": 5, "stock": 0})
             requests = [("PUT", url, {"price": 0}), ("PUT", url, {"stock": 3}),
@@ -164,8 +164,8 @@ class TestStock:
             assert 200 in statuses(answers)
 
 
-def test_readers_see_whole_books(client, url):
-    """While a writer changes two fields together, no reader sees one of them alone."""
+def test_readers_never_see_half_of_a_change(client, url):
+    """A writer changes two fields together, and no reader sees only one of the changes."""
     client.put_json(url, {"title": "n0", "stock": 0})
     stop = threading.Event()
     seen = []
@@ -189,8 +189,8 @@ def test_readers_see_whole_books(client, url):
     assert all(title == stock for title, stock in seen)
 
 
-def test_every_version_has_its_own_tag(client, url):
-    """However fast the changes come, no two versions of a book share a tag."""
+def test_parallel_changes_each_have_their_own_etag(client, url):
+    """Also for changes in quick succession, no two versions of a book have the same ETag."""
     answers = race(client, [("PUT", url, {"stock": n + 1}) for n in range(50)])
     assert statuses(answers) == {200: 50}
     assert len({answer.headers["ETag"] for answer in answers}) == 50

@@ -1,4 +1,4 @@
-"""Reads on a real streaming standby: who goes there, who does not, and what if it fails."""
+"""Reads on a real streaming standby: which requests use it, and what happens if it fails."""
 
 import os
 import sqlite3
@@ -30,7 +30,7 @@ def primary():
     config = {
         "max_connections": 100,
         "wal_retrieve_retry_interval": "200ms",
-        # What was committed is on its way to the standbys then.
+        # So committed changes are sent to the standbys.
         "synchronous_commit": "on",
     }
     with PostgresServer(durable=False, config=config) as server:
@@ -60,7 +60,7 @@ def on(server, url):
 
 
 class Clock:
-    """Seconds that pass when a test says so."""
+    """A clock that only the test moves."""
 
     now = 0.0
 
@@ -68,7 +68,7 @@ class Clock:
         return self.now
 
     def later(self):
-        """Whatever was known of the replica is too old now."""
+        """Let the last check of the replica expire."""
         self.now += 10
 
 
@@ -105,16 +105,16 @@ def standby(shared_standby, url):
 
 
 @pytest.fixture(scope="module")
-def mortal_standby(primary, template):
+def stoppable_standby(primary, template):
     return primary.make_standby()
 
 
 @pytest.fixture
-def mortal(mortal_standby, url):
+def stoppable(stoppable_standby, url):
     """A standby that tests stop and start."""
-    mortal_standby.start()
-    mortal_standby.wait_for_replay()
-    return mortal_standby
+    stoppable_standby.start()
+    stoppable_standby.wait_for_replay()
+    return stoppable_standby
 
 
 def pause(standby):
@@ -125,16 +125,16 @@ def pause(standby):
 
 @pytest.fixture
 def paused(standby):
-    """The standby, which receives and does not replay: what is written now is not there."""
+    """The standby receives and does not replay: it does not show what is written now."""
     pause(standby)
     yield standby
     standby.query("SELECT pg_wal_replay_resume()")
 
 
-class TestWhoReadsWhere:
+class TestRouting:
     @pytest.fixture
     def client(self, make_pair, url, paused):
-        """The standby stands still, and counts as fit because much lag is allowed."""
+        """The standby is paused, and is used because a large lag is allowed."""
         most = {"bookstore.replica.max_lag": "86400"}
         client = make_pair(url, on(paused, url), **most)
         assert standing(client) == "ok"
@@ -146,7 +146,7 @@ class TestWhoReadsWhere:
         location = client.post_json(BOOKS, new_book(1), status=201).headers["Location"]
         return location.removeprefix("http://localhost")
 
-    def test_by_id(self, client, path):
+    def test_reads_by_id_use_the_replica_unless_no_cache_is_requested(self, client, path):
         there = {
             "": NOW,
             "among others": {"Cache-Control": "max-age=0, No-Cache"},
@@ -165,7 +165,9 @@ class TestWhoReadsWhere:
             for case, headers in elsewhere.items():
                 assert ask(client, method, path, headers=headers).status_int == 404, case
 
-    def test_lists_isbns_and_exports(self, client, path):
+    def test_lists_isbns_and_exports_use_the_replica_unless_no_cache_is_requested(
+        self, client, path
+    ):
         isbn = f"{BOOKS}/isbn/{new_book(1)['isbn']}"
         assert ask(client, "GET", isbn).status_int == 404
         assert ask(client, "GET", isbn, headers=NOW).status_int == 200
@@ -175,21 +177,21 @@ class TestWhoReadsWhere:
         assert client.get(f"{BOOKS}/export?format=ndjson").body == b""
         assert client.get(f"{BOOKS}/export?format=ndjson", headers=NOW).body.count(b"\n") == 1
 
-    def test_changes_and_what_they_read(self, client, path):
+    def test_changes_and_their_own_reads_use_the_primary(self, client, path):
         assert client.put_json(path, {"stock": 9}).json["stock"] == 9
         assert client.post_json(f"{path}/stock", {"delta": -1}).json["stock"] == 8
         assert ask(client, "POST", BOOKS, new_book(1)).status_int == 409
         assert client.get(path, headers=NOW).json["stock"] == 8
 
-    def test_what_the_standby_is_asked(self, client, standby, url):
-        """By its own statistics: connections of ours are there."""
+    def test_reads_open_connections_to_the_replica(self, client, standby, url):
+        """The statistics of the standby show our connections."""
         client.get(BOOKS)
         name = make_url(url).database
         count = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'"
         assert standby.query(count)[0][0] >= 1
 
-    def test_a_hosts_own_views_read_the_primary(self, make_app, paused, url):
-        """Only the bookstore's own routes are known to bear a delay."""
+    def test_views_of_the_host_read_from_the_primary(self, make_app, paused, url):
+        """Only the bookstore's own routes are known to accept a lag."""
 
         def configure(config):
             config.add_route("host", "/host")
@@ -211,7 +213,7 @@ class TestWhoReadsWhere:
 
 
 class TestLag:
-    def test_a_primary_at_rest_is_no_lag(self, make_pair, url, standby, clock):
+    def test_a_replica_of_an_idle_primary_has_no_lag(self, make_pair, url, standby, clock):
         client = make_pair(url, on(standby, url), **{"bookstore.replica.max_lag": "0"})
 
         def fit():
@@ -221,7 +223,7 @@ class TestLag:
         # Servers write a little log of their own now and then, which may be on its way.
         wait_until(fit, timeout=10, what="no lag")
 
-    def test_behind_and_caught_up(self, make_pair, url, standby, clock):
+    def test_a_replica_is_not_used_while_it_is_behind(self, make_pair, url, standby, clock):
         client = make_pair(url, on(standby, url), **{"bookstore.replica.max_lag": "0"})
 
         def stands(expected):
@@ -232,7 +234,7 @@ class TestLag:
         pause(standby)
         path = client.post_json(BOOKS, new_book(1), status=201).headers["Location"]
         wait_until(lambda: standby.query(RECEIVED)[0][0], timeout=10, what="WAL")
-        # Known since less than a second: asked once a second, not once a request.
+        # The replica is checked once a second, not once a request.
         assert ask(client, "GET", path).status_int == 404
         clock.later()
         assert ask(client, "GET", path).status_int == 200
@@ -243,7 +245,9 @@ class TestLag:
         wait_until(lambda: stands("ok"), timeout=10, what="no lag")
         assert ask(client, "GET", path).status_int == 200
 
-    def test_a_standby_that_applies_late(self, make_pair, primary, url, clock):
+    def test_a_standby_with_an_apply_delay_is_behind_and_not_used(
+        self, make_pair, primary, url, clock
+    ):
         standby = primary.make_standby({"recovery_min_apply_delay": "1h"})
         client = make_pair(url, on(standby, url), **{"bookstore.replica.max_lag": "0"})
         path = client.post_json(BOOKS, new_book(1), status=201).headers["Location"]
@@ -254,37 +258,41 @@ class TestLag:
         standby.close()
 
 
-class TestTrouble:
-    def test_killed_and_started_again(self, make_pair, url, mortal, clock):
-        client = make_pair(url, on(mortal, url))
+class TestReplicaFaults:
+    def test_a_killed_replica_is_not_used_until_it_is_started_again(
+        self, make_pair, url, stoppable, clock
+    ):
+        client = make_pair(url, on(stoppable, url))
         path = client.post_json(BOOKS, new_book(1), status=201).headers["Location"]
         assert client.get(path, headers=NOW).json["stock"] == 5
-        mortal.wait_for_replay()
+        stoppable.wait_for_replay()
         assert client.get(path).json["stock"] == 5
-        mortal.kill()
-        # Found out by the request itself, which is answered all the same.
+        stoppable.kill()
+        # The request detects the failure and reads from the primary.
         assert client.get(path).json["stock"] == 5
         ready = client.get(f"{API}/ready").json
         assert (ready["status"], ready["replica"]) == ("ready", "unreachable")
         clock.now += replica_module.RETRY_AFTER - 1
-        mortal.start()
+        stoppable.start()
         assert standing(client) == "unreachable"
         clock.later()
         assert client.get(path).json["stock"] == 5
         assert standing(client) == "ok"
 
-    def test_away_from_the_start(self, make_pair, url, mortal, clock):
-        mortal.stop("immediate")
-        client = make_pair(url, on(mortal, url))
+    def test_a_replica_that_is_down_at_the_start_is_used_once_it_is_up(
+        self, make_pair, url, stoppable, clock
+    ):
+        stoppable.stop("immediate")
+        client = make_pair(url, on(stoppable, url))
         assert client.get(BOOKS).json["total"] == 0
         assert standing(client) == "unreachable"
-        mortal.start()
+        stoppable.start()
         clock.later()
         client.get(BOOKS)
         assert standing(client) == "ok"
 
-    def test_promoted(self, make_pair, primary, url, clock):
-        """It takes writes that are not ours, so it is not asked any more."""
+    def test_a_promoted_replica_is_not_used(self, make_pair, primary, url, clock):
+        """It is a primary of its own now, so reads must not use it."""
         promoted = primary.make_standby()
         promoted.wait_for_replay()
         client = make_pair(url, on(promoted, url))
@@ -295,35 +303,41 @@ class TestTrouble:
         path = client.post_json(BOOKS, new_book(1), status=201).headers["Location"]
         assert client.get(path).json["stock"] == 5
 
-    def test_without_the_primary_reads_go_on(self, make_pair, primary, url, mortal, clock):
-        """However late the mortal counts as then: nobody has newer books."""
-        client = make_pair(url, on(mortal, url), **{"bookstore.replica.max_lag": "0"})
+    def test_reads_use_the_replica_while_the_primary_is_down(
+        self, make_pair, primary, url, stoppable, clock
+    ):
+        """The lag does not matter then, because no other server has newer books."""
+        client = make_pair(url, on(stoppable, url), **{"bookstore.replica.max_lag": "0"})
         path = client.post_json(BOOKS, new_book(1), status=201).headers["Location"]
-        mortal.wait_for_replay()
+        stoppable.wait_for_replay()
         primary.stop("immediate")
         try:
             clock.later()
             gone = "SELECT count(*) = 0 FROM pg_stat_wal_receiver"
-            wait_until(lambda: mortal.query(gone)[0][0], timeout=10, what="the receiver's end")
+            wait_until(lambda: stoppable.query(gone)[0][0], timeout=10, what="the receiver's end")
             assert client.get(path).json["stock"] == 5
             assert client.get(BOOKS).json["total"] == 1
             assert_problem(ask(client, "GET", path, headers=NOW), 503, "unavailable")
             assert_problem(ask(client, "GET", f"{API}/ready"), 503, "unavailable")
             assert_problem(ask(client, "PUT", path, {"stock": 1}), 503, "unavailable")
-            mortal.stop("immediate")
+            stoppable.stop("immediate")
             assert_problem(ask(client, "GET", path), 503, "unavailable")
         finally:
             primary.start()
 
-    def test_a_schema_that_is_not_there_yet(self, make_pair, primary, template, paused):
-        """A database that the standby has not replayed: the primary has it."""
+    def test_reads_use_the_primary_if_the_replica_lacks_the_database(
+        self, make_pair, primary, template, paused
+    ):
+        """The standby has not replayed the creation of the database; the primary has it."""
         url = primary.create_database(template=template)
         client = make_pair(url, on(paused, url))
         assert client.get(BOOKS).json["total"] == 0
         assert standing(client) == "unreachable"
 
-    def test_a_slow_statement_is_slow_on_both(self, make_pair, primary, url, standby):
-        """Its timeout is the answer; a second try would make it two."""
+    def test_a_statement_timeout_on_the_replica_is_not_retried_on_the_primary(
+        self, make_pair, primary, url, standby
+    ):
+        """The timeout is the answer; a second attempt on the primary would double the time."""
         client = make_pair(url, on(standby, url), **{"bookstore.statement_timeout": "200"})
         assert client.get(BOOKS).json["total"] == 0
         with primary.connect(make_url(url).database) as other, other.transaction():
@@ -345,8 +359,8 @@ class Broken:
         raise self.error
 
 
-class TestReader:
-    """What no server does at a test's bidding."""
+class TestReplicaReader:
+    """Cases that a real server does not produce on demand."""
 
     @pytest.fixture
     def replica(self, tmp_path, clock):
@@ -367,8 +381,10 @@ class TestReader:
     @pytest.mark.parametrize(
         ("state", "taken"), [("40001", True), ("40P01", True), ("42601", False)]
     )
-    def test_a_conflict_with_recovery(self, replica, question, state, taken):
-        """Replay went before the read: the primary answers, and the replica stays in use."""
+    def test_a_read_cancelled_by_recovery_is_retried_on_the_primary(
+        self, replica, question, state, taken
+    ):
+        """Replay has cancelled the read: the primary answers, and the replica stays in use."""
         import psycopg
 
         assert replica.state() is ReplicaState.UP_TO_DATE
@@ -383,7 +399,7 @@ class TestReader:
                 reader.rows(question, {})
         assert replica.state() is ReplicaState.UP_TO_DATE
 
-    def test_what_failed_once_is_not_asked_again_in_a_request(self, replica, question):
+    def test_a_replica_that_failed_is_not_used_again_in_the_same_request(self, replica, question):
         reader = ReplicaReader(replica, self.Primary())
         assert [tuple(row) for row in reader.rows(question, {})] == [(True, 0.0)]
         replica.reader = Broken(sqlite3.OperationalError("no such table: bookstore_books"))
@@ -394,8 +410,8 @@ class TestReader:
     @pytest.mark.parametrize(
         "state", [ReplicaState.UP_TO_DATE, ReplicaState.BEHIND, ReplicaState.PROMOTED]
     )
-    def test_a_defect_of_the_primary_is_a_defect(self, replica, question, state):
-        """Only where the primary cannot be reached is a late replica better than nothing."""
+    def test_a_defect_on_the_primary_is_raised(self, replica, question, state):
+        """Only if the primary is unreachable is a late replica used instead."""
         replica._next_check = float("inf")
         replica._state = state
         replica.reader = Broken(sqlite3.OperationalError("no such table: bookstore_books"))
@@ -403,12 +419,12 @@ class TestReader:
         with pytest.raises(ZeroDivisionError):
             reader.rows(question, {})
 
-    def test_one_thread_looks_and_the_others_go_on(self, replica):
+    def test_only_one_thread_checks_the_replica_and_others_do_not_wait(self, replica):
         with replica._checking:
             assert replica.state() is ReplicaState.UNREACHABLE
         assert replica.state() is ReplicaState.UP_TO_DATE
 
-    def test_an_unknown_lag_is_too_much(self, replica, caplog):
+    def test_a_replica_with_an_unknown_lag_is_behind(self, replica, caplog):
         class Vague:
             def rows(self, query, values):
                 return [(True, None)]
@@ -419,7 +435,7 @@ class TestReader:
 
 
 class TestSQLite:
-    def test_a_copy_that_others_keep(self, sqlite_backend, make_pair, clock):
+    def test_an_sqlite_file_can_be_the_replica(self, sqlite_backend, make_pair, clock):
         url, copy = sqlite_backend.create(), sqlite_backend.create()
         client = make_pair(url, copy)
         client.post_json(BOOKS, new_book(1), status=201)
@@ -427,14 +443,14 @@ class TestSQLite:
         assert client.get(BOOKS, headers=NOW).json["total"] == 1
         assert standing(client) == "ok"
 
-    def test_metrics_have_its_pool(self, sqlite_backend, make_pair):
+    def test_metrics_show_the_pool_of_the_replica(self, sqlite_backend, make_pair):
         client = make_pair(
             sqlite_backend.create(), sqlite_backend.create(), **{"bookstore.metrics": "true"}
         )
         text = client.get(f"{API}/metrics").text
         assert 'bookstore_pool_connections_in_use{pool="replica"} 0.0' in text
 
-    def test_what_is_wrong_with_its_settings(self, sqlite_backend, make_app):
+    def test_invalid_engine_options_of_the_replica_stop_the_start(self, sqlite_backend, make_app):
         settings = {
             "bookstore.sqlalchemy.url": sqlite_backend.create(),
             "bookstore.replica.sqlalchemy.url": sqlite_backend.create(),
@@ -446,7 +462,9 @@ class TestSQLite:
             raised.value
         )
 
-    def test_a_child_forgets_what_its_parent_knew(self, sqlite_backend, make_pair):
+    def test_a_forked_child_has_new_pools_and_checks_the_replica_again(
+        self, sqlite_backend, make_pair
+    ):
         client = make_pair(sqlite_backend.create(), sqlite_backend.create())
         assert standing(client) == "ok"
         database = Mount.of(client.app.registry).database

@@ -1,4 +1,4 @@
-"""What the database rolled back is tried again, body and all; what nobody knows of is not."""
+"""Writes that the database rolled back are retried; writes with an unknown outcome are not."""
 
 import importlib.util
 import json
@@ -62,7 +62,7 @@ def client(make_app, url):
 
 @pytest.fixture
 def break_writes(admin):
-    """Install a fault in every write, in its statement or at COMMIT, for so many times."""
+    """Let the first ``times`` writes fail, in the statement or at COMMIT."""
 
     def install(when, action, times=1):
         admin.exec_driver_sql(_TRIES)
@@ -77,10 +77,12 @@ def tries(admin):
 
 
 @pytest.mark.parametrize("when", [STATEMENT, COMMIT])
-class TestAsked:
+class TestRolledBackWrites:
     @pytest.mark.parametrize("state", ["40001", "40P01"])
     @pytest.mark.parametrize("headers", [{}, KEY])
-    def test_again_with_the_body_intact(self, client, admin, break_writes, when, state, headers):
+    def test_a_create_after_a_lost_race_is_retried_with_its_whole_body(
+        self, client, admin, break_writes, when, state, headers
+    ):
         break_writes(when, _RAISE.format(state), times=2)
         answer = ask(client, "POST", BOOKS, RUST, headers)
         assert answer.status_int == 201
@@ -88,7 +90,9 @@ class TestAsked:
         assert tries(admin) == 3
         assert client.get(BOOKS).json["data"] == [answer.json]
 
-    def test_every_kind_of_write(self, client, admin, break_writes, when):
+    def test_every_kind_of_write_is_retried_after_a_lost_race(
+        self, client, admin, break_writes, when
+    ):
         book = client.post_json(BOOKS, RUST).json
         url = f"{BOOKS}/{book['id']}"
         break_writes(when, _RAISE.format("40001"))
@@ -103,7 +107,9 @@ class TestAsked:
             assert ask(client, method, path, body).status_int == status
             assert tries(admin) == 2, (method, path)
 
-    def test_until_the_attempts_are_over(self, make_app, url, admin, break_writes, when):
+    def test_a_write_gets_503_after_the_configured_number_of_attempts(
+        self, make_app, url, admin, break_writes, when
+    ):
         settings = {"bookstore.sqlalchemy.url": url, "bookstore.retry.attempts": "4"}
         client = TestApp(make_app(settings))
         break_writes(when, _RAISE.format("40001"), times=100)
@@ -113,16 +119,16 @@ class TestAsked:
         assert tries(admin) == 4
         assert client.get(BOOKS).json["total"] == 0
 
-    def test_a_defect_is_no_lost_race(self, client, admin, break_writes, when):
+    def test_a_write_that_fails_for_another_reason_is_not_retried(
+        self, client, admin, break_writes, when
+    ):
         break_writes(when, _RAISE.format("P0001"), times=100)
         assert_problem(ask(client, "POST", BOOKS, RUST), 500, "internal_error")
         assert tries(admin) == 1
 
 
 class TestConnectionLost:
-    def test_before_the_commit_nothing_was_done_so_it_is_tried_again(
-        self, client, admin, break_writes
-    ):
+    def test_a_connection_lost_before_the_commit_is_retried(self, client, admin, break_writes):
         break_writes(STATEMENT, _HANG_UP)
         answer = ask(client, "POST", BOOKS, RUST, KEY)
         assert answer.status_int == 201
@@ -130,7 +136,7 @@ class TestConnectionLost:
         assert ask(client, "POST", BOOKS, RUST, KEY).body == answer.body
 
     @pytest.mark.parametrize(("when", "headers"), [(STATEMENT, {}), (COMMIT, {}), (COMMIT, KEY)])
-    def test_during_the_commit_nobody_knows_so_it_is_not(
+    def test_a_connection_lost_during_the_commit_gets_503_and_is_not_retried(
         self, client, admin, break_writes, when, headers
     ):
         """Without a key a change is one statement that commits itself."""
@@ -142,14 +148,16 @@ class TestConnectionLost:
         assert client.get(BOOKS).json["total"] == 0
         assert ask(client, "POST", BOOKS, RUST).status_int == 201
 
-    def test_an_outcome_that_the_server_itself_does_not_know(self, client, admin, break_writes):
+    def test_an_unknown_outcome_of_the_commit_gets_503_and_is_not_retried(
+        self, client, admin, break_writes
+    ):
         break_writes(COMMIT, _RAISE.format("40003"))
         assert_problem(ask(client, "POST", BOOKS, RUST), 503, "unavailable")
         assert tries(admin) == 1
 
 
-def test_a_real_deadlock(make_app, url):
-    """Ours has one row and wants the other; another has that one and wants ours."""
+def test_a_change_aborted_by_a_deadlock_is_retried(make_app, url):
+    """Two transactions each lock one row and then wait for the row of the other."""
     other = make_engine({"url": url})
     attempts = []
     threads = []
@@ -174,7 +182,7 @@ def test_a_real_deadlock(make_app, url):
 
     def cross():
         with other.begin() as connection:
-            # So that it is ours that looks, and loses.
+            # So that our transaction detects the deadlock and is aborted.
             connection.exec_driver_sql("SET LOCAL deadlock_timeout = '60s'")
             lock = text("UPDATE bookstore_books SET stock = stock - 1 WHERE title = :title")
             connection.execute(lock, {"title": "Book 2"})
@@ -198,7 +206,7 @@ class TestSQLite:
         sqlite_backend.drop(url)
 
     @pytest.mark.parametrize("catch_all", [False, True])
-    def test_a_snapshot_that_grew_old(self, path, catch_all):
+    def test_an_outdated_sqlite_snapshot_is_retried_by_pyramid_retry(self, path, catch_all):
         """A host's transaction that began as a read (SQLITE_BUSY_SNAPSHOT), under pyramid_retry."""
         engine = create_engine(f"sqlite:///{path}")
 
@@ -237,8 +245,8 @@ class TestSQLite:
         assert [json.loads(body) for body in bodies] == [RUST] * 2
         engine.dispose()
 
-    def test_a_writer_that_does_not_end(self, path, make_app):
-        """SQLITE_BUSY: waited for, then 503; what was sent may come again and is done once."""
+    def test_a_write_gets_503_if_another_sqlite_writer_does_not_end(self, path, make_app):
+        """SQLITE_BUSY: the write waits, then gets 503; repeating it makes one book."""
         client = TestApp(make_app({"bookstore.sqlalchemy.url": f"sqlite:///{path}?timeout=0.05"}))
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -251,10 +259,12 @@ class TestSQLite:
         assert client.get(BOOKS).json["total"] == 1
 
 
-class TestTheMark:
-    """By which pyramid_retry knows, whatever exception views and vetoes there are."""
+class TestRetryableMark:
+    """pyramid_retry reads a mark on the error, so exception views do not matter."""
 
-    def test_is_on_the_errors_of_the_bookstores_engine(self, make_app, url, admin, break_writes):
+    def test_pyramid_retry_retries_errors_of_the_bookstores_engine(
+        self, make_app, url, admin, break_writes
+    ):
         bodies = []
 
         def configure(config):
@@ -277,13 +287,13 @@ class TestTheMark:
         assert (answer.text, bodies) == (book["title"], [book, book])
         assert tries(admin) == 2
 
-    def test_without_pyramid_retry_nothing_is_needed(self, monkeypatch):
+    def test_without_pyramid_retry_errors_are_not_marked(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "pyramid_retry", None)
         spec = importlib.util.spec_from_file_location(
-            "alone", pyramid_bookstore.transactions.retry.__file__
+            "reloaded", pyramid_bookstore.transactions.retry.__file__
         )
-        alone = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(alone)
+        reloaded = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(reloaded)
         error = OperationalError("SELECT 1", {}, Exception())
-        alone.mark_error_retryable(error)
+        reloaded.mark_error_retryable(error)
         assert vars(error) == vars(OperationalError("SELECT 1", {}, error.orig))

@@ -1,4 +1,4 @@
-"""The sample catalogue in the database, and the work at start that puts it there."""
+"""The sample catalogue in the database, and the settings that load it at the start."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def titles(engine):
         return connection.execute(newest_first).scalars().all()
 
 
-def test_an_empty_database_gets_it_all_in_its_order(engine, catalogue):
+def test_an_empty_database_gets_all_sample_books_in_order(engine, catalogue):
     assert load_sample(engine) == len(catalogue)
     assert titles(engine) == [row["title"] for row in catalogue]
     with engine.connect() as connection:
@@ -45,14 +45,14 @@ def test_an_empty_database_gets_it_all_in_its_order(engine, catalogue):
         assert connection.execute(text("SELECT count(*) FROM bookstore_books")).scalar_one()
 
 
-def test_twice_is_once(engine, catalogue):
+def test_loading_the_sample_twice_adds_nothing(engine, catalogue):
     load_sample(engine)
     assert load_sample(engine) == 0
     assert len(titles(engine)) == len(catalogue)
 
 
-def test_what_was_entered_stays_alone(engine):
-    """A catalogue of one's own is never mixed with examples."""
+def test_the_sample_is_not_loaded_if_there_is_a_book(engine):
+    """A user's own catalogue is never mixed with sample books."""
     load_sample(engine)
     with engine.begin() as connection:
         connection.execute(text("DELETE FROM bookstore_books WHERE title <> 'The Hobbit'"))
@@ -60,7 +60,7 @@ def test_what_was_entered_stays_alone(engine):
     assert titles(engine) == ["The Hobbit"]
 
 
-def test_it_answers_like_any_book(make_client, backend, catalogue):
+def test_sample_books_are_found_by_isbn_and_search(make_client, backend, catalogue):
     url = backend.create()
     client = make_client({"bookstore.sample_data": "true"}, url=url)
     for row in catalogue[:3]:
@@ -74,7 +74,7 @@ def found_by_search(row):
     return f"{BOOKS}?search={row['title'].split()[-1].lower()}"
 
 
-def test_without_a_schema_it_says_what_to_do(engine):
+def test_loading_the_sample_into_an_old_schema_says_to_migrate(engine):
     with engine.begin() as connection:
         older = "UPDATE bookstore_alembic_version SET version_num = 'bookstore_0000'"
         connection.execute(text(older))
@@ -82,8 +82,8 @@ def test_without_a_schema_it_says_what_to_do(engine):
         load_sample(engine)
 
 
-def test_eight_processes_at_once(database, catalogue):
-    """One finds it empty and fills it, the others find it full."""
+def test_eight_processes_that_load_the_sample_add_it_once(database, catalogue):
+    """One process fills the empty database, and the others add nothing."""
     prepare = """
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore import load_sample
@@ -93,13 +93,15 @@ from pyramid_bookstore import load_sample
     assert added == [0] * (PROCESSES - 1) + [len(catalogue)]
 
 
-class TestStart:
-    def test_nothing_is_asked_for(self, make_client, backend):
+class TestSettingsAtTheStart:
+    def test_without_settings_no_sample_is_loaded(self, make_client, backend):
         url = backend.create()
         assert make_client(url=url).get(BOOKS).json["total"] == 0
         backend.drop(url)
 
-    def test_migrate_and_sample(self, make_client, backend, tmp_path, catalogue):
+    def test_the_start_migrates_and_loads_the_sample_if_configured(
+        self, make_client, backend, tmp_path, catalogue
+    ):
         url = backend.create()
         engine = make_one_time_engine({"url": url})
         migrations.downgrade(engine, "base")
@@ -109,20 +111,20 @@ class TestStart:
         assert client.get("/api/v1/ready").status_int == 200
         backend.drop(url)
 
-    def test_migrate_alone(self, make_app, tmp_path):
+    def test_the_start_migrates_without_a_sample_if_configured(self, make_app, tmp_path):
         url = f"sqlite:///{tmp_path}/new.sqlite"
         client = TestApp(make_app({"sqlalchemy.url": url, "bookstore.migrate": "true"}))
         assert client.get(BOOKS).json["total"] == 0
 
-    def test_a_database_in_memory(self, make_app, catalogue):
-        """It lives in the application's own connection: none but that can fill it."""
+    def test_the_start_loads_the_sample_into_a_database_in_memory(self, make_app, catalogue):
+        """It exists only in the application's own connection, so only that can fill it."""
         settings = {"bookstore.migrate": "true", "bookstore.sample_data": "true"}
         client = TestApp(make_app({"sqlalchemy.url": "sqlite://"} | settings))
         assert client.get(BOOKS).json["total"] == len(catalogue)
         assert client.get(BOOKS).json["total"] == len(catalogue)
 
-    def test_the_hosts_session_and_our_work_at_start(self, make_app, tmp_path):
-        """With `bookstore.dbsession` the engine settings serve the start alone."""
+    def test_the_start_loads_the_sample_with_a_session_of_the_host(self, make_app, tmp_path):
+        """With `bookstore.dbsession` the engine settings are used only at the start."""
         url = f"sqlite:///{tmp_path}/new.sqlite"
         settings = {"bookstore.dbsession": "dbsession", "bookstore.sqlalchemy.url": url}
         settings |= {"bookstore.migrate": "true", "bookstore.sample_data": "true"}
@@ -135,14 +137,16 @@ class TestStart:
         assert "The Hobbit" in titles(engine)
         engine.dispose()
 
-    def test_a_database_that_is_away_stops_the_start(self, make_app):
+    def test_an_unreachable_database_stops_a_start_that_migrates(self, make_app):
         url = "sqlite:////nowhere/at/all.sqlite"
         with pytest.raises(ConfigurationError, match="unable to open"):
             make_app({"sqlalchemy.url": url, "bookstore.migrate": "true"})
 
 
-def test_a_client_may_create_one_of_the_books_meanwhile(postgres_backend, catalogue):
-    """Clients hold no migration lock; what they have committed by then is theirs."""
+def test_loading_the_sample_keeps_a_book_that_a_client_creates_meanwhile(
+    postgres_backend, catalogue
+):
+    """Clients hold no migration lock; a book that they have committed is not replaced."""
     url = postgres_backend.create()
     client, loader = make_engine({"url": url}), make_engine({"url": url})
     hobbit = catalogue[0]

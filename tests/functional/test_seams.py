@@ -1,4 +1,4 @@
-"""What only happens where two things go wrong at once, or where somebody writes past the rules."""
+"""Rare cases: two faults at once, and writes that violate the rules of the database."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def reading(database: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def test_an_isbn_that_breaks_another_rule_is_not_called_taken(engine: Engine) -> None:
+def test_an_isbn_that_violates_a_check_is_not_reported_as_a_duplicate(engine: Engine) -> None:
     with engine.connect() as connection:
         store = Store(TransactionWriter(connection, lambda: None))
         book = store.insert({**book_fields(), "description": None, "extra": {}})
@@ -38,13 +38,13 @@ def test_an_isbn_that_breaks_another_rule_is_not_called_taken(engine: Engine) ->
         assert store.checked(book.id, ANY_STATE) == book
 
 
-def test_no_time_is_none_on_both_databases(reading: Engine) -> None:
+def test_a_null_timestamp_is_none_on_both_databases(reading: Engine) -> None:
     reader = LeanReader(reading, dialect_named(reading.dialect.name))
     rows = reader.rows(Query(select(type_coerce(null(), UTCDateTime()).label("moment"))), {})
     assert [tuple(row) for row in rows] == [(None,)]
 
 
-def test_a_connection_is_not_used_again_after_an_error_that_is_not_the_drivers(
+def test_a_read_that_fails_outside_the_db_api_discards_its_connection(
     sqlite_backend: Any,
 ) -> None:
     """sqlite3 raises OverflowError, past the DB-API, for an integer of more than 64 bits."""
@@ -58,7 +58,9 @@ def test_a_connection_is_not_used_again_after_an_error_that_is_not_the_drivers(
     engine.dispose()
 
 
-def test_nor_is_one_that_added(sqlite_backend: Any) -> None:
+def test_an_insert_that_fails_outside_the_db_api_discards_its_connection(
+    sqlite_backend: Any,
+) -> None:
     engine = make_reading_engine({"url": sqlite_backend.create()})
     with engine.connect() as connection:
         store = Store(AutocommitWriter(connection))
@@ -71,7 +73,7 @@ def test_nor_is_one_that_added(sqlite_backend: Any) -> None:
     engine.dispose()
 
 
-def test_a_rule_of_the_database_leaves_a_connection_that_added_usable(reading: Engine) -> None:
+def test_an_insert_refused_by_a_constraint_keeps_its_connection_usable(reading: Engine) -> None:
     fields = {**book_fields(), "description": None, "extra": {}}
     with reading.connect() as connection:
         store = Store(AutocommitWriter(connection))
@@ -82,7 +84,7 @@ def test_a_rule_of_the_database_leaves_a_connection_that_added_usable(reading: E
 
 
 @pytest.mark.parametrize("watched", [False, True])
-def test_a_read_whose_second_connection_dies_too_says_so(
+def test_a_read_raises_if_its_second_connection_is_disconnected_too(
     postgres_backend: Any, watched: bool
 ) -> None:
     url = postgres_backend.create()
@@ -105,7 +107,7 @@ def test_a_read_whose_second_connection_dies_too_says_so(
     postgres_backend.drop(url)
 
 
-def test_a_watched_read_that_fails_says_why(reading: Engine) -> None:
+def test_a_failed_read_with_event_listeners_raises_the_database_error(reading: Engine) -> None:
     event.listen(reading, "before_cursor_execute", lambda *_more: None)
     reader = LeanReader(reading, dialect_named(reading.dialect.name))
     with pytest.raises(DBAPIError, match="nowhere"):

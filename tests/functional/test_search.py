@@ -1,4 +1,4 @@
-"""Search and author filter: what they find, whichever way the database goes about it."""
+"""Search and author filter find the same books by every query path."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def catalogue(backend):
 
 
 def choices(reader, conditions, values):
-    """Every way there is to read these conditions, with what each takes."""
+    """All query paths for these conditions, with the values that each needs."""
     search = search_on(reader.dialect)
     probe = search.probe(conditions)
     if probe is None:
@@ -68,7 +68,7 @@ def choices(reader, conditions, values):
         names = [column.name for column in probe.statement.selected_columns]
         probed = dict(zip(names, row, strict=True))
         return [Choice(path, {"candidates": probed.get("text")}) for path in ("walk", *names[1:])]
-    # Those that go by words are open where there are few enough of them.
+    # The paths by words are available if few enough words match.
     groups = [column.name for column in probe.statement.selected_columns]
     open_ = [group for group, hits in zip(groups, row, strict=True) if hits is not None]
     found = [Choice("walk", {}), chosen]
@@ -78,7 +78,7 @@ def choices(reader, conditions, values):
 
 
 def found(engine, author="", terms=(), **others):
-    """The ids, which every path finds."""
+    """The ids that are found, which must be equal for every query path."""
     reader = LeanReader(engine, dialect_named(engine.dialect.name))
     search = search_on(reader.dialect)
     shape, values = search.read(fold(author), [fold(term) for term in terms])
@@ -129,7 +129,7 @@ terms = st.one_of(
 @example(term="stone the")
 @example(term="of stone o")
 @example(term="c a b")
-def test_search_is_what_python_finds(catalogue, term):
+def test_search_finds_exactly_the_books_that_contain_the_term(catalogue, term):
     engine, rows = catalogue
     wanted = fold(term)
     naive = {
@@ -142,7 +142,7 @@ def test_search_is_what_python_finds(catalogue, term):
 
 @settings(max_examples=40)
 @given(author=terms, term=st.one_of(st.none(), terms), cheap=st.booleans())
-def test_filters_together_are_what_python_finds(catalogue, author, term, cheap):
+def test_combined_filters_find_exactly_the_books_that_match_all(catalogue, author, term, cheap):
     engine, rows = catalogue
     wanted = fold(term) if term else ""
     price = {"max_price": Decimal(50)} if cheap else {}
@@ -158,14 +158,14 @@ def test_filters_together_are_what_python_finds(catalogue, author, term, cheap):
 
 @settings(max_examples=15)
 @given(several=st.lists(st.from_regex("[0-9]{4,6}", fullmatch=True), min_size=2, max_size=3))
-def test_one_writing_of_several_is_enough(catalogue, several):
+def test_search_finds_books_that_match_one_of_several_notations(catalogue, several):
     engine, rows = catalogue
     naive = {row["id"] for row in rows if any(digits in row["isbn"] for digits in several)}
     assert found(engine, terms=several) == naive
 
 
-def test_the_index_follows_every_change(engine):
-    """Also what is written past the services, many rows at once, and what comes to nothing."""
+def test_the_search_index_follows_every_change(engine):
+    """Also for SQL that does not use the services, many rows at once, and rollbacks."""
     rows = shelf(60)
     fill(engine, rows)
 
@@ -199,8 +199,8 @@ def test_the_index_follows_every_change(engine):
             )
 
 
-def test_a_rare_term_of_frequent_trigrams(sqlite_backend):
-    """Thousands have the trigrams, so the term itself is looked for by the index."""
+def test_a_rare_term_with_frequent_trigrams_finds_the_right_books(sqlite_backend):
+    """Thousands of books have the trigrams, so the index must look for the whole term."""
     url = sqlite_backend.create()
     engine = make_engine({"url": url})
     titles = {1: "abcde fghij", 2: "abcdefghij"} | dict.fromkeys(
@@ -259,7 +259,7 @@ class TestTotals:
         ],
         ids=str,
     )
-    def test_estimated_within_a_fifth(self, large, filters):
+    def test_an_estimated_total_is_within_a_fifth_of_the_exact_one(self, large, filters):
         reader = LeanReader(large, dialect_named(large.dialect.name))
 
         def total(count):
@@ -273,7 +273,7 @@ class TestTotals:
         assert total("none") is None
 
     @pytest.mark.parametrize("count", ["exact", "estimated", "none"])
-    def test_two_statements_at_most(self, large, count):
+    def test_a_list_with_any_count_needs_at_most_two_statements(self, large, count):
         reader = LeanReader(large, dialect_named(large.dialect.name))
         sent = []
 
@@ -292,8 +292,8 @@ class TestTotals:
             assert len(sent) <= 2
 
 
-class TestWords:
-    """PostgreSQL's list of all words, which triggers keep."""
+class TestWordList:
+    """PostgreSQL's list of all words, which triggers maintain."""
 
     @pytest.fixture
     def engine(self, postgres_backend):
@@ -309,7 +309,7 @@ class TestWords:
             query = text("SELECT DISTINCT word FROM bookstore_search_words ORDER BY word")
             return connection.execute(query).scalars().all()
 
-    def test_each_is_there_once_by_all_its_endings(self, engine):
+    def test_each_word_is_listed_once_for_each_of_its_endings(self, engine):
         rows = [book_row(1, title="Go, go!"), book_row(2, title="go, away"), book_row(3)]
         fill(engine, rows[:2])
         fill(engine, rows[2:])
@@ -322,14 +322,14 @@ class TestWords:
         ]  # fmt: skip
         assert len(found) == len("3anonymousawaybookgo!go,")
 
-    def test_a_word_longer_than_its_endings(self, engine):
+    def test_a_word_longer_than_the_indexed_endings_is_found(self, engine):
         long = "x" * 30 + "yz" * 40
         fill(engine, [book_row(1, title=long), book_row(2, title=long[:-1] + "!")])
         assert found(engine, terms=[long]) == {UUID(int=1)}
         assert found(engine, terms=[long[5:-1]]) == {UUID(int=1), UUID(int=2)}
         assert found(engine, terms=["a " + long]) == set()
 
-    def test_two_writers_who_meet_a_word_do_not_wait_for_each_other(self, engine):
+    def test_two_transactions_that_add_the_same_word_do_not_block_each_other(self, engine):
         with engine.connect() as one, engine.connect() as other:
             for number, connection in enumerate((one, other), start=1):
                 connection.execute(text("SET lock_timeout = '2s'"))
@@ -342,7 +342,7 @@ class TestWords:
         "emptying",
         ["DELETE FROM bookstore_search_words", "TRUNCATE bookstore_search_words"],
     )
-    def test_they_follow_the_books_and_nothing_else(self, engine, emptying):
+    def test_the_word_list_cannot_be_emptied_while_there_are_books(self, engine, emptying):
         fill(engine, [book_row(1, title="Momo")])
         with engine.begin() as connection:
             connection.execute(text(emptying))
@@ -356,7 +356,7 @@ class TestWords:
             "DELETE FROM bookstore_books; DELETE FROM bookstore_search_words",
         ],
     )
-    def test_with_the_books_they_go(self, engine, emptying):
+    def test_deleting_or_truncating_the_books_empties_the_word_list(self, engine, emptying):
         fill(engine, [book_row(1, title="Momo")])
         with engine.begin() as connection:
             for statement in emptying.split(";"):
@@ -365,14 +365,14 @@ class TestWords:
         fill(engine, [book_row(1, title="Momo")])
         assert found(engine, terms=["omo"]) == {UUID(int=1)}
 
-    def test_a_term_in_too_many_words_is_found_still(self, engine):
+    def test_a_term_contained_in_very_many_words_finds_all_its_books(self, engine):
         fill(engine, [book_row(number, title=f"w{number:04}x") for number in range(1, 500)])
         for term, expected in (("x", 499), ("w0", 499), ("w00", 99), ("w 0", 0), ("0x", 49)):
             assert len(found(engine, terms=[term])) == expected, term
         assert len(found(engine, "anonymous", ["w"])) == 499
         assert len(found(engine, "o", ["w0077x"])) == 1
 
-    def test_a_count_by_words_is_an_estimate_where_they_are_many(self, engine):
+    def test_an_estimated_count_of_very_many_matches_is_not_exact(self, engine):
         fill(engine, [book_row(number, title="same") for number in range(1, 30_000)])
         reader = LeanReader(engine, dialect_named("postgresql"))
         options = {"sort": NEWEST_FIRST, "limit": 1, "page": 1, "cursor": None}

@@ -1,4 +1,4 @@
-"""Revision 0002: search on what is there already, and PostgreSQL's extension."""
+"""Revision 0002: search on existing books, and PostgreSQL's extension pg_trgm."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from pyramid_bookstore.search import postgresql
 from tests.support.catalogue import book_row
 
 
-def test_the_revision_and_the_search_share_their_numbers():
-    """A revision stays as it was, so it has numbers of its own; the search must go by the same."""
+def test_the_revision_and_the_search_code_have_equal_constants():
+    """A revision must not change, so it has its own constants; the search must use the same."""
     path = migrations.script_location() / "versions" / "0002_search.py"
     spec = importlib.util.spec_from_file_location("revision", path)
     revision = importlib.util.module_from_spec(spec)
@@ -36,7 +36,7 @@ def search(engine, term):
         return list_books(SessionReader(session), {"search": term}, **options).total
 
 
-def test_books_from_before_are_found(engine):
+def test_books_from_before_the_migration_are_found_by_search(engine):
     migrations.downgrade(engine, "bookstore_0001")
     with engine.begin() as connection:
         connection.execute(insert(Book), [book_row(1, title="Momo"), book_row(2, title="Q")])
@@ -61,7 +61,7 @@ def extensions(engine):
         return set(connection.execute(text(query)).scalars())
 
 
-def test_our_extension_goes_with_us(bare):
+def test_a_downgrade_drops_an_extension_that_the_migration_created(bare):
     engine = make_engine({"url": bare})
     assert extensions(engine) == set()
     migrations.upgrade(engine)
@@ -71,8 +71,8 @@ def test_our_extension_goes_with_us(bare):
     engine.dispose()
 
 
-def test_somebody_elses_extension_stays(bare):
-    """It may lie off the search path, too."""
+def test_a_downgrade_keeps_an_extension_that_existed_before(bare):
+    """The extension may also be in a schema that is not in the search path."""
     engine = make_engine({"url": bare})
     with engine.begin() as connection:
         connection.execute(text("CREATE SCHEMA elsewhere"))
@@ -86,7 +86,7 @@ def test_somebody_elses_extension_stays(bare):
     engine.dispose()
 
 
-def test_an_extension_that_others_came_to_use_stays(bare):
+def test_a_downgrade_keeps_an_extension_that_other_tables_use(bare):
     engine = make_engine({"url": bare})
     migrations.upgrade(engine)
     with engine.begin() as connection:
@@ -97,8 +97,8 @@ def test_an_extension_that_others_came_to_use_stays(bare):
     engine.dispose()
 
 
-def test_without_the_right_it_is_said_how_to_get_it(bare, postgres):
-    """And nothing is left half done; with the extension there, no right is needed."""
+def test_migrating_without_the_right_to_create_the_extension_says_what_to_do(bare, postgres):
+    """The failed migration changes nothing; if the extension exists, no right is needed."""
     engine = make_engine({"url": bare})
     name = make_url(bare).database
     role = f"clerk_{name}"
@@ -134,7 +134,7 @@ def test_without_the_right_it_is_said_how_to_get_it(bare, postgres):
         engine.dispose()
 
 
-def test_other_errors_are_as_they_are(bare):
+def test_other_errors_of_the_migration_are_raised_unchanged(bare):
     engine = make_engine({"url": bare})
     migrations.upgrade(engine, "bookstore_0001")
     with engine.begin() as connection:

@@ -1,4 +1,4 @@
-"""The bookstore as an application of its own: no host, the environment over the INI."""
+"""The bookstore as a standalone application, configured by an INI and the environment."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ def no_variables(monkeypatch):
 
 
 class TestApplication:
-    def test_it_serves_books(self, make):
+    def test_the_standalone_application_serves_books(self, make):
         assert make().get(BOOKS).json["total"] == 0
 
-    def test_beside_the_routes_is_nothing(self, make):
-        """A client that mistypes the path reads the same kind of answer as everywhere."""
+    def test_a_path_without_a_route_gets_a_404_problem_document(self, make):
+        """A client with a wrong path gets a problem document as for any other error."""
         app = make()
         for path in ("/", "/api", "/api/v2/books", "/api/v1/nothing"):
             for method in ("GET", "POST", "DELETE"):
@@ -61,12 +61,12 @@ class TestApplication:
                 assert answer.json["instance"] == path
                 assert answer.headers["X-Request-ID"]
 
-    def test_an_unreadable_path_anywhere(self, make):
+    def test_a_path_that_is_not_utf_8_gets_a_400_problem_document(self, make):
         answer = make().get("/%FF", status=400)
         assert (answer.content_type, answer.json["error"]) == (PROBLEM, "bad_request")
 
-    def test_a_defect_anywhere(self, make):
-        """Whatever is raised outside our routes shows nothing of the inside."""
+    def test_a_defect_outside_our_routes_gets_500_without_details(self, make):
+        """An exception outside our routes shows no internal details either."""
         app = make()
 
         def broken(event):
@@ -79,16 +79,16 @@ class TestApplication:
         assert answer.json["error"] == "internal_error"
         assert "secret" not in answer.text
 
-    def test_the_environment_comes_first(self, make, monkeypatch):
+    def test_environment_variables_override_the_ini(self, make, monkeypatch):
         monkeypatch.setenv("BOOKSTORE_PREFIX", "/shop")
         assert make(prefix="/other").get("/shop/books").json["total"] == 0
 
-    def test_a_variable_that_is_no_setting(self, make, monkeypatch):
+    def test_an_unknown_environment_variable_stops_the_start(self, make, monkeypatch):
         monkeypatch.setenv("BOOKSTORE_LIMITS_MAX", "5")
         with pytest.raises(ConfigurationError, match="BOOKSTORE_LIMIT_MAX"):
             make()
 
-    def test_tokens(self, make):
+    def test_the_standalone_application_checks_tokens(self, make):
         key = "x" * 32
         app = make(
             **{"auth": "jwt", "jwt.key": key, "jwt.algorithms": "HS256", "roles.clerk": "view"}
@@ -97,10 +97,10 @@ class TestApplication:
         assert app.get("/api/v1/health").json == {"status": "ok"}
 
 
-class TestStart:
-    """What `pserve bad.ini` ends with."""
+class TestStartFaults:
+    """The error with which `pserve bad.ini` ends."""
 
-    def test_the_faults_and_nothing_else(self, make):
+    def test_all_invalid_settings_are_listed_in_one_error(self, make):
         key = {"auth": "jwt", "jwt.key": "short", "jwt.algorithms": "HS256", "roles.staff": "view"}
         with pytest.raises(ConfigurationError) as caught:
             make(prefiks="1", **key, **{"sqlalchemy.pool_sise": "5"})
@@ -111,8 +111,8 @@ class TestStart:
         assert prefix == "bookstore.prefiks: no such setting, did you mean bookstore.prefix?"
         assert engine.startswith("bookstore.sqlalchemy.*: Invalid argument(s) 'pool_sise'")
 
-    def test_no_session_can_be_had(self, make, monkeypatch):
-        """Nothing is added to requests here, which Pyramid then keeps no register of."""
+    def test_a_session_of_a_host_stops_the_start(self, make, monkeypatch):
+        """A standalone application adds no attributes to requests."""
         monkeypatch.setenv("BOOKSTORE_DBSESSION", "dbsession")
         with pytest.raises(ConfigurationError) as caught:
             make()
@@ -121,8 +121,10 @@ class TestStart:
         assert "as standalone, set bookstore.sqlalchemy.url instead" in said
 
 
-class TestFactory:
-    def test_the_ini_that_the_environment_names(self, sqlite_backend, tmp_path, monkeypatch):
+class TestWsgiFactory:
+    def test_the_wsgi_factory_reads_the_ini_named_by_bookstore_ini(
+        self, sqlite_backend, tmp_path, monkeypatch
+    ):
         url = sqlite_backend.create()
         ini = tmp_path / "shop.ini"
         text = "[app:{}]\nuse = egg:pyramid_bookstore\nbookstore.sqlalchemy.url = {}\n"
@@ -133,8 +135,8 @@ class TestFactory:
         close_app(app)
         sqlite_backend.drop(url)
 
-    def test_production_ini_by_default(self, tmp_path, monkeypatch):
-        """Without a name it is the file of this folder, and the error names it."""
+    def test_the_wsgi_factory_reads_production_ini_by_default(self, tmp_path, monkeypatch):
+        """The error names the missing production.ini of the current folder."""
         monkeypatch.chdir(tmp_path)
         for value in (None, ""):
             if value is not None:
@@ -142,7 +144,9 @@ class TestFactory:
             with pytest.raises(OSError, match=r"production\.ini"):
                 wsgi.make_app()
 
-    def test_logging_is_the_inis(self, sqlite_backend, tmp_path, monkeypatch):
+    def test_the_wsgi_factory_configures_logging_from_the_ini(
+        self, sqlite_backend, tmp_path, monkeypatch
+    ):
         url = sqlite_backend.create()
         ini = tmp_path / "shop.ini"
         ini.write_text(
@@ -164,7 +168,7 @@ class TestFactory:
         sqlite_backend.drop(url)
 
 
-class TestInis:
+class TestShippedInis:
     """The files at the top of the checkout."""
 
     def read(self, name):
@@ -173,24 +177,24 @@ class TestInis:
         assert parser.read(CHECKOUT / name, encoding="utf-8")
         return parser
 
-    def test_production_names_what_is_missing(self):
-        """As shipped it does not start open to everybody."""
+    def test_production_ini_as_shipped_does_not_start_without_a_jwt_key(self):
+        """Without a key, production.ini as shipped does not start."""
         with pytest.raises(ConfigurationError) as caught:
             get_app(str(CHECKOUT / "production.ini"))
         assert "bookstore.jwt.key" in str(caught.value)
         assert "bookstore.jwt.algorithms" in str(caught.value)
         assert "settings (2)" in str(caught.value)
 
-    def test_production_is_explicit(self):
-        """Every plain setting stands there, so that nobody has to know the defaults."""
+    def test_production_ini_contains_every_plain_setting(self):
+        """Every plain setting is in the file, so nobody has to know the defaults."""
         given = set(self.read("production.ini")["app:main"])
         plain = {key.name for key in KEYS if not key.family}
         optional = {name for name in plain if name.startswith("bookstore.jwt.")}
-        # Neither goes with a database and a server of one's own.
+        # These two settings do not apply to a standalone server with its own database.
         unused = {"bookstore.dbsession", "bookstore.replica.max_lag"}
         assert plain - optional - unused - given == set()
 
-    def test_production_starts_with_a_key(self):
+    def test_production_ini_is_valid_with_a_jwt_key(self):
         given = dict(self.read("production.ini")["app:main"])
         del given["use"]
         secret = {"bookstore.jwt.key": "x" * 32, "bookstore.jwt.algorithms": "HS256"}
@@ -199,8 +203,8 @@ class TestInis:
         assert settings.migrate is settings.sample_data is False
         assert set(settings.roles) == {"clerk", "editor", "manager"}
 
-    def test_no_request_of_ours_is_refused_by_the_server(self):
-        """Too large a body must get the bookstore's answer, not the server's."""
+    def test_the_limits_of_the_server_are_not_below_those_of_the_bookstore(self):
+        """A too large body must get the answer of the bookstore, not of the server."""
         parser = self.read("production.ini")
         largest = int(parser["app:main"]["bookstore.import.max_body_size"])
         options = parser["server:main"]
@@ -209,12 +213,12 @@ class TestInis:
         assert options["trusted_proxy"] != "*"
 
     @pytest.mark.parametrize("name", ["development.ini", "production.ini"])
-    def test_for_this_machine_only(self, name):
+    def test_the_shipped_inis_listen_on_localhost_only(self, name):
         options = self.read(name)["server:main"]
         assert (options["host"], options["port"]) == ("127.0.0.1", "6543")
 
     @pytest.mark.parametrize("name", ["development.ini", "production.ini"])
-    def test_the_server_takes_its_options(self, name, monkeypatch):
+    def test_the_server_accepts_the_options_of_the_shipped_inis(self, name, monkeypatch):
         made = []
 
         class Server(server.GracefulServer):

@@ -1,4 +1,4 @@
-"""How many SQL statements an endpoint costs, seen by listeners and seen by the drivers."""
+"""The number of SQL statements of each endpoint, counted by listeners and in the drivers."""
 
 import pytest
 
@@ -43,22 +43,24 @@ READS = [
 
 @pytest.mark.parametrize(("path", "number", "status"), [row[1:] for row in READS],
                          ids=[row[0] for row in READS])  # fmt: skip
-def test_reads(client, url, counting, path, number, status):
-    """No BEGIN, no COMMIT: a read is one round trip."""
+def test_each_read_sends_exactly_its_number_of_statements(
+    client, url, counting, path, number, status
+):
+    """A read has no BEGIN and no COMMIT: it is one round trip."""
     method, path = ("OPTIONS", BOOKS) if path == "OPTIONS" else ("GET", path.format(url=url))
     with counting() as statements:
         assert ask(client, method, path).status_int == status
     assert len(statements) in (number if isinstance(number, tuple) else (number,)), statements
 
 
-def test_a_304_costs_as_much_as_the_book(client, url, counting):
+def test_a_304_needs_one_statement(client, url, counting):
     tag = {"If-None-Match": client.get(url).headers["ETag"]}
     with counting() as statements:
         assert ask(client, "GET", url, headers=tag).status_int == 304
     assert len(statements) == 1, statements
 
 
-def test_a_list_by_cursor(client, url, counting):
+def test_a_list_by_cursor_needs_one_statement(client, url, counting):
     cursor = client.get(f"{BOOKS}?limit=2").json["next_cursor"]
     with counting() as statements:
         assert ask(client, "GET", f"{BOOKS}?limit=2&cursor={cursor}").status_int == 200
@@ -76,7 +78,7 @@ WRITES = [
     ("upsert, new", "PUT", f"{BOOKS}/isbn/{isbn(9)}", new_book(9), {}, 1, 201),
     ("upsert, known", "PUT", f"{BOOKS}/isbn/{RUST['isbn']}", RUST, {}, 1, 200),
     ("delete", "DELETE", "{url}", None, {}, 1, 204),
-    # A refusal costs one more, to say which one it is.
+    # A refusal needs one more statement to find its reason.
     ("conflict", "POST", BOOKS, RUST, {}, 2, 409),
     ("stale", "PUT", "{url}", {"stock": 1}, {"If-Match": '"1"'}, 2, 412),
     ("sold out", "POST", "{url}/stock", {"delta": -99}, {}, 2, 409),
@@ -86,8 +88,10 @@ WRITES = [
 
 @pytest.mark.parametrize(("method", "path", "body", "headers", "number", "status"),
                          [row[1:] for row in WRITES], ids=[row[0] for row in WRITES])  # fmt: skip
-def test_writes(client, url, counting, method, path, body, headers, number, status):
-    """So many at most, besides BEGIN and COMMIT."""
+def test_each_write_sends_at_most_its_number_of_statements(
+    client, url, counting, method, path, body, headers, number, status
+):
+    """BEGIN and COMMIT are not included in the number."""
     with counting() as statements:
         assert ask(client, method, path.format(url=url), body, headers).status_int == status
     assert 1 <= len(statements.work) <= number, statements
@@ -95,7 +99,7 @@ def test_writes(client, url, counting, method, path, body, headers, number, stat
 
 
 @pytest.mark.parametrize("body", [b"{", b'{"price": "1"}', b"x" * (2**20 + 1)])
-def test_what_is_refused_by_its_looks_touches_no_database(client, url, counting, body):
+def test_an_invalid_body_is_refused_without_a_statement(client, url, counting, body):
     with counting() as statements:
         for method, path in (("POST", BOOKS), ("PUT", url), ("PATCH", url)):
             headers = {"Content-Type": "application/json"}

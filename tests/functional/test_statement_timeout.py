@@ -46,7 +46,7 @@ def client(make_client, database):
 
 @pytest.fixture
 def run(engine):
-    """Runs statements as somebody else, without any timeout."""
+    """Runs statements on another connection, without any timeout."""
 
     def run(statements):
         with engine.begin() as connection:
@@ -63,7 +63,7 @@ def too_slow(answer):
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_reads(client, run):
+def test_a_read_longer_than_the_timeout_gets_503(client, run):
     path = client.get(BOOKS).json["data"][0]["id"]
     run(SLOW_READS)
     too_slow(ask(client, "GET", f"{BOOKS}/{path}"))
@@ -73,8 +73,8 @@ def test_reads(client, run):
 
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "0123456789"}])
-def test_writes(client, run, backend, headers):
-    """As a statement alone and inside a transaction; nothing is left of it."""
+def test_a_write_longer_than_the_timeout_gets_503_and_writes_nothing(client, run, backend, headers):
+    """In autocommit and in a transaction; nothing is written."""
     run(SLOW_WRITES[backend.name])
     too_slow(ask(client, "POST", BOOKS, RUST, headers))
     assert client.get(BOOKS).json["total"] == 1
@@ -82,8 +82,8 @@ def test_writes(client, run, backend, headers):
     assert ask(client, "POST", BOOKS, RUST, headers).status_int == 201
 
 
-def test_each_statement_has_its_own_time(make_client, database):
-    """Together they may take as long as they like."""
+def test_the_timeout_applies_to_each_statement_and_not_to_their_sum(make_client, database):
+    """Several statements together may take longer than the timeout."""
     client = make_client({"bookstore.statement_timeout": "2000"}, url=database)
     for number in range(30):
         client.post_json(BOOKS, new_book(number), status=201)
@@ -97,8 +97,8 @@ class TestSQLite:
         yield connection
         connection.close()
 
-    def test_reading_in_portions(self, connection):
-        """A slow reader is no slow statement; one portion that takes too long is."""
+    def test_the_timeout_applies_to_each_fetch_on_sqlite(self, connection):
+        """A client that reads slowly is not limited; one fetch that takes too long is."""
         connection.limit_statements(60_000)
         cursor = connection.cursor()
         many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 200000)"
@@ -115,7 +115,9 @@ class TestSQLite:
         assert connection.deadline > 0
 
     @pytest.mark.parametrize(("timeout", "waits"), [(0, 5000), (100, 100), (60_000, 5000)])
-    def test_waiting_for_a_lock_counts(self, tmp_path, timeout, waits):
+    def test_the_busy_timeout_is_at_most_the_statement_timeout_on_sqlite(
+        self, tmp_path, timeout, waits
+    ):
         options = {"url": f"sqlite:///{tmp_path}/books.sqlite"}
         for make in (make_engine, make_reading_engine):
             engine = make(options, statement_timeout=timeout)
@@ -125,7 +127,7 @@ class TestSQLite:
                 assert isinstance(driver, LimitedConnection) == bool(timeout)
             engine.dispose()
 
-    def test_a_statement_that_was_cut_undoes_its_transaction(self, tmp_path):
+    def test_a_statement_ended_by_the_timeout_rolls_its_transaction_back(self, tmp_path):
         engine = make_engine({"url": f"sqlite:///{tmp_path}/books.sqlite"}, statement_timeout=100)
         with engine.begin() as connection:
             connection.exec_driver_sql("CREATE TABLE t (i)")

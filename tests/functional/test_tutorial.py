@@ -1,4 +1,4 @@
-"""The walk of the tutorial that the API comes from, unchanged."""
+"""The steps of the tutorial from which the API comes, unchanged."""
 
 import json
 
@@ -22,7 +22,7 @@ TOLKIEN = [
 ]
 
 
-def test_a_books_life(client):
+def test_a_book_can_be_created_found_changed_and_deleted(client):
     assert client.get(f"{API}/health").json == {"status": "ok"}
 
     created = client.post_json(BOOKS, RUST, status=201)
@@ -51,14 +51,14 @@ def test_a_books_life(client):
     assert_problem(client.delete(url, status=404), 404, "not_found")
 
 
-def test_duplicates_are_conflicts(client):
+def test_a_duplicate_isbn_gets_409_conflict(client):
     client.post_json(BOOKS, RUST)
     document = assert_problem(client.post_json(BOOKS, RUST, status=409), 409, "conflict", "isbn")
     assert document["field"] == "isbn"
     assert client.get(BOOKS).json["total"] == 1
 
 
-def test_isbns_that_are_none_are_refused(client):
+def test_an_invalid_isbn_gets_422(client):
     for wrong in ("0000000000000", "9780000000000"):
         refused = client.post_json(BOOKS, RUST | {"isbn": wrong}, status=422)
         document = assert_problem(refused, 422, "validation_failed", "isbn")
@@ -66,7 +66,7 @@ def test_isbns_that_are_none_are_refused(client):
     assert client.get(BOOKS).json["total"] == 0
 
 
-def test_the_second_page_of_an_author(client):
+def test_the_second_page_of_an_author_shows_the_right_books_and_totals(client):
     client.post_json(BOOKS, RUST)
     for title, isbn in TOLKIEN:
         book = {"title": title, "author": "J. R. R. Tolkien", "isbn": isbn, "price": 14, "stock": 1}
@@ -81,8 +81,8 @@ def test_the_second_page_of_an_author(client):
     assert json.loads(answer.body) == page
 
 
-def test_prices_are_written_as_they_were_sent(client):
-    """39.99 is no binary float on its way, and 15 comes back as a number with two decimals."""
+def test_prices_are_answered_exactly_with_two_decimals(client):
+    """39.99 is never a binary float, and 15 is sent back with two decimals."""
     created = client.post_json(BOOKS, RUST)
     assert b'"price":39.99,' in created.body
     changed = client.put_json(created.headers["Location"], {"price": 15})

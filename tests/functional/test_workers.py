@@ -1,4 +1,4 @@
-"""Several processes from one INI, by the commands that docs/howto/scale.md gives."""
+"""Several processes from one INI, started with the commands in docs/howto/scale.md."""
 
 import http.client
 import os
@@ -23,7 +23,7 @@ NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr
 
 
 def documented(name):
-    """The words of the page's command for a server, with places for INI and port."""
+    """The documented command for a server, with placeholders for INI and port."""
     blocks = re.findall(r"```sh\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     (block,) = (block for block in blocks if re.match(rf"(BOOKSTORE_INI=\S+ )?{name} ", block))
     block = block.replace("production.ini", "{ini}").replace("6543", "{port}")
@@ -40,7 +40,7 @@ def url(postgres_backend):
 
 @pytest.fixture
 def ini(url, tmp_path):
-    """One connection per process and pool, so that processes can be told from threads."""
+    """One connection per process and pool, so that the number of processes can be seen."""
     settings = {"url": url, "pool_size": 1, "max_overflow": 0, "pool_timeout": 30}
     return write_ini(tmp_path, {f"bookstore.sqlalchemy.{k}": v for k, v in settings.items()})
 
@@ -61,7 +61,7 @@ def connections(url):
 
 
 def stock_is_right(server, connections):
-    """Hundred changes at once over all processes: each counts once."""
+    """A hundred parallel changes over all processes are each counted once."""
     path = server.request("POST", BOOKS, json=RUST | {"stock": 90}).headers["location"]
     path = path[path.index(BOOKS) :]
 
@@ -84,7 +84,7 @@ def stock_is_right(server, connections):
 
 
 @pytest.mark.parametrize("name", ["granian", "gunicorn"])
-def test_process_servers(name, ini, connections):
+def test_the_documented_process_servers_count_each_stock_change_once(name, ini, connections):
     try:
         command = documented(name)
     except FileNotFoundError as error:
@@ -115,7 +115,7 @@ http {{
 
 
 @pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
-def test_waitress_behind_nginx(ini, connections, tmp_path):
+def test_two_waitress_behind_nginx_count_each_change_and_one_may_stop(ini, connections, tmp_path):
     port = free_port()
     (upstream,) = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     with ExitStack() as stack:
@@ -127,7 +127,7 @@ def test_waitress_behind_nginx(ini, connections, tmp_path):
         command = [NGINX, "-c", str(conf), "-e", f"{tmp_path}/error.log"]
         front = stack.enter_context(running_server(ini, port=port, command=command))
         stock_is_right(front, connections)
-        # One of two goes, and nobody notices.
+        # One of the two processes stops, and every request is still answered.
         server.stop()
         answers = {front.request("GET", BOOKS).status for _ in range(20)}
         assert answers == {http.client.OK}
