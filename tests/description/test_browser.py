@@ -68,7 +68,7 @@ def click(window, selector):
     window.driver.execute_script("arguments[0].click()", found)
 
 
-def test_create_a_book_from_the_page(server, tmp_path):
+def test_the_docs_page_creates_a_book_and_loads_nothing_from_other_hosts(server, tmp_path):
     with browser(server.url, tmp_path) as window:
         window.open(f"{PREFIX}/docs")
         wait(window, lambda: len(window.find_all(".opblock")) > 10)

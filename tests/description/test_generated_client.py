@@ -62,7 +62,7 @@ def call(package, client):
         yield call
 
 
-def test_a_books_life(package, call):
+def test_the_generated_client_creates_reads_changes_and_deletes_a_book(package, call):
     models = importlib.import_module("bookstore_client.models")
     new = models.NewBook(
         title="Programming Rust",
@@ -119,7 +119,7 @@ def test_a_books_life(package, call):
     assert isinstance(call("books.get_book", book.id).parsed, models.NotFoundProblem)
 
 
-def test_what_is_beside_the_books(package, call):
+def test_the_generated_client_calls_export_health_and_description(package, call):
     header = b"isbn,title,author,price,stock,description,extra\r\n"
     assert call("in_bulk.export_books").content == header
     assert call("operation.get_health").parsed.status == "ok"

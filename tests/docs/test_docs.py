@@ -82,7 +82,9 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("page", with_blocks("python"))
-def test_python(page: Path, away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_examples_of_the_page_run(
+    page: Path, away: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module = ModuleType("documentation")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     try:
@@ -111,7 +113,7 @@ def tidy(value: Any) -> None:
 
 
 @pytest.mark.parametrize("page", with_blocks("ini"))
-def test_ini(page: Path) -> None:
+def test_the_ini_examples_of_the_page_use_known_settings(page: Path) -> None:
     known = {key.name for key in KEYS if not key.family}
     families = tuple(key.prefix for key in KEYS if key.family)
     for part in parts(page):
@@ -126,7 +128,7 @@ def test_ini(page: Path) -> None:
                     assert name in known or name.startswith(families), f"{page}:{part.line}: {name}"
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_to_files_of_the_repository_lead_to_existing_files() -> None:
     """To files of the repository; a site may be down, and that is no fault of ours."""
     broken = [
         f"{page.relative_to(CHECKOUT)}: {target}"

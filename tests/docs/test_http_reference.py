@@ -51,13 +51,13 @@ def rows(operations):
         yield f"| {' | '.join(cells)} |"
 
 
-def test_every_operation(operations):
+def test_the_http_page_has_the_table_of_every_operation(operations):
     """On a difference, the failure shows the table to paste."""
     expected = "\n".join(rows(operations))
     assert expected in PAGE.read_text(encoding="utf-8")
 
 
-def test_every_error():
+def test_the_http_page_has_the_table_of_every_error():
     lines = ["| status | `error` | title |", "|---|---|---|"]
     lines += [f"| {found.status} | `{code}` | {found.title} |" for code, found in PROBLEMS.items()]
     expected = "\n".join(lines)

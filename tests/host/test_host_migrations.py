@@ -95,11 +95,11 @@ def generated(host: AlembicHost, **options: Any) -> str:
     return text[text.index("def upgrade") :]
 
 
-class TestApart:
+class TestSeparateHistories:
     """Two histories, two version tables: the default."""
 
     @pytest.mark.parametrize("hosts_first", [True, False])
-    def test_either_order_and_each_goes_alone(
+    def test_host_and_bookstore_migrate_in_any_order_and_downgrade_separately(
         self, host: MakeHost, bare_engine: Engine, ready: Any, hosts_first: bool
     ) -> None:
         alembic = host().config()
@@ -122,13 +122,15 @@ class TestApart:
         assert {"customers"} == {name for name in tables(bare_engine) if "version" not in name}
         assert ready()[0] == 503
 
-    def test_behind_by_one_is_not_ready(self, bare_engine: Engine, ready: Any) -> None:
+    def test_ready_is_503_while_the_newest_migrations_are_missing(
+        self, bare_engine: Engine, ready: Any
+    ) -> None:
         migrations.upgrade(bare_engine, "bookstore_0001")
         status, said = ready()
         assert status == 503
         assert "at revision bookstore_0001" in said
 
-    def test_autogenerate_sees_the_hosts_tables_alone(
+    def test_autogenerate_ignores_the_tables_of_the_bookstore(
         self, host: MakeHost, bare_engine: Engine
     ) -> None:
         made = host()
@@ -143,7 +145,7 @@ class TestApart:
         with bare_engine.connect() as connection:
             assert migrations.is_current(connection)
 
-    def test_without_the_filter_it_would_drop_the_books(
+    def test_without_include_object_autogenerate_would_drop_the_books(
         self, host: MakeHost, bare_engine: Engine
     ) -> None:
         made = host(filtered=False)
@@ -152,11 +154,11 @@ class TestApart:
         assert "op.drop_table('bookstore_books')" in generated(made)
 
 
-class TestJoint:
+class TestOneHistory:
     """One history, by ``version_locations`` and the branch label ``bookstore``."""
 
     @pytest.mark.parametrize("separator", ["newline", "space"])
-    def test_there_and_back(
+    def test_each_branch_can_be_upgraded_and_downgraded(
         self, host: MakeHost, bare_engine: Engine, ready: Any, separator: str
     ) -> None:
         alembic = host(joint=True, separator=separator).config()
@@ -175,14 +177,16 @@ class TestJoint:
         assert "customers" not in tables(bare_engine)
         assert ready()[0] == 200
 
-    def test_behind_by_one_is_not_ready(self, host: MakeHost, ready: Any) -> None:
+    def test_ready_is_503_while_the_newest_migrations_are_missing(
+        self, host: MakeHost, ready: Any
+    ) -> None:
         """All tables are there, and the host's version table says that one step is missing."""
         command.upgrade(host(joint=True).config(), "bookstore_0001")
         status, said = ready()
         assert status == 503
         assert "at revision bookstore_0001" in said
 
-    def test_a_revision_that_depends_on_the_bookstores(
+    def test_a_host_revision_can_depend_on_one_of_the_bookstore(
         self, host: MakeHost, bare_engine: Engine, ready: Any
     ) -> None:
         """Asked for the host's alone, Alembic runs what it depends on first."""
@@ -198,7 +202,7 @@ class TestJoint:
         assert "orders" not in tables(bare_engine)
         assert ready()[0] == 200
 
-    def test_autogenerate_sees_the_hosts_tables_alone(
+    def test_autogenerate_ignores_the_tables_of_the_bookstore(
         self, host: MakeHost, bare_engine: Engine
     ) -> None:
         made = host(joint=True, dependent=True)
@@ -211,7 +215,9 @@ class TestJoint:
         assert "add_column('customers'" in written
         assert "bookstore" not in written
 
-    def test_from_apart_to_joint(self, host: MakeHost, bare_engine: Engine, ready: Any) -> None:
+    def test_separate_histories_can_be_joined_into_one(
+        self, host: MakeHost, bare_engine: Engine, ready: Any
+    ) -> None:
         """As docs/howto/migrations.md says; the books stay."""
         migrations.upgrade(bare_engine)
         alembic = host(joint=True).config()
@@ -224,7 +230,7 @@ class TestJoint:
         assert ready()[0] == 200
 
     @pytest.mark.parametrize("table", ["alembic_version", "shop_version"])
-    def test_migrating_by_ourselves_leaves_it_to_the_host(
+    def test_bookstore_migrate_changes_nothing_in_a_joint_history(
         self, host: MakeHost, bare: str, bare_engine: Engine, table: str
     ) -> None:
         """`bookstore.migrate` beside a joint history: nothing to do, or one clear error."""
@@ -246,7 +252,9 @@ class TestJoint:
         close_app(started(settings))
         assert tables(bare_engine) == before
 
-    def test_dropping_the_version_table_is_found_out(self, bare_engine: Engine) -> None:
+    def test_upgrade_refuses_bookstore_tables_without_a_version_table(
+        self, bare_engine: Engine
+    ) -> None:
         """Tables that are not this code's, and nobody who keeps a revision of them."""
         with bare_engine.begin() as connection:
             connection.execute(text("CREATE TABLE bookstore_books (id INTEGER PRIMARY KEY)"))
@@ -308,11 +316,11 @@ migrations.upgrade(engines.make_one_time_engine({"url": sys.argv[1]}))
 ALEMBIC = "from alembic.config import main; main(prog='alembic')"
 
 
-class TestFromTheWheel:
+class TestInstalledWheel:
     """Installed, the revisions are found in the package: by us, and by the host's version_locations
     as ``pyramid_bookstore:migrations/versions``."""
 
-    def test_both_ways(
+    def test_migrations_from_the_wheel_run_by_alembic_and_by_the_library(
         self, installed: Path, host: MakeHost, bare: str, bare_engine: Engine, ready: Any
     ) -> None:
         python = str(installed)
@@ -329,7 +337,7 @@ class TestFromTheWheel:
         assert versions(bare_engine, migrations.VERSION_TABLE) == {migrations.head()}
         assert ready()[0] == 200
 
-    def test_the_separator_that_splits_at_the_colon(
+    def test_path_separator_os_finds_no_revisions_in_a_package_location(
         self, installed: Path, host: MakeHost, bare_engine: Engine, ready: Any
     ) -> None:
         """What docs/howto/migrations.md warns of: nothing is upgraded, and nothing says so."""

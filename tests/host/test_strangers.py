@@ -63,7 +63,7 @@ class Folder(dict[str, Any]):
     """A resource of a host that finds everything by traversal."""
 
 
-def test_traversal_alone(database: str, made: Made) -> None:
+def test_a_host_that_uses_only_traversal_works(database: str, made: Made) -> None:
     """No route, no matchdict, and resources with the names that our paths begin with."""
     tree = Folder(api=Folder(v1=Folder(books=Folder(), mine=Folder())), books=Folder())
     config = Configurator(
@@ -84,7 +84,9 @@ def test_traversal_alone(database: str, made: Made) -> None:
 
 
 @pytest.mark.parametrize("when", ["before", "after", "twice"])
-def test_commit_in_the_middle(database: str, made: Made, when: str) -> None:
+def test_a_host_that_commits_its_configuration_in_steps_works(
+    database: str, made: Made, when: str
+) -> None:
     """An imperative host that executes its configuration bit by bit."""
     config = Configurator(settings={"bookstore.sqlalchemy.url": database})
     config.add_route("page", "/page")
@@ -105,7 +107,7 @@ def test_commit_in_the_middle(database: str, made: Made, when: str) -> None:
     assert app.get("/late").text == "late"
 
 
-def test_autocommit(database: str, made: Made) -> None:
+def test_a_configurator_with_autocommit_works(database: str, made: Made) -> None:
     """Every statement at once, as in the shell and in many test-suites: settings come first."""
     config = Configurator(settings={"bookstore.sqlalchemy.url": database}, autocommit=True)
     config.include("pyramid_bookstore")
@@ -132,7 +134,7 @@ def toolbar() -> Iterator[None]:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the toolbar's own
 @pytest.mark.usefixtures("toolbar")
-def test_the_debug_toolbar(database: str, made: Made) -> None:
+def test_the_bookstore_works_with_the_debug_toolbar(database: str, made: Made) -> None:
     """Its tweens wrap every request, its panels watch SQLAlchemy and put a bar into HTML."""
     settings = {
         "bookstore.sqlalchemy.url": database,
@@ -198,7 +200,9 @@ def old_style(engine: Engine) -> Iterator[Callable[..., OldStyle]]:
         host.session.remove()
 
 
-def test_the_scoped_session_of_old(old_style: Any, engine: Engine) -> None:
+def test_a_scoped_session_with_the_global_transaction_manager_works(
+    old_style: Any, engine: Engine
+) -> None:
     host = old_style()
     life(host.app, "/api/v1")
     assert host.heard == [1, 1, 1]
@@ -211,7 +215,9 @@ def test_the_scoped_session_of_old(old_style: Any, engine: Engine) -> None:
         assert connection.scalar(text("SELECT stock FROM bookstore_books")) == 0
 
 
-def test_the_scoped_session_of_old_without_a_tween(old_style: Any, engine: Engine) -> None:
+def test_a_scoped_session_without_pyramid_tm_is_committed_by_our_views(
+    old_style: Any, engine: Engine
+) -> None:
     """Registered with zope.sqlalchemy, and nobody runs a transaction: the session refuses to be
     committed but through the manager, so that is what our views do."""
     host = old_style(with_tm=False)
@@ -224,7 +230,9 @@ def test_the_scoped_session_of_old_without_a_tween(old_style: Any, engine: Engin
         assert connection.scalar(text("SELECT isbn FROM bookstore_books")) == made["isbn"]
 
 
-def test_threads_of_the_old_style(old_style: Any, engine: Engine) -> None:
+def test_threads_with_a_scoped_session_do_not_share_a_transaction(
+    old_style: Any, engine: Engine
+) -> None:
     """The thread-local session and manager of one request are no other's."""
     host = old_style()
     answers: list[int] = []
@@ -244,7 +252,9 @@ def test_threads_of_the_old_style(old_style: Any, engine: Engine) -> None:
     assert host.app.get("/api/v1/books").json["total"] == 6
 
 
-def test_a_view_that_commits_by_hand(old_style: Any, engine: Engine) -> None:
+def test_writes_in_a_view_that_commits_by_hand_are_committed(
+    old_style: Any, engine: Engine
+) -> None:
     """Our statements are no ORM flushes; the session is marked as changed through its own manager,
     or the commit would quietly roll them back."""
     host = old_style(with_tm=False)
@@ -268,7 +278,9 @@ def test_a_view_that_commits_by_hand(old_style: Any, engine: Engine) -> None:
         assert connection.scalar(text("SELECT title FROM bookstore_books")) == "By hand"
 
 
-def test_repoze_tm(old_style: Any, engine: Engine) -> None:
+def test_with_repoze_tm_the_middleware_commits_and_our_views_do_not(
+    old_style: Any, engine: Engine
+) -> None:
     """Transactions by WSGI middleware, which Pyramid knows nothing of: it commits, not we."""
     host = old_style(with_tm=False, tidy=False)
     outcomes: list[str] = []
@@ -297,7 +309,7 @@ def test_repoze_tm(old_style: Any, engine: Engine) -> None:
         assert connection.scalar(text("SELECT count(*) FROM bookstore_books")) == 1
 
 
-def test_a_session_that_a_subscriber_sets(engine: Engine) -> None:
+def test_a_dbsession_set_by_a_subscriber_works(engine: Engine) -> None:
     """The start can only warn of it; the requests find it."""
     config = Configurator(settings={"bookstore.dbsession": "db"})
     config.include("pyramid_bookstore")
@@ -311,7 +323,7 @@ def test_a_session_that_a_subscriber_sets(engine: Engine) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Authentication and authorization policies:DeprecationWarning")
-def test_the_policies_of_old(database: str, made: Made) -> None:
+def test_the_separate_policies_of_pyramid_1_work(database: str, made: Made) -> None:
     """Authentication and authorization apart, as before Pyramid 2."""
 
     class Root:
@@ -334,7 +346,9 @@ def test_the_policies_of_old(database: str, made: Made) -> None:
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_a_json_renderer_of_the_hosts(database: str, made: Made, late: bool) -> None:
+def test_a_json_renderer_of_the_host_does_not_change_our_responses(
+    database: str, made: Made, late: bool
+) -> None:
     """The host's ``json`` writes something else entirely; ours is not it."""
     config = Configurator(settings={"bookstore.sqlalchemy.url": database})
 
@@ -362,7 +376,7 @@ class CountingRequest(Request):  # type: ignore[misc]  # pyramid ships no types
         return {"host": json.loads(self.body or b"null")}
 
 
-def test_a_request_factory_and_json_body(database: str, made: Made) -> None:
+def test_a_request_factory_with_its_own_json_body_works(database: str, made: Made) -> None:
     config = Configurator(
         settings={"bookstore.sqlalchemy.url": database}, request_factory=CountingRequest
     )
@@ -375,7 +389,9 @@ def test_a_request_factory_and_json_body(database: str, made: Made) -> None:
 
 
 @pytest.mark.parametrize("reads", ["body", "json_body", "POST", "copy_body"])
-def test_a_tween_that_reads_the_body_first(database: str, made: Made, reads: str) -> None:
+def test_a_tween_may_read_the_request_body_before_our_views(
+    database: str, made: Made, reads: str
+) -> None:
     """Loggers and rate limiters do; what they leave behind must still be a body."""
     config = Configurator(settings={"bookstore.sqlalchemy.url": database})
     config.include("pyramid_bookstore")
@@ -398,7 +414,9 @@ def reading_tween(handler: Any, registry: Any) -> Any:
     return tween
 
 
-def test_a_host_that_replaces_its_responses_and_mapper(database: str, made: Made) -> None:
+def test_a_view_mapper_and_response_factory_of_the_host_do_not_affect_us(
+    database: str, made: Made
+) -> None:
     """A view mapper and a default permission for all, a response factory without a charset."""
 
     class Mapper:
@@ -419,7 +437,7 @@ def test_a_host_that_replaces_its_responses_and_mapper(database: str, made: Made
     assert app.get("/page").text == "mapped"
 
 
-def test_a_session_that_is_a_method(engine: Engine) -> None:
+def test_a_dbsession_that_is_a_method_gives_status_500(engine: Engine) -> None:
     """``request.db()``: a method where a session is expected is named, not called."""
     config = Configurator(settings={"bookstore.dbsession": "db"})
     config.include("pyramid_bookstore")
@@ -437,7 +455,9 @@ class OwnRequest(Request):
     bookstore = "the one in Baker Street"
 
 
-def test_a_request_of_the_hosts_with_our_name(database: str, made: Made) -> None:
+def test_request_bookstore_replaces_an_attribute_of_the_request_class(
+    database: str, made: Made
+) -> None:
     """The attribute of the bookstore is the bookstore, as wherever it is included."""
     settings = {"bookstore.sqlalchemy.url": database}
     config = Configurator(settings=settings, request_factory=OwnRequest)

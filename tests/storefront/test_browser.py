@@ -87,7 +87,7 @@ def sign_in(window, login, password):
     window.click(".card-form .button")
 
 
-def test_search_basket_sign_in_order(window, passwords):
+def test_a_customer_can_search_fill_the_basket_sign_in_and_order(window, passwords):
     window.open("/")
     window.shoot("front")
     assert len(window.find_all(".shelf .card")) == 18
@@ -131,7 +131,7 @@ def test_search_basket_sign_in_order(window, passwords):
     assert window.complaints(but={401, 404}) == []
 
 
-def test_behind_the_counter(window, passwords):
+def test_staff_can_add_stock_and_see_what_runs_out(window, passwords):
     window.open("/staff")
     sign_in(window, "staff", passwords["staff"])
     window.open("/staff/stock")
@@ -150,7 +150,7 @@ PAGES = ("/", "/?q=tolkien&sort=title", "/?q=xyzzy", "/books/9780261102217", "/b
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE, (320, 640)], ids=["desktop", "phone", "small"])
-def test_pages_fit_and_load_nothing_from_elsewhere(window, server, size, dark):
+def test_pages_fit_the_window_and_load_nothing_from_other_hosts(window, server, size, dark):
     window.resize(*size)
     window.set_dark(dark)
     for path in PAGES:

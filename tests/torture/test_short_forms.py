@@ -26,7 +26,7 @@ def found():
 
 
 @pytest.mark.parametrize(("scenario", "place"), [*_cases()])
-def test_holds(scenario, place, found):
+def test_a_short_run_of_the_scenario_breaks_no_promise(scenario, place, found):
     try:
         figure = scenario.run(found[place], False)
     except Skipped as reason:
@@ -34,12 +34,12 @@ def test_holds(scenario, place, found):
     assert figure.held, figure.text
 
 
-def test_the_table_names_what_is_broken():
+def test_the_table_marks_a_broken_promise():
     text = table({(0, SQLITE): Figure(False, "2 lost"), (1, SQLITE): Figure(True, "1 won")})
     assert "**broken:** 2 lost" in text
     assert len(text.splitlines()) == 4
 
 
-def test_the_command_runs_what_is_asked_for(capsys):
+def test_the_command_without_a_matching_scenario_prints_an_empty_table(capsys):
     assert main(["--short", "--only", "of no scenario"]) == 0
     assert "promise" in capsys.readouterr().out
