@@ -148,7 +148,7 @@ def test_the_schema_of_stored_values_requires_and_forbids_nothing():
 
 
 def test_our_own_types_accept_exactly_what_their_json_schema_accepts():
-    """What the one takes the other takes, and the other way round."""
+    """A value is valid for both or for neither."""
     cases = [
         (types.Text(1, 5), ["a", "", "  ", "abcde", "abcdef", 5, None, "a\0", "\x1c", " a "]),
         (types.Text(0, 5, trim=False, nullable=True), ["", None, "abcdef", "\0"]),

@@ -1,4 +1,4 @@
-"""``bookstore -c INI openapi``"""
+"""The command ``bookstore -c INI openapi`` prints the document."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def printed(*words):
 
 
 def test_the_command_prints_the_document_that_is_served(write, make_app):
-    """The same that a request gets; without a database, and nothing is started."""
+    """It is the same document as over HTTP; the command does not connect to the database."""
     away = "postgresql+psycopg://nobody@127.0.0.1:1/nothing?connect_timeout=1"
     ini = write(f"bookstore.sqlalchemy.url = {away}", "bookstore.limit.max = 7",
                 "bookstore.limit.default = 7", "bookstore.migrate = true")  # fmt: skip
@@ -50,7 +50,7 @@ def test_the_printed_document_describes_the_jwt_security(write):
 
 
 def test_with_load_the_document_is_that_of_the_host_application(write, tmp_path, monkeypatch):
-    """With --load, what the application itself does counts: prefix, schema, policy."""
+    """With --load, the route prefix and the extra schema of the application are used."""
     (tmp_path / "a_host_to_load.py").write_text(
         "import colander\n"
         "from pyramid.config import Configurator\n"

@@ -1,4 +1,4 @@
-"""The document: valid for every kind of mount, and of this mount."""
+"""The OpenAPI document is valid for every kind of mount, and describes that mount."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Optional(colander.MappingSchema):
 
 
 class Cookies:
-    """A host's security policy, by cookie; it asks for what ``challenge`` says."""
+    """A security policy of a host; ``challenge`` is the WWW-Authenticate header that it sends."""
 
     def __init__(self, challenge=None):
         self.challenge_sent = challenge
@@ -54,7 +54,7 @@ def make(make_app):
     def make(settings=None, *, extra=None, policy=None, **options):
         def configure(config):
             if extra is not None:
-                # As a host may: the directive is there once the bookstore is included.
+                # As a host may do it: the directive exists only after the bookstore is included.
                 config.action(
                     None, lambda: setattr(Mount.of(config.registry), "extra_schema", extra)
                 )
@@ -91,7 +91,7 @@ def test_the_document_is_valid_openapi_3_1_for_every_mount(make, name):
 
 @pytest.mark.parametrize("name", MOUNTS)
 def test_every_example_in_the_document_is_valid_by_its_schema(make, name):
-    """Each by the schema it stands at, with no member that is not described."""
+    """Each example matches the schema beside it and has no member that is not described."""
     options, path = MOUNTS[name]
     document = closed(description(make(**options), path))
     seen = 0
@@ -234,9 +234,9 @@ class TestExtra:
         schemas = description(make(extra=Cover()))["components"]["schemas"]
         assert schemas["Extra"]["required"] == ["publisher"]
         assert schemas["Extra"]["properties"]["publisher"]["maxLength"] == 80
-        # Books from before the host had this schema are as they were.
+        # Books stored before the host had this schema need not follow it.
         assert "required" not in schemas["StoredExtra"]
-        # Left out it would be {}, which is refused.
+        # Without it, extra would be {}, which is refused.
         assert "extra" in schemas["NewBook"]["required"]
         assert "examples" not in schemas["NewBook"]
 

@@ -1,5 +1,5 @@
-"""The description cannot drift: no route, method, parameter, header, body or error is missing, and
-none is described that is not there.
+"""The description agrees with the code: no route, method, parameter, header, body or error is
+missing, and none is described that does not exist.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def test_every_path_parameter_is_described_and_no_other(document):
 def test_described_query_parameters_are_known_and_others_are_refused(
     app, document, method, resource, operation
 ):
-    """The described ones are known, and where 422 is described any other is not."""
+    """Described parameters are never reported as unknown; others are, where 422 is described."""
     described = document["paths"][resource.path][method.lower()]
     names = [p["name"] for p in described["parameters"] if p["in"] == "query"]
     answer = ask(app, method, filled(resource.path) + "?surely_unknown=1&" + "&".join(names))
@@ -109,7 +109,7 @@ def _settings():
 
 
 def test_every_request_header_that_the_code_reads_is_described():
-    """Whatever header our code reads is described, or is about the message as a whole."""
+    """Except for headers about the message as a whole, such as Content-Type."""
     read = set()
     for path in SOURCE.rglob("*.py"):
         read |= set(re.findall(r'"HTTP_([A-Z_]+)"', path.read_text(encoding="utf-8")))
@@ -132,7 +132,7 @@ def test_exactly_the_used_response_headers_are_described():
 def test_the_described_request_body_types_are_those_that_are_accepted(
     app, document, method, resource, operation
 ):
-    """What is said to be read is what 415 says is read."""
+    """The described media types are those that the 415 response lists."""
     described = document["paths"][resource.path][method.lower()]
     headers = {"Content-Type": "image/png"}
     answer = ask(app, method, filled(resource.path), b"x", headers)
@@ -177,7 +177,7 @@ RAISED = [
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
 def test_every_error_document_and_its_headers_match_the_description(app, document, error):
-    """Its document has all the members that are described, and no other; its headers as well."""
+    """It has all required members, and no member or header that is not described."""
     code = ROWS_REFUSED if isinstance(error, RowsRefused) else error.code
     request = Request.blank(f"{API}/books")
     request.registry = app.registry
@@ -203,7 +203,7 @@ def test_the_list_of_errors_in_this_module_is_complete():
 
 
 def test_every_described_error_is_a_response_of_some_operation(make_app, everything):
-    """None is described for completeness' sake alone; 405 is for what is no operation."""
+    """No error is described without being used; 405 is used for methods that are no operation."""
     settings = {"bookstore.require_if_match": "true", "bookstore.sqlalchemy.url": "sqlite://"}
     document = description(make_app(settings | everything))
     text = str(document["components"]["responses"])
@@ -212,7 +212,7 @@ def test_every_described_error_is_a_response_of_some_operation(make_app, everyth
 
 
 def test_responses_over_the_life_of_a_book_match_the_description(client):
-    """Every answer on the way, held to the document; nothing in it that is not described."""
+    """Every response is checked against the document and has nothing that is not described."""
     document = closed(description(client))
 
     def go(method, path, body=None, headers=None, status=None):

@@ -55,7 +55,7 @@ def test_the_docs_page_links_only_to_existing_files_of_its_own_host(app):
 
 
 def test_the_content_security_policy_of_the_page_is_strict(app):
-    """No inline script, no eval, no other host, nobody's frame."""
+    """No inline script, no eval, no other host, and no page may put it into a frame."""
     answer = ask(app, "GET", f"{API}/docs")
     policy = answer.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none';")

@@ -1,4 +1,4 @@
-"""docs/reference/cli.md has what ``--help`` says, word for word, of every command."""
+"""docs/reference/cli.md has the exact ``--help`` text of every command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 
 
 def said(*words):
-    """As on a terminal of 90 columns; a width is taken for `COLUMNS` by nothing but click."""
+    """The help text as printed on a terminal of 90 columns."""
     result = CliRunner().invoke(main, [*words, "--help"], prog_name="bookstore", terminal_width=90)
     assert result.exit_code == 0
     return result.output

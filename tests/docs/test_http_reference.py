@@ -1,4 +1,4 @@
-"""docs/reference/http.md has every operation and every error, as the API's own description has."""
+"""docs/reference/http.md lists the same operations and errors as the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyramid_bookstore.web.problems import PROBLEMS
 from tests.description.support import description
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "http.md"
-#: Every path may answer so.
+#: Every path may give these responses.
 ALWAYS = {"400", "500", "503"}
 
 

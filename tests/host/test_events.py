@@ -31,7 +31,7 @@ MakeClient = Callable[..., webtest.TestApp]
 
 
 class Recorder:
-    """A host that writes down what it hears."""
+    """A host that records the events that it receives."""
 
     def __init__(self, *kinds: type) -> None:
         self.heard: list[Any] = []
@@ -132,7 +132,7 @@ def test_an_http_exception_of_a_subscriber_keeps_its_status(make_client: MakeCli
 def test_a_change_refused_by_a_subscriber_is_undone_even_if_the_host_goes_on(
     engine: Engine,
 ) -> None:
-    """Each kind of change; the row that the host adds then is kept."""
+    """This holds for each kind of change; the row that the host adds afterwards is kept."""
 
     def refuse(event: events.BookEvent) -> None:
         if "refuse" in event.request.params:
@@ -201,7 +201,7 @@ def test_a_subscriber_writes_in_the_same_transaction(engine: Engine) -> None:
 def test_changes_committed_is_sent_after_the_commit(
     engine: Engine, make_client: MakeClient, with_tm: bool | None
 ) -> None:
-    """None: the bookstore's own engine and transaction."""
+    """``with_tm`` None means the bookstore's own engine and transaction."""
     seen: list[int] = []
 
     def configure(config: Configurator) -> None:
@@ -224,12 +224,12 @@ def test_changes_committed_is_sent_after_the_commit(
 
 
 class TestLongLivedSession:
-    """A session that outlives requests; the host ends its transactions, or a manager does."""
+    """One session for many requests; the host or a transaction manager ends its transactions."""
 
     @pytest.fixture(params=["the host's", "a manager's"])
     def steps(self, engine: Engine, request: pytest.FixtureRequest) -> Iterator[Any]:
-        """``create(n)``, ``commit()``, ``rollback()``, ``session``, and ``heard``: what was told as
-        committed, by the last digits of the titles."""
+        """``create(n)``, ``commit()``, ``rollback()``, ``session``, and ``heard``: the changes that
+        were reported as committed, by the last digits of the titles."""
         managed = request.param == "a manager's"
         manager = TransactionManager() if managed else None
         session = Session(engine)

@@ -1,4 +1,4 @@
-"""`extra`: the host's own fields, checked in one answer with ours."""
+"""`extra`: the host's own fields are checked together with ours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.apps import close_app
 
 
 class Extra(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
-    """What this host knows of a book beside what everybody knows."""
+    """The additional fields that this host has for a book."""
 
     publisher = colander.SchemaNode(colander.String(), validator=colander.Length(max=20))
     pages = colander.SchemaNode(colander.Integer(), missing=colander.drop)

@@ -1,4 +1,4 @@
-"""Import and export in a host: on its session, in its transaction, heard by its subscribers."""
+"""Import and export in a host: on its session, in its transaction, with events."""
 
 from __future__ import annotations
 
@@ -184,7 +184,7 @@ def test_a_truncated_or_empty_import_body_is_refused(make_client: MakeClient) ->
 
 
 def test_an_import_replaces_a_temporary_table_left_by_a_failed_one(engine: Engine) -> None:
-    """As after a host that went on with its transaction when an import had failed halfway."""
+    """A host may go on with its transaction after an import has failed halfway."""
     from pyramid_bookstore.feeds.importer import Importer
     from pyramid_bookstore.feeds.intake import Intake
 
@@ -198,7 +198,7 @@ def test_an_import_replaces_a_temporary_table_left_by_a_failed_one(engine: Engin
 def test_an_import_without_copy_works_for_drivers_other_than_psycopg(
     postgres_backend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """COPY is psycopg's; a host's session may be on another driver."""
+    """COPY needs psycopg; the session of a host may use another driver."""
     from pyramid_bookstore.db.engines import make_engine
     from pyramid_bookstore.feeds.importer import Importer
     from pyramid_bookstore.feeds.intake import Intake

@@ -1,4 +1,4 @@
-"""Migrations beside a host's own: two histories, or one, on both databases."""
+"""The migrations of host and bookstore, as two histories or as one, on both databases."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def bare_engine(bare: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def host(bare: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeHost]:
-    """Make a host in a folder of its own; its models module is forgotten after the test."""
+    """Make a host in a folder of its own; its models module is unloaded after the test."""
     monkeypatch.setattr(sys, "path", list(sys.path))  # alembic puts the host's folder there
 
     def make(**options: Any) -> AlembicHost:
@@ -65,7 +65,7 @@ def host(bare: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 @pytest.fixture
 def ready(bare: str) -> Iterator[Callable[[], tuple[int, str]]]:
-    """What /ready of an application on the database says."""
+    """Status and text of /ready of an application on the database."""
     config = Configurator(settings={"sqlalchemy.url": bare})
     config.include("pyramid_bookstore")
     app = config.make_wsgi_app()
@@ -180,7 +180,7 @@ class TestOneHistory:
     def test_ready_is_503_while_the_newest_migrations_are_missing(
         self, host: MakeHost, ready: Any
     ) -> None:
-        """All tables are there, and the host's version table says that one step is missing."""
+        """All tables exist, but by the host's version table the newest revisions are missing."""
         command.upgrade(host(joint=True).config(), "bookstore_0001")
         status, said = ready()
         assert status == 503
@@ -189,7 +189,7 @@ class TestOneHistory:
     def test_a_host_revision_can_depend_on_one_of_the_bookstore(
         self, host: MakeHost, bare_engine: Engine, ready: Any
     ) -> None:
-        """Asked for the host's alone, Alembic runs what it depends on first."""
+        """If only the host is upgraded, Alembic first runs the revision that it depends on."""
         made = host(joint=True, dependent=True)
         command.upgrade(made.config(), "shop@head")
         assert {"orders", "bookstore_books"} <= tables(bare_engine)
@@ -218,7 +218,7 @@ class TestOneHistory:
     def test_separate_histories_can_be_joined_into_one(
         self, host: MakeHost, bare_engine: Engine, ready: Any
     ) -> None:
-        """As docs/howto/migrations.md says; the books stay."""
+        """As described in docs/howto/migrations.md."""
         migrations.upgrade(bare_engine)
         alembic = host(joint=True).config()
         command.upgrade(alembic, "shop@head")
@@ -233,7 +233,7 @@ class TestOneHistory:
     def test_bookstore_migrate_changes_nothing_in_a_joint_history(
         self, host: MakeHost, bare: str, bare_engine: Engine, table: str
     ) -> None:
-        """`bookstore.migrate` beside a joint history: nothing to do, or one clear error."""
+        """`bookstore.migrate` stops the start if the history is outdated, or else does nothing."""
         made = host(joint=True)
         env = made.folder / "alembic" / "env.py"
         env.write_text(
@@ -255,7 +255,7 @@ class TestOneHistory:
     def test_upgrade_refuses_bookstore_tables_without_a_version_table(
         self, bare_engine: Engine
     ) -> None:
-        """Tables that are not this code's, and nobody who keeps a revision of them."""
+        """There is a table with our name, and no version table that has its revision."""
         with bare_engine.begin() as connection:
             connection.execute(text("CREATE TABLE bookstore_books (id INTEGER PRIMARY KEY)"))
         with pytest.raises(Unavailable, match="not set up"):
@@ -270,9 +270,9 @@ def started(settings: dict[str, str]) -> Any:
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment with the wheel alone; its dependencies are this one's."""
+    """Python in an environment with only the wheel; its dependencies come from this environment."""
     folder = tmp_path_factory.mktemp("wheel")
-    # Built in an environment of its own, as everybody builds it: that needs a package index.
+    # Built in an isolated environment, as usual: that needs a package index.
     run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps",
         "-w", str(folder), str(copied(folder)))  # fmt: skip
     (wheel,) = folder.glob("*.whl")
@@ -289,7 +289,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def copied(folder: Path) -> Path:
-    """The sources that a wheel is made of, away from the checkout, which stays as it is."""
+    """A copy of the sources of the wheel, so that the checkout is not changed."""
     target = folder / "sources"
     words = ["alembic", "src", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"]
     run("sh", "-c", f'mkdir "$0" && tar -C "$1" --exclude=*.egg-info --exclude=__pycache__ '
@@ -340,7 +340,7 @@ class TestInstalledWheel:
     def test_path_separator_os_finds_no_revisions_in_a_package_location(
         self, installed: Path, host: MakeHost, bare_engine: Engine, ready: Any
     ) -> None:
-        """What docs/howto/migrations.md warns of: nothing is upgraded, and nothing says so."""
+        """docs/howto/migrations.md warns of this: nothing is upgraded, and there is no error."""
         locations = "pyramid_bookstore:migrations/versions"
         made = host(joint=True, locations=locations, separator="space")
         text = made.ini.read_text(encoding="utf-8")

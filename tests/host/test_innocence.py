@@ -1,6 +1,6 @@
-"""Proof of innocence: a host with the bookstore answers as it did without, byte for byte.
+"""A host with the bookstore answers byte for byte as it does without it.
 
-Each host below has habits of its own. It is built twice, once with the plug-in and once without,
+Each host below is configured differently. It is built twice, with the plug-in and without it,
 and both are asked the same questions outside the bookstore's routes.
 """
 
@@ -84,7 +84,7 @@ def strict(config: Configurator) -> None:
 
 
 def traversing(config: Configurator) -> None:
-    """Traversal from a root of its own, with a view for whatever lies there."""
+    """Traversal from a root of its own, with a view for every resource."""
     config.set_root_factory(lambda request: {"books": {}, "api": {"v1": {"other": {}}}})
     config.add_view(lambda context, request: Response("traversed " + request.path), context=dict)
 
@@ -287,7 +287,7 @@ def test_the_include_does_not_change_loggers_of_others() -> None:
 def test_errors_on_our_routes_are_problem_documents_in_every_host(
     host: Configure, method: str, path: str, status: int, error: str
 ) -> None:
-    """The last row has no schema: an error of the database, past the host's catch-all view."""
+    """In the last row the database has no tables: the host's catch-all view must not answer."""
     app = TestApp(built(host, bookstore=True))
     headers = {"Content-Type": "application/json", "X-User": "ann"}
     response = app.request(path, method=method, headers=headers, body=b"", expect_errors=True)
@@ -302,7 +302,7 @@ def test_health_needs_no_permission_and_no_csrf_token_in_any_host() -> None:
 
 
 def test_a_json_post_needs_no_csrf_token_and_form_types_are_refused() -> None:
-    """CSRF needs a request that a page of another site can make without asking: a form's types."""
+    """Without permission, another site can only send the media types of forms, not JSON."""
     app = TestApp(built(strict, bookstore=True))
     body = json.dumps({"title": "x"})
     answered = app.post(

@@ -1,4 +1,4 @@
-"""Any mount: prefixes, nested includes, SCRIPT_NAME, proxies; and the ways to get it wrong."""
+"""Every kind of mount: prefixes, nested includes, SCRIPT_NAME, proxies; and wrong settings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def configured(database: str, **settings: str) -> Configurator:
 
 
 def walk(app: Any, base: str, *, environ: dict[str, str] | None = None) -> None:
-    """All URLs that the API gives out lead back to it, below ``base``."""
+    """Check that all URLs in responses of the API are below ``base``."""
     client = webtest.TestApp(app, extra_environ=environ or {})
     inside = base.removeprefix((environ or {}).get("SCRIPT_NAME", ""))
     books = [client.post_json(f"{inside}/books", book_fields()) for _ in range(3)]
@@ -90,7 +90,7 @@ def test_all_urls_follow_the_route_prefixes_of_nested_includes(database: str, ma
 
 
 def test_urls_keep_the_value_of_a_placeholder_in_the_route_prefix(database: str, made: Any) -> None:
-    """One application for many shops: URLs keep the one that was asked for."""
+    """One application for many shops: URLs keep the shop of the request."""
     config = configured(database)
     config.include("pyramid_bookstore", route_prefix=r"/{shop:\w+}/x.y")
     config.add_notfound_view(lambda request: Response("the host's", status=404))
@@ -163,7 +163,7 @@ def test_settings_added_after_the_include_are_used(database: str, made: Any) -> 
 def test_a_catch_all_route_after_the_include_does_not_hide_our_routes(
     database: str, made: Any
 ) -> None:
-    """Registration is deferred, but the place among the host's routes is the one of the include."""
+    """Our routes are registered later, but in the place of the include."""
     config = configured(database)
     config.include("pyramid_bookstore")
     config.add_route("all", "/{path:.*}")
@@ -180,7 +180,7 @@ def test_a_catch_all_route_before_the_include_hides_our_routes(database: str, ma
 
 
 def test_host_routes_or_request_attributes_with_our_names_stop_the_start() -> None:
-    """Pyramid itself lets the host's take the place of ours without a word."""
+    """Pyramid itself would silently replace ours with those of the host."""
     config = configured("sqlite://")
     config.include("pyramid_bookstore")
     config.add_route("bookstore.books", "/mine")

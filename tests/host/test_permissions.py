@@ -1,4 +1,4 @@
-"""Who may do what is the host's to say: by ACL, by identity alone, or by nobody at all."""
+"""The host decides who may do what: by ACL, by identity only, or with no policy at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MakeClient = Callable[..., webtest.TestApp]
 
 
 class ByAcl:
-    """Users by a header; what they may do by the context's ACL."""
+    """A header names the user; the ACL of the context grants the permissions."""
 
     acl = ACLHelper()
 
@@ -39,7 +39,7 @@ class ByAcl:
 
 
 class ByIdentity(ByAcl):
-    """Whoever is known may do everything, whatever the context."""
+    """Every known user may do everything, in every context."""
 
     def permits(self, request: Any, context: Any, permission: str) -> bool:
         return self.identity(request) is not None
@@ -82,7 +82,7 @@ OPERATIONS = [
 
 
 def asked(client: webtest.TestApp, method: str, path: str, user: str | None) -> Any:
-    """With a body that is refused: whoever gets 422 or 404 was let in, and nothing is written."""
+    """Send an invalid body: 422 or 404 mean that access was granted, and nothing is written."""
     headers = {"Content-Type": "application/json"} | ({"X-User": user} if user else {})
     known = "01a20000-0000-7000-8000-000000000000"
     path = "/api/v1" + path.format(id=known, isbn="9780306406157")
@@ -94,7 +94,7 @@ def asked(client: webtest.TestApp, method: str, path: str, user: str | None) -> 
 def test_each_operation_requires_its_own_permission(
     make_client: MakeClient, method: str, path: str, permission: str
 ) -> None:
-    """In the ACL of the context that the host's root factory makes."""
+    """The root factory of the host makes the context with the ACL."""
     client = make_client(configure=with_policy(ByAcl(), Root))
     allowed = {
         user: any(
@@ -174,7 +174,7 @@ def test_with_a_policy_the_log_has_no_warning_about_open_access(
 
 
 def test_host_views_can_use_the_permissions_of_the_bookstore(make_client: MakeClient) -> None:
-    """The names are ordinary permissions: a host uses them in its own views too."""
+    """They are ordinary permissions of Pyramid."""
 
     def configure(config: Configurator) -> None:
         config.set_security_policy(ByAcl())

@@ -1,4 +1,4 @@
-"""`request.bookstore` in a host's hands: every value from Python is checked as over HTTP."""
+"""`request.bookstore`: every value passed from Python is checked as over HTTP."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from tests.host.hosts import HostBase, Note, cookiecutter, notes
 
 
 def selling(config: Configurator) -> None:
-    """A view that writes a row of the host's own and sells a copy."""
+    """Add views that write a row of the host and sell copies of a book."""
     config.add_route("sell", "/sell/{id}/{copies}")
     config.add_view(sell, route_name="sell")
     config.add_route("try", "/try/{id}/{copies}")
@@ -120,7 +120,7 @@ def test_the_commit_veto_of_the_host_rolls_the_bookstore_back_too(
 
 
 def never(request: Request, response: Response) -> bool:
-    """A veto of a host that decides by itself when to roll back: never."""
+    """A commit veto of a host that never rolls back."""
     return False
 
 
@@ -178,7 +178,7 @@ def test_testing_transaction_rolls_back_on_the_bookstores_own_engine_too(
 def test_a_test_session_on_another_database_is_not_used_for_the_bookstore(
     database: str, make_app: Any, tmp_path: Path
 ) -> None:
-    """A host with a database of its own passes its own session in its tests."""
+    """A host with another database passes its own session in its tests."""
     app = make_app({"bookstore.sqlalchemy.url": database})
     elsewhere = create_engine(f"sqlite:///{tmp_path}/host.sqlite")
     manager = transaction.TransactionManager(explicit=True)
@@ -198,7 +198,7 @@ def test_a_test_session_on_another_database_is_not_used_for_the_bookstore(
 
 
 class TestRetry:
-    """pyramid_retry in the host: our refusals for its retryable errors are tried again."""
+    """With pyramid_retry in the host, our responses to retryable errors are retried too."""
 
     @pytest.mark.parametrize("veto", [None, "pyramid_tm.default_commit_veto"])
     @pytest.mark.parametrize("catch_all", [False, True])
@@ -216,7 +216,7 @@ class TestRetry:
                 )
 
             def lose(event: events.StockChanged) -> None:
-                """Between our read and our commit somebody else changes what we read."""
+                """Let another transaction change what we read before our commit."""
                 tries.append(event.delta)
                 request = event.request
                 request.dbsession.execute(text("SELECT sum(stock) FROM bookstore_books")).all()
@@ -245,7 +245,7 @@ class TestRetry:
 
 
 def test_a_book_that_host_rows_refer_to_cannot_be_deleted(engine: Engine, make_app: Any) -> None:
-    """A foreign key of the host's refuses the DELETE: a conflict, and no defect."""
+    """A foreign key of the host prevents the DELETE: status 409, not 500."""
     with engine.begin() as connection:
         connection.execute(
             text(
@@ -272,7 +272,7 @@ def test_a_book_that_host_rows_refer_to_cannot_be_deleted(engine: Engine, make_a
 
 
 class TestEnginesOfHosts:
-    """Engines as hosts make them: plain ``create_engine``, the driver's way of transactions."""
+    """Engines as hosts make them: plain ``create_engine``, with the transactions of the driver."""
 
     @pytest.fixture
     def plain(self, database: str) -> Iterator[Engine]:
@@ -335,7 +335,7 @@ class TestEnginesOfHosts:
     def test_before_commit_listeners_of_the_host_are_called_once(
         self, plain: Engine, with_tm: bool
     ) -> None:
-        """They are called, and not taken for zope.sqlalchemy's."""
+        """They are not mistaken for the listeners of zope.sqlalchemy."""
         app = cookiecutter(plain, with_tm=with_tm)
         heard: list[Session] = []
         event.listen(app.registry["dbsession_factory"], "before_commit", heard.append)
@@ -347,7 +347,7 @@ class TestEnginesOfHosts:
     def test_a_session_bound_to_several_databases_by_model_works(
         self, plain: Engine, tmp_path: Path
     ) -> None:
-        """Bound by model, without a default: our model's is ours."""
+        """The session has no default engine; we use the engine bound to our model."""
         elsewhere = create_engine(f"sqlite:///{tmp_path}/host.sqlite")
         HostBase.metadata.create_all(elsewhere)
         factory = sessionmaker(binds={HostBase: elsewhere, Base: plain})
@@ -377,8 +377,8 @@ class TestEnginesOfHosts:
     def test_a_constraint_error_in_the_host_database_rolls_the_bookstore_back(
         self, database: str, engine: Engine, make_app: Any, tmp_path: Path, bound: str
     ) -> None:
-        """One-phase commit: what the host's database refuses when its session is flushed, at the
-        very end, keeps ours from committing too."""
+        """Without two-phase commit: if the flush of the host's session fails at the end, our
+        database must not commit either."""
         elsewhere = create_engine(f"sqlite:///{tmp_path}/host.sqlite")
         HostBase.metadata.create_all(elsewhere)
         session = (

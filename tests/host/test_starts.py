@@ -1,5 +1,5 @@
-"""Bad input and faults of a host: each starts and works, or stops with one error that says what to
-change. What `tests.host.test_mounts` says of settings and names is not said again here."""
+"""Mistakes in the configuration of a host: it starts and works, or stops with one error that says
+what to change. `tests.host.test_mounts` tests more settings and names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ START_UP = [
 
 @pytest.fixture
 def started() -> Iterator[Callable[..., webtest.TestApp]]:
-    """Start a host from its settings alone."""
+    """Start a host that has only settings and includes."""
     apps: list[Any] = []
 
     def start(settings: dict[str, str], *includes: str) -> webtest.TestApp:
@@ -45,7 +45,7 @@ def started() -> Iterator[Callable[..., webtest.TestApp]]:
 
 @pytest.fixture
 def nowhere() -> str:
-    """URL of a PostgreSQL where nobody listens."""
+    """URL of a PostgreSQL on a port where nothing listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -68,7 +68,7 @@ def test_an_unreachable_database_stops_a_start_that_needs_it(
 def test_the_application_starts_without_its_database_and_answers_503(
     started: Any, nowhere: str
 ) -> None:
-    """A host must come up without its database: it may come later."""
+    """The database may become available later."""
     app = started({"sqlalchemy.url": nowhere})
     assert app.get("/api/v1/health").json == {"status": "ok"}
     for path in ("/api/v1/ready", "/api/v1/books"):
@@ -136,7 +136,7 @@ def test_settings_changed_after_the_include_are_used(started: Any) -> None:
 
 
 def test_a_table_dbsession_and_routes_of_the_host_with_similar_names_work(engine: Engine) -> None:
-    """The host has a table ``books``, a ``dbsession`` and a route ``bookstore``: all stay its."""
+    """The host has a table ``books``, a ``dbsession`` and a route ``bookstore``."""
 
     def configure(config: Configurator) -> None:
         config.add_route("bookstore", "/bookstore/{text}")
@@ -188,7 +188,7 @@ def test_our_own_engine_works_with_any_transaction_manager_or_none(
 def test_without_a_transaction_request_bookstore_reads_and_refuses_to_write(
     started: Any, database: str, reads_only: bool
 ) -> None:
-    """Nobody would commit what is written: reading works, writing says what to change."""
+    """Nothing would commit a write, so the error says what to change."""
     config = Configurator(settings={"sqlalchemy.url": database})
     config.include("pyramid_bookstore")
 
@@ -207,7 +207,7 @@ def test_without_a_transaction_request_bookstore_reads_and_refuses_to_write(
 
 
 def test_without_our_tables_ready_and_books_answer_503(tmp_path: Any) -> None:
-    """The host's session, and nobody ran our migrations: 503, in the log what to do."""
+    """The bookstore uses the session of the host, and its migrations were not run."""
     from sqlalchemy import create_engine
 
     engine = create_engine(f"sqlite:///{tmp_path}/host.sqlite")

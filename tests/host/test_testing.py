@@ -1,4 +1,4 @@
-"""`pyramid_bookstore.testing`, where it is not used by the tests of this folder anyway."""
+"""Functions of `pyramid_bookstore.testing` that no other test of this folder uses."""
 
 from __future__ import annotations
 

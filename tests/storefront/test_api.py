@@ -46,7 +46,7 @@ def test_only_staff_can_write_through_the_api(shop, book, method, path, body):
 
 
 def test_the_error_views_of_the_shop_do_not_change_errors_of_the_api(shop, book):
-    """The shop has views for 404 and 403 and for BookNotFound; the API answers for itself."""
+    """The shop has views for 404, 403 and BookNotFound; the API sends its own errors."""
     api = shop.api("ada")
     missing = f"/api/books/{'0' * 8}-0000-0000-0000-{'0' * 12}"
     for path, status in ((missing, 404), ("/api/books/%ff", 400), ("/api/books?q=%ff", 400)):
@@ -55,7 +55,7 @@ def test_the_error_views_of_the_shop_do_not_change_errors_of_the_api(shop, book)
 
 
 def test_the_api_takes_json_without_csrf_token_and_refuses_form_types(shop, book):
-    """The shop asks for a CSRF token on every form; what another site can send is no JSON."""
+    """The shop requires a CSRF token on every form; another site can send forms, but no JSON."""
     browser = shop.browser().sign_in("basil")
     path = f"/api/books/{book['id']}/stock"
     assert browser.post_json(path, {"delta": 1}).json["stock"] == 6

@@ -1,4 +1,4 @@
-"""The basket lives in a signed cookie."""
+"""The basket is kept in a signed cookie."""
 
 from uuid import uuid4
 

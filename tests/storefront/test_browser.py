@@ -1,7 +1,7 @@
-"""The shop as its README says to run it, and a real browser in it.
+"""The shop, started as its README says, in a real browser.
 
 The package is built, `initialize_storefront_db` prepares the database, `pserve` serves
-``development.ini``. Pictures of every step are in pytest's temporary folder (``--basetemp`` to
+``development.ini``. Screenshots of every step are in pytest's temporary folder (``--basetemp`` to
 choose it).
 """
 
@@ -36,7 +36,7 @@ def run(*command, cwd=None, **env):
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """The shop as a package, beside this environment and not in it; its INI is there too."""
+    """The shop as a package in a folder outside this environment; its INI is there too."""
     folder = tmp_path_factory.mktemp("shop")
     checkout = shutil.copytree(
         SOURCE,
@@ -45,7 +45,7 @@ def installed(tmp_path_factory):
     )
     site = folder / "site"
     site.mkdir()
-    # What an installation puts into place, without a need to reach a package index.
+    # The files of an installation, made without a package index.
     run(
         *("-c", "import setuptools; setuptools.setup()", "--quiet"),
         *("egg_info", "--egg-base", site, "build_py", "--build-lib", site),

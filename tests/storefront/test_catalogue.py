@@ -1,4 +1,4 @@
-"""The catalogue: what visitors see, and what they can do to its addresses."""
+"""The pages of the catalogue, and requests with invalid URLs."""
 
 import pytest
 from webob import Request
@@ -111,14 +111,14 @@ def test_an_unknown_url_gets_the_404_page_of_the_shop(shop, books, path):
 
 @pytest.mark.parametrize("path", ["/?q=%ff", "/books/%ff"])
 def test_a_malformed_url_gets_the_400_page_of_the_shop(shop, path):
-    # WebTest's cookies cannot make anything of such an address.
+    # The cookie handling of WebTest fails on such a URL.
     answer = Request.blank(path, environ=shop.environ).get_response(shop.app)
     assert answer.status_int == 400
     assert "makes no sense" in answer.text
 
 
 def test_the_front_page_loads_files_only_from_the_shop(shop, books):
-    """No page asks another host for anything."""
+    """Every link, script and image of the page is served by the shop."""
     page = shop.browser().get("/")
     loaded = [tag.get("href") or tag.get("src") for tag in page.html.select("link, script, img")]
     assert loaded
@@ -139,5 +139,5 @@ def test_the_front_page_loads_files_only_from_the_shop(shop, books):
     ],
 )
 def test_page_links_show_both_ends_and_the_neighbours_of_the_current_page(current, last, expected):
-    """A gap stands for two pages or more."""
+    """None stands for a gap of two pages or more."""
     assert page_numbers(current, last) == expected

@@ -1,4 +1,4 @@
-"""Drawn covers: the same for a book on every visit, in colours of its author."""
+"""Generated covers: always the same for a book, in the colours of its author."""
 
 import xml.etree.ElementTree as ET
 from random import Random

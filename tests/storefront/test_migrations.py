@@ -1,4 +1,4 @@
-"""Two histories in one database: the shop's and the bookstore's."""
+"""The migrations of the shop and of the bookstore in one database."""
 
 import pytest
 from alembic import command

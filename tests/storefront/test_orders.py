@@ -82,7 +82,7 @@ def test_an_invalid_order_number_is_not_found(browser):
 
 
 class TestRefusedOrders:
-    """A refusal undoes what the order had done so far; so these requests really commit."""
+    """A refused order is rolled back, so these requests use real transactions."""
 
     @pytest.fixture
     def shop(self, open_shop):
@@ -135,7 +135,7 @@ class TestRefusedOrders:
         assert stock(shop, books[0]) == 4
 
     def test_a_refused_order_leaves_no_stock_note(self, shop, books, browser, rows):
-        """The note on what runs out is written in the order's transaction, by a subscriber."""
+        """A subscriber writes the note on low stock in the transaction of the order."""
         browser.put_in_basket(HOBBIT["isbn"], 4)
         browser.put_in_basket(DUNE["isbn"])
         form = browser.order_form()

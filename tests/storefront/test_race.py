@@ -1,4 +1,4 @@
-"""Several customers after the last copy: one sale, and one clear message for everybody else."""
+"""Several customers order the last copy: one gets it, the others get one clear message."""
 
 import threading
 
@@ -13,7 +13,7 @@ SOLD = "Sorry, the last copy of “Dune” has just been sold."
 
 
 def at_once(*calls):
-    """The results of calls that start together, each in a thread of its own."""
+    """Start the calls together, each in its own thread, and return their results."""
     barrier = threading.Barrier(len(calls))
     results = [None] * len(calls)
 

@@ -1,4 +1,4 @@
-"""Behind the counter: orders, notes on what runs out, deliveries."""
+"""The pages of the staff: orders, notes on low stock, deliveries."""
 
 import logging
 

@@ -1,11 +1,11 @@
-"""Every scenario of ``make torture`` with small counts: each breaks something real."""
+"""Every scenario of ``make torture`` with small counts, on real servers and databases."""
 
 import pytest
 
 from torture.__main__ import NAMES, SCENARIOS, main, table
 from torture.stage import SQLITE, Figure, Skipped, places
 
-# One database each where the two go the same way; `make torture` does all.
+# One database for each scenario, in turn; `make torture` runs all combinations.
 _BOTH = {"kills"}
 
 
@@ -13,7 +13,7 @@ def _cases():
     for number, scenario in enumerate(SCENARIOS):
         name = scenario.run.__name__
         if name == "granian":
-            continue  # it ends late now and then (docs/reliability): a test would fail by chance
+            continue  # it sometimes ends late (docs/reliability), so a test would fail at random
         chosen = scenario.places if name in _BOTH else scenario.places[number % 2 : number % 2 + 1]
         for place in chosen or scenario.places[:1]:
             yield pytest.param(scenario, place, id=f"{name}-{place}")

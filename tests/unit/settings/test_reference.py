@@ -1,4 +1,4 @@
-"""docs/reference/settings.md says what the code does: one row for every key, as in the table."""
+"""docs/reference/settings.md agrees with the code: it has one row for every key."""
 
 from pathlib import Path
 
