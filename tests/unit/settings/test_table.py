@@ -41,7 +41,7 @@ def fault(more):
 
 
 class TestDefaults:
-    def test_every_setting_has_its_documented_default(self):
+    def test_every_setting_has_its_expected_default(self):
         assert {f.name: getattr(settings(), f.name) for f in dataclasses.fields(Settings)} == {
             "prefix": "/api/v1",
             "database": {"url": "sqlite://"},
