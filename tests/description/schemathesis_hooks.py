@@ -1,7 +1,7 @@
-"""What Schemathesis cannot know from a description: values that a JSON Schema has no words for.
+"""What Schemathesis cannot know from the description: rules that JSON Schema cannot express.
 
-Only requests that are meant to be valid are touched, and each change has its rule beside it. All
-the rest, negative tests above all, goes out as it was generated.
+Only requests that are meant to be valid are changed, and a comment states the rule for each change.
+All other requests, above all negative tests, are sent as generated.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def _as_isbn_10(digits: str) -> str:
     return f"{body}{'0123456789X'[-check % 11]}"
 
 
-# A check digit is more than a pattern can say.
+# A pattern cannot express a check digit.
 _ISBNS = _NUMBERS.map(isbn)
 schemathesis.openapi.format(
     "isbn",
@@ -39,7 +39,7 @@ schemathesis.openapi.format(
 
 
 def _feed(case: Any) -> str:
-    """A file to import; to the description it is text, the rest is the format's affair."""
+    """A file to import; the description only says that it is text."""
     chosen = random.Random(str(case.body))
     numbers = chosen.sample(range(1_000_000_000), chosen.randint(1, 5))
     if case.media_type == "text/csv":
@@ -58,7 +58,7 @@ def _as_it_is(context: Any, value: Any) -> bytes:
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
-    """Keep a valid request to the rules that hold across its parts."""
+    """Make a valid request follow the rules that concern several of its parts."""
     if case.meta is None or not case.meta.generation.mode.is_positive:
         return
     query = case.query or {}
@@ -68,7 +68,7 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
     if low is not None and high is not None and float(low) > float(high):
         query["min_price"], query["max_price"] = high, low
     headers = case.headers or {}
-    # A key stands for one request.
+    # A key is used for one request only.
     if "Idempotency-Key" in headers:
         headers["Idempotency-Key"] = uuid.uuid4().hex
     if case.path == "/books/import":
@@ -85,7 +85,7 @@ def _tidy(case: Any) -> None:
             body[name] = int(body[name])
     if "extra" in body:
         body["extra"] = _storable(body["extra"])
-    # The path has the ISBN; one in the body is the same.
+    # The path has the ISBN; one in the body would have to be the same.
     if case.path == "/books/isbn/{isbn}":
         body.pop("isbn", None)
     # Whether a book may be free, or have copies, depends on the other of the two.
@@ -110,7 +110,7 @@ def _storable(value: Any) -> Any:
 
 @schemathesis.hook
 def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool:
-    """Texts are trimmed before they are measured, which `maxLength` knows nothing of."""
+    """Texts are trimmed before their length is checked; `maxLength` cannot express that."""
     if type(failure).__name__ != "AcceptedNegativeData" or not isinstance(case.body, dict):
         return True
     texts = [case.body.get(name) for name in ("title", "author")]

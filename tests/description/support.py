@@ -1,4 +1,4 @@
-"""What tests of the description share: getting one, and holding answers to it, strictly."""
+"""Shared by the tests of the description: get it, and check responses against it strictly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support.api import API, ask
 
 
 def description(app: Any, path: str = API, **environ: Any) -> dict[str, Any]:
-    """The document that an application gives of itself."""
+    """The OpenAPI document that an application serves."""
     answer = ask(app, "GET", f"{path}/openapi.json", **environ)
     assert answer.status_int == 200, answer.text
     document: dict[str, Any] = json.loads(answer.body)
@@ -21,7 +21,7 @@ def description(app: Any, path: str = API, **environ: Any) -> dict[str, Any]:
 
 
 def closed(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with objects that have no members but the described ones."""
+    """The document, changed so that objects may have no other members than the described ones."""
     document = copy.deepcopy(document)
     for schema in document["components"]["schemas"].values():
         if "properties" in schema:
@@ -30,7 +30,7 @@ def closed(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def faults(document: dict[str, Any], schema: Any, value: Any) -> list[str]:
-    """What is wrong with a value by a schema of the document."""
+    """The faults of a value by a schema of the document."""
     root = {**schema, "components": document["components"]}
     validator = Draft202012Validator(root, format_checker=FormatChecker())
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
@@ -47,7 +47,7 @@ def resolved(document: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:
 
 
 def template(document: dict[str, Any], path: str) -> str:
-    """The described path that a path below the mount fits; those without parameters come first."""
+    """The described path that matches a path below the mount; paths without parameters first."""
     parts = path.partition("?")[0].split("/")
     for described in sorted(document["paths"], key=lambda known: len(names_in(known))):
         wanted = described.split("/")

@@ -1,4 +1,4 @@
-"""`/docs` in a real Chromium, below a prefix; pictures are in pytest's temporary folder."""
+"""`/docs` in a real Chromium, below a prefix; screenshots are in pytest's temporary folder."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def browser(url, folder):
 
 
 def requested(window):
-    """Every address on a network that the browser asked for, whatever for."""
+    """Every URL that the browser requested over a network."""
     entries = [json.loads(entry["message"]) for entry in window.driver.get_log("performance")]
     sent = [e["message"] for e in entries if e["message"]["method"] == "Network.requestWillBeSent"]
     urls = [message["params"]["request"]["url"] for message in sent]
-    # Neither what the browser has in itself, nor images within a style sheet.
+    # Without built-in pages of the browser and images inside a style sheet.
     return [url for url in urls if url.partition(":")[0] in ("http", "https", "ws", "wss")]
 
 
@@ -68,12 +68,12 @@ def click(window, selector):
     window.driver.execute_script("arguments[0].click()", found)
 
 
-def test_create_a_book_from_the_page(server, tmp_path):
+def test_the_docs_page_creates_a_book_and_loads_nothing_from_other_hosts(server, tmp_path):
     with browser(server.url, tmp_path) as window:
         window.open(f"{PREFIX}/docs")
         wait(window, lambda: len(window.find_all(".opblock")) > 10)
         window.shoot("page")
-        # HEAD is described, and not listed.
+        # HEAD is in the document, but not in the list of the page.
         assert window.find_all(".opblock-head") == []
         window.resize(390, 800)
         window.shoot("phone")

@@ -47,7 +47,7 @@ TYPES = {
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_types(name):
+def test_each_colander_type_becomes_its_json_schema(name):
     typ, schema = TYPES[name]
     assert described(typ) == schema
     Draft202012Validator.check_schema(schema)
@@ -77,19 +77,19 @@ VALIDATORS = {
 
 
 @pytest.mark.parametrize("name", VALIDATORS)
-def test_validators(name):
+def test_each_colander_validator_becomes_its_json_schema_keyword(name):
     validator, more = VALIDATORS[name]
     assert described(colander.String(), validator=validator) == {"type": "string", **more}
 
 
-def test_lengths_of_other_things():
+def test_length_limits_the_items_of_a_list_and_the_properties_of_a_mapping():
     length = colander.Length(1, 2)
     assert described(colander.List(), validator=length)["maxItems"] == 2
     mapping = node(colander.Mapping(), node(colander.String(), name="a"), validator=length)
     assert mapping_schema(mapping)["maxProperties"] == 2
 
 
-def test_words_and_defaults():
+def test_title_description_and_default_are_described():
     schema = described(colander.String(), title="Spine", description="What is on it.", missing="-")
     assert schema == {
         "type": "string", "title": "Spine", "description": "What is on it.", "default": "-"
@@ -121,7 +121,7 @@ class Cover(colander.MappingSchema):
         return colander.Mapping(unknown="raise")
 
 
-def test_what_lies_below():
+def test_nested_schemas_are_described():
     schema = mapping_schema(Cover())
     assert schema == {
         "type": "object",
@@ -141,14 +141,14 @@ def test_what_lies_below():
     Draft202012Validator.check_schema(schema)
 
 
-def test_what_was_stored_before_is_not_held_to_it():
+def test_the_schema_of_stored_values_requires_and_forbids_nothing():
     schema = mapping_schema(Cover(), stored=True)
     assert "required" not in schema
     assert "additionalProperties" not in schema
 
 
-def test_our_own_types_agree_with_their_descriptions():
-    """What the one takes the other takes, and the other way round."""
+def test_our_own_types_accept_exactly_what_their_json_schema_accepts():
+    """A value is valid for both or for neither."""
     cases = [
         (types.Text(1, 5), ["a", "", "  ", "abcde", "abcdef", 5, None, "a\0", "\x1c", " a "]),
         (types.Text(0, 5, trim=False, nullable=True), ["", None, "abcdef", "\0"]),

@@ -1,4 +1,4 @@
-"""``bookstore -c INI openapi``"""
+"""The command ``bookstore -c INI openapi`` prints the document."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def printed(*words):
     return document
 
 
-def test_as_it_is_served(write, make_app):
-    """The same that a request gets; without a database, and nothing is started."""
+def test_the_command_prints_the_document_that_is_served(write, make_app):
+    """It is the same document as over HTTP; the command does not connect to the database."""
     away = "postgresql+psycopg://nobody@127.0.0.1:1/nothing?connect_timeout=1"
     ini = write(f"bookstore.sqlalchemy.url = {away}", "bookstore.limit.max = 7",
                 "bookstore.limit.default = 7", "bookstore.migrate = true")  # fmt: skip
@@ -41,7 +41,7 @@ def test_as_it_is_served(write, make_app):
     assert printed("-c", ini, "openapi") == description(app)
 
 
-def test_tokens(write):
+def test_the_printed_document_describes_the_jwt_security(write):
     ini = write("bookstore.sqlalchemy.url = sqlite://", "bookstore.auth = jwt",
                 f"bookstore.jwt.key = {SECRET}", "bookstore.jwt.algorithms = HS256",
                 "bookstore.anonymous = view")  # fmt: skip
@@ -49,8 +49,8 @@ def test_tokens(write):
     assert document["components"]["securitySchemes"]["credentials"]["bearerFormat"] == "JWT"
 
 
-def test_a_host_is_loaded(write, tmp_path, monkeypatch):
-    """With --load, what the application itself does counts: prefix, schema, policy."""
+def test_with_load_the_document_is_that_of_the_host_application(write, tmp_path, monkeypatch):
+    """With --load, the route prefix and the extra schema of the application are used."""
     (tmp_path / "a_host_to_load.py").write_text(
         "import colander\n"
         "from pyramid.config import Configurator\n"
@@ -74,7 +74,7 @@ def test_a_host_is_loaded(write, tmp_path, monkeypatch):
     assert printed("-c", ini, "openapi", "--load")["servers"] == document["servers"]
 
 
-def test_without_settings(write):
+def test_invalid_settings_end_the_command_with_an_error(write):
     done = CliRunner().invoke(main, ["-c", write(), "openapi"])
     assert done.exit_code == 1
     assert done.stderr.startswith("Error: ")

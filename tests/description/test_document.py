@@ -1,4 +1,4 @@
-"""The document: valid for every kind of mount, and of this mount."""
+"""The OpenAPI document is valid for every kind of mount, and describes that mount."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Optional(colander.MappingSchema):
 
 
 class Cookies:
-    """A host's security policy, by cookie; it asks for what ``challenge`` says."""
+    """A security policy of a host; ``challenge`` is the WWW-Authenticate header that it sends."""
 
     def __init__(self, challenge=None):
         self.challenge_sent = challenge
@@ -54,7 +54,7 @@ def make(make_app):
     def make(settings=None, *, extra=None, policy=None, **options):
         def configure(config):
             if extra is not None:
-                # As a host may: the directive is there once the bookstore is included.
+                # As a host may do it: the directive exists only after the bookstore is included.
                 config.action(
                     None, lambda: setattr(Mount.of(config.registry), "extra_schema", extra)
                 )
@@ -81,7 +81,7 @@ MOUNTS = {
 
 
 @pytest.mark.parametrize("name", MOUNTS)
-def test_valid(make, name):
+def test_the_document_is_valid_openapi_3_1_for_every_mount(make, name):
     options, path = MOUNTS[name]
     document = description(make(**options), path)
     validate(document)
@@ -90,8 +90,8 @@ def test_valid(make, name):
 
 
 @pytest.mark.parametrize("name", MOUNTS)
-def test_every_example_is_valid(make, name):
-    """Each by the schema it stands at, with no member that is not described."""
+def test_every_example_in_the_document_is_valid_by_its_schema(make, name):
+    """Each example matches the schema beside it and has no member that is not described."""
     options, path = MOUNTS[name]
     document = closed(description(make(**options), path))
     seen = 0
@@ -121,7 +121,7 @@ def test_every_example_is_valid(make, name):
     assert seen > 50
 
 
-def test_the_prefix_a_proxy_or_urlmap_adds(make):
+def test_the_server_url_includes_the_script_name(make):
     app = make({"bookstore.title": "Shop & Sons"})
     assert description(app)["servers"] == [{"url": API}]
     document = description(app, SCRIPT_NAME="/store")
@@ -129,7 +129,7 @@ def test_the_prefix_a_proxy_or_urlmap_adds(make):
     assert document["info"]["title"] == "Shop & Sons"
 
 
-def test_made_once_and_not_without_end(make):
+def test_documents_are_cached_per_mount_and_the_cache_is_bounded(make):
     app = make()
     for number in range(_KEPT + 3):
         assert description(app, SCRIPT_NAME=f"/{number}")["servers"][0]["url"] == f"/{number}{API}"
@@ -140,7 +140,7 @@ def test_made_once_and_not_without_end(make):
     assert kept[name] is before
 
 
-def test_conditional(make):
+def test_the_document_has_an_etag_and_an_unchanged_one_is_answered_with_304(make):
     app = make()
     first = ask(app, "GET", f"{API}/openapi.json")
     assert first.headers["Content-Type"] == "application/json"
@@ -154,7 +154,7 @@ def test_conditional(make):
     assert head.headers["ETag"] == first.headers["ETag"]
 
 
-def test_the_settings_are_in_it(make):
+def test_the_document_has_the_configured_limits_and_no_disabled_paths(make):
     settings = {"bookstore.limit.max": "7", "bookstore.limit.default": "5"}
     document = description(make(settings | {"bookstore.docs": "false"}))
     limit = next(
@@ -165,7 +165,7 @@ def test_the_settings_are_in_it(make):
     assert "/docs/{asset}" not in document["paths"]
 
 
-def test_if_match_required(make):
+def test_with_require_if_match_the_header_is_required_and_428_described(make):
     document = description(make({"bookstore.require_if_match": "true"}))
     book = document["paths"]["/books/{id}"]
     for method in ("put", "patch", "delete"):
@@ -179,7 +179,7 @@ def test_if_match_required(make):
     assert "428" not in json.dumps(description(make())["paths"])
 
 
-def test_reads_from_a_replica(make):
+def test_with_a_replica_reads_describe_the_cache_control_header(make):
     def names(document):
         return [p["name"] for p in document["paths"]["/books"]["get"]["parameters"]]
 
@@ -189,7 +189,7 @@ def test_reads_from_a_replica(make):
 
 
 class TestSecurity:
-    def test_open(self, make):
+    def test_without_a_policy_no_operation_needs_credentials(self, make):
         document = description(make())
         assert "securitySchemes" not in document["components"]
         for item in document["paths"].values():
@@ -197,7 +197,7 @@ class TestSecurity:
                 assert item[method]["security"] == []
                 assert not {"401", "403"} & set(item[method]["responses"])
 
-    def test_tokens(self, make):
+    def test_with_jwt_protected_operations_need_a_bearer_token(self, make):
         document = description(make(JWT | {"bookstore.anonymous": "view"}))
         scheme = document["components"]["securitySchemes"]["credentials"]
         assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
@@ -218,29 +218,29 @@ class TestSecurity:
     @pytest.mark.parametrize(
         ("challenge", "scheme"), [(None, "bearer"), ('Basic realm="shop"', "basic")]
     )
-    def test_the_hosts_policy(self, make, challenge, scheme):
+    def test_with_a_host_policy_the_scheme_comes_from_its_challenge(self, make, challenge, scheme):
         document = description(make(policy=Cookies(challenge)))
         assert document["components"]["securitySchemes"]["credentials"]["scheme"] == scheme
         assert document["paths"]["/books"]["get"]["security"] == [{"credentials": []}]
 
 
 class TestExtra:
-    def test_any_object(self, make):
+    def test_without_a_host_schema_extra_is_any_object(self, make):
         schemas = description(make())["components"]["schemas"]
         assert schemas["Extra"]["type"] == "object"
         assert "properties" not in schemas["Extra"]
 
-    def test_the_hosts(self, make):
+    def test_with_a_host_schema_extra_is_described_by_it(self, make):
         schemas = description(make(extra=Cover()))["components"]["schemas"]
         assert schemas["Extra"]["required"] == ["publisher"]
         assert schemas["Extra"]["properties"]["publisher"]["maxLength"] == 80
-        # Books from before the host had this schema are as they were.
+        # Books stored before the host had this schema need not follow it.
         assert "required" not in schemas["StoredExtra"]
-        # Left out it would be {}, which is refused.
+        # Without it, extra would be {}, which is refused.
         assert "extra" in schemas["NewBook"]["required"]
         assert "examples" not in schemas["NewBook"]
 
-    def test_the_hosts_with_nothing_required(self, make):
+    def test_with_an_optional_host_schema_a_new_book_needs_no_extra(self, make):
         schemas = description(make(extra=Optional()))["components"]["schemas"]
         assert schemas["Extra"]["properties"]["cover"]["default"] == "soft"
         assert "extra" not in schemas["NewBook"]["required"]

@@ -1,5 +1,5 @@
-"""The description cannot drift: no route, method, parameter, header, body or error is missing, and
-none is described that is not there.
+"""The description agrees with the code: no route, method, parameter, header, body or error is
+missing, and none is described that does not exist.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def filled(path):
     return API + re.sub(r"{(\w+)}", lambda found: FILLED[found[1]], path)
 
 
-def test_every_path_and_method(document):
+def test_every_served_path_and_method_is_described_and_no_other(document):
     served = {resource.path: set(resource.methods) - {"OPTIONS"} for resource in RESOURCES}
     described = {
         path: {method.upper() for method in item if method != "parameters"}
@@ -62,14 +62,14 @@ def test_every_path_and_method(document):
     assert described == served
 
 
-def test_the_words_are_about_what_is_there():
+def test_exactly_the_existing_operations_are_described_each_with_a_unique_id():
     assert set(DESCRIBED) == {(method, resource.path) for method, resource, _ in OPERATIONS}
     assert set(TAGS) == {described.tag for described in DESCRIBED.values()}
     identities = [described.id for described in DESCRIBED.values()]
     assert len(set(identities)) == len(identities)
 
 
-def test_every_path_parameter(document):
+def test_every_path_parameter_is_described_and_no_other(document):
     for path, item in document["paths"].items():
         described = [parameter["name"] for parameter in item.get("parameters", [])]
         assert described == re.findall(r"{(\w+)}", path) == names_in(path)
@@ -77,8 +77,10 @@ def test_every_path_parameter(document):
 
 
 @pytest.mark.parametrize(("method", "resource", "operation"), OPERATIONS, ids=NAMES)
-def test_every_query_parameter(app, document, method, resource, operation):
-    """The described ones are known, and where 422 is described any other is not."""
+def test_described_query_parameters_are_known_and_others_are_refused(
+    app, document, method, resource, operation
+):
+    """Described parameters are never reported as unknown; others are, where 422 is described."""
     described = document["paths"][resource.path][method.lower()]
     names = [p["name"] for p in described["parameters"] if p["in"] == "query"]
     answer = ask(app, method, filled(resource.path) + "?surely_unknown=1&" + "&".join(names))
@@ -91,7 +93,7 @@ def test_every_query_parameter(app, document, method, resource, operation):
     assert unknown == {"surely_unknown"}
 
 
-def test_every_schema_of_parameters_is_used():
+def test_every_query_parameter_schema_is_used_in_the_description():
     used = {type(d.query(_settings())) for d in DESCRIBED.values() if d.query}
     schemas = {
         found for module in (listing, feeds) for found in vars(module).values()
@@ -106,8 +108,8 @@ def _settings():
     return Settings.from_mapping({"bookstore.sqlalchemy.url": "sqlite://"})
 
 
-def test_every_header_of_requests():
-    """Whatever header our code reads is described, or is about the message as a whole."""
+def test_every_request_header_that_the_code_reads_is_described():
+    """Except for headers about the message as a whole, such as Content-Type."""
     read = set()
     for path in SOURCE.rglob("*.py"):
         read |= set(re.findall(r'"HTTP_([A-Z_]+)"', path.read_text(encoding="utf-8")))
@@ -120,15 +122,17 @@ def test_every_header_of_requests():
     assert described | {"X-Request-ID", "Idempotency-Key"} == set(REQUEST)
 
 
-def test_every_header_of_answers():
+def test_exactly_the_used_response_headers_are_described():
     used = {name for d in DESCRIBED.values() for a in d.answers.values() for name in a.headers}
     used |= {name for told in TOLD.values() for name in told.headers}
     assert used | set(EVERYWHERE) == set(RESPONSE)
 
 
 @pytest.mark.parametrize(("method", "resource", "operation"), OPERATIONS, ids=NAMES)
-def test_every_body(app, document, method, resource, operation):
-    """What is said to be read is what 415 says is read."""
+def test_the_described_request_body_types_are_those_that_are_accepted(
+    app, document, method, resource, operation
+):
+    """The described media types are those that the 415 response lists."""
     described = document["paths"][resource.path][method.lower()]
     headers = {"Content-Type": "image/png"}
     answer = ask(app, method, filled(resource.path), b"x", headers)
@@ -140,7 +144,7 @@ def test_every_body(app, document, method, resource, operation):
         assert "415" not in described["responses"]
 
 
-def test_every_code():
+def test_every_error_code_is_described_and_no_other():
     assert set(TOLD) - {ROWS_REFUSED} == set(PROBLEMS)
 
 
@@ -172,8 +176,8 @@ RAISED = [
 
 
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
-def test_every_error(app, document, error):
-    """Its document has all the members that are described, and no other; its headers as well."""
+def test_every_error_document_and_its_headers_match_the_description(app, document, error):
+    """It has all required members, and no member or header that is not described."""
     code = ROWS_REFUSED if isinstance(error, RowsRefused) else error.code
     request = Request.blank(f"{API}/books")
     request.registry = app.registry
@@ -185,7 +189,7 @@ def test_every_error(app, document, error):
     assert sent <= set(TOLD[code].headers)
 
 
-def test_errors_are_all_raised_here():
+def test_the_list_of_errors_in_this_module_is_complete():
     assert {error.code for error in RAISED} == set(PROBLEMS)
     # A subscriber of the host's may refuse with any status; the description does not know which.
     known = {type(error) for error in RAISED} | {
@@ -198,8 +202,8 @@ def test_errors_are_all_raised_here():
     assert mentioned <= known
 
 
-def test_every_described_error_has_an_operation(make_app, everything):
-    """None is described for completeness' sake alone; 405 is for what is no operation."""
+def test_every_described_error_is_a_response_of_some_operation(make_app, everything):
+    """No error is described without being used; 405 is used for methods that are no operation."""
     settings = {"bookstore.require_if_match": "true", "bookstore.sqlalchemy.url": "sqlite://"}
     document = description(make_app(settings | everything))
     text = str(document["components"]["responses"])
@@ -207,8 +211,8 @@ def test_every_described_error_has_an_operation(make_app, everything):
         assert schema_name(code) in text
 
 
-def test_a_books_life_is_as_described(client):
-    """Every answer on the way, held to the document; nothing in it that is not described."""
+def test_responses_over_the_life_of_a_book_match_the_description(client):
+    """Every response is checked against the document and has nothing that is not described."""
     document = closed(description(client))
 
     def go(method, path, body=None, headers=None, status=None):

@@ -37,7 +37,7 @@ def addresses(html):
     return re.findall(r'(?:src|href)="([^"]*)"', html)
 
 
-def test_the_page(app):
+def test_the_docs_page_links_only_to_existing_files_of_its_own_host(app):
     answer = ask(app, "GET", f"{API}/docs")
     assert answer.status_int == 200
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
@@ -54,8 +54,8 @@ def test_the_page(app):
     assert f"{API}/books/{{id}}/stock" in answer.text
 
 
-def test_policy(app):
-    """No inline script, no eval, no other host, nobody's frame."""
+def test_the_content_security_policy_of_the_page_is_strict(app):
+    """No inline script, no eval, no other host, and no page may put it into a frame."""
     answer = ask(app, "GET", f"{API}/docs")
     policy = answer.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none';")
@@ -66,7 +66,7 @@ def test_policy(app):
     assert re.findall(r"<style|\sstyle=|\son\w+=", answer.text) == []
 
 
-def test_files(app):
+def test_page_files_have_their_media_type_and_an_etag(app):
     types = {
         "docs.css": "text/css; charset=utf-8",
         "docs.js": "text/javascript; charset=utf-8",
@@ -90,21 +90,21 @@ OTHERS = [
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_no_other_file(app, name):
+def test_files_that_are_not_of_the_page_are_not_found(app, name):
     answer = ask(app, "GET", f"{API}/docs/{name}")
     assert answer.status_int == 404
     if "%2f" not in name:
         assert_problem(answer, 404, "not_found")
 
 
-def test_off(make_app):
+def test_with_docs_false_the_page_is_not_found_but_the_document_is_served(make_app):
     app = make_app(SETTINGS | {"bookstore.docs": "false"})
     for path in ("docs", "docs/docs.css"):
         assert ask(app, "GET", f"{API}/{path}").status_int == 404
     assert ask(app, "GET", f"{API}/openapi.json").status_int == 200
 
 
-def test_without_the_extra(without_extra, app):
+def test_without_the_docs_extra_a_plain_page_lists_the_operations(without_extra, app):
     answer = ask(app, "GET", f"{API}/docs")
     assert answer.status_int == 200
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
@@ -116,6 +116,6 @@ def test_without_the_extra(without_extra, app):
     assert ask(app, "GET", f"{API}/docs/swagger-ui.css").status_int == 404
 
 
-def test_below_a_script_name(app, without_extra):
+def test_the_plain_page_shows_paths_with_the_script_name(app, without_extra):
     answer = ask(app, "GET", f"{API}/docs", SCRIPT_NAME="/store")
     assert f"<code>/store{API}/books</code>" in answer.text

@@ -1,4 +1,4 @@
-"""Schemathesis, all its checks, against a real server: it finds nothing.
+"""Schemathesis with all its checks, against a real server, finds no fault.
 
 ``FUZZ_SECONDS`` makes each run longer (8 by default); then every run has a seed of its own, which
 Schemathesis prints.
@@ -39,7 +39,7 @@ def run(server, folder, *more):
     return done.stdout
 
 
-def test_finds_nothing(backend, tmp_path):
+def test_schemathesis_finds_no_fault(backend, tmp_path):
     url = backend.create()
     with running_server({"bookstore.sqlalchemy.url": url}) as server:
         said = run(server, tmp_path)
@@ -49,8 +49,8 @@ def test_finds_nothing(backend, tmp_path):
     assert "generated" in said
 
 
-def test_finds_nothing_behind_tokens(sqlite_backend, tmp_path):
-    """The check for ignored credentials among them: it leaves them out, or sends wrong ones."""
+def test_schemathesis_finds_no_fault_with_bearer_tokens(sqlite_backend, tmp_path):
+    """One of the checks sends requests without credentials and with wrong ones."""
     url = sqlite_backend.create()
     roles = {"bookstore.roles.all": "view add edit delete stock import"}
     settings = JWT | roles | {"bookstore.sqlalchemy.url": url}

@@ -1,4 +1,4 @@
-"""docs/reference/cli.md has what ``--help`` says, word for word, of every command."""
+"""docs/reference/cli.md has the exact ``--help`` text of every command."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "cli.md"
 
 
 def said(*words):
-    """As on a terminal of 90 columns; a width is taken for `COLUMNS` by nothing but click."""
+    """The help text as printed on a terminal of 90 columns."""
     result = CliRunner().invoke(main, [*words, "--help"], prog_name="bookstore", terminal_width=90)
     assert result.exit_code == 0
     return result.output
 
 
-def test_the_help_of_the_whole():
+def test_the_cli_page_has_the_help_of_the_whole_command():
     expected = f"```text\n{said()}```\n"
     assert expected in PAGE.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", main.commands)
-def test_the_help_of_each_command(name):
+def test_the_cli_page_has_the_help_of_each_command(name):
     """On a difference, the failure shows the section to paste."""
     expected = f"## `bookstore {name}`\n\n```text\n{said(name)}```\n"
     assert expected in PAGE.read_text(encoding="utf-8")
 
 
-def test_every_section_is_a_command():
+def test_the_sections_of_the_cli_page_are_the_commands():
     lines = PAGE.read_text(encoding="utf-8").splitlines()
     sections = [line for line in lines if line.startswith("## `bookstore ")]
     assert sections == [f"## `bookstore {name}`" for name in sorted(main.commands)]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_the_shell_can_complete(shell):
+def test_shell_completion_works_as_the_cli_page_says(shell):
     """With the variable that the page names."""
     assert f"_BOOKSTORE_COMPLETE={shell}_source bookstore" in PAGE.read_text(encoding="utf-8")
     completion = get_completion_class(shell)

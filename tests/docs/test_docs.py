@@ -5,7 +5,7 @@ say in HTML comments, which no reader sees:
 
 ``<!-- file: NAME -->``      the next block, of whatever language, is written to NAME and not run
 ``<!-- hidden … -->``        Python to run here: what the text leaves to the reader, and checks
-``<!-- not run: reason -->`` the next block is left alone
+``<!-- not run: reason -->`` the next block is not checked
 
 ``ini`` blocks must be INI, and what they set for the bookstore must be settings that it knows.
 """
@@ -40,12 +40,12 @@ _PART = re.compile(
 
 
 class Part(NamedTuple):
-    """A piece of a page that is to be looked at."""
+    """A piece of a page that is to be checked."""
 
     line: int
     language: str
     code: str
-    #: Name of the file that it is to become, if it is.
+    #: Name of the file that it is written to, if any.
     file: str | None
 
 
@@ -70,7 +70,7 @@ def with_blocks(*languages: str) -> list[Any]:
 
 @pytest.fixture
 def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """In a folder of its own, whose modules are forgotten afterwards."""
+    """Run in a temporary folder; modules imported from it are removed afterwards."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     monkeypatch.setattr(os, "environ", os.environ.copy())
@@ -82,7 +82,9 @@ def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("page", with_blocks("python"))
-def test_python(page: Path, away: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_examples_of_the_page_run(
+    page: Path, away: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module = ModuleType("documentation")
     monkeypatch.setitem(sys.modules, module.__name__, module)
     try:
@@ -92,7 +94,7 @@ def test_python(page: Path, away: Path, monkeypatch: pytest.MonkeyPatch) -> None
                 (away / part.file).write_text(part.code, encoding="utf-8")
             if part.language != "python":
                 continue
-            # As many empty lines as come before it, so that a traceback has the page's own.
+            # Empty lines in front give tracebacks the line numbers of the page.
             code = compile("\n" * (part.line - 1) + part.code, str(page), "exec")
             if part.file is None:
                 exec(code, vars(module))
@@ -111,7 +113,7 @@ def tidy(value: Any) -> None:
 
 
 @pytest.mark.parametrize("page", with_blocks("ini"))
-def test_ini(page: Path) -> None:
+def test_the_ini_examples_of_the_page_use_known_settings(page: Path) -> None:
     known = {key.name for key in KEYS if not key.family}
     families = tuple(key.prefix for key in KEYS if key.family)
     for part in parts(page):
@@ -135,8 +137,8 @@ def test_lines_of_ini_files_are_at_most_100_characters_long(ini: Path) -> None:
     assert [line for line in lines if len(line) > 100] == []
 
 
-def test_links_lead_somewhere() -> None:
-    """To files of the repository; a site may be down, and that is no fault of ours."""
+def test_links_to_files_of_the_repository_lead_to_existing_files() -> None:
+    """Links to web sites are not checked, because a site may be down."""
     broken = [
         f"{page.relative_to(CHECKOUT)}: {target}"
         for page in PAGES

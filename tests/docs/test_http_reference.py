@@ -1,4 +1,4 @@
-"""docs/reference/http.md has every operation and every error, as the API's own description has."""
+"""docs/reference/http.md lists the same operations and errors as the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pyramid_bookstore.web.problems import PROBLEMS
 from tests.description.support import description
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "http.md"
-#: Every path may answer so.
+#: Every path may give these responses.
 ALWAYS = {"400", "500", "503"}
 
 
@@ -51,13 +51,13 @@ def rows(operations):
         yield f"| {' | '.join(cells)} |"
 
 
-def test_every_operation(operations):
+def test_the_http_page_has_the_table_of_every_operation(operations):
     """On a difference, the failure shows the table to paste."""
     expected = "\n".join(rows(operations))
     assert expected in PAGE.read_text(encoding="utf-8")
 
 
-def test_every_error():
+def test_the_http_page_has_the_table_of_every_error():
     lines = ["| status | `error` | title |", "|---|---|---|"]
     lines += [f"| {found.status} | `{code}` | {found.title} |" for code, found in PROBLEMS.items()]
     expected = "\n".join(lines)

@@ -45,7 +45,8 @@ NAMES = {
         *(Session, TextIO, UUID, datetime, errors.Fault, errors.Reject, errors.Report),
         *(events.BookEvent, Change),
     )
-} | {"Any": Any, "Callable": Callable, "Iterator": Iterator, "Literal": Literal, "Self": Self, "Count": Count, "Filters": Filters, "Format": Format, "Stream": Stream,
+} | {"Any": Any, "Callable": Callable, "Iterator": Iterator, "Literal": Literal, "Self": Self,
+     "Count": Count, "Filters": Filters, "Format": Format, "Stream": Stream,
      **{name: getattr(pyramid_bookstore, name) for name in pyramid_bookstore.__all__}}  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Hosts with an Alembic history of their own, written as files the way their developers would."""
+"""Hosts with an Alembic history of their own, in files as their developers would write them."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ class AlembicHost:
         self._write("host_models.py", MODELS.format(imports="", more=more, orders=orders))
 
     def config(self) -> Any:
-        """For `alembic.command`; says nothing on stdout."""
+        """The Alembic configuration, for `alembic.command`; prints nothing on stdout."""
         return Config(self.ini, stdout=io.StringIO())
 
     def _write(self, name: str, text: str) -> None:

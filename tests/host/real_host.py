@@ -1,4 +1,4 @@
-"""An application nobody here wrote, with the bookstore and without: does it answer the same?
+"""Compare the answers of an application that is not ours with the bookstore and without it.
 
     python -m tests.host.real_host
 
@@ -87,7 +87,7 @@ QUESTIONS: list[tuple[str, str, Any, dict[str, str]]] = [
     ("DELETE", RECORD, None, {"user": "ann"}),
 ]  # fmt: skip
 
-# What no two runs have in common.
+# Parts of a response that differ in every run.
 _CHANGING = re.compile(r"\b\d{13}\b|\d{4}-\d\d-\d\dT[\d:.+]+|\w{3}, \d\d \w{3} \d{4} [\d:]+ GMT")
 
 
@@ -103,7 +103,7 @@ def outside() -> int:
 
 
 def inside() -> int:
-    """Compare, and say what was seen."""
+    """Compare, and print the result."""
     found = {name: version(name) for name in ("kinto", "pyramid", "pyramid_bookstore")}
     print(*(f"{name} {number}" for name, number in found.items()), sep=", ")
     logging.disable()
@@ -140,7 +140,7 @@ def answers(settings: dict[str, str]) -> Iterator[tuple[Any, ...]]:
 
 
 def life(way: str, settings: dict[str, str]) -> int:
-    """A book's life in the same application; the number of steps that went wrong."""
+    """Create, sell and delete a book in the same application; the number of steps that failed."""
     app = application(settings)
     base = "/api/v1" if way == "pyramid.includes" else "/v1/shop"
     fields = {"title": "Momo", "author": "Michael Ende", "isbn": "9783522202558", "price": 15}

@@ -31,7 +31,7 @@ MakeClient = Callable[..., webtest.TestApp]
 
 
 class Recorder:
-    """A host that writes down what it hears."""
+    """A host that records the events that it receives."""
 
     def __init__(self, *kinds: type) -> None:
         self.heard: list[Any] = []
@@ -45,7 +45,7 @@ class Recorder:
         return [type(event).__name__ for event in self.heard]
 
 
-def test_every_change_is_told_once(make_client: MakeClient) -> None:
+def test_every_change_sends_exactly_one_event(make_client: MakeClient) -> None:
     recorder = Recorder(events.BookEvent)
     client = make_client(configure=recorder)
     fields = book_fields(stock=5)
@@ -76,7 +76,7 @@ def test_every_change_is_told_once(make_client: MakeClient) -> None:
     assert recorder.heard[5].book.stock == 5
 
 
-def test_a_refused_or_empty_change_is_not_told(make_client: MakeClient) -> None:
+def test_a_refused_or_empty_change_sends_no_event(make_client: MakeClient) -> None:
     recorder = Recorder(events.BookEvent, events.ChangesCommitted)
     client = make_client(configure=recorder)
     made = client.post_json("/api/v1/books", book_fields(stock=1)).json
@@ -90,7 +90,7 @@ def test_a_refused_or_empty_change_is_not_told(make_client: MakeClient) -> None:
     assert recorder.names() == []
 
 
-def test_a_subscriber_that_raises_undoes_the_change(make_client: MakeClient) -> None:
+def test_a_subscriber_that_refuses_rolls_the_change_back(make_client: MakeClient) -> None:
     def refuse(event: events.BookCreated) -> None:
         if event.book.author == "Banned":
             raise ValidationFailed([Fault("author", "/author", "Is not sold here.")])
@@ -103,7 +103,9 @@ def test_a_subscriber_that_raises_undoes_the_change(make_client: MakeClient) -> 
     assert client.get("/api/v1/books").json["total"] == 1
 
 
-def test_one_that_fails_undoes_it_too_and_tells_nothing_of_itself(make_client: MakeClient) -> None:
+def test_a_failing_subscriber_rolls_back_and_gives_500_without_details(
+    make_client: MakeClient,
+) -> None:
     def fail(event: events.BookEvent) -> None:
         raise ZeroDivisionError("a secret of the host")
 
@@ -114,7 +116,7 @@ def test_one_that_fails_undoes_it_too_and_tells_nothing_of_itself(make_client: M
     assert client.get("/api/v1/books").json["total"] == 0
 
 
-def test_an_http_exception_keeps_its_status(make_client: MakeClient) -> None:
+def test_an_http_exception_of_a_subscriber_keeps_its_status(make_client: MakeClient) -> None:
     def refuse(event: events.BookEvent) -> None:
         raise HTTPPaymentRequired("This month's shelf is full.")
 
@@ -127,8 +129,10 @@ def test_an_http_exception_keeps_its_status(make_client: MakeClient) -> None:
     assert client.get("/api/v1/books").json["total"] == 0
 
 
-def test_what_a_subscriber_refuses_is_undone_though_the_host_goes_on(engine: Engine) -> None:
-    """Each kind of change; the row that the host adds then is kept."""
+def test_a_change_refused_by_a_subscriber_is_undone_even_if_the_host_goes_on(
+    engine: Engine,
+) -> None:
+    """This holds for each kind of change; the row that the host adds afterwards is kept."""
 
     def refuse(event: events.BookEvent) -> None:
         if "refuse" in event.request.params:
@@ -194,10 +198,10 @@ def test_a_subscriber_writes_in_the_same_transaction(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize("with_tm", [True, False, None], ids=["tm", "plain session", "own engine"])
-def test_changes_committed_comes_after_the_commit(
+def test_changes_committed_is_sent_after_the_commit(
     engine: Engine, make_client: MakeClient, with_tm: bool | None
 ) -> None:
-    """None: the bookstore's own engine and transaction."""
+    """``with_tm`` None means the bookstore's own engine and transaction."""
     seen: list[int] = []
 
     def configure(config: Configurator) -> None:
@@ -219,13 +223,13 @@ def test_changes_committed_comes_after_the_commit(
     assert client.get(f"{base}/books").json["total"] == 1
 
 
-class TestOneSessionForLong:
-    """A session that outlives requests; the host ends its transactions, or a manager does."""
+class TestLongLivedSession:
+    """One session for many requests; the host or a transaction manager ends its transactions."""
 
     @pytest.fixture(params=["the host's", "a manager's"])
     def steps(self, engine: Engine, request: pytest.FixtureRequest) -> Iterator[Any]:
-        """``create(n)``, ``commit()``, ``rollback()``, ``session``, and ``heard``: what was told as
-        committed, by the last digits of the titles."""
+        """``create(n)``, ``commit()``, ``rollback()``, ``session``, and ``heard``: the changes that
+        were reported as committed, by the last digits of the titles."""
         managed = request.param == "a manager's"
         manager = TransactionManager() if managed else None
         session = Session(engine)
@@ -256,7 +260,7 @@ class TestOneSessionForLong:
             )
         session.close()
 
-    def test_what_was_undone_is_not_told_by_the_next_commit(self, steps: Any) -> None:
+    def test_changes_rolled_back_are_not_reported_by_the_next_commit(self, steps: Any) -> None:
         steps.create(1)
         steps.rollback()
         steps.commit()
@@ -271,7 +275,7 @@ class TestOneSessionForLong:
         steps.commit()
         assert steps.heard() == [["2"], ["3"]]
 
-    def test_a_savepoint_undone_takes_its_own_changes_only(self, steps: Any) -> None:
+    def test_rolling_back_a_savepoint_drops_only_the_changes_inside_it(self, steps: Any) -> None:
         steps.create(1)
         outer = steps.session.begin_nested()
         steps.create(2)

@@ -1,4 +1,4 @@
-"""`extra`: the host's own fields, checked in one answer with ours."""
+"""`extra`: the host's own fields are checked together with ours."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.apps import close_app
 
 
 class Extra(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
-    """What this host knows of a book beside what everybody knows."""
+    """The additional fields that this host has for a book."""
 
     publisher = colander.SchemaNode(colander.String(), validator=colander.Length(max=20))
     pages = colander.SchemaNode(colander.Integer(), missing=colander.drop)
@@ -32,7 +32,7 @@ def client(database: str) -> Iterator[webtest.TestApp]:
     close_app(app)
 
 
-def test_its_faults_come_with_ours(client: webtest.TestApp) -> None:
+def test_faults_of_the_host_schema_are_reported_with_ours(client: webtest.TestApp) -> None:
     wrong = book_fields(title="", extra={"publisher": "x" * 21, "pages": "many"})
     details = client.post_json("/api/v1/books", wrong, status=422).json["details"]
     assert [fault["pointer"] for fault in details] == [
@@ -43,7 +43,9 @@ def test_its_faults_come_with_ours(client: webtest.TestApp) -> None:
     assert details[1]["field"] == "extra.publisher"
 
 
-def test_what_fits_is_kept(client: webtest.TestApp) -> None:
+def test_extra_that_fits_the_host_schema_is_stored_and_can_be_patched(
+    client: webtest.TestApp,
+) -> None:
     extra = {"publisher": "No Starch", "pages": 560}
     made = client.post_json("/api/v1/books", book_fields(extra=extra)).json
     assert made["extra"] == extra
@@ -55,14 +57,14 @@ def test_what_fits_is_kept(client: webtest.TestApp) -> None:
 
 
 @pytest.mark.parametrize("schema", [None, {"a": 1}, colander.SchemaNode(colander.String())])
-def test_something_else_is_no_schema(schema: Any) -> None:
+def test_an_extra_schema_that_is_no_mapping_schema_is_refused(schema: Any) -> None:
     config = Configurator(settings={"sqlalchemy.url": "sqlite://"})
     config.include("pyramid_bookstore")
     with pytest.raises(ConfigurationError, match="colander mapping schema"):
         config.set_bookstore_extra_schema(schema)
 
 
-def test_two_schemas_are_a_conflict() -> None:
+def test_setting_the_extra_schema_twice_is_a_configuration_conflict() -> None:
     config = Configurator(settings={"sqlalchemy.url": "sqlite://"})
     config.include("pyramid_bookstore")
     config.set_bookstore_extra_schema(Extra)

@@ -1,4 +1,4 @@
-"""Import and export in a host: on its session, in its transaction, heard by its subscribers."""
+"""Import and export in a host: on its session, in its transaction, with events."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ def books(engine: Engine) -> list[str]:
 
 @pytest.mark.parametrize("with_tm", [True, False])
 @pytest.mark.parametrize("retry", [True, False])
-def test_on_the_hosts_session(engine: Engine, with_tm: bool, retry: bool) -> None:
+def test_import_and_export_use_the_session_of_the_host(
+    engine: Engine, with_tm: bool, retry: bool
+) -> None:
     client = webtest.TestApp(cookiecutter(engine, with_tm=with_tm, retry=retry))
     path = "/shop/books/import"
     rows = (HEADER + MOMO_ROW + FAUST_ROW).encode()
@@ -45,7 +47,7 @@ def test_on_the_hosts_session(engine: Engine, with_tm: bool, retry: bool) -> Non
     assert client.get("/shop/books/export").body.count(b"\r\n") == 3
 
 
-def test_hosts_views_can_import_and_export(engine: Engine) -> None:
+def test_host_views_can_import_and_export_in_their_transaction(engine: Engine) -> None:
     """One transaction covers the host's rows and the imported books; a refusal leaves it usable."""
 
     def fill(request: Any) -> dict[str, Any]:
@@ -75,7 +77,7 @@ def test_hosts_views_can_import_and_export(engine: Engine) -> None:
     assert (books(engine), notes(engine)) == (["Momo"], ["before"])
 
 
-def test_subscribers_hear_of_each_changed_book(make_client: MakeClient) -> None:
+def test_an_import_sends_one_event_for_each_changed_book(make_client: MakeClient) -> None:
     heard: list[Any] = []
 
     def configure(config: Configurator) -> None:
@@ -100,7 +102,7 @@ def test_subscribers_hear_of_each_changed_book(make_client: MakeClient) -> None:
     assert updated.book.isbn == MOMO
 
 
-def test_a_subscriber_that_raises_undoes_the_import(make_client: MakeClient) -> None:
+def test_a_subscriber_that_refuses_rolls_the_import_back(make_client: MakeClient) -> None:
     def refuse(event: events.BookEvent) -> None:
         if event.book.isbn == FAUST:
             raise ValidationFailed([Fault("isbn", "/isbn", "Not in this shop.")])
@@ -115,7 +117,9 @@ class Extra(colander.MappingSchema):  # type: ignore[misc]  # colander ships no 
     publisher = colander.SchemaNode(colander.String())
 
 
-def test_the_hosts_schema_of_extra(make_client: MakeClient) -> None:
+def test_imported_rows_are_validated_by_the_extra_schema_of_the_host(
+    make_client: MakeClient,
+) -> None:
     client = make_client(configure=_with_extra)
     line = f'{{"isbn":"{MOMO}","title":"T","author":"A","price":1'
     answer = send(client, line + "}\n", kind=NDJSON, status=422)
@@ -138,7 +142,7 @@ def _with_extra(config: Configurator) -> None:
     config.action(("test", "extra"), set_schema, order=10)
 
 
-def test_an_attempt_that_is_repeated_reads_the_body_again(
+def test_a_retried_import_reads_the_request_body_again(
     make_client: MakeClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from transaction.interfaces import TransientError
@@ -159,7 +163,7 @@ def test_an_attempt_that_is_repeated_reads_the_body_again(
     assert len(tries) == 2
 
 
-def test_a_body_without_a_length(make_client: MakeClient) -> None:
+def test_an_import_without_content_length_is_limited_in_size_too(make_client: MakeClient) -> None:
     client = make_client({"bookstore.import.max_body_size": str(len(HEADER + MOMO_ROW))})
 
     def post(body: bytes, status: int) -> Any:
@@ -172,15 +176,15 @@ def test_a_body_without_a_length(make_client: MakeClient) -> None:
     assert post((HEADER + MOMO_ROW).encode(), 200).json["created"] == 1
 
 
-def test_a_body_that_ends_early_or_is_not_there(make_client: MakeClient) -> None:
+def test_a_truncated_or_empty_import_body_is_refused(make_client: MakeClient) -> None:
     client = make_client()
     answer = send(client, "isbn", headers={"Content-Length": "9"}, status=400)
     assert answer.json["error"] == "bad_request"
     assert "empty" in send(client, "", status=422).json["message"]
 
 
-def test_a_temporary_table_that_stayed_is_replaced(engine: Engine) -> None:
-    """As after a host that went on with its transaction when an import had failed halfway."""
+def test_an_import_replaces_a_temporary_table_left_by_a_failed_one(engine: Engine) -> None:
+    """A host may go on with its transaction after an import has failed halfway."""
     from pyramid_bookstore.feeds.importer import Importer
     from pyramid_bookstore.feeds.intake import Intake
 
@@ -191,10 +195,10 @@ def test_a_temporary_table_that_stayed_is_replaced(engine: Engine) -> None:
         assert Importer(intake, connection).run().created == 1
 
 
-def test_another_driver_than_psycopg_inserts(
+def test_an_import_without_copy_works_for_drivers_other_than_psycopg(
     postgres_backend: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """COPY is psycopg's; a host's session may be on another driver."""
+    """COPY needs psycopg; the session of a host may use another driver."""
     from pyramid_bookstore.db.engines import make_engine
     from pyramid_bookstore.feeds.importer import Importer
     from pyramid_bookstore.feeds.intake import Intake
@@ -213,7 +217,7 @@ def test_another_driver_than_psycopg_inserts(
         postgres_backend.drop(url)
 
 
-def test_the_export_of_a_host_holds_no_connection(engine: Engine) -> None:
+def test_an_export_on_the_session_of_the_host_holds_no_connection(engine: Engine) -> None:
     client = webtest.TestApp(cookiecutter(engine))
     client.post("/shop/books/import", (HEADER + MOMO_ROW).encode(), content_type="text/csv")
     environ = client.RequestClass.blank("/shop/books/export").environ

@@ -1,4 +1,4 @@
-"""Migrations beside a host's own: two histories, or one, on both databases."""
+"""The migrations of host and bookstore, as two histories or as one, on both databases."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def bare_engine(bare: str) -> Iterator[Engine]:
 
 @pytest.fixture
 def host(bare: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeHost]:
-    """Make a host in a folder of its own; its models module is forgotten after the test."""
+    """Make a host in a folder of its own; its models module is unloaded after the test."""
     monkeypatch.setattr(sys, "path", list(sys.path))  # alembic puts the host's folder there
 
     def make(**options: Any) -> AlembicHost:
@@ -65,7 +65,7 @@ def host(bare: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 @pytest.fixture
 def ready(bare: str) -> Iterator[Callable[[], tuple[int, str]]]:
-    """What /ready of an application on the database says."""
+    """Status and text of /ready of an application on the database."""
     config = Configurator(settings={"sqlalchemy.url": bare})
     config.include("pyramid_bookstore")
     app = config.make_wsgi_app()
@@ -95,11 +95,11 @@ def generated(host: AlembicHost, **options: Any) -> str:
     return text[text.index("def upgrade") :]
 
 
-class TestApart:
+class TestSeparateHistories:
     """Two histories, two version tables: the default."""
 
     @pytest.mark.parametrize("hosts_first", [True, False])
-    def test_either_order_and_each_goes_alone(
+    def test_host_and_bookstore_migrate_in_any_order_and_downgrade_separately(
         self, host: MakeHost, bare_engine: Engine, ready: Any, hosts_first: bool
     ) -> None:
         alembic = host().config()
@@ -122,13 +122,15 @@ class TestApart:
         assert {"customers"} == {name for name in tables(bare_engine) if "version" not in name}
         assert ready()[0] == 503
 
-    def test_behind_by_one_is_not_ready(self, bare_engine: Engine, ready: Any) -> None:
+    def test_ready_is_503_while_the_newest_migrations_are_missing(
+        self, bare_engine: Engine, ready: Any
+    ) -> None:
         migrations.upgrade(bare_engine, "bookstore_0001")
         status, said = ready()
         assert status == 503
         assert "at revision bookstore_0001" in said
 
-    def test_autogenerate_sees_the_hosts_tables_alone(
+    def test_autogenerate_ignores_the_tables_of_the_bookstore(
         self, host: MakeHost, bare_engine: Engine
     ) -> None:
         made = host()
@@ -143,7 +145,7 @@ class TestApart:
         with bare_engine.connect() as connection:
             assert revision.is_current(connection)
 
-    def test_without_the_filter_it_would_drop_the_books(
+    def test_without_include_object_autogenerate_would_drop_the_books(
         self, host: MakeHost, bare_engine: Engine
     ) -> None:
         made = host(filtered=False)
@@ -152,11 +154,11 @@ class TestApart:
         assert "op.drop_table('bookstore_books')" in generated(made)
 
 
-class TestJoint:
+class TestOneHistory:
     """One history, by ``version_locations`` and the branch label ``bookstore``."""
 
     @pytest.mark.parametrize("separator", ["newline", "space"])
-    def test_there_and_back(
+    def test_each_branch_can_be_upgraded_and_downgraded(
         self, host: MakeHost, bare_engine: Engine, ready: Any, separator: str
     ) -> None:
         alembic = host(joint=True, separator=separator).config()
@@ -175,17 +177,19 @@ class TestJoint:
         assert "customers" not in tables(bare_engine)
         assert ready()[0] == 200
 
-    def test_behind_by_one_is_not_ready(self, host: MakeHost, ready: Any) -> None:
-        """All tables are there, and the host's version table says that one step is missing."""
+    def test_ready_is_503_while_the_newest_migrations_are_missing(
+        self, host: MakeHost, ready: Any
+    ) -> None:
+        """All tables exist, but by the host's version table the newest revisions are missing."""
         command.upgrade(host(joint=True).config(), "bookstore_0001")
         status, said = ready()
         assert status == 503
         assert "at revision bookstore_0001" in said
 
-    def test_a_revision_that_depends_on_the_bookstores(
+    def test_a_host_revision_can_depend_on_one_of_the_bookstore(
         self, host: MakeHost, bare_engine: Engine, ready: Any
     ) -> None:
-        """Asked for the host's alone, Alembic runs what it depends on first."""
+        """If only the host is upgraded, Alembic first runs the revision that it depends on."""
         made = host(joint=True, dependent=True)
         command.upgrade(made.config(), "shop@head")
         assert {"orders", "bookstore_books"} <= tables(bare_engine)
@@ -198,7 +202,7 @@ class TestJoint:
         assert "orders" not in tables(bare_engine)
         assert ready()[0] == 200
 
-    def test_autogenerate_sees_the_hosts_tables_alone(
+    def test_autogenerate_ignores_the_tables_of_the_bookstore(
         self, host: MakeHost, bare_engine: Engine
     ) -> None:
         made = host(joint=True, dependent=True)
@@ -211,8 +215,10 @@ class TestJoint:
         assert "add_column('customers'" in written
         assert "bookstore" not in written
 
-    def test_from_apart_to_joint(self, host: MakeHost, bare_engine: Engine, ready: Any) -> None:
-        """As docs/howto/migrations.md says; the books stay."""
+    def test_separate_histories_can_be_joined_into_one(
+        self, host: MakeHost, bare_engine: Engine, ready: Any
+    ) -> None:
+        """As described in docs/howto/migrations.md."""
         migrations.upgrade(bare_engine)
         alembic = host(joint=True).config()
         command.upgrade(alembic, "shop@head")
@@ -224,10 +230,10 @@ class TestJoint:
         assert ready()[0] == 200
 
     @pytest.mark.parametrize("table", ["alembic_version", "shop_version"])
-    def test_migrating_by_ourselves_leaves_it_to_the_host(
+    def test_bookstore_migrate_changes_nothing_in_a_joint_history(
         self, host: MakeHost, bare: str, bare_engine: Engine, table: str
     ) -> None:
-        """`bookstore.migrate` beside a joint history: nothing to do, or one clear error."""
+        """`bookstore.migrate` stops the start if the history is outdated, or else does nothing."""
         made = host(joint=True)
         env = made.folder / "alembic" / "env.py"
         env.write_text(
@@ -246,8 +252,10 @@ class TestJoint:
         close_app(started(settings))
         assert tables(bare_engine) == before
 
-    def test_dropping_the_version_table_is_found_out(self, bare_engine: Engine) -> None:
-        """Tables that are not this code's, and nobody who keeps a revision of them."""
+    def test_upgrade_refuses_bookstore_tables_without_a_version_table(
+        self, bare_engine: Engine
+    ) -> None:
+        """There is a table with our name, and no version table that has its revision."""
         with bare_engine.begin() as connection:
             connection.execute(text("CREATE TABLE bookstore_books (id INTEGER PRIMARY KEY)"))
         with pytest.raises(Unavailable, match="not set up"):
@@ -262,9 +270,9 @@ def started(settings: dict[str, str]) -> Any:
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Python of an environment with the wheel alone; its dependencies are this one's."""
+    """Python in an environment with only the wheel; its dependencies come from this environment."""
     folder = tmp_path_factory.mktemp("wheel")
-    # Built in an environment of its own, as everybody builds it: that needs a package index.
+    # Built in an isolated environment, as usual: that needs a package index.
     run(sys.executable, "-m", "pip", "wheel", "-q", "--no-deps",
         "-w", str(folder), str(copied(folder)))  # fmt: skip
     (wheel,) = folder.glob("*.whl")
@@ -281,7 +289,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def copied(folder: Path) -> Path:
-    """The sources that a wheel is made of, away from the checkout, which stays as it is."""
+    """A copy of the sources of the wheel, so that the checkout is not changed."""
     target = folder / "sources"
     words = ["alembic", "src", "setup.cfg", "pyproject.toml", "README.md", "LICENSE", "MANIFEST.in"]
     run("sh", "-c", f'mkdir "$0" && tar -C "$1" --exclude=*.egg-info --exclude=__pycache__ '
@@ -308,11 +316,11 @@ migrations.upgrade(engines.make_one_time_engine({"url": sys.argv[1]}))
 ALEMBIC = "from alembic.config import main; main(prog='alembic')"
 
 
-class TestFromTheWheel:
+class TestInstalledWheel:
     """Installed, the revisions are found in the package: by us, and by the host's version_locations
     as ``pyramid_bookstore:migrations/versions``."""
 
-    def test_both_ways(
+    def test_migrations_from_the_wheel_run_by_alembic_and_by_the_library(
         self, installed: Path, host: MakeHost, bare: str, bare_engine: Engine, ready: Any
     ) -> None:
         python = str(installed)
@@ -329,10 +337,10 @@ class TestFromTheWheel:
         assert versions(bare_engine, revision.VERSION_TABLE) == {revision.HEAD}
         assert ready()[0] == 200
 
-    def test_the_separator_that_splits_at_the_colon(
+    def test_path_separator_os_finds_no_revisions_in_a_package_location(
         self, installed: Path, host: MakeHost, bare_engine: Engine, ready: Any
     ) -> None:
-        """What docs/howto/migrations.md warns of: nothing is upgraded, and nothing says so."""
+        """docs/howto/migrations.md warns of this: nothing is upgraded, and there is no error."""
         locations = "pyramid_bookstore:migrations/versions"
         made = host(joint=True, locations=locations, separator="space")
         text = made.ini.read_text(encoding="utf-8")

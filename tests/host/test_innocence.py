@@ -1,6 +1,6 @@
-"""Proof of innocence: a host with the bookstore answers as it did without, byte for byte.
+"""A host with the bookstore answers byte for byte as it does without it.
 
-Each host below has habits of its own. It is built twice, once with the plug-in and once without,
+Each host below is configured differently. It is built twice, with the plug-in and without it,
 and both are asked the same questions outside the bookstore's routes.
 """
 
@@ -84,7 +84,7 @@ def strict(config: Configurator) -> None:
 
 
 def traversing(config: Configurator) -> None:
-    """Traversal from a root of its own, with a view for whatever lies there."""
+    """Traversal from a root of its own, with a view for every resource."""
     config.set_root_factory(lambda request: {"books": {}, "api": {"v1": {"other": {}}}})
     config.add_view(lambda context, request: Response("traversed " + request.path), context=dict)
 
@@ -222,7 +222,9 @@ def asked(app: Any, method: str, path: str, headers: dict[str, str]) -> tuple[An
 
 @pytest.mark.parametrize("late", [False, True], ids=["included first", "included last"])
 @pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.__name__)
-def test_the_host_answers_as_before(host: Configure, late: bool) -> None:
+def test_the_host_answers_its_own_urls_as_without_the_bookstore(
+    host: Configure, late: bool
+) -> None:
     without, with_bookstore = built(host, bookstore=False), built(host, bookstore=True, late=late)
     differences = [
         (question, before, after)
@@ -233,7 +235,7 @@ def test_the_host_answers_as_before(host: Configure, late: bool) -> None:
 
 
 @pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.__name__)
-def test_the_registry_holds_what_the_host_put_there(host: Configure) -> None:
+def test_the_include_does_not_change_registrations_of_the_host(host: Configure) -> None:
     without, with_bookstore = (built(host, bookstore=found).registry for found in (False, True))
     for interface in ASKED_OF_THE_REGISTRY:
         before, after = without.queryUtility(interface), with_bookstore.queryUtility(interface)
@@ -251,7 +253,7 @@ def test_the_registry_holds_what_the_host_put_there(host: Configure) -> None:
     assert tweens[0] == tweens[1]
 
 
-def test_only_names_of_its_own_are_registered() -> None:
+def test_every_route_name_of_the_bookstore_begins_with_bookstore() -> None:
     registry = built(plain, bookstore=True).registry
     hosts = {"page", "broken", "teapot", "decimal"}
     routes = {route.name for route in registry.getUtility(IRoutesMapper).get_routes()}
@@ -259,7 +261,7 @@ def test_only_names_of_its_own_are_registered() -> None:
     assert routes - hosts
 
 
-def test_no_logger_or_handler_of_others_is_touched() -> None:
+def test_the_include_does_not_change_loggers_of_others() -> None:
     def state() -> list[Any]:
         loggers = [logging.getLogger(name) for name in ("", "pyramid", "sqlalchemy", "waitress")]
         return [(found.level, list(found.handlers), found.propagate) for found in loggers]
@@ -282,10 +284,10 @@ def test_no_logger_or_handler_of_others_is_touched() -> None:
         ("GET", "/api/v1/books", 503, "unavailable"),
     ],
 )
-def test_our_routes_answer_our_way_whatever_the_host_does(
+def test_errors_on_our_routes_are_problem_documents_in_every_host(
     host: Configure, method: str, path: str, status: int, error: str
 ) -> None:
-    """The last row has no schema: an error of the database, past the host's catch-all view."""
+    """In the last row the database has no tables: the host's catch-all view must not answer."""
     app = TestApp(built(host, bookstore=True))
     headers = {"Content-Type": "application/json", "X-User": "ann"}
     response = app.request(path, method=method, headers=headers, body=b"", expect_errors=True)
@@ -293,14 +295,14 @@ def test_our_routes_answer_our_way_whatever_the_host_does(
     assert response.content_type == "application/problem+json"
 
 
-def test_health_needs_no_permission_and_no_csrf_token_anywhere() -> None:
+def test_health_needs_no_permission_and_no_csrf_token_in_any_host() -> None:
     for host in HOSTS:
         response = TestApp(built(host, bookstore=True)).get("/api/v1/health")
         assert response.json == {"status": "ok"}
 
 
-def test_a_post_needs_no_csrf_token_since_a_form_cannot_send_it() -> None:
-    """CSRF needs a request that a page of another site can make without asking: a form's types."""
+def test_a_json_post_needs_no_csrf_token_and_form_types_are_refused() -> None:
+    """Without permission, another site can only send the media types of forms, not JSON."""
     app = TestApp(built(strict, bookstore=True))
     body = json.dumps({"title": "x"})
     answered = app.post(

@@ -1,4 +1,4 @@
-"""Any mount: prefixes, nested includes, SCRIPT_NAME, proxies; and the ways to get it wrong."""
+"""Every kind of mount: prefixes, nested includes, SCRIPT_NAME, proxies; and wrong settings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def configured(database: str, **settings: str) -> Configurator:
 
 
 def walk(app: Any, base: str, *, environ: dict[str, str] | None = None) -> None:
-    """All URLs that the API gives out lead back to it, below ``base``."""
+    """Check that all URLs in responses of the API are below ``base``."""
     client = webtest.TestApp(app, extra_environ=environ or {})
     inside = base.removeprefix((environ or {}).get("SCRIPT_NAME", ""))
     books = [client.post_json(f"{inside}/books", book_fields()) for _ in range(3)]
@@ -69,7 +69,7 @@ def walk(app: Any, base: str, *, environ: dict[str, str] | None = None) -> None:
         (None, "/a/b/c", "/a/b/c"),
     ],
 )
-def test_prefixes(
+def test_all_urls_follow_the_prefix_and_the_route_prefix(
     database: str, made: Any, route_prefix: str | None, prefix: str | None, base: str
 ) -> None:
     config = configured(database, **({} if prefix is None else {"bookstore.prefix": prefix}))
@@ -77,7 +77,7 @@ def test_prefixes(
     walk(made(config), base)
 
 
-def test_nested_includes(database: str, made: Any) -> None:
+def test_all_urls_follow_the_route_prefixes_of_nested_includes(database: str, made: Any) -> None:
     def outer(config: Configurator) -> None:
         config.include(inner, route_prefix="inner")
 
@@ -89,8 +89,8 @@ def test_nested_includes(database: str, made: Any) -> None:
     walk(made(config), "/outer/inner/b")
 
 
-def test_a_prefix_with_a_placeholder(database: str, made: Any) -> None:
-    """One application for many shops: URLs keep the one that was asked for."""
+def test_urls_keep_the_value_of_a_placeholder_in_the_route_prefix(database: str, made: Any) -> None:
+    """One application for many shops: URLs keep the shop of the request."""
     config = configured(database)
     config.include("pyramid_bookstore", route_prefix=r"/{shop:\w+}/x.y")
     config.add_notfound_view(lambda request: Response("the host's", status=404))
@@ -105,25 +105,27 @@ def test_a_prefix_with_a_placeholder(database: str, made: Any) -> None:
     assert client.get("/hall/xzy/api/v1/books", status=404).text == "the host's"
 
 
-def test_in_a_route_prefix_context(database: str, made: Any) -> None:
+def test_all_urls_follow_a_route_prefix_context(database: str, made: Any) -> None:
     config = configured(database)
     with config.route_prefix_context("context"):
         config.include("pyramid_bookstore")
     walk(made(config), "/context/api/v1")
 
 
-def test_by_the_setting_of_pyramid(database: str, made: Any) -> None:
+def test_the_bookstore_can_be_included_by_the_setting_pyramid_includes(
+    database: str, made: Any
+) -> None:
     config = configured(database, **{"pyramid.includes": "pyramid_bookstore"})
     walk(made(config), "/api/v1")
 
 
-def test_below_a_script_name(database: str, made: Any) -> None:
+def test_all_urls_include_the_script_name(database: str, made: Any) -> None:
     config = configured(database)
     config.include("pyramid_bookstore")
     walk(made(config), "/mount/here/api/v1", environ={"SCRIPT_NAME": "/mount/here"})
 
 
-def test_in_pastes_urlmap(database: str, made: Any) -> None:
+def test_urls_include_the_path_of_a_paste_urlmap(database: str, made: Any) -> None:
     config = configured(database)
     config.include("pyramid_bookstore")
     urlmap = URLMap()
@@ -134,7 +136,7 @@ def test_in_pastes_urlmap(database: str, made: Any) -> None:
     assert client.get("/shop/api/v1/books/%FF", status=400).json["error"] == "bad_request"
 
 
-def test_behind_a_proxy_that_takes_a_prefix_off(database: str, made: Any) -> None:
+def test_urls_include_a_prefix_that_a_proxy_removes(database: str, made: Any) -> None:
     config = configured(database)
     config.include("pyramid_bookstore")
     client = webtest.TestApp(PrefixMiddleware(made(config), prefix="/public"))
@@ -144,22 +146,24 @@ def test_behind_a_proxy_that_takes_a_prefix_off(database: str, made: Any) -> Non
     assert book.headers["Location"] == f"https://books.example{path}"
 
 
-def test_included_twice_says_so(database: str) -> None:
+def test_including_the_bookstore_twice_is_refused(database: str) -> None:
     config = configured(database)
     config.include("pyramid_bookstore")
     with pytest.raises(ConfigurationError, match="included in this application already"):
         config.include("pyramid_bookstore", route_prefix="again")
 
 
-def test_settings_that_the_host_makes_after_the_include_count(database: str, made: Any) -> None:
+def test_settings_added_after_the_include_are_used(database: str, made: Any) -> None:
     config = Configurator()
     config.include("pyramid_bookstore")
     config.add_settings({"bookstore.sqlalchemy.url": database, "bookstore.prefix": "/late"})
     walk(made(config), "/late")
 
 
-def test_a_catch_all_route_after_the_include_comes_after_ours(database: str, made: Any) -> None:
-    """Registration is deferred, but the place among the host's routes is the one of the include."""
+def test_a_catch_all_route_after_the_include_does_not_hide_our_routes(
+    database: str, made: Any
+) -> None:
+    """Our routes are registered later, but in the place of the include."""
     config = configured(database)
     config.include("pyramid_bookstore")
     config.add_route("all", "/{path:.*}")
@@ -167,7 +171,7 @@ def test_a_catch_all_route_after_the_include_comes_after_ours(database: str, mad
     walk(made(config), "/api/v1")
 
 
-def test_and_one_before_it_before_ours(database: str, made: Any) -> None:
+def test_a_catch_all_route_before_the_include_hides_our_routes(database: str, made: Any) -> None:
     config = configured(database)
     config.add_route("all", "/{path:.*}")
     config.add_view(lambda request: Response("host"), route_name="all")
@@ -175,8 +179,8 @@ def test_and_one_before_it_before_ours(database: str, made: Any) -> None:
     assert webtest.TestApp(made(config)).get("/api/v1/books").text == "host"
 
 
-def test_a_route_and_an_attribute_of_the_same_name_are_named() -> None:
-    """Pyramid itself lets the host's take the place of ours without a word."""
+def test_host_routes_or_request_attributes_with_our_names_stop_the_start() -> None:
+    """Pyramid itself would silently replace ours with those of the host."""
     config = configured("sqlite://")
     config.include("pyramid_bookstore")
     config.add_route("bookstore.books", "/mine")
@@ -203,14 +207,14 @@ for own in (False, True):
 """
 
 
-def test_a_taken_attribute_is_found_without_docstrings_too() -> None:
+def test_a_conflicting_request_attribute_is_found_without_docstrings_too() -> None:
     command = [sys.executable, "-OO", "-c", _WITHOUT_DOCSTRINGS]
     said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert said.split("\n", 1)[0] == "started"
     assert "request attribute 'bookstore' of its own" in said.split("\n", 1)[1]
 
 
-def test_a_route_named_just_bookstore_is_no_clash(database: str, made: Any) -> None:
+def test_a_host_route_named_bookstore_is_no_conflict(database: str, made: Any) -> None:
     config = configured(database)
     config.include("pyramid_bookstore")
     config.add_route("bookstore", "/mine")
@@ -220,7 +224,9 @@ def test_a_route_named_just_bookstore_is_no_clash(database: str, made: Any) -> N
     walk(app, "/api/v1")
 
 
-def test_the_mount_and_the_schema_can_be_looked_up(database: str, made: Any) -> None:
+def test_the_mount_and_the_extra_schema_are_pyramid_introspectables(
+    database: str, made: Any
+) -> None:
     import colander
 
     config = configured(database)
@@ -243,23 +249,21 @@ def test_the_mount_and_the_schema_can_be_looked_up(database: str, made: Any) -> 
         ({"bookstore.prefix": "shop", "sqlalchemy.url": "sqlite://"}, "bookstore.prefix"),
     ],
 )
-def test_wrong_settings_stop_the_start_with_what_to_change(
-    settings: dict[str, str], said: str
-) -> None:
+def test_invalid_settings_stop_the_start_and_are_named(settings: dict[str, str], said: str) -> None:
     config = Configurator(settings=settings)
     config.include("pyramid_bookstore")
     with pytest.raises(ConfigurationError, match=said):
         config.make_wsgi_app()
 
 
-def test_a_session_attribute_that_is_not_there_is_named() -> None:
+def test_a_missing_dbsession_attribute_stops_the_start_and_is_named() -> None:
     config = Configurator(settings={"bookstore.dbsession": "no_such"})
     config.include("pyramid_bookstore")
     with pytest.raises(ConfigurationError, match=r"request\.no_such"):
         config.make_wsgi_app()
 
 
-def test_one_that_a_subscriber_may_set_is_only_warned_of(caplog: Any) -> None:
+def test_a_missing_dbsession_that_a_subscriber_may_set_only_logs_a_warning(caplog: Any) -> None:
     config = Configurator(settings={"bookstore.dbsession": "no_such"})
     config.include("pyramid_bookstore")
     config.add_subscriber(lambda event: None, NewRequest)

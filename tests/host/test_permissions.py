@@ -1,4 +1,4 @@
-"""Who may do what is the host's to say: by ACL, by identity alone, or by nobody at all."""
+"""The host decides who may do what: by ACL, by identity only, or with no policy at all."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MakeClient = Callable[..., webtest.TestApp]
 
 
 class ByAcl:
-    """Users by a header; what they may do by the context's ACL."""
+    """A header names the user; the ACL of the context grants the permissions."""
 
     acl = ACLHelper()
 
@@ -39,7 +39,7 @@ class ByAcl:
 
 
 class ByIdentity(ByAcl):
-    """Whoever is known may do everything, whatever the context."""
+    """Every known user may do everything, in every context."""
 
     def permits(self, request: Any, context: Any, permission: str) -> bool:
         return self.identity(request) is not None
@@ -82,7 +82,7 @@ OPERATIONS = [
 
 
 def asked(client: webtest.TestApp, method: str, path: str, user: str | None) -> Any:
-    """With a body that is refused: whoever gets 422 or 404 was let in, and nothing is written."""
+    """Send an invalid body: 422 or 404 mean that access was granted, and nothing is written."""
     headers = {"Content-Type": "application/json"} | ({"X-User": user} if user else {})
     known = "01a20000-0000-7000-8000-000000000000"
     path = "/api/v1" + path.format(id=known, isbn="9780306406157")
@@ -91,10 +91,10 @@ def asked(client: webtest.TestApp, method: str, path: str, user: str | None) -> 
 
 
 @pytest.mark.parametrize(("method", "path", "permission"), OPERATIONS)
-def test_each_operation_has_its_permission(
+def test_each_operation_requires_its_own_permission(
     make_client: MakeClient, method: str, path: str, permission: str
 ) -> None:
-    """In the ACL of the context that the host's root factory makes."""
+    """The root factory of the host makes the context with the ACL."""
     client = make_client(configure=with_policy(ByAcl(), Root))
     allowed = {
         user: any(
@@ -111,7 +111,7 @@ def test_each_operation_has_its_permission(
     assert (anonymous.status_int != 401) == (permission == "bookstore.view")
 
 
-def test_the_hosts_own_challenge_is_given(make_client: MakeClient) -> None:
+def test_a_401_carries_the_challenge_of_the_host_policy(make_client: MakeClient) -> None:
     client = make_client(configure=with_policy(ByAcl(), Root))
     refused = asked(client, "POST", "/books", None)
     assert refused.headers["WWW-Authenticate"] == 'Basic realm="host"'
@@ -120,7 +120,9 @@ def test_the_hosts_own_challenge_is_given(make_client: MakeClient) -> None:
     assert asked(client, "POST", "/books", "clerk").json["error"] == "forbidden"
 
 
-def test_a_policy_that_only_knows_identities(make_client: MakeClient) -> None:
+def test_a_policy_by_identity_only_grants_every_operation_to_known_users(
+    make_client: MakeClient,
+) -> None:
     client = make_client(configure=with_policy(ByIdentity()))
     for method, path, _permission in OPERATIONS:
         refused = asked(client, method, path, None)
@@ -133,7 +135,7 @@ def test_a_policy_that_only_knows_identities(make_client: MakeClient) -> None:
     assert shown.headers["Cache-Control"] == "private, no-cache"
 
 
-def test_health_readiness_and_what_a_path_serves_need_no_permission(
+def test_health_readiness_options_and_405_need_no_permission(
     make_client: MakeClient,
 ) -> None:
     client = make_client(configure=with_policy(ByIdentity()))
@@ -143,7 +145,7 @@ def test_health_readiness_and_what_a_path_serves_need_no_permission(
     assert client.request("/api/v1/books", method="TRACE", status=405).json["error"]
 
 
-def test_a_policy_that_redirects_is_let_do_it(make_client: MakeClient) -> None:
+def test_a_redirect_raised_by_the_policy_is_sent_to_the_client(make_client: MakeClient) -> None:
     from pyramid.httpexceptions import HTTPFound
 
     class Redirecting(ByIdentity):
@@ -154,7 +156,7 @@ def test_a_policy_that_redirects_is_let_do_it(make_client: MakeClient) -> None:
     assert client.get("/api/v1/books", status=302).headers["Location"].endswith("/login")
 
 
-def test_without_a_policy_all_is_open_and_the_log_says_so_once(
+def test_without_a_policy_everything_is_allowed_and_logged_once(
     make_client: MakeClient, caplog: Any
 ) -> None:
     client = make_client()
@@ -164,13 +166,15 @@ def test_without_a_policy_all_is_open_and_the_log_says_so_once(
     assert len(said) == 1
 
 
-def test_with_a_policy_the_log_is_quiet(make_client: MakeClient, caplog: Any) -> None:
+def test_with_a_policy_the_log_has_no_warning_about_open_access(
+    make_client: MakeClient, caplog: Any
+) -> None:
     make_client(configure=with_policy(ByIdentity()))
     assert "no security policy" not in caplog.text
 
 
-def test_a_hosts_page_with_the_same_permission_names(make_client: MakeClient) -> None:
-    """The names are ordinary permissions: a host uses them in its own views too."""
+def test_host_views_can_use_the_permissions_of_the_bookstore(make_client: MakeClient) -> None:
+    """They are ordinary permissions of Pyramid."""
 
     def configure(config: Configurator) -> None:
         config.set_security_policy(ByAcl())

@@ -1,4 +1,4 @@
-"""`request.bookstore` in a host's hands: every value from Python is checked as over HTTP."""
+"""`request.bookstore`: every value passed from Python is checked as over HTTP."""
 
 from __future__ import annotations
 
@@ -38,13 +38,15 @@ def store(dbsession: Session) -> Bookstore:
         ("cursor", "x"),
     ],
 )
-def test_wrong_values_are_named(store: Bookstore, field: str, value: Any) -> None:
+def test_list_refuses_an_invalid_argument_and_names_it(
+    store: Bookstore, field: str, value: Any
+) -> None:
     with pytest.raises(ValidationFailed) as refused:
         store.list(**{field: value})
     assert [fault.field for fault in refused.value.faults] == [field]
 
 
-def test_right_values_are_taken_as_python_has_them(store: Bookstore) -> None:
+def test_list_accepts_python_values(store: Bookstore) -> None:
     cheap, dear = (store.create(book_fields(price=price)) for price in (1, Decimal("2.50")))
     found = store.list(
         min_price=1, max_price=Decimal("2.5"), in_stock=True, sort="-price", limit=1000
@@ -67,7 +69,7 @@ def test_an_id_may_be_a_text(store: Bookstore) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", "no uuid", "01a2", None, 7])
-def test_what_is_no_id_is_the_id_of_no_book(store: Bookstore, wrong: Any) -> None:
+def test_an_invalid_id_raises_book_not_found(store: Bookstore, wrong: Any) -> None:
     for ask in (
         lambda: store.get(wrong),
         lambda: store.delete(wrong),
@@ -80,12 +82,12 @@ def test_what_is_no_id_is_the_id_of_no_book(store: Bookstore, wrong: Any) -> Non
 
 
 @pytest.mark.parametrize("wrong", ["", "978", None, 7, b"9780306406157"])
-def test_what_is_no_isbn_is_that_of_no_book(store: Bookstore, wrong: Any) -> None:
+def test_an_invalid_isbn_raises_book_not_found(store: Bookstore, wrong: Any) -> None:
     with pytest.raises(BookNotFound):
         store.get_by_isbn(wrong)
 
 
-def test_a_list_takes_what_the_parameters_take(store: Bookstore) -> None:
+def test_list_accepts_every_form_of_sort_and_pages_by_cursor(store: Bookstore) -> None:
     for price in (3, 1, 2):
         store.create(book_fields(price=price))
     sorts: list[Any] = ["-price", ["-price"], [("price", True)], [("price", True), "title"]]
@@ -106,13 +108,13 @@ def test_a_list_takes_what_the_parameters_take(store: Bookstore) -> None:
      {"count": "roughly"}, {"in_stock": "perhaps"}, {"cursor": "x"}],
     ids=str,
 )  # fmt: skip
-def test_a_list_refuses_what_the_parameters_refuse(store: Bookstore, wrong: Any) -> None:
+def test_list_refuses_what_the_query_parameters_refuse(store: Bookstore, wrong: Any) -> None:
     with pytest.raises(ValidationFailed, match=next(iter(wrong))):
         store.list(**wrong)
 
 
 @pytest.mark.parametrize("wrong", [7, 1.5, Decimal("0.5"), "1", None, True])
-def test_a_change_of_stock_is_a_whole_number(testapp: webtest.TestApp, wrong: Any) -> None:
+def test_a_stock_change_must_be_a_whole_number(testapp: webtest.TestApp, wrong: Any) -> None:
     made = testapp.post_json("/api/v1/books", book_fields(stock=0)).json
     path = f"/api/v1/books/{made['id']}/stock"
     store = bookstore(testapp.extra_environ["app.dbsession"])

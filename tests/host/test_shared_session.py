@@ -29,7 +29,7 @@ from tests.host.hosts import HostBase, Note, cookiecutter, notes
 
 
 def selling(config: Configurator) -> None:
-    """A view that writes a row of the host's own and sells a copy."""
+    """Add views that write a row of the host and sell copies of a book."""
     config.add_route("sell", "/sell/{id}/{copies}")
     config.add_view(sell, route_name="sell")
     config.add_route("try", "/try/{id}/{copies}")
@@ -65,27 +65,31 @@ def stock(engine: Engine) -> int:
 
 
 @pytest.mark.parametrize("tm_first", [True, False])
-def test_both_are_committed(engine: Engine, book: str, tm_first: bool) -> None:
+def test_rows_of_host_and_bookstore_are_committed_together(
+    engine: Engine, book: str, tm_first: bool
+) -> None:
     app = webtest.TestApp(cookiecutter(engine, configure=selling, tm_first=tm_first))
     assert app.get(f"/sell/{book}/2").text == "3"
     assert (notes(engine), stock(engine)) == (["sold 2"], 3)
 
 
 @pytest.mark.parametrize("path", ["/sell/{}/9", "/sell/{}/2?fail=1"])
-def test_or_neither(engine: Engine, book: str, path: str) -> None:
+def test_on_an_error_rows_of_host_and_bookstore_are_both_rolled_back(
+    engine: Engine, book: str, path: str
+) -> None:
     app = webtest.TestApp(cookiecutter(engine, configure=selling))
     with pytest.raises((InsufficientStock, ArithmeticError)):
         app.get(path.format(book))
     assert (notes(engine), stock(engine)) == ([], 5)
 
 
-def test_a_refusal_leaves_the_hosts_transaction_usable(engine: Engine, book: str) -> None:
+def test_the_host_can_commit_after_a_refused_stock_change(engine: Engine, book: str) -> None:
     app = webtest.TestApp(cookiecutter(engine, configure=selling))
     assert app.get(f"/try/{book}/9").text == "only 5"
     assert (notes(engine), stock(engine)) == (["sold 9"], 5)
 
 
-def test_a_taken_isbn_leaves_it_usable_too(engine: Engine, book: str) -> None:
+def test_the_host_can_commit_after_an_isbn_conflict(engine: Engine, book: str) -> None:
     def configure(config: Configurator) -> None:
         def view(request: Request) -> Response:
             request.dbsession.add(Note(text="kept"))
@@ -106,7 +110,9 @@ def test_a_taken_isbn_leaves_it_usable_too(engine: Engine, book: str) -> None:
     assert notes(engine) == ["kept"]
 
 
-def test_the_hosts_commit_veto_holds_for_the_bookstore(engine: Engine, book: str) -> None:
+def test_the_commit_veto_of_the_host_rolls_the_bookstore_back_too(
+    engine: Engine, book: str
+) -> None:
     settings = {"tm.commit_veto": "pyramid_tm.default_commit_veto"}
     app = webtest.TestApp(cookiecutter(engine, configure=selling, settings=settings))
     app.get(f"/sell/{book}/2?status=409", status=409)
@@ -114,11 +120,11 @@ def test_the_hosts_commit_veto_holds_for_the_bookstore(engine: Engine, book: str
 
 
 def never(request: Request, response: Response) -> bool:
-    """A veto of a host that decides by itself when to roll back: never."""
+    """A commit veto of a host that never rolls back."""
     return False
 
 
-def test_a_refused_request_of_ours_is_rolled_back_whatever_the_veto(engine: Engine) -> None:
+def test_a_refused_request_is_rolled_back_whatever_the_commit_veto_says(engine: Engine) -> None:
     def configure(config: Configurator) -> None:
         def refuse(event: events.BookCreated) -> None:
             raise IsbnTaken(event.book.isbn)
@@ -131,7 +137,7 @@ def test_a_refused_request_of_ours_is_rolled_back_whatever_the_veto(engine: Engi
     assert app.get("/shop/books").json["total"] == 0
 
 
-def test_no_engine_is_opened(engine: Engine) -> None:
+def test_with_dbsession_the_bookstore_opens_no_engine(engine: Engine) -> None:
     app = cookiecutter(engine, settings={"sqlalchemy.url": "postgresql+psycopg://127.0.0.1:1/x"})
     assert webtest.TestApp(app).get("/shop/books").json["total"] == 0
 
@@ -144,7 +150,7 @@ def test_without_a_transaction_manager_our_views_commit_the_hosts_session(engine
     assert webtest.TestApp(cookiecutter(engine)).get("/shop/books").json["total"] == 1
 
 
-def test_a_test_sees_what_its_requests_wrote_and_nothing_stays(engine: Engine) -> None:
+def test_testing_transaction_shows_its_writes_and_rolls_them_back(engine: Engine) -> None:
     app = cookiecutter(engine, configure=selling)
     with bookstore_testing.transaction(app, app.registry["dbsession_factory"]) as environ:
         client = webtest.TestApp(app, extra_environ=environ)
@@ -158,7 +164,9 @@ def test_a_test_sees_what_its_requests_wrote_and_nothing_stays(engine: Engine) -
     assert notes(engine) == []
 
 
-def test_the_same_on_the_bookstores_own_engine(database: str, make_app: Any) -> None:
+def test_testing_transaction_rolls_back_on_the_bookstores_own_engine_too(
+    database: str, make_app: Any
+) -> None:
     app = make_app({"sqlalchemy.url": database})
     with bookstore_testing.transaction(app) as environ:
         client = webtest.TestApp(app, extra_environ=environ)
@@ -167,10 +175,10 @@ def test_the_same_on_the_bookstores_own_engine(database: str, make_app: Any) -> 
     assert webtest.TestApp(app).get("/api/v1/books").json["total"] == 0
 
 
-def test_a_session_on_another_database_is_not_taken_for_ours(
+def test_a_test_session_on_another_database_is_not_used_for_the_bookstore(
     database: str, make_app: Any, tmp_path: Path
 ) -> None:
-    """A host with a database of its own passes its own session in its tests."""
+    """A host with another database passes its own session in its tests."""
     app = make_app({"bookstore.sqlalchemy.url": database})
     elsewhere = create_engine(f"sqlite:///{tmp_path}/host.sqlite")
     manager = transaction.TransactionManager(explicit=True)
@@ -190,11 +198,11 @@ def test_a_session_on_another_database_is_not_taken_for_ours(
 
 
 class TestRetry:
-    """pyramid_retry in the host: our refusals for its retryable errors are tried again."""
+    """With pyramid_retry in the host, our responses to retryable errors are retried too."""
 
     @pytest.mark.parametrize("veto", [None, "pyramid_tm.default_commit_veto"])
     @pytest.mark.parametrize("catch_all", [False, True])
-    def test_a_serialization_failure_is_tried_again_with_the_body_intact(
+    def test_a_serialization_failure_is_retried_with_the_same_body(
         self, postgres_backend: Any, veto: str | None, catch_all: bool
     ) -> None:
         url = postgres_backend.create()
@@ -208,7 +216,7 @@ class TestRetry:
                 )
 
             def lose(event: events.StockChanged) -> None:
-                """Between our read and our commit somebody else changes what we read."""
+                """Let another transaction change what we read before our commit."""
                 tries.append(event.delta)
                 request = event.request
                 request.dbsession.execute(text("SELECT sum(stock) FROM bookstore_books")).all()
@@ -236,8 +244,8 @@ class TestRetry:
         postgres_backend.drop(url)
 
 
-def test_a_book_that_rows_of_the_hosts_refer_to(engine: Engine, make_app: Any) -> None:
-    """A foreign key of the host's refuses the DELETE: a conflict, and no defect."""
+def test_a_book_that_host_rows_refer_to_cannot_be_deleted(engine: Engine, make_app: Any) -> None:
+    """A foreign key of the host prevents the DELETE: status 409, not 500."""
     with engine.begin() as connection:
         connection.execute(
             text(
@@ -264,7 +272,7 @@ def test_a_book_that_rows_of_the_hosts_refer_to(engine: Engine, make_app: Any) -
 
 
 class TestEnginesOfHosts:
-    """Engines as hosts make them: plain ``create_engine``, the driver's way of transactions."""
+    """Engines as hosts make them: plain ``create_engine``, with the transactions of the driver."""
 
     @pytest.fixture
     def plain(self, database: str) -> Iterator[Engine]:
@@ -273,7 +281,7 @@ class TestEnginesOfHosts:
         engine.dispose()
 
     @pytest.mark.parametrize("change", ["isbn", "stock", "delete", "create", "upsert", "import"])
-    def test_what_fails_after_our_first_statement_undoes_it(
+    def test_an_error_after_a_bookstore_write_rolls_the_write_back(
         self, plain: Engine, change: str
     ) -> None:
         """On SQLite the driver begins no transaction before a savepoint, whose release would then
@@ -308,7 +316,9 @@ class TestEnginesOfHosts:
             app.get("/change/" + made["id"])
         assert app.get("/shop/books").json["data"] == [made]
 
-    def test_a_books_life(self, plain: Engine) -> None:
+    def test_creating_changing_and_deleting_a_book_works_on_a_plain_engine(
+        self, plain: Engine
+    ) -> None:
         app = webtest.TestApp(cookiecutter(plain))
         fields = bookstore_testing.book_fields()
         key = {"Idempotency-Key": "one-and-only"}
@@ -322,8 +332,10 @@ class TestEnginesOfHosts:
         assert app.get("/shop/books").json["total"] == 0
 
     @pytest.mark.parametrize("with_tm", [True, False])
-    def test_a_session_with_listeners_of_the_hosts(self, plain: Engine, with_tm: bool) -> None:
-        """They are called, and not taken for zope.sqlalchemy's."""
+    def test_before_commit_listeners_of_the_host_are_called_once(
+        self, plain: Engine, with_tm: bool
+    ) -> None:
+        """They are not mistaken for the listeners of zope.sqlalchemy."""
         app = cookiecutter(plain, with_tm=with_tm)
         heard: list[Session] = []
         event.listen(app.registry["dbsession_factory"], "before_commit", heard.append)
@@ -332,8 +344,10 @@ class TestEnginesOfHosts:
         assert len(heard) == 1
         assert client.get("/shop/books").json["total"] == 1
 
-    def test_a_session_of_several_databases(self, plain: Engine, tmp_path: Path) -> None:
-        """Bound by model, without a default: our model's is ours."""
+    def test_a_session_bound_to_several_databases_by_model_works(
+        self, plain: Engine, tmp_path: Path
+    ) -> None:
+        """The session has no default engine; we use the engine bound to our model."""
         elsewhere = create_engine(f"sqlite:///{tmp_path}/host.sqlite")
         HostBase.metadata.create_all(elsewhere)
         factory = sessionmaker(binds={HostBase: elsewhere, Base: plain})
@@ -360,11 +374,11 @@ class TestEnginesOfHosts:
         elsewhere.dispose()
 
     @pytest.mark.parametrize("bound", ["by default", "by model"])
-    def test_two_databases_and_a_constraint_of_the_hosts(
+    def test_a_constraint_error_in_the_host_database_rolls_the_bookstore_back(
         self, database: str, engine: Engine, make_app: Any, tmp_path: Path, bound: str
     ) -> None:
-        """One-phase commit: what the host's database refuses when its session is flushed, at the
-        very end, keeps ours from committing too."""
+        """Without two-phase commit: if the flush of the host's session fails at the end, our
+        database must not commit either."""
         elsewhere = create_engine(f"sqlite:///{tmp_path}/host.sqlite")
         HostBase.metadata.create_all(elsewhere)
         session = (

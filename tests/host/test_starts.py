@@ -1,5 +1,5 @@
-"""Bad input and faults of a host: each starts and works, or stops with one error that says what to
-change. What `tests.host.test_mounts` says of settings and names is not said again here."""
+"""Mistakes in the configuration of a host: it starts and works, or stops with one error that says
+what to change. `tests.host.test_mounts` tests more settings and names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ START_UP = [
 
 @pytest.fixture
 def started() -> Iterator[Callable[..., webtest.TestApp]]:
-    """Start a host from its settings alone."""
+    """Start a host that has only settings and includes."""
     apps: list[Any] = []
 
     def start(settings: dict[str, str], *includes: str) -> webtest.TestApp:
@@ -45,7 +45,7 @@ def started() -> Iterator[Callable[..., webtest.TestApp]]:
 
 @pytest.fixture
 def nowhere() -> str:
-    """URL of a PostgreSQL where nobody listens."""
+    """URL of a PostgreSQL on a port where nothing listens."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
@@ -65,8 +65,10 @@ def test_an_unreachable_database_stops_a_start_that_needs_it(
     assert "secret" not in message
 
 
-def test_and_no_other_start(started: Any, nowhere: str) -> None:
-    """A host must come up without its database: it may come later."""
+def test_the_application_starts_without_its_database_and_answers_503(
+    started: Any, nowhere: str
+) -> None:
+    """The database may become available later."""
     app = started({"sqlalchemy.url": nowhere})
     assert app.get("/api/v1/health").json == {"status": "ok"}
     for path in ("/api/v1/ready", "/api/v1/books"):
@@ -76,13 +78,15 @@ def test_and_no_other_start(started: Any, nowhere: str) -> None:
 
 
 @pytest.mark.parametrize(("settings", "said"), START_UP)
-def test_a_folder_that_is_not_there(started: Any, settings: dict[str, str], said: str) -> None:
+def test_a_sqlite_file_in_a_missing_folder_stops_a_start_that_needs_it(
+    started: Any, settings: dict[str, str], said: str
+) -> None:
     url = "sqlite:////no/such/folder/books.sqlite"
     with pytest.raises(ConfigurationError, match=f"{said}.*unable to open database file"):
         started({"bookstore.sqlalchemy.url": url, **settings})
 
 
-def test_sample_data_before_the_migrations(started: Any, tmp_path: Any) -> None:
+def test_sample_data_without_migrations_stops_the_start(started: Any, tmp_path: Any) -> None:
     settings = {"sqlalchemy.url": f"sqlite:///{tmp_path}/b.sqlite", "bookstore.sample_data": "true"}
     with pytest.raises(ConfigurationError, match=r"not set up.*run the migrations"):
         started(settings)
@@ -105,12 +109,14 @@ def test_sample_data_before_the_migrations(started: Any, tmp_path: Any) -> None:
         ),
     ],
 )
-def test_wrong_engine_settings(started: Any, settings: dict[str, str], said: str) -> None:
+def test_invalid_engine_settings_stop_the_start(
+    started: Any, settings: dict[str, str], said: str
+) -> None:
     with pytest.raises(ConfigurationError, match=said):
         started(settings)
 
 
-def test_the_step_that_failed_is_named(started: Any) -> None:
+def test_a_failed_start_names_the_configuration_step(started: Any) -> None:
     """Pyramid says where a directive that failed was called."""
     with pytest.raises(ConfigurationExecutionError) as stopped:
         started({"bookstore.foo": "1"})
@@ -119,7 +125,7 @@ def test_the_step_that_failed_is_named(started: Any) -> None:
     assert said.endswith("configuration.add_mount(config)")
 
 
-def test_settings_that_come_after_the_include_count(started: Any) -> None:
+def test_settings_changed_after_the_include_are_used(started: Any) -> None:
     config = Configurator(settings={"bookstore.foo": "1"})
     config.include("pyramid_bookstore")
     del config.registry.settings["bookstore.foo"]
@@ -129,8 +135,8 @@ def test_settings_that_come_after_the_include_count(started: Any) -> None:
     close_app(app)
 
 
-def test_books_dbsession_and_bookstore_of_the_hosts_own(engine: Engine) -> None:
-    """The host has a table ``books``, a ``dbsession`` and a route ``bookstore``: all stay its."""
+def test_a_table_dbsession_and_routes_of_the_host_with_similar_names_work(engine: Engine) -> None:
+    """The host has a table ``books``, a ``dbsession`` and a route ``bookstore``."""
 
     def configure(config: Configurator) -> None:
         config.add_route("bookstore", "/bookstore/{text}")
@@ -163,7 +169,7 @@ def add_note(request: Request) -> Response:
     ids=" ".join,
 )
 @pytest.mark.parametrize("hook", [None, "pyramid_tm.explicit_manager"])
-def test_any_transaction_manager_or_none_beside_our_own_engine(
+def test_our_own_engine_works_with_any_transaction_manager_or_none(
     started: Any, database: str, includes: tuple[str, ...], hook: str | None
 ) -> None:
     settings = {"sqlalchemy.url": database} | ({"tm.manager_hook": hook} if hook else {})
@@ -179,10 +185,10 @@ def test_any_transaction_manager_or_none_beside_our_own_engine(
 
 
 @pytest.mark.parametrize("reads_only", [True, False])
-def test_request_bookstore_without_a_transaction(
+def test_without_a_transaction_request_bookstore_reads_and_refuses_to_write(
     started: Any, database: str, reads_only: bool
 ) -> None:
-    """Nobody would commit what is written: reading works, writing says what to change."""
+    """Nothing would commit a write, so the error says what to change."""
     config = Configurator(settings={"sqlalchemy.url": database})
     config.include("pyramid_bookstore")
 
@@ -200,8 +206,8 @@ def test_request_bookstore_without_a_transaction(
     close_app(app)
 
 
-def test_a_session_on_a_database_without_our_tables(tmp_path: Any) -> None:
-    """The host's session, and nobody ran our migrations: 503, in the log what to do."""
+def test_without_our_tables_ready_and_books_answer_503(tmp_path: Any) -> None:
+    """The bookstore uses the session of the host, and its migrations were not run."""
     from sqlalchemy import create_engine
 
     engine = create_engine(f"sqlite:///{tmp_path}/host.sqlite")

@@ -1,4 +1,4 @@
-"""Hosts of people with other habits. Each is small, and each once was how everybody did it."""
+"""Small hosts in older or less common styles of Pyramid, each with the bookstore included."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def made() -> Iterator[Made]:
 
 
 def life(app: webtest.TestApp, base: str, **environ: Any) -> None:
-    """A book's life, each step with its answer."""
+    """Create, read, change and delete a book, and check each response."""
     fields = book_fields(stock=2)
     book = app.post_json(f"{base}/books", fields, extra_environ=environ).json
     path = f"{base}/books/{book['id']}"
@@ -63,8 +63,8 @@ class Folder(dict[str, Any]):
     """A resource of a host that finds everything by traversal."""
 
 
-def test_traversal_alone(database: str, made: Made) -> None:
-    """No route, no matchdict, and resources with the names that our paths begin with."""
+def test_a_host_that_uses_only_traversal_works(database: str, made: Made) -> None:
+    """The host has no routes, and its resources have the names that our paths begin with."""
     tree = Folder(api=Folder(v1=Folder(books=Folder(), mine=Folder())), books=Folder())
     config = Configurator(
         settings={"bookstore.sqlalchemy.url": database}, root_factory=lambda request: tree
@@ -84,8 +84,10 @@ def test_traversal_alone(database: str, made: Made) -> None:
 
 
 @pytest.mark.parametrize("when", ["before", "after", "twice"])
-def test_commit_in_the_middle(database: str, made: Made, when: str) -> None:
-    """An imperative host that executes its configuration bit by bit."""
+def test_a_host_that_commits_its_configuration_in_steps_works(
+    database: str, made: Made, when: str
+) -> None:
+    """The host calls ``config.commit()`` before the include, after it, or twice."""
     config = Configurator(settings={"bookstore.sqlalchemy.url": database})
     config.add_route("page", "/page")
     config.add_view(lambda request: Response("page"), route_name="page")
@@ -105,8 +107,8 @@ def test_commit_in_the_middle(database: str, made: Made, when: str) -> None:
     assert app.get("/late").text == "late"
 
 
-def test_autocommit(database: str, made: Made) -> None:
-    """Every statement at once, as in the shell and in many test-suites: settings come first."""
+def test_a_configurator_with_autocommit_works(database: str, made: Made) -> None:
+    """Each directive is executed at once, so the settings must be there first."""
     config = Configurator(settings={"bookstore.sqlalchemy.url": database}, autocommit=True)
     config.include("pyramid_bookstore")
     life(made(config), "/api/v1")
@@ -114,9 +116,9 @@ def test_autocommit(database: str, made: Made) -> None:
 
 @pytest.fixture
 def toolbar() -> Iterator[None]:
-    """It listens to every engine of the process from its import on, and our reads take another way
-    where somebody listens: what it hung up is taken down, lest later tests go that way too."""
-    from pyramid_debugtoolbar.panels import sqla  # here, since merely collecting would hang it up
+    """Remove the listeners of the toolbar after the test. Its import adds them to every engine of
+    the process, and with listeners our reads take another path, in later tests too."""
+    from pyramid_debugtoolbar.panels import sqla  # here, because the import adds the listeners
 
     listeners = {
         "before_cursor_execute": sqla._before_cursor_execute,
@@ -132,8 +134,8 @@ def toolbar() -> Iterator[None]:
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the toolbar's own
 @pytest.mark.usefixtures("toolbar")
-def test_the_debug_toolbar(database: str, made: Made) -> None:
-    """Its tweens wrap every request, its panels watch SQLAlchemy and put a bar into HTML."""
+def test_the_bookstore_works_with_the_debug_toolbar(database: str, made: Made) -> None:
+    """Its tweens wrap every request; its panels listen to SQLAlchemy and change HTML pages."""
     settings = {
         "bookstore.sqlalchemy.url": database,
         "debugtoolbar.hosts": "0.0.0.0/0",
@@ -174,7 +176,7 @@ class OldStyle:
         self.app = webtest.TestApp(config.make_wsgi_app())
 
     def tidy(self, event: NewRequest) -> None:
-        """Its views commit by hand; what they left open is ended with the request."""
+        """The views commit by hand; a transaction that is still open ends with the request."""
         event.request.add_finished_callback(lambda request: transaction.abort())
 
     def sell(self, request: Request) -> Response:
@@ -198,7 +200,9 @@ def old_style(engine: Engine) -> Iterator[Callable[..., OldStyle]]:
         host.session.remove()
 
 
-def test_the_scoped_session_of_old(old_style: Any, engine: Engine) -> None:
+def test_a_scoped_session_with_the_global_transaction_manager_works(
+    old_style: Any, engine: Engine
+) -> None:
     host = old_style()
     life(host.app, "/api/v1")
     assert host.heard == [1, 1, 1]
@@ -211,9 +215,11 @@ def test_the_scoped_session_of_old(old_style: Any, engine: Engine) -> None:
         assert connection.scalar(text("SELECT stock FROM bookstore_books")) == 0
 
 
-def test_the_scoped_session_of_old_without_a_tween(old_style: Any, engine: Engine) -> None:
-    """Registered with zope.sqlalchemy, and nobody runs a transaction: the session refuses to be
-    committed but through the manager, so that is what our views do."""
+def test_a_scoped_session_without_pyramid_tm_is_committed_by_our_views(
+    old_style: Any, engine: Engine
+) -> None:
+    """The session is registered with zope.sqlalchemy, so it can be committed only through the
+    transaction manager; without pyramid_tm our views do that."""
     host = old_style(with_tm=False)
     life(host.app, "/api/v1")
     with engine.connect() as connection:
@@ -224,8 +230,10 @@ def test_the_scoped_session_of_old_without_a_tween(old_style: Any, engine: Engin
         assert connection.scalar(text("SELECT isbn FROM bookstore_books")) == made["isbn"]
 
 
-def test_threads_of_the_old_style(old_style: Any, engine: Engine) -> None:
-    """The thread-local session and manager of one request are no other's."""
+def test_threads_with_a_scoped_session_do_not_share_a_transaction(
+    old_style: Any, engine: Engine
+) -> None:
+    """Each thread has a session and a transaction manager of its own."""
     host = old_style()
     answers: list[int] = []
     fields = [book_fields() for _ in range(6)]
@@ -244,9 +252,11 @@ def test_threads_of_the_old_style(old_style: Any, engine: Engine) -> None:
     assert host.app.get("/api/v1/books").json["total"] == 6
 
 
-def test_a_view_that_commits_by_hand(old_style: Any, engine: Engine) -> None:
-    """Our statements are no ORM flushes; the session is marked as changed through its own manager,
-    or the commit would quietly roll them back."""
+def test_writes_in_a_view_that_commits_by_hand_are_committed(
+    old_style: Any, engine: Engine
+) -> None:
+    """Our statements are no ORM flushes, so the session must be marked as changed; otherwise the
+    commit would silently roll them back."""
     host = old_style(with_tm=False)
 
     def stock_up(request: Request) -> Response:
@@ -268,8 +278,10 @@ def test_a_view_that_commits_by_hand(old_style: Any, engine: Engine) -> None:
         assert connection.scalar(text("SELECT title FROM bookstore_books")) == "By hand"
 
 
-def test_repoze_tm(old_style: Any, engine: Engine) -> None:
-    """Transactions by WSGI middleware, which Pyramid knows nothing of: it commits, not we."""
+def test_with_repoze_tm_the_middleware_commits_and_our_views_do_not(
+    old_style: Any, engine: Engine
+) -> None:
+    """A WSGI middleware outside Pyramid runs the transactions."""
     host = old_style(with_tm=False, tidy=False)
     outcomes: list[str] = []
 
@@ -297,8 +309,8 @@ def test_repoze_tm(old_style: Any, engine: Engine) -> None:
         assert connection.scalar(text("SELECT count(*) FROM bookstore_books")) == 1
 
 
-def test_a_session_that_a_subscriber_sets(engine: Engine) -> None:
-    """The start can only warn of it; the requests find it."""
+def test_a_dbsession_set_by_a_subscriber_works(engine: Engine) -> None:
+    """At the start there is only a warning; requests find the session."""
     config = Configurator(settings={"bookstore.dbsession": "db"})
     config.include("pyramid_bookstore")
 
@@ -311,8 +323,8 @@ def test_a_session_that_a_subscriber_sets(engine: Engine) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Authentication and authorization policies:DeprecationWarning")
-def test_the_policies_of_old(database: str, made: Made) -> None:
-    """Authentication and authorization apart, as before Pyramid 2."""
+def test_the_separate_policies_of_pyramid_1_work(database: str, made: Made) -> None:
+    """Separate authentication and authorization policies, as before Pyramid 2."""
 
     class Root:
         __acl__ = ((Allow, Everyone, "bookstore.view"), (Allow, "ann", "bookstore.add"))
@@ -334,8 +346,10 @@ def test_the_policies_of_old(database: str, made: Made) -> None:
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_a_json_renderer_of_the_hosts(database: str, made: Made, late: bool) -> None:
-    """The host's ``json`` writes something else entirely; ours is not it."""
+def test_a_json_renderer_of_the_host_does_not_change_our_responses(
+    database: str, made: Made, late: bool
+) -> None:
+    """The ``json`` renderer of the host writes something else, and our views do not use it."""
     config = Configurator(settings={"bookstore.sqlalchemy.url": database})
 
     def include() -> None:
@@ -355,14 +369,14 @@ def test_a_json_renderer_of_the_hosts(database: str, made: Made, late: bool) -> 
 
 
 class CountingRequest(Request):  # type: ignore[misc]  # pyramid ships no types
-    """A request factory of the host's, which decodes JSON its own way."""
+    """A request class of the host that reads JSON in its own way."""
 
     @property
     def json_body(self) -> Any:
         return {"host": json.loads(self.body or b"null")}
 
 
-def test_a_request_factory_and_json_body(database: str, made: Made) -> None:
+def test_a_request_factory_with_its_own_json_body_works(database: str, made: Made) -> None:
     config = Configurator(
         settings={"bookstore.sqlalchemy.url": database}, request_factory=CountingRequest
     )
@@ -375,8 +389,10 @@ def test_a_request_factory_and_json_body(database: str, made: Made) -> None:
 
 
 @pytest.mark.parametrize("reads", ["body", "json_body", "POST", "copy_body"])
-def test_a_tween_that_reads_the_body_first(database: str, made: Made, reads: str) -> None:
-    """Loggers and rate limiters do; what they leave behind must still be a body."""
+def test_a_tween_may_read_the_request_body_before_our_views(
+    database: str, made: Made, reads: str
+) -> None:
+    """Loggers and rate limiters do that; our views must still get the whole body."""
     config = Configurator(settings={"bookstore.sqlalchemy.url": database})
     config.include("pyramid_bookstore")
     config.registry["reads"] = reads
@@ -398,8 +414,10 @@ def reading_tween(handler: Any, registry: Any) -> Any:
     return tween
 
 
-def test_a_host_that_replaces_its_responses_and_mapper(database: str, made: Made) -> None:
-    """A view mapper and a default permission for all, a response factory without a charset."""
+def test_a_view_mapper_and_response_factory_of_the_host_do_not_affect_us(
+    database: str, made: Made
+) -> None:
+    """The view mapper is the default for all views; the response factory sets no charset."""
 
     class Mapper:
         def __init__(self, **options: Any) -> None:
@@ -419,8 +437,8 @@ def test_a_host_that_replaces_its_responses_and_mapper(database: str, made: Made
     assert app.get("/page").text == "mapped"
 
 
-def test_a_session_that_is_a_method(engine: Engine) -> None:
-    """``request.db()``: a method where a session is expected is named, not called."""
+def test_a_dbsession_that_is_a_method_gives_status_500(engine: Engine) -> None:
+    """``request.db`` is a method where a session is expected."""
     config = Configurator(settings={"bookstore.dbsession": "db"})
     config.include("pyramid_bookstore")
     factory = sessionmaker(engine)
@@ -432,13 +450,15 @@ def test_a_session_that_is_a_method(engine: Engine) -> None:
 
 
 class OwnRequest(Request):
-    """A request of the host's that has something by our name."""
+    """A request class of the host with an attribute of our name."""
 
     bookstore = "the one in Baker Street"
 
 
-def test_a_request_of_the_hosts_with_our_name(database: str, made: Made) -> None:
-    """The attribute of the bookstore is the bookstore, as wherever it is included."""
+def test_request_bookstore_replaces_an_attribute_of_the_request_class(
+    database: str, made: Made
+) -> None:
+    """``request.bookstore`` is the bookstore even if the request class has such an attribute."""
     settings = {"bookstore.sqlalchemy.url": database}
     config = Configurator(settings=settings, request_factory=OwnRequest)
     config.commit()

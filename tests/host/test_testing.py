@@ -1,4 +1,4 @@
-"""`pyramid_bookstore.testing`, where it is not used by the tests of this folder anyway."""
+"""Functions of `pyramid_bookstore.testing` that no other test of this folder uses."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pyramid_bookstore.values.isbn import canonical
 from tests.host.hosts import cookiecutter
 
 
-def test_migrate_on_our_own_engine(make_app: Any, tmp_path: Path) -> None:
+def test_migrate_works_on_the_bookstores_own_engine(make_app: Any, tmp_path: Path) -> None:
     app = make_app({"sqlalchemy.url": f"sqlite:///{tmp_path}/own.sqlite"})
     testing.migrate(app)
     assert webtest.TestApp(app).get("/api/v1/books").json["total"] == 0
 
 
-def test_on_the_hosts_session_the_engine_is_the_hosts(tmp_path: Path) -> None:
+def test_with_dbsession_migrate_and_transaction_need_the_hosts_engine(tmp_path: Path) -> None:
     engine = create_engine(f"sqlite:///{tmp_path}/host.sqlite")
     app = cookiecutter(engine)
     with pytest.raises(ValueError, match="pass the host's"):
@@ -33,11 +33,11 @@ def test_on_the_hosts_session_the_engine_is_the_hosts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [0, 7, 123456789, 999999999])
-def test_isbns_are_valid(number: int) -> None:
+def test_isbn_returns_a_valid_canonical_isbn(number: int) -> None:
     assert canonical(testing.isbn(number)) == testing.isbn(number)
 
 
-def test_no_two_books_have_one_isbn() -> None:
+def test_book_fields_gives_each_book_a_different_isbn() -> None:
     fields = [testing.book_fields(title=str(number)) for number in range(50)]
     assert len({book["isbn"] for book in fields}) == 50
     assert fields[7]["title"] == "7"

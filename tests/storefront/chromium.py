@@ -1,4 +1,4 @@
-"""A real Chromium without a window, for tests that look at pages as people do."""
+"""A real headless Chromium, for tests that use pages as people do."""
 
 from __future__ import annotations
 
@@ -46,20 +46,20 @@ class Window:
         return [found.text for found in self.driver.find_elements("css selector", selector)]
 
     def click(self, selector: str) -> None:
-        """Click what leads to another page, and wait until that is there, whole."""
+        """Click what leads to another page, and wait until that page has loaded."""
         self.driver.execute_script("window.left = true")
         self.find(selector).click()
         self.wait("return !window.left && document.readyState === 'complete'")
 
     def wait(self, script: str) -> None:
-        """Wait until ``script`` says true."""
+        """Wait until ``script`` returns true."""
         self._soon(lambda driver: driver.execute_script(script))
 
     def _soon(self, found: Callable[[Any], Any]) -> Any:
-        """What ``found`` gives as soon as it gives anything.
+        """Call ``found`` until its result is true, and return the result.
 
-        What chromedriver answers between two documents has many names ("no such element",
-        "node does not belong to the document", "unable to capture"): each means not yet.
+        Between two documents chromedriver raises errors of many names ("no such element",
+        "node does not belong to the document", "unable to capture"): all mean to try again.
         """
         from selenium.common.exceptions import WebDriverException
         from selenium.webdriver.support.wait import WebDriverWait
@@ -73,7 +73,7 @@ class Window:
         field.send_keys(text)
 
     def resize(self, width: int, height: int) -> None:
-        """Set what the page sees; headless windows have a least width of their own."""
+        """Set the size that the page sees; headless windows have a minimum width of their own."""
         self.driver.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
@@ -83,7 +83,7 @@ class Window:
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
 
     def shoot(self, name: str) -> Path:
-        """Save a picture of the whole page."""
+        """Save a screenshot of the whole page."""
         options = {"format": "png", "captureBeyondViewport": True}
         answer = self._soon(
             lambda driver: driver.execute_cdp_cmd("Page.captureScreenshot", options)
@@ -93,7 +93,7 @@ class Window:
         return path
 
     def overflow(self) -> int:
-        """How many pixels of the page are out of sight at the side."""
+        """By how many pixels the page is wider than the window."""
         script = "return document.documentElement.scrollWidth - window.innerWidth"
         return int(self.driver.execute_script(script))
 
@@ -106,7 +106,7 @@ class Window:
         return set(self.driver.execute_script(script))
 
     def complaints(self, but: Collection[int] = ()) -> list[str]:
-        """What the browser's console says is wrong; ``but`` pages of these statuses."""
+        """Errors in the console of the browser, except for pages with the statuses ``but``."""
         found = [entry["message"] for entry in self.driver.get_log("browser")]
         known = tuple(f"status of {status} (" for status in but)
         return [message for message in found if not any(part in message for part in known)]
@@ -114,7 +114,7 @@ class Window:
 
 @contextmanager
 def chromium(url: str, folder: Path) -> Iterator[Window]:
-    """A browser at ``url``, its profile and pictures in ``folder``; skips where there is none."""
+    """A browser at ``url``, its profile and screenshots in ``folder``; skips without Chromium."""
     webdriver = pytest.importorskip("selenium.webdriver", reason="selenium drives the browser")
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     driver_path = shutil.which("chromedriver")

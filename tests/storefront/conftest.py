@@ -56,7 +56,7 @@ SETTINGS = {
 
 
 class Browser(TestApp):
-    """WebTest, and what visitors of a shop do with it."""
+    """WebTest with the actions of a visitor of the shop."""
 
     def sign_in(self, login: str) -> Browser:
         form = self.get("/login").form_of("/login")
@@ -93,16 +93,16 @@ class Shop:
     environ: dict[str, Any]
 
     def browser(self) -> Browser:
-        """Somebody's browser, with cookies of its own."""
+        """A new browser, with cookies of its own."""
         return Browser(self.app, extra_environ=dict(self.environ))
 
     def add_books(self, *books: dict[str, Any]) -> list[dict[str, Any]]:
-        """Put books in, by the API."""
+        """Create books through the API."""
         staff = self.api("basil")
         return [staff.post_json("/api/books", book).json for book in books]
 
     def api(self, login: str) -> Browser:
-        """A program on the API."""
+        """A client of the API, signed in by HTTP Basic."""
         browser = self.browser()
         browser.authorization = ("Basic", (login, PASSWORD))
         return browser

@@ -13,7 +13,7 @@ def submit(browser, login, password, status=303):
     return form.submit(status=status)
 
 
-def test_sign_in_goes_on_to_where_one_wanted(shop):
+def test_after_sign_in_the_user_is_sent_to_the_requested_page(shop):
     browser = shop.browser()
     answer = browser.get("/orders", status=303)
     assert answer.location == "http://example.com/login?next=%2Forders"
@@ -25,27 +25,27 @@ def test_sign_in_goes_on_to_where_one_wanted(shop):
 @pytest.mark.parametrize(
     ("login", "password"), [("ada", "wrong"), ("nobody", PASSWORD), ("ada\0", "x"), ("", "")]
 )
-def test_who_does_not_know_stays_outside(shop, login, password):
+def test_sign_in_with_a_wrong_login_or_password_is_refused(shop, login, password):
     browser = shop.browser()
     answer = submit(browser, login, password, status=401)
     assert "do not go together" in answer.text
     assert browser.get("/orders").status_int == 303
 
 
-def test_sign_out(shop):
+def test_after_sign_out_the_user_is_no_longer_signed_in(shop):
     browser = shop.browser().sign_in("ada")
     browser.get("/orders").form_of("/logout").submit(status=303)
     assert browser.get("/orders").status_int == 303
 
 
-def test_a_forged_cookie_is_nobody(shop):
+def test_a_forged_sign_in_cookie_is_ignored(shop):
     browser = shop.browser().sign_in("ada")
     value = browser.cookies["storefront_auth"]
     browser.set_cookie("storefront_auth", ("0" if value[0] != "0" else "1") + value[1:])
     assert browser.get("/orders").status_int == 303
 
 
-def test_cookies_are_out_of_reach_of_scripts_and_other_sites(shop):
+def test_cookies_are_http_only_and_same_site_lax(shop):
     browser = shop.browser()
     answer = submit(browser, "ada", PASSWORD)
     cookies = answer.headers.getall("Set-Cookie")
@@ -55,7 +55,7 @@ def test_cookies_are_out_of_reach_of_scripts_and_other_sites(shop):
         assert "SameSite=Lax" in cookie
 
 
-def test_the_token_changes_at_sign_in(shop):
+def test_the_csrf_token_changes_at_sign_in(shop):
     browser = shop.browser()
     before = browser.get("/login").form_of("/login")["csrf_token"].value
     browser.sign_in("ada")
@@ -63,7 +63,7 @@ def test_the_token_changes_at_sign_in(shop):
 
 
 @pytest.mark.parametrize("path", ["/staff", "/staff/stock"])
-def test_the_counter_is_for_the_staff(shop, path):
+def test_staff_pages_are_for_staff_only(shop, path):
     browser = shop.browser()
     assert "login" in browser.get(path, status=303).location
     assert "Staff only" in browser.sign_in("ada").get(path, status=403).text
@@ -83,7 +83,7 @@ def test_the_counter_is_for_the_staff(shop, path):
         (None, "/"),
     ],
 )
-def test_going_on_never_leaves_the_shop(path, expected):
+def test_the_redirect_after_sign_in_never_leaves_the_shop(path, expected):
     assert local_path(path) == expected
 
 

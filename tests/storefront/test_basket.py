@@ -1,4 +1,4 @@
-"""The basket lives in a signed cookie."""
+"""The basket is kept in a signed cookie."""
 
 from uuid import uuid4
 
@@ -24,11 +24,11 @@ def total(page):
     return page.html.select_one("#total").text
 
 
-def test_empty(browser):
+def test_a_new_basket_is_empty(browser):
     assert "There is nothing in it yet" in browser.get("/basket").text
 
 
-def test_put_in_change_and_take_out(browser):
+def test_a_book_can_be_added_changed_and_removed(browser):
     page = browser.put_in_basket(HOBBIT_ISBN, 2)
     assert "is in your basket" in page.text
     assert total(page) == "€32.00"
@@ -41,12 +41,12 @@ def test_put_in_change_and_take_out(browser):
     assert "There is nothing in it yet" in page.text
 
 
-def test_putting_in_twice_adds_up(browser):
+def test_adding_a_book_twice_adds_the_copies(browser):
     browser.put_in_basket(HOBBIT_ISBN, 2)
     assert total(browser.put_in_basket(HOBBIT_ISBN, 2)) == "€64.00"
 
 
-def test_more_than_there_are_cannot_be_ordered(browser):
+def test_more_copies_than_in_stock_cannot_be_ordered(browser):
     browser.sign_in("ada")
     browser.put_in_basket(DUNE["isbn"])
     page = browser.put_in_basket(DUNE["isbn"])
@@ -54,20 +54,20 @@ def test_more_than_there_are_cannot_be_ordered(browser):
     assert page.html.select_one("#order").has_attr("disabled")
 
 
-def test_sold_out_books_cannot_be_put_in(shop, books, browser):
+def test_a_sold_out_book_cannot_be_added(shop, books, browser):
     shop.api("basil").put_json(f"/api/books/{books[1]['id']}", {"stock": 0})
     page = browser.get("/books/" + DUNE["isbn"])
     assert "Sold out" in page.text
     assert not page.html.select("form[action='/basket']")
 
 
-def test_books_taken_out_of_the_catalogue_drop_out(shop, books, browser):
+def test_a_book_deleted_from_the_catalogue_disappears_from_the_basket(shop, books, browser):
     browser.put_in_basket(DUNE["isbn"])
     shop.api("basil").delete(f"/api/books/{books[1]['id']}")
     assert "There is nothing in it yet" in browser.get("/basket").text
 
 
-def test_a_basket_is_kept_through_sign_in_and_not_through_sign_out(browser):
+def test_sign_in_keeps_the_basket_and_sign_out_empties_it(browser):
     browser.put_in_basket(HOBBIT_ISBN)
     browser.sign_in("ada")
     page = browser.get("/basket")
@@ -76,7 +76,7 @@ def test_a_basket_is_kept_through_sign_in_and_not_through_sign_out(browser):
     assert "There is nothing in it yet" in browser.get("/basket").text
 
 
-def test_a_forged_cookie_is_an_empty_basket(browser):
+def test_a_forged_basket_cookie_gives_an_empty_basket(browser):
     browser.put_in_basket(HOBBIT_ISBN)
     value = browser.cookies["storefront_session"]
     browser.set_cookie("storefront_session", ("B" if value[0] == "A" else "A") + value[1:])
@@ -95,7 +95,7 @@ def test_a_forged_cookie_is_an_empty_basket(browser):
         {"copies": "1", "action": "steal"},
     ],
 )
-def test_forms_that_we_did_not_make(browser, books, fields):
+def test_invalid_basket_forms_are_refused_and_change_nothing(browser, books, fields):
     page = browser.put_in_basket(HOBBIT_ISBN)
     token = page.form_of("/basket")["csrf_token"].value
     sent = {"book": books[0]["id"], "csrf_token": token} | fields
@@ -103,13 +103,13 @@ def test_forms_that_we_did_not_make(browser, books, fields):
     assert total(browser.get("/basket")) == "€16.00"
 
 
-def test_forms_without_the_token_do_nothing(browser, books):
+def test_a_form_without_csrf_token_is_refused_and_changes_nothing(browser, books):
     page = browser.post("/basket", {"book": books[0]["id"], "copies": "1"}, status=400)
     assert "gone stale" in page.text
     assert "There is nothing in it yet" in browser.get("/basket").text
 
 
-def test_no_end_of_titles_would_not_fit_into_a_cookie():
+def test_a_basket_takes_a_limited_number_of_titles():
     basket = Basket({})
     for _ in range(MOST_TITLES):
         basket.put(uuid4(), 1)
@@ -118,7 +118,7 @@ def test_no_end_of_titles_would_not_fit_into_a_cookie():
     assert basket.count == MOST_TITLES
 
 
-def test_a_full_basket_says_so(shop, browser, books, monkeypatch):
+def test_a_full_basket_shows_a_message(shop, browser, books, monkeypatch):
     monkeypatch.setattr("storefront.basket.MOST_TITLES", 1)
     browser.put_in_basket(HOBBIT_ISBN)
     assert "Order these first" in browser.put_in_basket(DUNE["isbn"]).text

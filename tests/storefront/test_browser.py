@@ -1,7 +1,7 @@
-"""The shop as its README says to run it, and a real browser in it.
+"""The shop, started as its README says, in a real browser.
 
 The package is built, `initialize_storefront_db` prepares the database, `pserve` serves
-``development.ini``. Pictures of every step are in pytest's temporary folder (``--basetemp`` to
+``development.ini``. Screenshots of every step are in pytest's temporary folder (``--basetemp`` to
 choose it).
 """
 
@@ -36,7 +36,7 @@ def run(*command, cwd=None, **env):
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
-    """The shop as a package, beside this environment and not in it; its INI is there too."""
+    """The shop as a package in a folder outside this environment; its INI is there too."""
     folder = tmp_path_factory.mktemp("shop")
     checkout = shutil.copytree(
         SOURCE,
@@ -45,7 +45,7 @@ def installed(tmp_path_factory):
     )
     site = folder / "site"
     site.mkdir()
-    # What an installation puts into place, without a need to reach a package index.
+    # The files of an installation, made without a package index.
     run(
         *("-c", "import setuptools; setuptools.setup()", "--quiet"),
         *("egg_info", "--egg-base", site, "build_py", "--build-lib", site),
@@ -87,7 +87,7 @@ def sign_in(window, login, password):
     window.click(".card-form .button")
 
 
-def test_search_basket_sign_in_order(window, passwords):
+def test_a_customer_can_search_fill_the_basket_sign_in_and_order(window, passwords):
     window.open("/")
     window.shoot("front")
     assert len(window.find_all(".shelf .card")) == 18
@@ -131,7 +131,7 @@ def test_search_basket_sign_in_order(window, passwords):
     assert window.complaints(but={401, 404}) == []
 
 
-def test_behind_the_counter(window, passwords):
+def test_staff_can_add_stock_and_see_what_runs_out(window, passwords):
     window.open("/staff")
     sign_in(window, "staff", passwords["staff"])
     window.open("/staff/stock")
@@ -150,7 +150,7 @@ PAGES = ("/", "/?q=tolkien&sort=title", "/?q=xyzzy", "/books/9780261102217", "/b
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE, (320, 640)], ids=["desktop", "phone", "small"])
-def test_pages_fit_and_load_nothing_from_elsewhere(window, server, size, dark):
+def test_pages_fit_the_window_and_load_nothing_from_other_hosts(window, server, size, dark):
     window.resize(*size)
     window.set_dark(dark)
     for path in PAGES:

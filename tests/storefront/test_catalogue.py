@@ -1,4 +1,4 @@
-"""The catalogue: what visitors see, and what they can do to its addresses."""
+"""The pages of the catalogue, and requests with invalid URLs."""
 
 import pytest
 from webob import Request
@@ -21,7 +21,7 @@ def books(shop):
     return shop.add_books(HOBBIT, DUNE)
 
 
-def test_front_page_goes_by_title(shop, books):
+def test_the_front_page_lists_books_by_title(shop, books):
     page = shop.browser().get("/")
     assert titles(page) == ["Dune", "The Hobbit"]
     assert page.html.select_one(".hero")
@@ -46,11 +46,11 @@ def test_front_page_goes_by_title(shop, books):
         ("q=" + "x" * 5000, []),
     ],
 )
-def test_search_sort_and_filter(shop, books, query, expected):
+def test_each_search_sort_and_filter_lists_the_right_books(shop, books, query, expected):
     assert titles(shop.browser().get("/?" + query)) == expected
 
 
-def test_pages_turn_and_keep_the_search(shop):
+def test_the_links_to_other_pages_keep_the_search(shop):
     shop.add_books(*many(40))
     browser = shop.browser()
     first = browser.get("/?q=volume")
@@ -62,28 +62,28 @@ def test_pages_turn_and_keep_the_search(shop):
 
 
 @pytest.mark.parametrize("page", ["9", "999999"])
-def test_beyond_the_end_is_the_last_page(shop, page):
+def test_a_page_number_beyond_the_end_redirects_to_the_last_page(shop, page):
     shop.add_books(*many(20))
     answer = shop.browser().get(f"/?sort=author&page={page}", status=303)
     assert answer.location == "http://example.com/?sort=author&page=2"
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "x", "9" * 300, "١", ""])
-def test_what_is_no_page_is_the_first(shop, books, page):
+def test_an_invalid_page_number_shows_the_first_page(shop, books, page):
     assert titles(shop.browser().get("/", {"page": page})) == ["Dune", "The Hobbit"]
 
 
-def test_nothing_found_says_so(shop, books):
+def test_a_search_without_results_shows_a_message(shop, books):
     assert "Nothing on our shelves" in shop.browser().get("/?q=xyzzy").text
 
 
-def test_what_was_searched_is_text_and_no_markup(shop, books):
+def test_the_search_text_is_escaped_in_the_page(shop, books):
     page = shop.browser().get("/", {"q": "<script>alert(1)</script>"})
     assert not page.html.select("main script")
     assert page.html.select_one("q").text == "<script>alert(1)</script>"
 
 
-def test_book_page(shop, books):
+def test_the_book_page_shows_title_price_description_and_facts(shop, books):
     page = shop.browser().get("/books/9780441172719")
     assert page.html.h1.text == "Dune"
     assert "€10.00" in page.text
@@ -91,34 +91,34 @@ def test_book_page(shop, books):
     assert "English" in page.html.select_one(".facts").text
 
 
-def test_book_page_has_one_address(shop, books):
+def test_other_notations_of_an_isbn_redirect_to_the_book_page(shop, books):
     answer = shop.browser().get("/books/0-441-17271-7", status=303)
     assert answer.location == "http://example.com/books/9780441172719"
 
 
-def test_book_page_shows_the_authors_other_books(shop, books):
+def test_the_book_page_shows_other_books_of_the_author(shop, books):
     other = HOBBIT | {"title": "The Two Towers", "isbn": "9780261102361"}
     shop.add_books(other)
     assert titles(shop.browser().get("/books/9780261102217")) == ["The Two Towers"]
 
 
 @pytest.mark.parametrize("path", ["/books/9780306406157", "/books/nonsense", "/nowhere"])
-def test_what_is_not_there_is_a_page_of_the_shop(shop, books, path):
+def test_an_unknown_url_gets_the_404_page_of_the_shop(shop, books, path):
     page = shop.browser().get(path, status=404)
     assert page.content_type == "text/html"
     assert "We looked on every shelf" in page.text
 
 
 @pytest.mark.parametrize("path", ["/?q=%ff", "/books/%ff"])
-def test_damaged_address_is_a_page_of_the_shop(shop, path):
-    # WebTest's cookies cannot make anything of such an address.
+def test_a_malformed_url_gets_the_400_page_of_the_shop(shop, path):
+    # The cookie handling of WebTest fails on such a URL.
     answer = Request.blank(path, environ=shop.environ).get_response(shop.app)
     assert answer.status_int == 400
     assert "makes no sense" in answer.text
 
 
-def test_nothing_comes_from_elsewhere(shop, books):
-    """No page asks another host for anything."""
+def test_the_front_page_loads_files_only_from_the_shop(shop, books):
+    """Every link, script and image of the page is served by the shop."""
     page = shop.browser().get("/")
     loaded = [tag.get("href") or tag.get("src") for tag in page.html.select("link, script, img")]
     assert loaded
@@ -138,6 +138,6 @@ def test_nothing_comes_from_elsewhere(shop, books):
         (9, 9, [1, None, 8, 9]),
     ],
 )
-def test_page_numbers(current, last, expected):
-    """A gap stands for two pages or more."""
+def test_page_links_show_both_ends_and_the_neighbours_of_the_current_page(current, last, expected):
+    """None stands for a gap of two pages or more."""
     assert page_numbers(current, last) == expected

@@ -1,4 +1,4 @@
-"""Two histories in one database: the shop's and the bookstore's."""
+"""The migrations of the shop and of the bookstore in one database."""
 
 import pytest
 from alembic import command
@@ -22,20 +22,20 @@ def engine(database):
     engine.dispose()
 
 
-def test_each_has_a_version_table_of_its_own(engine):
+def test_shop_and_bookstore_have_a_version_table_each(engine):
     upgrade(engine)
     names = set(inspect(engine).get_table_names())
     assert OWN | {"alembic_version", "bookstore_alembic_version", "bookstore_books"} <= names
 
 
-def test_models_and_migrations_agree_and_the_bookstore_is_left_alone(engine):
+def test_autogenerate_finds_no_difference_and_ignores_the_bookstore(engine):
     upgrade(engine)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"include_object": include_object})
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_the_shop_goes_and_the_bookstore_stays(engine):
+def test_downgrading_the_shop_keeps_the_tables_of_the_bookstore(engine):
     upgrade(engine)
     before = {name for name in inspect(engine).get_table_names() if "bookstore" in name}
     config = Config()
@@ -46,7 +46,7 @@ def test_the_shop_goes_and_the_bookstore_stays(engine):
     assert set(inspect(engine).get_table_names()) == before | {"alembic_version"}
 
 
-def test_initialize_can_be_run_again(backend, database, tmp_path, capsys):
+def test_initialize_can_be_run_again_and_prints_new_passwords(backend, database, tmp_path, capsys):
     ini = tmp_path / "shop.ini"
     url = database.replace("%", "%%")
     ini.write_text(f"[app:main]\nuse = call:storefront:main\nsqlalchemy.url = {url}\n")

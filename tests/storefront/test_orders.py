@@ -25,7 +25,9 @@ def count(session, model):
     return session.scalar(select(func.count()).select_from(model))
 
 
-def test_order(shop, books, browser, shop_session):
+def test_an_order_takes_the_copies_from_stock_and_empties_the_basket(
+    shop, books, browser, shop_session
+):
     browser.put_in_basket(HOBBIT["isbn"], 2)
     browser.put_in_basket(DUNE["isbn"])
     page = browser.order_form().submit(status=303).follow()
@@ -42,7 +44,7 @@ def test_order(shop, books, browser, shop_session):
     assert order.number in browser.get("/orders").text
 
 
-def test_nobody_orders_without_signing_in(shop, books, shop_session):
+def test_ordering_requires_sign_in(shop, books, shop_session):
     browser = shop.browser()
     page = browser.put_in_basket(HOBBIT["isbn"])
     assert page.html.select_one("#sign-in")["href"] == "/login?next=%2Fbasket"
@@ -52,7 +54,7 @@ def test_nobody_orders_without_signing_in(shop, books, shop_session):
     assert count(shop_session, Order) == 0
 
 
-def test_an_empty_basket_is_no_order(browser, shop_session):
+def test_an_empty_basket_cannot_be_ordered(browser, shop_session):
     browser.put_in_basket(HOBBIT["isbn"])
     form = browser.order_form()
     browser.get("/basket").form_of("/basket").submit("action", value="remove")
@@ -61,32 +63,32 @@ def test_an_empty_basket_is_no_order(browser, shop_session):
 
 
 @pytest.mark.parametrize("total", ["", "x", None])
-def test_an_order_names_the_sum(browser, total):
+def test_an_order_without_a_valid_total_is_refused(browser, total):
     browser.put_in_basket(HOBBIT["isbn"])
     token = browser.order_form()["csrf_token"].value
     fields = {"csrf_token": token} | ({} if total is None else {"total": total})
     assert "makes no sense" in browser.post("/orders", fields, status=400).text
 
 
-def test_others_orders_are_not_shown(shop, browser):
+def test_an_order_is_shown_only_to_its_customer_and_to_staff(shop, browser):
     browser.put_in_basket(HOBBIT["isbn"])
     address = browser.order_form().submit().location
     shop.browser().sign_in("grace").get(address, status=404)
     assert shop.browser().sign_in("basil").get(address).status_int == 200
 
 
-def test_an_order_that_is_none(browser):
+def test_an_invalid_order_number_is_not_found(browser):
     browser.get("/orders/nonsense", status=404)
 
 
-class TestRefused:
-    """A refusal undoes what the order had done so far; so these requests really commit."""
+class TestRefusedOrders:
+    """A refused order is rolled back, so these requests use real transactions."""
 
     @pytest.fixture
     def shop(self, open_shop):
         return open_shop()
 
-    def test_too_few_left(self, shop, books, browser, rows):
+    def test_an_order_of_more_than_the_stock_changes_nothing(self, shop, books, browser, rows):
         browser.put_in_basket(HOBBIT["isbn"], 2)
         browser.put_in_basket(DUNE["isbn"])
         form = browser.order_form()
@@ -98,7 +100,7 @@ class TestRefused:
         assert rows(Order) == rows(OrderLine) == 0
         assert page.html.select_one(".badge").text == "3"
 
-    def test_every_shortage_is_named_at_once(self, shop, books, browser):
+    def test_all_books_with_too_little_stock_are_named_together(self, shop, books, browser):
         browser.put_in_basket(HOBBIT["isbn"], 4)
         browser.put_in_basket(DUNE["isbn"])
         form = browser.order_form()
@@ -108,7 +110,7 @@ class TestRefused:
         assert "there is only 3 copies of “The Hobbit” left; you asked for 4" in page.text
         assert "the last copy of “Dune” has just been sold" in page.text
 
-    def test_price_has_changed(self, shop, books, browser, rows):
+    def test_an_order_at_an_outdated_price_is_refused(self, shop, books, browser, rows):
         browser.put_in_basket(HOBBIT["isbn"])
         form = browser.order_form()
         shop.api("basil").put_json(f"/api/books/{books[0]['id']}", {"price": 99})
@@ -118,13 +120,13 @@ class TestRefused:
         browser.order_form().submit(status=303).follow()
         assert rows(Order) == 1
 
-    def test_book_is_gone(self, shop, books, browser):
+    def test_an_order_of_a_deleted_book_is_refused(self, shop, books, browser):
         browser.put_in_basket(HOBBIT["isbn"])
         form = browser.order_form()
         shop.api("basil").delete(f"/api/books/{books[0]['id']}")
         assert "no longer in our catalogue" in form.submit(status=303).follow().text
 
-    def test_the_second_click_is_the_same_order(self, shop, books, browser, rows):
+    def test_submitting_an_order_twice_creates_one_order(self, shop, books, browser, rows):
         browser.put_in_basket(HOBBIT["isbn"])
         form = browser.order_form()
         first, second = form.submit(status=303), form.submit(status=303)
@@ -132,8 +134,8 @@ class TestRefused:
         assert rows(Order) == 1
         assert stock(shop, books[0]) == 4
 
-    def test_a_refused_order_leaves_no_note(self, shop, books, browser, rows):
-        """The note on what runs out is written in the order's transaction, by a subscriber."""
+    def test_a_refused_order_leaves_no_stock_note(self, shop, books, browser, rows):
+        """A subscriber writes the note on low stock in the transaction of the order."""
         browser.put_in_basket(HOBBIT["isbn"], 4)
         browser.put_in_basket(DUNE["isbn"])
         form = browser.order_form()

@@ -1,4 +1,4 @@
-"""Several customers after the last copy: one sale, and one clear message for everybody else."""
+"""Several customers order the last copy: one gets it, the others get one clear message."""
 
 import threading
 
@@ -13,7 +13,7 @@ SOLD = "Sorry, the last copy of “Dune” has just been sold."
 
 
 def at_once(*calls):
-    """The results of calls that start together, each in a thread of its own."""
+    """Start the calls together, each in its own thread, and return their results."""
     barrier = threading.Barrier(len(calls))
     results = [None] * len(calls)
 
@@ -44,7 +44,7 @@ def customer(shop, login, *isbns):
 
 
 @pytest.mark.parametrize("customers", [2, 8])
-def test_the_last_copy_is_sold_once(shop, customers):
+def test_the_last_copy_is_sold_once_to_concurrent_customers(shop, customers):
     book = shop.add_books(DUNE)[0]
     logins = ("ada", "grace", "basil")
     browsers = [customer(shop, logins[n % 3], DUNE["isbn"]) for n in range(customers)]
@@ -60,7 +60,7 @@ def test_the_last_copy_is_sold_once(shop, customers):
         assert len(session.scalars(select(OrderLine)).all()) == 1
 
 
-def test_two_orders_of_the_same_books_do_not_wait_for_each_other_forever(shop):
+def test_concurrent_orders_of_the_same_books_do_not_deadlock(shop):
     books = [DUNE | {"stock": 20}, HOBBIT | {"stock": 20}]
     ids = [book["id"] for book in shop.add_books(*books)]
     isbns = [book["isbn"] for book in books]
@@ -72,7 +72,7 @@ def test_two_orders_of_the_same_books_do_not_wait_for_each_other_forever(shop):
     assert [api.get(f"/api/books/{book_id}").json["stock"] for book_id in ids] == [14, 14]
 
 
-def test_one_basket_sent_twice_at_once_is_one_order(shop):
+def test_one_basket_submitted_twice_at_once_creates_one_order(shop):
     shop.add_books(HOBBIT)
     browser = customer(shop, "ada", HOBBIT["isbn"])
     forms = [browser.order_form() for _ in range(2)]

@@ -1,4 +1,4 @@
-"""Behind the counter: orders, notes on what runs out, deliveries."""
+"""The pages of the staff: orders, notes on low stock, deliveries."""
 
 import logging
 
@@ -23,7 +23,7 @@ def notes(page):
     return [item.a.text for item in page.html.select(".notes li")]
 
 
-def test_orders_are_listed(shop, staff):
+def test_staff_see_the_orders_and_their_totals(shop, staff):
     assert "Nobody has ordered anything yet" in staff.get("/staff").text
     ada = shop.browser().sign_in("ada")
     ada.put_in_basket(HOBBIT["isbn"], 2)
@@ -33,7 +33,7 @@ def test_orders_are_listed(shop, staff):
     assert [figure.text for figure in page.html.select(".tiles dd")] == ["1", "2", "€32.00", "1"]
 
 
-def test_a_sale_that_leaves_few_is_noted_and_a_delivery_takes_the_note_off(shop, staff):
+def test_low_stock_is_noted_and_a_delivery_removes_the_note(shop, staff):
     ada = shop.browser().sign_in("ada")
     ada.put_in_basket(HOBBIT["isbn"], 3)
     ada.order_form().submit(status=303)
@@ -46,7 +46,7 @@ def test_a_sale_that_leaves_few_is_noted_and_a_delivery_takes_the_note_off(shop,
     assert notes(page) == []
 
 
-def test_changes_through_the_api_are_noted_too(shop, staff, books, shop_session):
+def test_low_stock_after_changes_through_the_api_is_noted_too(shop, staff, books, shop_session):
     api = shop.api("basil")
     api.post_json(f"/api/books/{books[0]['id']}/stock", {"delta": -5})
     api.put_json(f"/api/books/{books[1]['id']}", {"stock": 2})
@@ -56,7 +56,7 @@ def test_changes_through_the_api_are_noted_too(shop, staff, books, shop_session)
     assert notes(staff.get("/staff")) == ["Dune"]
 
 
-def test_stock_is_found_by_search_the_least_first(staff):
+def test_the_stock_page_is_searchable_and_lists_the_lowest_stock_first(staff):
     page = staff.get("/staff/stock")
     assert [row.a.text for row in page.html.select("tbody tr")] == ["The Hobbit", "Dune"]
     page = staff.get("/staff/stock?q=herbert")
@@ -64,7 +64,7 @@ def test_stock_is_found_by_search_the_least_first(staff):
 
 
 @pytest.mark.parametrize("copies", ["0", "-3", "x", "", "10000"])
-def test_deliveries_are_whole_copies(staff, copies):
+def test_a_delivery_with_an_invalid_number_of_copies_is_refused(staff, copies):
     form = staff.get("/staff/stock?q=hobbit").form_of("/staff/stock")
     form["copies"] = copies
     page = form.submit(status=303).follow()
@@ -72,7 +72,7 @@ def test_deliveries_are_whole_copies(staff, copies):
     assert page.html.select_one("tbody .stock").text == "5"
 
 
-def test_what_the_bookstore_refuses_is_shown(shop, staff, books):
+def test_the_reason_is_shown_when_the_bookstore_refuses_a_delivery(shop, staff, books):
     full = 2**31 - 1
     shop.api("basil").put_json(f"/api/books/{books[0]['id']}", {"stock": full})
     form = staff.get("/staff/stock?q=hobbit").form_of("/staff/stock")
@@ -80,12 +80,12 @@ def test_what_the_bookstore_refuses_is_shown(shop, staff, books):
     assert str(full) in form.submit(status=303).follow().html.select_one(".flash.warning").text
 
 
-def test_a_delivery_of_no_book(staff):
+def test_a_delivery_of_an_unknown_book_is_not_found(staff):
     token = staff.get("/staff").form_of("/logout")["csrf_token"].value
     staff.post("/staff/stock", {"csrf_token": token, "book": "x", "copies": "1"}, status=404)
 
 
-def test_what_is_committed_is_logged(open_shop, caplog):
+def test_only_committed_stock_changes_are_logged(open_shop, caplog):
     shop = open_shop()
     book = shop.add_books(HOBBIT)[0]
     with caplog.at_level(logging.INFO, logger="storefront"):

@@ -1,1 +1,1 @@
-"""What tests, benchmarks and torture scripts share: real servers, started and surely ended."""
+"""Shared by tests, benchmarks and torture scripts: real servers that are always stopped again."""

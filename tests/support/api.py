@@ -1,4 +1,4 @@
-"""What tests of the HTTP API share: sample books, raw requests, and what an error looks like."""
+"""Shared by tests of the HTTP API: sample books, raw requests, and a check of error responses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webob import Request, Response
 API = "/api/v1"
 BOOKS = f"{API}/books"
 
-#: A book with every writable field, as it comes back.
+#: A book with every writable field, as the API returns it.
 RUST: dict[str, Any] = {
     "title": "The Rust Programming Language",
     "author": "Steve Klabnik, Carol Nichols",
@@ -38,7 +38,7 @@ def isbn(number: int) -> str:
 
 
 def new_book(number: int = 0, **changes: Any) -> dict[str, Any]:
-    """A book to send, with an ISBN of its own for every number."""
+    """A book to send, with a different ISBN for every number."""
     book = {"title": f"Book {number}", "author": "Anna Seghers", "price": 10, "stock": 5}
     return book | {"isbn": isbn(number)} | changes
 
@@ -51,7 +51,7 @@ def ask(
     headers: Mapping[str, str] | None = None,
     **environ: Any,
 ) -> Response:
-    """The answer to a request that is sent exactly so: no default header, no check.
+    """Send a request exactly as given, without default headers, and return the response unchecked.
 
     ``body`` is bytes, or a value to be sent as JSON; ``environ`` is set last of all.
     """
@@ -95,7 +95,7 @@ def assert_problem(
 
 
 def alike(text: str) -> str:
-    """An answer without what differs from one database to another: ids, times and cursors."""
+    """The text of a response with ids, times, tags and cursors replaced, to compare databases."""
     numbers = count(1)
     seen: dict[str, str] = {}
 
@@ -107,7 +107,7 @@ def alike(text: str) -> str:
 
 
 class FixedContent:
-    """What is in a database, to be compared before and after."""
+    """The content of a database, to be compared before and after."""
 
     def __init__(self, app: Any) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Applications for tests, made as every host makes its own: Configurator, include, WSGI app."""
+"""Applications for tests, made as a host makes its own: Configurator, include, WSGI app."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def build_app(
     route_prefix: str | None = None,
     configure: Callable[[Any], None] | None = None,
 ) -> Router:
-    """Return the smallest host with a bookstore; ``configure`` is what the host does before."""
+    """Return a minimal host with the bookstore; ``configure`` is called before the include."""
     config = Configurator(settings=dict(settings))
     if configure is not None:
         configure(config)

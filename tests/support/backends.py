@@ -80,7 +80,7 @@ class PostgresBackend:
         self._server.drop_database(url)
 
     def close(self) -> None:
-        """Drop the template; on a server of someone else's nothing stays behind."""
+        """Drop the template, so that nothing is left on a server that we did not start."""
         self.drop(self._template_url)
 
 
@@ -91,7 +91,7 @@ class Emptier:
         self._engine = engine
         found = MetaData()
         found.reflect(engine)
-        # SQLite's search index is emptied by triggers, and is destroyed by anything else.
+        # Triggers empty SQLite's search index; a DELETE on its own tables would destroy it.
         kept = (VERSION_TABLE, "bookstore_search")
         tables = [table for table in found.sorted_tables if not table.name.startswith(kept)]
         self._deletes = [table.delete() for table in reversed(tables)]

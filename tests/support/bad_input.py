@@ -1,8 +1,8 @@
-"""More than a thousand requests that must be refused, each with the refusal it must get.
+"""More than a thousand requests that must be refused, each with the expected error.
 
 Every case is data: what is sent, and the status, the code and the fields that come back. ``{id}``
-is a book with stock, ``{free}`` one without a price; see `SHELF`. The families are generated from
-tables of values, and no request is in there twice.
+is a book with stock, ``{free}`` one with price 0; see `SHELF`. The cases are generated from tables
+of values, and no request occurs twice.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from tests.support.api import BOOKS, isbn
 
-#: What is in the shop while the requests come in.
+#: The books in the database while the requests are sent.
 SHELF: dict[str, dict[str, Any]] = {
     "id": {"title": "Momo", "author": "Michael Ende", "isbn": isbn(1), "price": 15, "stock": 3,
            "extra": {"publisher": "Thienemann"}},
@@ -34,7 +34,7 @@ WRITES = [("POST", BOOKS), ("PUT", BOOK), ("PATCH", BOOK), ("POST", STOCK), ("PU
 
 
 class Case(NamedTuple):
-    """One request and its refusal; ``fields`` are those that ``details`` must name, all of them."""
+    """One request and the error it must get; ``details`` must name exactly ``fields``."""
 
     method: str
     path: str
@@ -48,7 +48,7 @@ class Case(NamedTuple):
 def case(
     method: str, path: str, body: Any, status: int, code: str, *fields: str, **headers: str
 ) -> Case:
-    """A case; what is no bytes goes as JSON, header names have underscores."""
+    """A case; a body that is not bytes is sent as JSON, header names have underscores."""
     if body is not None:
         if not isinstance(body, bytes):
             body = json.dumps(body).encode()
@@ -171,7 +171,7 @@ def values() -> Iterator[Case]:
         for text in texts:
             yield invalid("POST", BOOKS, with_field(name, text, NEW), name)
             yield invalid("PUT", BOOK, with_field(name, text), name)
-            # In a merge patch null takes back to the default, where there is one.
+            # In a merge patch null means the default, where there is one.
             if text != "null" or name not in ("stock", "extra"):
                 patched = name == "extra" and text.startswith("{")
                 if not patched:
@@ -209,7 +209,7 @@ def names() -> Iterator[Case]:
 
 
 def rules() -> Iterator[Case]:
-    """What is wrong with a book as a whole, or with what there is in the shop."""
+    """Faults of a book as a whole, or conflicts with the books that exist."""
     for price in ("0", "0.00", "-0", "0e5"):
         for stock in ("1", "2147483647"):
             text = with_field("price", price, {"stock": int(stock)})
@@ -290,7 +290,7 @@ NO_PARAMETERS = ["x", "Page", "PAGE", "page[]", "page.x", "limit ", "per_page", 
 
 
 def parameters() -> Iterator[Case]:
-    """Query parameters: wrong values, unknown ones, repeated ones, and where there are none."""
+    """Query parameters: wrong values, unknown or repeated ones, and paths that have none."""
     from urllib.parse import quote
 
     for name, texts in BAD_PARAMETERS.items():
@@ -328,7 +328,7 @@ def parameters() -> Iterator[Case]:
 
 
 def addresses() -> Iterator[Case]:
-    """Ids and ISBNs that are none, and what is no URL."""
+    """Invalid ids, ISBNs and URLs."""
     ids = ["none", "0", "-1", "null", "%00", "%20", "x" * 3000, NO_ID, NO_ID.upper(), "0" * 36,
            "00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff",
            NO_ID.replace("-", ""), f"%7B{NO_ID}%7D", f"urn:uuid:{NO_ID}", f"{NO_ID}%00",

@@ -1,4 +1,4 @@
-"""Many books put straight into a database, and what its planner says of a read."""
+"""Insert many books directly into a database, and get the query plans of reads."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def book_row(number: int, **fields: Any) -> dict[str, Any]:
 
 
 def fill(engine: Engine, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Insert the rows, and let the database take its statistics."""
+    """Insert the rows, and let the database update its statistics."""
     with engine.begin() as connection:
         connection.execute(insert(Book), [dict(row) for row in rows])
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:

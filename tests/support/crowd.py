@@ -1,4 +1,4 @@
-"""Many processes that do the same thing at the same moment."""
+"""Run the same statement in many processes at the same moment."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import sys
 
 PROCESSES = 8
 
-# The modules are imported once, before the fork, so that the children meet at the work itself. They
-# wait for the end of a pipe that the parent closes when all are there.
+# The modules are imported once, before the fork, so that the children begin the work together. They
+# wait for a pipe that the parent closes when all children have been started.
 _SCRIPT = """\
 import os, sys, traceback
 {prepare}
@@ -39,10 +39,10 @@ sys.exit(max(map(abs, codes)))
 
 
 def crowd(prepare: str, work: str, *arguments: str) -> list[str]:
-    """Run the statement ``work`` in eight processes at once; the lines they print.
+    """Run the statement ``work`` in eight processes at once; return the lines they print.
 
-    ``prepare`` is what they share, imports above all; ``arguments`` are in ``sys.argv[1:]``.
-    Raises :class:`AssertionError` with what they said when one fails or says anything on stderr.
+    ``prepare`` runs before, once, usually for imports; ``arguments`` are in ``sys.argv[1:]``.
+    Raises :class:`AssertionError` with their output if one fails or writes to stderr.
     """
     script = _SCRIPT.format(prepare=prepare, work=work, number=PROCESSES)
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Run by a test on a copy of the package with two more fields: whether they are met everywhere.
+"""Run by a test on a copy of the package with two more fields: do they work everywhere?
 
 ``publisher`` is a text that can be null, filtered whole and sorted; ``pages`` a number that can be
 null and is filtered by a range, without an index. The argument is the URL of a database.

@@ -1,4 +1,4 @@
-"""Feeds for tests, and what sends them."""
+"""Feeds for tests, and a function to send them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def isbn(number: int) -> str:
 
 
 def csv_of(count: int) -> list[dict[str, str]]:
-    """So many rows of plain books, all different."""
+    """Rows of ``count`` plain books, all different."""
     return [
         {"isbn": isbn(number * 7919), "title": f"Title {number}", "author": f"Author {number}",
          "price": f"{number % 90 + 1}.50", "stock": str(number % 5)}
@@ -31,6 +31,6 @@ def csv_of(count: int) -> list[dict[str, str]]:
 
 
 def send(client: Any, body: str | bytes, query: str = "", *, kind: str = CSV, **more: Any) -> Any:
-    """POST a feed; as ``client.post``."""
+    """POST a feed to the import; the other arguments are those of ``client.post``."""
     content = body.encode() if isinstance(body, str) else body
     return client.post(f"{IMPORT}{query}", content, content_type=kind, **more)

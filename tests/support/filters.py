@@ -1,4 +1,4 @@
-"""Every filter of the declaration, alone and in pairs, against a plain reading of what it says."""
+"""Check every declared filter, single and in pairs, against a simple implementation in Python."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyramid_bookstore.search.folding import fold
 
 
 def chosen(field: Field, each: Filter, given: dict[str, Any], book: BookData) -> bool:
-    """Whether the filter lets the book through."""
+    """Whether the book matches the filter."""
     value = getattr(book, field.name)
     if isinstance(each, Words):
         return fold(given[field.name]) in fold(value or "")
@@ -31,7 +31,7 @@ def chosen(field: Field, each: Filter, given: dict[str, Any], book: BookData) ->
 
 
 def asked(field: Field, each: Filter, books: list[BookData]) -> Iterator[dict[str, Any]]:
-    """What to ask: values that some books have, and one that none has."""
+    """Arguments for the filter: values that some books have, and one that no book has."""
     values = [value for book in books if (value := getattr(book, field.name)) is not None]
     if isinstance(each, Range):
         yield {f"min_{field.name}": min(values)}
@@ -49,7 +49,7 @@ def asked(field: Field, each: Filter, books: list[BookData]) -> Iterator[dict[st
 
 
 def every_question(books: list[BookData]) -> Iterator[list[tuple[Field, Filter, dict[str, Any]]]]:
-    """Every filter alone, and every two together."""
+    """Every single filter, and every pair of filters."""
     single = [
         (field, each, given) for field, each in filters() for given in asked(field, each, books)
     ]
@@ -60,7 +60,7 @@ def every_question(books: list[BookData]) -> Iterator[list[tuple[Field, Filter, 
 
 
 def check_every_filter(bookstore: Bookstore) -> int:
-    """Ask all of it with every total; the number of questions."""
+    """Run all queries with each kind of total; return the number of queries."""
     books = [*bookstore.list(limit=1000).books]
     assert len({book.stock > 0 for book in books}) == 2, "some in stock and some not"
     questions = [*every_question(books)]

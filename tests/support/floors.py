@@ -1,4 +1,4 @@
-"""Print pip constraints that hold every requirement of setup.cfg at its floor.
+"""Print pip constraints that pin every requirement of setup.cfg to its minimum version.
 
 python -m tests.support.floors > floors.txt     (see ``make floors``)
 """
@@ -26,7 +26,7 @@ def requirements(setup_cfg: Path = SETUP_CFG) -> Iterator[Requirement]:
 
 
 def constraints(setup_cfg: Path = SETUP_CFG) -> Iterator[str]:
-    """Yield ``name==floor`` for each requirement that has one."""
+    """Yield ``name==version`` for each requirement that has a minimum version."""
     for requirement in requirements(setup_cfg):
         for specifier in requirement.specifier:
             if specifier.operator == ">=":

@@ -1,4 +1,4 @@
-"""A tiny application behind bearer tokens, to see the policy without the bookstore's own views."""
+"""A small application behind bearer tokens, to test the policy without the bookstore's views."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from webtest import TestApp
 from pyramid_bookstore.settings.converters import PERMISSIONS
 from tests.support.tokens import SECRET
 
-#: A bookstore that is never opened, with bearer tokens by a shared secret.
+#: Settings with a database that is never opened, and bearer tokens by a shared secret.
 SETTINGS = {
     "bookstore.sqlalchemy.url": "sqlite://",
     "bookstore.auth": "jwt",
@@ -34,7 +34,7 @@ def _who(request: Any) -> dict[str, Any]:
 
 
 def _refuse(request: Any) -> Response:
-    """As the bookstore's exception view does it."""
+    """Refuse as the exception view of the bookstore does."""
     policy = request.registry.getUtility(ISecurityPolicy)
     status = 403 if policy.identity(request) else 401
     challenge = policy.challenge(request)

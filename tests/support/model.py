@@ -1,7 +1,7 @@
-"""A bookstore in memory, to hold the real one against: written anew, from what the API promises.
+"""A model of the bookstore in memory, written only from the documentation of the API.
 
-It knows no SQL, no schema and no HTTP; only text folding and ISBN arithmetic are taken from the
-package, which have tests of their own.
+The real bookstore is compared with it. It uses no SQL, no schema and no HTTP. Only text folding,
+which has tests of its own, is taken from the package.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ DEFAULTS: dict[str, Any] = {"stock": 0, "description": None, "extra": {}}
 
 
 class Refused(Exception):
-    """What the model says no to: the status and the code, and the fields that are named."""
+    """A request that the model refuses: the status, the code and the fields to be named."""
 
     def __init__(self, status: int, code: str, *fields: str) -> None:
         super().__init__(status, code, *fields)
@@ -55,12 +55,12 @@ class Model:
         return book
 
     def update(self, key: int, changes: dict[str, Any], *, stale: bool = False) -> ModelBook:
-        """Some fields of a book changed; ``stale`` says that If-Match does not hold."""
+        """Change some fields of a book; ``stale`` means that If-Match does not match."""
         book = self.books.get(key)
         if book is None:
             raise Refused(404, "not_found")
         if stale:
-            # A change that is wrong by itself is refused before the database is asked.
+            # An invalid change is refused before the version is compared.
             self._check(changes)
             raise Refused(412, "precondition_failed")
         self._check(book.fields | changes)
@@ -84,7 +84,7 @@ class Model:
         return self.update(key, changes)
 
     def delete(self, key: int, *, stale: bool = False) -> None:
-        """A book taken out."""
+        """Delete a book."""
         if key not in self.books:
             raise Refused(404, "not_found")
         if stale:
@@ -92,7 +92,7 @@ class Model:
         del self.books[key]
 
     def change_stock(self, key: int, delta: int) -> ModelBook:
-        """Copies in or out."""
+        """Add or remove copies."""
         if key not in self.books:
             raise Refused(404, "not_found")
         book = self.books[key]
@@ -106,7 +106,7 @@ class Model:
         return book
 
     def upsert(self, fields: dict[str, Any]) -> tuple[ModelBook, bool]:
-        """A whole book by its ISBN; whether it is new."""
+        """Create or replace a book by its ISBN; also return whether it is new."""
         whole = DEFAULTS | fields
         known = self.by_isbn(whole["isbn"])
         return (
@@ -128,7 +128,7 @@ class Model:
         in_stock: bool | None = None,
         sort: tuple[tuple[str, bool], ...] = (("created_at", True),),
     ) -> list[ModelBook]:
-        """All books that the filters leave, in order."""
+        """All books that match the filters, in order."""
         books = [
             book for book in self.books.values()
             if (not author or fold(author) in fold(book.fields["author"]))

@@ -41,9 +41,9 @@ def pgbouncer_program() -> str | None:
 
 
 class PgBouncer:
-    """Listens on a free port of 127.0.0.1 and hands ``pool_size`` connections per database around.
+    """Listens on a free port of 127.0.0.1 and shares ``pool_size`` connections per database.
 
-    It refuses to run as root, and becomes then whoever PostgreSQL would become.
+    PgBouncer refuses to run as root; it then runs as the user that PostgreSQL would run as.
     """
 
     def __init__(self, server: URL, *, pool_size: int = 4) -> None:
@@ -80,7 +80,7 @@ class PgBouncer:
             os.chown(path, *self._user)
 
     def url(self, url: str, **query: str) -> str:
-        """The same database by way of PgBouncer, with these parameters in the URL."""
+        """The URL of the same database through PgBouncer, with these parameters added."""
         through = make_url(url).set(host="127.0.0.1", port=self.port).update_query_dict(query)
         return through.render_as_string(hide_password=False)
 

@@ -117,7 +117,7 @@ class PostgresServer(Databases):
 
     @property
     def running(self) -> bool:
-        """Whether the postmaster is there, which is not to say that it answers."""
+        """Whether the postmaster process exists; it may not answer yet."""
         return self._process is not None and self._process.running
 
     @property
@@ -134,8 +134,8 @@ class PostgresServer(Databases):
         command: list[str | Path] = [self.binaries / "initdb", "--pgdata", self.data]
         command += ["--username", "bookstore", "--auth", "scram-sha-256", "--pwfile", secret]
         command += ["--encoding", "UTF8", "--locale", "C", "--no-sync"]
-        # A default collation that is not code-point order shows where a statement forgot to ask
-        # for one. Not every build has ICU.
+        # With a default collation other than code-point order, tests fail for statements that
+        # name no collation. Not every build has ICU.
         linguistic = ["--locale-provider", "icu", "--icu-locale", "en-US"]
         try:
             run_as(self._user, [*command, *linguistic], home=self.folder, env=self._libraries)
@@ -166,7 +166,7 @@ class PostgresServer(Databases):
                 if self.running:
                     return self
             self._end()
-            # After a kill, the dead server's children may hold its shared memory for a moment.
+            # After a kill, the server's child processes may hold its shared memory for a moment.
             if "shared memory" not in self.log[said:] or time.monotonic() > deadline:
                 raise DidNotStart(f"PostgreSQL in {self.folder}:\n{self.log[said:]}")
             time.sleep(0.1)
@@ -181,7 +181,7 @@ class PostgresServer(Databases):
             cwd=self.folder,
             env=clean_environment(self.folder, **self._libraries),
             user=self._user,
-            # Immediate shutdown: the postmaster takes its children along.
+            # Immediate shutdown: the postmaster ends its child processes too.
             orphan_signal="QUIT",
             orphan_group=False,
             folder=self.folder,
@@ -198,7 +198,7 @@ class PostgresServer(Databases):
             return False
 
     def stop(self, mode: StopMode = "fast", timeout: float = 30) -> None:
-        """Shut down as ``pg_ctl stop -m MODE`` does; clients are cut off unless ``smart``."""
+        """Shut down as ``pg_ctl stop -m MODE`` does; clients are disconnected unless ``smart``."""
         if self._process is not None:
             self._process.stop(_STOP_SIGNALS[mode], timeout)
             self._process = None
@@ -209,7 +209,7 @@ class PostgresServer(Databases):
         self.start()
 
     def kill(self) -> None:
-        """Crash: SIGKILL to the postmaster. Its children notice and go; ``start`` recovers."""
+        """Crash: SIGKILL to the postmaster. Its child processes then end; ``start`` recovers."""
         self._end(signal.SIGKILL)
 
     def _end(self, number: int = signal.SIGQUIT) -> None:

@@ -1,4 +1,4 @@
-"""Where the programs of a PostgreSQL server come from, and as whom they may run."""
+"""Find the programs of a PostgreSQL server and the user that may run them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def system_binaries() -> Path | None:
 def _candidates() -> Iterator[Path]:
     on_path = shutil.which("postgres")
     if on_path is not None:
-        # PATH may hold a link to postgres alone; its siblings are where the link leads.
+        # PATH may have a link to postgres only; the other programs are in the folder of its target.
         yield Path(on_path).resolve().parent
     # Debian, Red Hat, Homebrew: none puts the server programs on PATH by itself.
     roots = [("/usr/lib/postgresql", "*/bin"), ("/usr", "pgsql-*/bin")]
@@ -85,7 +85,7 @@ def make_folder(user: tuple[int, int] | None) -> Path:
     """Make a temporary folder that belongs to ``user`` and that they can reach."""
     for parent in (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")):
         if user is None or all(p.stat().st_mode & 0o001 for p in (parent, *parent.parents)):
-            # Short: the path of a Unix socket has room for about a hundred characters.
+            # A short name: the path of a Unix socket is limited to about 100 characters.
             folder = Path(tempfile.mkdtemp(prefix="bookpg-", dir=parent))
             if user is not None:
                 os.chown(folder, *user)
@@ -121,7 +121,7 @@ def run_as(
     Raises :class:`subprocess.CalledProcessError`, its output in a note.
     """
     uid, gid = user or (None, None)
-    # A file, not a pipe: a daemon that the command leaves behind would keep a pipe open.
+    # A file, not a pipe: a daemon started by the command would keep a pipe open.
     with tempfile.TemporaryFile() as output:
         done = subprocess.run(
             list(command),

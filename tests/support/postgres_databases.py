@@ -1,4 +1,4 @@
-"""Databases on a PostgreSQL server, whoever runs it."""
+"""Databases on a PostgreSQL server, whether the tests started it or not."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Databases:
     def query(self, statement: str, dbname: str | None = None) -> list[tuple[Any, ...]]:
         """Run one SELECT as superuser and return its rows."""
         with self.connect(dbname) as connection:
-            # psycopg wants literal strings against injection; these are a test's own.
+            # As bytes: psycopg's types allow only literal strings, and tests build theirs.
             return connection.execute(statement.encode()).fetchall()
 
     def create_database(self, name: str | None = None, *, template: str | None = None) -> str:
@@ -52,7 +52,7 @@ class Databases:
         return self.url(name)
 
     def drop_database(self, name_or_url: str) -> None:
-        """Drop a database if it exists, whoever is connected to it."""
+        """Drop a database if it exists, even while clients are connected to it."""
         name = make_url(name_or_url).database if "://" in name_or_url else name_or_url
         assert name, name_or_url
         with self.connect() as connection:
@@ -61,7 +61,7 @@ class Databases:
             )
 
     def close(self) -> None:
-        """Let go of the server."""
+        """Release the server; here there is nothing to do."""
 
     def __enter__(self) -> Self:
         return self
@@ -71,7 +71,7 @@ class Databases:
 
 
 class RunningPostgres(Databases):
-    """A server that someone else runs; it can be used, not stopped."""
+    """A server that the tests did not start; it can be used, but not stopped."""
 
     def __init__(self, url: str) -> None:
         self.admin_url = make_url(url).set(drivername="postgresql+psycopg")

@@ -1,8 +1,8 @@
-"""Child processes that never outlive the process that started them.
+"""Child processes that end with the process that started them, even when it is killed.
 
-Also when that one is killed: a small shell holds the other end of a pipe, and when the pipe closes
-without a word, it ends the child and removes its folder. (``PR_SET_PDEATHSIG`` is Linux only and
-fires when the starting *thread* ends.)
+A small shell reads from a pipe. When the pipe closes before a line was written, the shell ends the
+child and removes its folder. (``PR_SET_PDEATHSIG`` is Linux only and already acts when the starting
+*thread* ends.)
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 # $1 target of the signal, $2 signal name, $3 folder to remove or empty. A line on stdin means that
-# the parent has cleaned up; end of file without one, that it is gone.
+# the parent has cleaned up; end of file without a line means that the parent has ended.
 _GUARD = """
 trap '' HUP INT TERM
 read -r line && exit 0
@@ -30,7 +30,7 @@ if [ -n "$3" ]; then rm -rf -- "$3"; fi
 
 
 class DidNotStart(Exception):
-    """A server did not come up; the message carries what it had to say."""
+    """A server did not start; the message has its output."""
 
 
 def free_port() -> int:
@@ -51,11 +51,11 @@ def wait_until(holds: Callable[[], bool], *, timeout: float, what: str) -> None:
 
 
 class GuardedProcess:
-    """A running child in a session of its own, its output in the file ``log``.
+    """A running child process in its own session, with its output in the file ``log``.
 
-    ``user`` is a ``(uid, gid)`` to become, which only root can. ``orphan_signal`` is what the child
-    gets should this process die: by default SIGKILL to its whole process group; with
-    ``orphan_group=False`` it goes to the child alone (PostgreSQL's postmaster ends its own
+    ``user`` is the ``(uid, gid)`` to run as, which only root can set. ``orphan_signal`` is sent if
+    this process ends without cleaning up: by default SIGKILL to the whole process group of the
+    child; with ``orphan_group=False`` to the child only (PostgreSQL's postmaster ends its own
     children, which are in groups of their own). ``folder`` is then removed, too.
     """
 
@@ -108,15 +108,15 @@ class GuardedProcess:
         return self._child.poll()
 
     def output(self) -> str:
-        """All that the child has written so far, standard output and error together."""
+        """Everything the child has written so far, standard output and error together."""
         return self.log.read_text(errors="replace")
 
     def send(self, number: int) -> None:
-        """Send a signal to the child alone; nothing happens if it is gone."""
+        """Send a signal to the child only; nothing happens if it has ended."""
         self._child.send_signal(number)
 
     def wait(self, timeout: float = 30) -> int:
-        """Wait for the child to end by itself and return its exit status."""
+        """Wait, without a signal, until the child ends, and return its exit status."""
         status = self._child.wait(timeout)
         self.end()
         return status
@@ -130,11 +130,11 @@ class GuardedProcess:
         return self._child.wait()
 
     def end(self) -> None:
-        """Kill whatever is left of the child and its group. Can be called again."""
+        """Kill the child and what remains of its process group. Can be called again."""
         if self._ended:
             return
         self._ended = True
-        # The group may outlive its leader: workers of a process server whose master was killed.
+        # The group may run longer than its leader, as workers do after their master was killed.
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self._child.wait()

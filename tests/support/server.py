@@ -1,4 +1,4 @@
-"""The bookstore as a process of its own: a real ``pserve`` (or any other command) on a free port.
+"""The bookstore in a separate process: a real ``pserve`` (or any other command) on a free port.
 
 with running_server({"bookstore.sqlalchemy.url": url, "bookstore.migrate": "true"}) as server:
     answer = server.request("GET", "/api/v1/books")
@@ -37,7 +37,7 @@ port = 6543
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back: status, headers (names in lower case), body."""
+    """A response: status, headers (names in lower case), body."""
 
     status: int
     headers: Mapping[str, str]
@@ -68,7 +68,7 @@ def write_ini(folder: Path, settings: Mapping[str, object]) -> Path:
 
 
 class RunningServer:
-    """A server process that can be asked, signalled, killed and started again on its port."""
+    """A server process that gets requests and signals, and can be started again on its port."""
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class RunningServer:
 
     @property
     def output(self) -> str:
-        """All that the command has printed and logged, over all its starts."""
+        """Everything the command has printed and logged, over all its starts."""
         return self.process.output()
 
     def start(self) -> None:
@@ -117,7 +117,7 @@ class RunningServer:
         raise DidNotStart(f"{' '.join(self.command)}\n{self.output}")
 
     def _settled(self) -> bool:
-        """Whether waiting is over: it answers, or it has ended."""
+        """Whether the wait is over: the server answers, or it has ended."""
         if not self.process.running:
             return True
         try:
@@ -135,9 +135,9 @@ class RunningServer:
         headers: Mapping[str, str] | None = None,
         timeout: float = 30,
     ) -> Answer:
-        """Send one request on a connection of its own; ``json`` is encoded and labelled so.
+        """Send one request on a new connection; ``json`` is encoded, with its content type.
 
-        ``path`` goes out as it is, well-formed or not. Raises :class:`OSError` or
+        ``path`` is sent as it is, valid or not. Raises :class:`OSError` or
         :class:`http.client.HTTPException` when there is no whole answer.
         """
         sent = {"Connection": "close", **(headers or {})}
@@ -154,7 +154,7 @@ class RunningServer:
             connection.close()
 
     def connect(self, timeout: float = 30) -> socket.socket:
-        """Open a plain socket, for what :mod:`http.client` would never send."""
+        """Open a plain socket, for requests that :mod:`http.client` would not send."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
 
     def send(self, number: int) -> None:
@@ -180,7 +180,7 @@ def running_server(
     ready: str = HEALTH,
     timeout: float = 60,
 ) -> Iterator[RunningServer]:
-    """Start a server, wait until ``GET ready`` answers below 500, and surely end it.
+    """Start a server, wait until ``GET ready`` answers below 500, and always end it.
 
     ``ini_or_settings``: the path of an INI that takes ``http_port``, or settings from which one is
     written. ``command``: default ``pserve INI http_port=PORT``; in any other, ``{ini}`` and

@@ -1,7 +1,7 @@
-"""Counts SQL statements, by two ways that do not know of each other.
+"""Counts SQL statements in two independent ways.
 
-`observed` listens to SQLAlchemy's engines, as tracers do. `sent` looks at what the drivers are
-given, with no listener on any engine, so that the lean path of reads is taken as in production.
+`observed` listens to SQLAlchemy's engines, as tracers do. `sent` records what the drivers receive,
+without a listener on any engine, so that reads take their fast path as in production.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import pytest
 from sqlalchemy import Engine, event
 from sqlalchemy.pool import Pool
 
-#: What begins and ends transactions, and is not counted as a statement.
+#: Statements that begin and end transactions; they are not counted.
 _FRAME = ("BEGIN", "COMMIT", "ROLLBACK")
 
 
 class Statements(list[str]):
-    """The statements of one stretch of work, in order."""
+    """The recorded statements, in order."""
 
     @property
     def work(self) -> list[str]:
@@ -30,13 +30,13 @@ class Statements(list[str]):
 
     @property
     def frame(self) -> list[str]:
-        """BEGIN, COMMIT and ROLLBACK alone."""
+        """Only BEGIN, COMMIT and ROLLBACK."""
         return [text for text in self if text.upper().startswith(_FRAME)]
 
 
 @contextmanager
 def observed() -> Iterator[Statements]:
-    """What SQLAlchemy executes on any engine."""
+    """Record the statements that SQLAlchemy executes on any engine."""
     statements = Statements()
 
     def execute(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
@@ -51,7 +51,7 @@ def observed() -> Iterator[Statements]:
 
 @contextmanager
 def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Statements]:
-    """What the drivers are given.
+    """Record the statements that the drivers receive.
 
     Connections already in a pool are seen too: on PostgreSQL because the cursor's method is
     replaced, on SQLite because a checkout turns the library's own trace on.
@@ -64,8 +64,8 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[Statements]:
         return execute(self, query, *args, **options)
 
     def trace(text: str) -> None:
-        # A trigger shows up as its statement, values included, once more; a full-text index as
-        # what it does to its own tables.
+        # With triggers a statement is traced again, values included; a full-text index adds
+        # statements on its own tables.
         own = text.startswith("--") or "'main'.'bookstore_search_" in text
         if not own and text not in statements:
             statements.append(text)

@@ -9,7 +9,7 @@ from typing import Self
 
 
 class Switch:
-    """Passes connections on to ``target``, a port of 127.0.0.1; what is connected stays so."""
+    """Forwards new connections to ``target``, a port of 127.0.0.1; open ones keep their target."""
 
     def __init__(self, target: int) -> None:
         self.target = target

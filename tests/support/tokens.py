@@ -1,4 +1,4 @@
-"""Keys and tokens for the tests: honest ones by PyJWT, forged ones put together by hand."""
+"""Keys and tokens for the tests: valid ones by PyJWT, forged ones built by hand."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ _CURVES: dict[str, ec.EllipticCurve] = {
 
 @functools.cache
 def private_key(kind: str, name: str = "") -> SigningKey:
-    """A key of a kind: ``RSA``, ``RSA-1024``, ``DSA``, ``Ed25519``, ``Ed448`` or a curve. Each
-    ``name`` gets one of its own, always the same."""
+    """A key of a type: ``RSA``, ``RSA-1024``, ``DSA``, ``Ed25519``, ``Ed448`` or a curve. Each
+    ``name`` has its own key, which is always the same."""
     if kind == "DSA":
         return dsa.generate_private_key(2048)
     if kind.startswith("RSA"):
@@ -47,7 +47,7 @@ def private_key(kind: str, name: str = "") -> SigningKey:
     return ec.generate_private_key(_CURVES[kind])
 
 
-#: Algorithm to the kind of key that serves it.
+#: Algorithm to the type of key that it needs.
 KINDS = {
     **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), "RSA"),
     "ES256": "P-256",
@@ -58,19 +58,19 @@ KINDS = {
 
 
 def public_pem(key: SigningKey) -> str:
-    """The public part, as an operator would set it."""
+    """The public part as PEM, as an operator would set it."""
     pem: bytes = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return pem.decode()
 
 
 def private_pem(key: SigningKey) -> str:
-    """The private part, which no server should have."""
+    """The private part as PEM, which the bookstore must refuse."""
     pem: bytes = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return pem.decode()
 
 
 def jwk(key: SigningKey, **members: Any) -> dict[str, Any]:
-    """The public JWK of a key, or the JWK of a secret, with these members put over it."""
+    """The public JWK of a key, or the JWK of a secret; ``members`` override its members."""
     if isinstance(key, str):
         entry: dict[str, Any] = {"kty": "oct", "k": base64url_encode(key.encode()).decode()}
     elif isinstance(key, rsa.RSAPrivateKey):
@@ -89,7 +89,7 @@ def jwks(*entries: Any) -> str:
 
 
 def claims(**members: Any) -> dict[str, Any]:
-    """Claims of a good token, with these put over them; `None` takes one out."""
+    """Claims of a valid token; ``members`` override them, and `None` removes one."""
     good = {"sub": "ada", "exp": int(time.time()) + 600, "roles": ["staff"]}
     return {name: value for name, value in (good | members).items() if value is not None}
 

@@ -1,11 +1,11 @@
-"""Every scenario of ``make torture`` with small counts: each breaks something real."""
+"""Every scenario of ``make torture`` with small counts, on real servers and databases."""
 
 import pytest
 
 from torture.__main__ import NAMES, SCENARIOS, main, table
 from torture.stage import SQLITE, Figure, Skipped, places
 
-# One database each where the two go the same way; `make torture` does all.
+# One database for each scenario, in turn; `make torture` runs all combinations.
 _BOTH = {"kills"}
 
 
@@ -13,7 +13,7 @@ def _cases():
     for number, scenario in enumerate(SCENARIOS):
         name = scenario.run.__name__
         if name == "granian":
-            continue  # it ends late now and then (docs/reliability): a test would fail by chance
+            continue  # it sometimes ends late (docs/reliability), so a test would fail at random
         chosen = scenario.places if name in _BOTH else scenario.places[number % 2 : number % 2 + 1]
         for place in chosen or scenario.places[:1]:
             yield pytest.param(scenario, place, id=f"{name}-{place}")
@@ -26,7 +26,7 @@ def found():
 
 
 @pytest.mark.parametrize(("scenario", "place"), [*_cases()])
-def test_holds(scenario, place, found):
+def test_a_short_run_of_the_scenario_breaks_no_promise(scenario, place, found):
     try:
         figure = scenario.run(found[place], False)
     except Skipped as reason:
@@ -34,12 +34,12 @@ def test_holds(scenario, place, found):
     assert figure.held, figure.text
 
 
-def test_the_table_names_what_is_broken():
+def test_the_table_marks_a_broken_promise():
     text = table({(0, SQLITE): Figure(False, "2 lost"), (1, SQLITE): Figure(True, "1 won")})
     assert "**broken:** 2 lost" in text
     assert len(text.splitlines()) == 4
 
 
-def test_the_command_runs_what_is_asked_for(capsys):
+def test_the_command_without_a_matching_scenario_prints_an_empty_table(capsys):
     assert main(["--short", "--only", "of no scenario"]) == 0
     assert "promise" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""The files in deploy/ say what the code has: settings, probes, files, commands."""
+"""The files in deploy/ name only settings, paths, files and commands that exist."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ ENVIRONMENTS = {
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_production_ini_and_the_environment_are_all_it_takes(name):
-    """`Settings` names every key it does not know, and everything that is missing."""
+def test_production_ini_with_each_deployed_environment_is_valid(name):
+    """`Settings` raises for every unknown key and every missing setting."""
     ini = app_settings(str(ROOT / "production.ini"))
     settings = Settings.from_mapping(environment.override(ini, ENVIRONMENTS[name]))
     assert settings.auth == "jwt"
     assert settings.anonymous
 
 
-def test_nothing_is_prepared_behind_pgbouncer_and_migrations_go_past_it():
+def test_pgbouncer_gets_no_prepared_statements_and_no_migrations():
     urls = {
         name: make_url(COMPOSE["services"][name]["environment"]["BOOKSTORE_SQLALCHEMY_URL"])
         for name in ("bookstore", "migrate")
@@ -65,7 +65,7 @@ def paths():
     return {f"{PREFIX}{resource.path}" for resource in RESOURCES}
 
 
-def test_probes_ask_for_what_is_there():
+def test_health_probes_request_paths_that_exist():
     probes = [POD["containers"][0][probe] for probe in ("livenessProbe", "readinessProbe")]
     assert [probe["httpGet"]["path"] for probe in probes] == [f"{PREFIX}/health", f"{PREFIX}/ready"]
     assert {probe["httpGet"]["path"] for probe in probes} < paths()
@@ -73,14 +73,14 @@ def test_probes_ask_for_what_is_there():
     assert asked == [f"{PREFIX}/health"]
 
 
-def test_what_the_image_copies_is_there():
+def test_every_file_that_the_dockerfile_copies_exists():
     copies = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE, re.MULTILINE)
     sources = [source for copy in copies for source in copy.split()]
     assert "src" in sources
     assert [source for source in sources if not (ROOT / source).exists()] == []
 
 
-def test_commands_are_commands():
+def test_every_deployed_command_exists_in_the_cli():
     commands = [
         COMPOSE["services"]["migrate"]["command"],
         POD["initContainers"][0]["args"],
@@ -101,7 +101,7 @@ def test_the_user_and_the_port_are_the_same_everywhere():
 
 
 def gunicorn(monkeypatch, **environ):
-    # The library looks once, when it is imported, whether processes count together.
+    # prometheus_client looks for the variable only once, when it is imported.
     importlib.import_module("prometheus_client")
     monkeypatch.delenv("PROMETHEUS_MULTIPROC_DIR", raising=False)
     for name, value in environ.items():
@@ -109,21 +109,21 @@ def gunicorn(monkeypatch, **environ):
     return runpy.run_path(str(DEPLOY / "gunicorn.conf.py"))
 
 
-def test_requests_in_flight_are_given_their_time(monkeypatch):
-    """What waits for the processes waits longer than these wait for their requests."""
+def test_stop_timeouts_exceed_the_graceful_timeout_of_gunicorn(monkeypatch):
+    """Docker and Kubernetes wait longer for gunicorn than gunicorn waits for its requests."""
     grace = gunicorn(monkeypatch)["graceful_timeout"]
     stop = POD["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
     assert POD["terminationGracePeriodSeconds"] > grace + int(stop[1])
     assert int(COMPOSE["services"]["bookstore"]["stop_grace_period"].rstrip("s")) > grace
 
 
-def test_no_more_threads_than_connections(monkeypatch):
+def test_gunicorn_has_no_more_threads_than_pooled_connections(monkeypatch):
     settings = app_settings(str(ROOT / "production.ini"))
     pool = int(settings["bookstore.sqlalchemy.pool_size"])
     assert gunicorn(monkeypatch)["threads"] <= pool
 
 
-def test_numbers_of_the_last_run_are_removed_and_nothing_else(monkeypatch, tmp_path):
+def test_at_start_gunicorn_removes_only_the_metrics_of_the_last_run(monkeypatch, tmp_path):
     for name in ("counter_1.db", "notes.txt"):
         (tmp_path / name).touch()
     conf = gunicorn(monkeypatch, PROMETHEUS_MULTIPROC_DIR=str(tmp_path))
@@ -131,7 +131,7 @@ def test_numbers_of_the_last_run_are_removed_and_nothing_else(monkeypatch, tmp_p
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_a_process_that_is_gone_has_no_connections_in_use(monkeypatch, tmp_path):
+def test_gauges_of_an_ended_worker_are_removed_and_its_counters_kept(monkeypatch, tmp_path):
     class Worker:
         pid = 4711
 
@@ -142,7 +142,7 @@ def test_a_process_that_is_gone_has_no_connections_in_use(monkeypatch, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["counter_4711.db"]
 
 
-def test_without_a_folder_there_is_nothing_to_do(monkeypatch, tmp_path):
+def test_gunicorn_hooks_do_not_fail_without_a_metrics_folder(monkeypatch, tmp_path):
     conf = gunicorn(monkeypatch)
     conf["on_starting"](None)
     conf["child_exit"](None, None)

@@ -1,4 +1,4 @@
-"""What refusals say."""
+"""The code, the message and the data of each error."""
 
 import pytest
 
@@ -25,14 +25,14 @@ from pyramid_bookstore import errors
         ),
     ],
 )  # fmt: skip
-def test_every_refusal_has_a_code_and_a_sentence(
+def test_each_error_has_its_code_and_a_readable_message(
     error: errors.BookstoreError, code: str, message: str
 ) -> None:
     assert error.code == code
     assert str(error) == error.message == message
 
 
-def test_refusals_carry_what_the_answer_needs() -> None:
+def test_errors_carry_the_data_that_the_response_needs() -> None:
     assert errors.InsufficientStock(3).available == 3
     assert errors.VersionMismatch(5).current == 5
     assert errors.Unavailable(retry_after=7).retry_after == 7

@@ -1,4 +1,4 @@
-"""What setup.cfg, MANIFEST.in and the helpers around them promise, without building anything."""
+"""Checks of setup.cfg, MANIFEST.in and the helpers around them, without building anything."""
 
 import configparser
 import fnmatch
@@ -32,8 +32,8 @@ def lines(text):
     return [line for line in stripped if line and not line.startswith("#")]
 
 
-def test_every_package_is_listed(cfg):
-    """A package that setup.cfg does not list is missing from the wheel, silently."""
+def test_every_package_is_listed_in_setup_cfg(cfg):
+    """A package that setup.cfg does not list is silently missing from the wheel."""
     folders = {path.parent for path in PACKAGE.rglob("*.py")}
     found = {".".join(path.relative_to(PACKAGE.parent).parts) for path in folders}
     found |= {"pyramid_bookstore.migrations", "pyramid_bookstore.migrations.versions"}
@@ -41,12 +41,12 @@ def test_every_package_is_listed(cfg):
     assert sorted(found) == sorted(listed), "add what is missing to [options] packages"
 
 
-def test_every_package_is_a_regular_one():
+def test_every_package_folder_has_an_init_file():
     folders = {path.parent for path in PACKAGE.rglob("*.py")}
     assert [folder for folder in folders if not (folder / "__init__.py").exists()] == []
 
 
-def test_every_data_file_is_in_the_wheel(cfg):
+def test_every_data_file_is_matched_by_package_data(cfg):
     patterns = lines(cfg["options.package_data"]["pyramid_bookstore"])
     data = [
         path.relative_to(PACKAGE).as_posix()
@@ -58,12 +58,12 @@ def test_every_data_file_is_in_the_wheel(cfg):
     assert left_out == []
 
 
-def test_the_alembic_folder_never_hides_the_library():
+def test_the_alembic_folder_is_not_a_python_package():
     assert (ROOT / "alembic" / "env.py").exists()
     assert list((ROOT / "alembic").rglob("__init__.py")) == []
 
 
-def test_extras(cfg):
+def test_the_extra_all_contains_every_optional_feature(cfg):
     extras = cfg["options.extras_require"]
     assert set(extras) >= EXTRAS | {"testing", "dev"}
     (everything,) = (Requirement(line) for line in lines(extras["all"]))
@@ -71,22 +71,22 @@ def test_extras(cfg):
     assert everything.extras == EXTRAS - {"all"}
 
 
-def test_floors_everywhere_and_one_cap():
-    """A cap keeps hosts from updating; each needs a reason beside it in setup.cfg."""
+def test_every_requirement_has_a_minimum_version_and_only_setuptools_a_maximum():
+    """A maximum version keeps hosts from updating; each needs a reason in setup.cfg."""
     specs = {r.name: {s.operator for s in r.specifier} for r in requirements()}
     unbounded = {"pyramid_bookstore", "pre-commit"}
     assert {name for name, ops in specs.items() if ops != {">="}} - unbounded == {"setuptools"}
     assert specs["setuptools"] == {"<"}
 
 
-def test_floors_become_constraints(tmp_path):
+def test_minimum_versions_become_pip_constraints(tmp_path):
     text = "[options]\ninstall_requires =\n    one >= 1.2\n    # why\n    two < 3\n"
     text += "[options.extras_require]\nmore =\n    three[x] >= 4, != 4.1\n"
     (tmp_path / "setup.cfg").write_text(text, encoding="utf-8")
     assert list(constraints(tmp_path / "setup.cfg")) == ["one==1.2", "three==4"]
 
 
-def test_tool_settings():
+def test_mypy_coverage_and_warning_settings_stay_strict():
     tools = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
     assert tools["mypy"]["strict"] is True
     assert tools["coverage"]["run"]["branch"] is True
@@ -96,7 +96,7 @@ def test_tool_settings():
     assert len(ignored) == 3
 
 
-def test_the_sdist_has_what_a_checkout_has():
+def test_the_manifest_names_the_files_of_a_checkout():
     words = (ROOT / "MANIFEST.in").read_text(encoding="utf-8").split()
     for name in (
         "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "README.md", "SECURITY.md",
@@ -129,7 +129,7 @@ def test_project_urls_lead_to_files_of_the_repository(cfg):
         assert (ROOT / urls[name].removeprefix(f"{SOURCE}/blob/main/")).exists()
 
 
-def test_ci_runs_the_test_command():
+def test_ci_runs_make_test():
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     assert "\nmake test\n" in script.read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The tests' own PostgreSQL: both sources work, and nothing of it stays behind."""
+"""The PostgreSQL server of the tests: both sources work, and nothing is left behind."""
 
 import os
 import signal
@@ -32,34 +32,34 @@ def server(request):
         yield server
 
 
-def test_answers_with_its_settings(server):
+def test_the_server_runs_with_the_given_settings(server):
     assert server.query("SHOW max_connections") == [("30",)]
     assert server.query("SHOW fsync") == [("on",)]
 
 
-def test_has_the_extensions(server):
+def test_the_server_has_pg_trgm_and_unaccent(server):
     names = server.query("SELECT name FROM pg_available_extensions")
     assert {"pg_trgm", "unaccent"} <= {name for (name,) in names}
 
 
-def test_does_not_run_as_root(server):
+def test_the_server_does_not_run_as_root(server):
     assert (server.data / "postmaster.pid").stat().st_uid != 0
 
 
-def test_wants_the_password(server):
+def test_a_wrong_password_is_refused(server):
     with pytest.raises(psycopg.OperationalError, match="password"):
         psycopg.connect(
             host="127.0.0.1", port=server.port, user="bookstore", dbname="postgres", password="no"
         )
 
 
-def test_databases_are_copied_and_dropped(server):
+def test_a_database_can_be_copied_and_dropped_while_in_use(server):
     template = server.create_database()
     with server.connect(name_of(template)) as connection:
         connection.execute("CREATE TABLE t AS SELECT 42 AS answer")
     copy = server.create_database(template=name_of(template))
     assert server.query("SELECT answer FROM t", name_of(copy)) == [(42,)]
-    # Also while somebody is connected.
+    # Also while a client is connected.
     with server.connect(name_of(copy)):
         server.drop_database(copy)
     with pytest.raises(psycopg.OperationalError, match="does not exist"):
@@ -74,14 +74,14 @@ def fails(connection):
     return False
 
 
-def test_survives_a_crash_on_the_same_port(server):
+def test_a_killed_server_restarts_on_the_same_port_with_its_data(server):
     port = server.port
     name = name_of(server.create_database())
     with server.connect(name) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
         server.kill()
         assert not server.running
-        # A backend ends when it notices that its postmaster is gone, perhaps after an answer.
+        # A backend ends when it notices that its postmaster has ended, perhaps one answer later.
         wait_until(lambda: fails(connection), timeout=30, what="the end of the backend")
     server.start()
     assert server.port == port
@@ -90,7 +90,7 @@ def test_survives_a_crash_on_the_same_port(server):
     assert server.query("SELECT one FROM kept", name) == [(1,)]
 
 
-def test_a_standby_follows_and_can_take_over(server):
+def test_a_standby_replicates_and_can_be_promoted(server):
     standby = server.make_standby()
     name = name_of(server.create_database())
     standby.wait_for_replay()
@@ -104,7 +104,7 @@ def test_a_standby_follows_and_can_take_over(server):
     assert not folder.exists()
 
 
-def test_an_external_server_is_used_by_url(server, monkeypatch):
+def test_a_url_selects_a_server_that_runs_already(server, monkeypatch):
     monkeypatch.setenv("BOOKSTORE_TEST_POSTGRES", server.url().replace("+psycopg", ""))
     with postgres_for_tests(durable=False) as same:
         assert isinstance(same, RunningPostgres)
@@ -115,7 +115,7 @@ def test_an_external_server_is_used_by_url(server, monkeypatch):
     assert server.running
 
 
-def test_a_wrong_setting_is_told_with_the_log(monkeypatch):
+def test_a_failed_start_raises_with_the_server_log(monkeypatch):
     monkeypatch.delenv("BOOKSTORE_TEST_POSTGRES", raising=False)
     server = PostgresServer(config={"no_such_setting": 1})
     try:
@@ -126,14 +126,14 @@ def test_a_wrong_setting_is_told_with_the_log(monkeypatch):
     assert not server.folder.exists()
 
 
-def test_a_wrong_choice_is_told(monkeypatch):
+def test_an_unknown_server_source_is_refused(monkeypatch):
     monkeypatch.setenv("BOOKSTORE_TEST_POSTGRES", "oracle")
     with pytest.raises(ValueError, match="system, pg0 or a URL, not 'oracle'"):
         PostgresServer()
 
 
-def test_killing_the_tests_ends_the_server_too():
-    """SIGKILL leaves no time for a clean-up; the guard does it."""
+def test_killing_the_tests_stops_the_server_and_removes_its_folder():
+    """SIGKILL leaves no time to clean up, so the guard process does it."""
     script = """
         import time
         from tests.support.postgres import PostgresServer
@@ -159,7 +159,7 @@ def test_killing_the_tests_ends_the_server_too():
 
 
 def _alive(pid: int) -> bool:
-    """Whether a process runs; a zombie that no init collects does not."""
+    """Whether a process runs; a zombie process counts as ended."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

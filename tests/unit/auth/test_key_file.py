@@ -1,4 +1,4 @@
-"""A file of keys, changed under the feet of who reads it."""
+"""The key file is read again when it changes while the application runs."""
 
 import logging
 import os
@@ -35,7 +35,7 @@ def path(tmp_path):
 
 
 def replace(path, text):
-    """As a careful operator does: a new file under the old name, in one step."""
+    """Replace the file atomically: write a new one and rename it over the old one."""
     fresh = path.with_suffix(".new")
     fresh.write_text(text)
     os.replace(fresh, path)
@@ -49,7 +49,7 @@ def errors(caplog):
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-def test_a_new_file_is_read_at_most_a_second_later(path, clock, caplog):
+def test_a_changed_key_file_is_read_again_within_a_second(path, clock, caplog):
     caplog.set_level(logging.INFO)
     keys = KeyFile(str(path), ("ES256",))
     replace(path, NEW)
@@ -60,7 +60,7 @@ def test_a_new_file_is_read_at_most_a_second_later(path, clock, caplog):
     assert "was read again: 1 keys" in caplog.text
 
 
-def test_a_file_that_stays_is_not_read_again(path, clock, monkeypatch):
+def test_an_unchanged_key_file_is_not_read_again(path, clock, monkeypatch):
     keys = KeyFile(str(path), ("ES256",))
     before = keys()
     monkeypatch.setattr(KeyFile, "_read", lambda self: pytest.fail("read again"))
@@ -68,7 +68,7 @@ def test_a_file_that_stays_is_not_read_again(path, clock, monkeypatch):
     assert keys() is before
 
 
-def test_the_file_is_looked_at_once_a_second(path, clock, monkeypatch):
+def test_the_key_file_is_checked_for_changes_once_a_second(path, clock, monkeypatch):
     keys = KeyFile(str(path), ("ES256",))
     looks = []
     monkeypatch.setattr(KeyFile, "_check", lambda self: looks.append(clock.now))
@@ -79,7 +79,7 @@ def test_the_file_is_looked_at_once_a_second(path, clock, monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["", "{", jwks(jwk(private_key("RSA"), kid="rsa"))])
-def test_a_broken_file_leaves_the_old_keys_and_is_logged_once(path, clock, caplog, text):
+def test_an_invalid_new_key_file_keeps_the_old_keys_and_is_logged_once(path, clock, caplog, text):
     keys = KeyFile(str(path), ("ES256",))
     replace(path, text)
     for _ in range(3):
@@ -92,7 +92,7 @@ def test_a_broken_file_leaves_the_old_keys_and_is_logged_once(path, clock, caplo
     assert kids(keys) == ["new"]
 
 
-def test_a_file_that_is_gone_leaves_the_old_keys(path, clock, caplog):
+def test_a_deleted_key_file_keeps_the_old_keys_and_is_logged_once(path, clock, caplog):
     keys = KeyFile(str(path), ("ES256",))
     path.unlink()
     for _ in range(3):
@@ -105,7 +105,7 @@ def test_a_file_that_is_gone_leaves_the_old_keys(path, clock, caplog):
     assert kids(keys) == ["new"]
 
 
-def test_a_change_that_keeps_size_and_time_is_seen(path, clock):
+def test_a_key_file_changed_with_same_size_and_mtime_is_read_again(path, clock):
     """As after ``cp -p`` or ``rsync -t`` over a file of the same length."""
     keys = KeyFile(str(path), ("ES256",))
     before = path.stat()
@@ -116,37 +116,37 @@ def test_a_change_that_keeps_size_and_time_is_seen(path, clock):
     assert kids(keys) == ["new"]
 
 
-def test_keys_that_are_passed_over_are_in_the_log(path, caplog):
+def test_keys_that_cannot_be_used_are_skipped_and_logged(path, caplog):
     path.write_text(jwks(jwk(private_key("P-384"), kid="x"), jwk(private_key("P-256"), kid="a")))
     assert kids(KeyFile(str(path), ("ES256",))) == ["a"]
     assert "ignored: keys[0] is an EC key on secp384r1" in caplog.text
 
 
-class TestUnreadable:
+class TestUnreadableKeyFile:
     def fault(self, path):
         with pytest.raises(KeyFault) as caught:
             KeyFile(str(path), ("ES256",))
         return str(caught.value)
 
-    def test_missing(self, tmp_path):
+    def test_a_missing_file_is_refused(self, tmp_path):
         assert self.fault(tmp_path / "none") == (
             "the file cannot be read (No such file or directory)"
         )
 
-    def test_no_path_at_all(self):
+    def test_a_path_with_a_null_byte_is_refused(self):
         assert self.fault("a\0b") == "the file cannot be read (embedded null byte)"
 
-    def test_a_folder(self, tmp_path):
+    def test_a_directory_is_refused(self, tmp_path):
         assert self.fault(tmp_path) == "is no file"
 
-    def test_endless(self):
+    def test_a_device_is_refused(self):
         assert self.fault("/dev/zero") == "is no file"
 
-    def test_too_large(self, path):
+    def test_a_file_above_1_mib_is_refused(self, path):
         path.write_bytes(b" " * (1024 * 1024 + 1))
         assert self.fault(path) == "the file is larger than 1048576 bytes"
 
-    def test_not_permitted(self, path, monkeypatch):
+    def test_a_file_without_read_permission_is_refused(self, path, monkeypatch):
         # Not by chmod: the tests may run as root, who may read everything.
         def refuse(*args):
             raise PermissionError(13, "Permission denied")

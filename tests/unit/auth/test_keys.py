@@ -1,4 +1,4 @@
-"""Which keys are taken, for which algorithms, and what is said about the others."""
+"""Which keys are accepted for which algorithms, and why the others are refused."""
 
 import json
 
@@ -17,25 +17,25 @@ from tests.support.tokens import (
 )
 
 
-class TestSetting:
-    def test_a_secret_serves_hs(self):
+class TestKeyFromSetting:
+    def test_a_shared_secret_is_used_for_hs_algorithms(self):
         (key,) = from_setting(SECRET, SYMMETRIC).keys
         assert key == Key(SECRET.encode(), SYMMETRIC)
 
-    def test_a_key_is_not_shown(self):
+    def test_repr_does_not_show_the_key(self):
         assert SECRET not in repr(from_setting(SECRET, SYMMETRIC))
 
     @pytest.mark.parametrize("algorithm", ASYMMETRIC)
-    def test_a_public_key_serves_its_algorithms_and_no_other(self, algorithm):
+    def test_a_public_key_is_used_only_for_the_algorithms_of_its_type(self, algorithm):
         kind = KINDS[algorithm]
         (key,) = from_setting(public_pem(private_key(kind)), ASYMMETRIC).keys
         assert key.algorithms == tuple(a for a in ASYMMETRIC if KINDS[a] == kind)
 
-    def test_ed448_is_for_eddsa_too(self):
+    def test_an_ed448_key_is_used_for_eddsa(self):
         (key,) = from_setting(public_pem(private_key("Ed448")), ASYMMETRIC).keys
         assert key.algorithms == ("EdDSA",)
 
-    def test_line_ends_may_be_written_as_in_an_environment_variable(self):
+    def test_pem_line_ends_may_be_written_as_backslash_n(self):
         pem = public_pem(private_key("P-256"))
         assert from_setting(pem.replace("\n", "\\n"), ("ES256",)).keys
 
@@ -54,13 +54,13 @@ class TestSetting:
             ),
         ],
     )
-    def test_bad_secrets(self, secret, algorithms, text):
+    def test_a_weak_or_malformed_secret_is_refused_with_the_reason(self, secret, algorithms, text):
         with pytest.raises(KeyFault) as caught:
             from_setting(secret, algorithms)
         assert str(caught.value) == text
 
-    def test_a_public_key_is_no_secret(self):
-        """Else everybody could sign: the key confusion of RFC 8725, 2.1."""
+    def test_a_public_key_is_refused_as_an_hs_secret(self):
+        """Otherwise anyone could sign tokens with it: key confusion, RFC 8725, 2.1."""
         with pytest.raises(KeyFault, match="is a public key, certificate or JWK"):
             from_setting(public_pem(private_key("RSA")), ("HS256",))
 
@@ -76,7 +76,9 @@ class TestSetting:
             ("RSA-1024", ("RS256",), "has 1024 bits; RSA needs at least 2048"),
         ],
     )
-    def test_keys_of_the_wrong_kind(self, kind, algorithms, text):
+    def test_a_key_of_wrong_type_curve_or_size_is_refused_with_the_reason(
+        self, kind, algorithms, text
+    ):
         with pytest.raises(KeyFault) as caught:
             from_setting(public_pem(private_key(kind)), algorithms)
         assert str(caught.value) == text
@@ -91,7 +93,7 @@ class TestSetting:
             (public_pem(private_key("P-256")) * 2, "has several PEM keys; put them into a JWKS"),
         ],
     )
-    def test_pem_that_is_none(self, pem, text):
+    def test_anything_but_one_public_pem_key_is_refused_with_the_reason(self, pem, text):
         with pytest.raises(KeyFault, match=text) as caught:
             from_setting(pem, ("ES256",))
         assert "AAAA" not in str(caught.value)
@@ -101,31 +103,31 @@ def of_file(*entries, algorithms=ASYMMETRIC):
     return from_file(jwks(*entries).encode(), algorithms)
 
 
-class TestFile:
-    def test_pem(self):
+class TestKeysFromFile:
+    def test_a_pem_public_key_is_read_even_with_text_before_it(self):
         pem = "Public-Key: (256 bit)\n" + public_pem(private_key("P-256"))
         (key,) = from_file(pem.encode(), ("ES256",)).keys
         assert key.kid is None
 
     @pytest.mark.parametrize("algorithm", ASYMMETRIC)
-    def test_a_jwk_serves_its_algorithms_and_no_other(self, algorithm):
+    def test_a_jwk_is_used_only_for_the_algorithms_of_its_type(self, algorithm):
         kind = KINDS[algorithm]
         (key,) = of_file(jwk(private_key(kind), kid="a")).keys
         assert key.algorithms == tuple(a for a in ASYMMETRIC if KINDS[a] == kind)
 
-    def test_a_secret(self):
+    def test_an_oct_jwk_is_read_as_a_shared_secret(self):
         (key,) = of_file(jwk(SECRET), algorithms=("HS256",)).keys
         assert key.material == SECRET.encode()
 
-    def test_one_jwk_without_a_set(self):
+    def test_a_single_jwk_outside_a_jwks_is_accepted(self):
         data = json.dumps(jwk(private_key("P-256"), kid="a")).encode()
         assert from_file(data, ("ES256",)).choose("a")
 
-    def test_alg_of_the_key_narrows(self):
+    def test_the_alg_of_a_jwk_limits_the_key_to_that_algorithm(self):
         (key,) = of_file(jwk(private_key("RSA"), alg="PS256")).keys
         assert key.algorithms == ("PS256",)
 
-    def test_use_and_operations_for_checking(self):
+    def test_a_jwk_with_use_sig_and_key_ops_verify_is_accepted(self):
         assert of_file(jwk(private_key("P-256"), use="sig", key_ops=["verify"])).keys
 
     @pytest.mark.parametrize(
@@ -156,8 +158,8 @@ class TestFile:
             (jwk(private_key("RSA-1024")), "has 1024 bits"),
         ],
     )
-    def test_keys_that_cannot_be_used_are_passed_over_and_named(self, entry, text):
-        """RFC 7517, section 5; but with no key left, the start stops."""
+    def test_unusable_keys_of_a_jwks_are_skipped_with_a_note_on_each(self, entry, text):
+        """RFC 7517, section 5, says to ignore them; a file without a usable key is refused."""
         found = of_file(entry, jwk(private_key("RSA"), kid="good"))
         assert [key.kid for key in found.keys] == ["good"]
         (note,) = found.ignored
@@ -166,7 +168,7 @@ class TestFile:
             of_file(entry)
         assert text in str(caught.value)
 
-    def test_a_secret_is_never_shown(self):
+    def test_error_messages_never_show_the_secret(self):
         weak = jwk("tr0ub4dor", alg="HS256")
         with pytest.raises(KeyFault, match="has 9 bytes; HS256") as caught:
             of_file(weak, {"k": weak["k"]}, algorithms=("HS256",))
@@ -187,12 +189,12 @@ class TestFile:
             (b'{"keys": {}}', "the file is no JWKS"),
         ],
     )
-    def test_files_that_are_none(self, data, text):
+    def test_a_file_that_is_neither_pem_nor_jwks_is_refused_with_the_reason(self, data, text):
         with pytest.raises(KeyFault, match=text):
             from_file(data, ("RS256",))
 
     @pytest.mark.parametrize("kids", [("a", None), (None, None), ("a", "a")])
-    def test_several_keys_each_need_a_kid(self, kids):
+    def test_several_keys_need_a_unique_kid_each(self, kids):
         entries = [
             jwk(private_key("P-256", str(number)), **({} if kid is None else {"kid": kid}))
             for number, kid in enumerate(kids)
@@ -201,21 +203,21 @@ class TestFile:
             of_file(*entries)
 
 
-class TestChoice:
+class TestChoosingTheKeyOfAToken:
     ONE = Key(b"1", ("HS256",), "one")
     TWO = Key(b"2", ("HS256",), "two")
     NAMELESS = Key(b"0", ("HS256",))
 
-    def test_by_kid(self):
+    def test_of_several_keys_the_one_with_the_kid_of_the_token_is_chosen(self):
         keys = KeySet((self.ONE, self.TWO))
         assert keys.choose("two") is self.TWO
         assert keys.choose("three") is None
         assert keys.choose(None) is None
 
-    def test_the_only_key_needs_no_kid_in_the_token(self):
+    def test_a_token_without_kid_gets_the_only_key(self):
         assert KeySet((self.ONE,)).choose(None) is self.ONE
         assert KeySet((self.ONE,)).choose("two") is None
 
-    def test_a_key_without_kid_serves_every_token(self):
+    def test_a_key_without_kid_is_used_for_every_token(self):
         assert KeySet((self.NAMELESS,)).choose(None) is self.NAMELESS
         assert KeySet((self.NAMELESS,)).choose("two") is self.NAMELESS

@@ -1,4 +1,4 @@
-"""``extra``: bounded JSON of the host's own, through the host's own schema."""
+"""``extra``: limits of its JSON, merge patches, and validation by the schema of the host."""
 
 import datetime
 import json
@@ -42,7 +42,7 @@ class Pair(colander.TupleSchema):
 
 
 class HostExtra(colander.MappingSchema):
-    """Colander as hosts use it, with types whose values JSON does not have."""
+    """Colander as hosts use it, with types that JSON does not have."""
 
     publisher = colander.SchemaNode(colander.String(), validator=colander.Length(min=2))
     language = colander.SchemaNode(colander.String(), missing="en")
@@ -70,7 +70,7 @@ HOST = HostExtra()
         {"n": Decimal("0." + "1" * 64)}, {"x": "y" * (MAX_BYTES - 8)}, {"nul": "no\\0ne"},
     ],
 )  # fmt: skip
-def test_json_objects_are_kept(value: dict[str, Any]) -> None:
+def test_json_objects_within_the_limits_are_stored_unchanged(value: dict[str, Any]) -> None:
     assert validate_extra(value) == value
     assert dumps(validate_extra(value)) == dumps(value)
 
@@ -96,13 +96,15 @@ def test_json_objects_are_kept(value: dict[str, Any]) -> None:
         ({"n": {1}}, "extra.n", "no form for a Python set"),
     ],
 )  # fmt: skip
-def test_what_is_no_such_object_is_refused(value: Any, field: str, message: str) -> None:
+def test_json_outside_the_limits_is_refused_with_field_and_reason(
+    value: Any, field: str, message: str
+) -> None:
     found = faults(validate_extra, value)
     assert list(found) == [field]
     assert message in found[field]
 
 
-def test_a_flood_of_faults_is_cut() -> None:
+def test_the_number_of_reported_faults_is_limited() -> None:
     with pytest.raises(ValidationFailed) as caught:
         validate_extra({"x": ["\0"] * 500_000})
     assert len(caught.value.faults) == MAX_FAULTS + 1
@@ -113,7 +115,7 @@ def test_python_callers_may_use_tuples_and_floats() -> None:
     assert kept == {"a": [1, Decimal("0.1")]}
 
 
-def test_extra_in_a_book_can_be_read_back_however_deep() -> None:
+def test_extra_of_the_greatest_allowed_depth_can_be_read_back_in_a_book() -> None:
     value: dict[str, Any] = {}
     for _ in range(30):
         value = {"a": value}
@@ -122,13 +124,13 @@ def test_extra_in_a_book_can_be_read_back_however_deep() -> None:
     assert list(found.values()) == ["The value is nested too deeply."]
 
 
-def test_an_object_that_holds_itself_is_refused() -> None:
+def test_an_object_that_contains_itself_is_refused() -> None:
     value: dict[str, Any] = {}
     value["a"] = value
     assert list(faults(validate_extra, value).values()) == ["The value is nested too deeply."]
 
 
-# RFC 7396, appendix A, as far as the target is not a list or a text; those are below.
+# All examples of RFC 7396, appendix A.
 @pytest.mark.parametrize(
     ("target", "patch", "result"),
     [
@@ -143,19 +145,21 @@ def test_an_object_that_holds_itself_is_refused() -> None:
         ("{}", '{"a":{"bb":{"ccc":null}}}', '{"a":{"bb":{}}}'),
     ],
 )  # fmt: skip
-def test_merge_patch_does_what_the_rfc_shows(target: str, patch: str, result: str) -> None:
+def test_merge_patch_gives_the_results_of_rfc_7396(target: str, patch: str, result: str) -> None:
     assert apply_merge_patch(json.loads(target), json.loads(patch)) == json.loads(result)
 
 
 @given(JSON, JSON)
-def test_merge_patch_modifies_nothing_and_repeats_without_change(target: Any, patch: Any) -> None:
+def test_merge_patch_is_idempotent_and_does_not_modify_its_arguments(
+    target: Any, patch: Any
+) -> None:
     before = json.dumps([target, patch])
     result = apply_merge_patch(target, patch)
     assert apply_merge_patch(result, patch) == result
     assert json.dumps([target, patch]) == before
 
 
-def test_the_schema_of_the_host_makes_json_again() -> None:
+def test_values_read_by_the_host_schema_are_stored_as_json() -> None:
     kept = validate_extra(
         {
             "publisher": "No Starch", "pages": "560", "weight": Decimal("0.9"),
@@ -173,7 +177,7 @@ def test_the_schema_of_the_host_makes_json_again() -> None:
     assert validate_extra(kept, HOST) == kept
 
 
-def test_faults_by_the_host_and_by_us_come_in_one_answer() -> None:
+def test_faults_of_the_host_schema_and_of_the_book_are_reported_together() -> None:
     extra = {
         "publisher": "x", "pages": "many", "foo": 1, "bar": 2,
         "awards": [{"name": "ok", "x": 1}, {"name": "", "y": {}, "town": "z"}],
@@ -187,19 +191,19 @@ def test_faults_by_the_host_and_by_us_come_in_one_answer() -> None:
     assert found["extra.foo"] == "This is not a field of extra."
 
 
-def test_what_the_host_requires_is_required_of_a_book_without_extra() -> None:
+def test_fields_required_by_the_host_schema_are_required_without_extra_too() -> None:
     assert faults(validate_book, RUST, extra_schema=HOST) == {"extra.publisher": "Required."}
     removed = faults(validate_merge_patch, {"extra": None}, extra_schema=HOST)
     assert removed == {"extra.publisher": "Required."}
 
 
-def test_a_patch_of_extra_is_not_held_to_the_schema_of_the_host() -> None:
+def test_a_merge_patch_of_extra_is_not_validated_by_the_host_schema() -> None:
     assert validate_merge_patch({"extra": {"pages": None}}, extra_schema=HOST) == {
         "extra_patch": {"pages": None}
     }
 
 
-def test_what_the_host_makes_is_bounded_too() -> None:
+def test_the_size_limit_applies_to_the_result_of_the_host_schema() -> None:
     schema = colander.SchemaNode(
         colander.Mapping(),
         colander.SchemaNode(colander.String(), name="a", preparer=lambda text: text * 10_000),
@@ -207,7 +211,7 @@ def test_what_the_host_makes_is_bounded_too() -> None:
     assert list(faults(validate_extra, {"a": "xyz"}, extra_schema=schema)) == ["extra"]
 
 
-def test_values_no_node_stands_for_are_written_as_text() -> None:
+def test_python_values_without_a_schema_node_are_converted_to_json() -> None:
     def prepare(value: Any) -> Any:
         return {"day": datetime.date(2025, 1, 2), 5: [datetime.date(2025, 1, 3)], "f": {1}}
 
@@ -235,15 +239,17 @@ def test_several_messages_about_one_field_are_several_faults() -> None:
     assert second.endswith(" …")
 
 
-def test_a_schema_that_fails_is_no_server_error(caplog: pytest.LogCaptureFixture) -> None:
-    """Colander's own Set raises TypeError for what a client can send."""
+def test_an_exception_in_the_host_schema_is_a_logged_validation_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Colander's own Set raises TypeError for some JSON that a client can send."""
     found = faults(validate_extra, {"publisher": "ab", "tags": [{}]}, extra_schema=HOST)
     assert found == {"extra": "The object cannot be read as the schema of extra demands."}
     assert "TypeError" in caplog.text
 
 
 @given(st.dictionaries(st.sampled_from([n.name for n in HOST]) | st.text("ab"), JSON))
-def test_anything_goes_through_the_schema_of_the_host_or_is_refused(value: dict[str, Any]) -> None:
+def test_any_extra_is_refused_or_unchanged_when_validated_again(value: dict[str, Any]) -> None:
     value = {"publisher": "No Starch", **value}
     try:
         kept = validate_extra(value, HOST)

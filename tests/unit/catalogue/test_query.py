@@ -26,7 +26,7 @@ def faults(parse: Any, *pairs: tuple[str, str], **more: Any) -> dict[str, str]:
     return {fault.field: fault.message for fault in caught.value.faults}
 
 
-def test_without_parameters_all_is_at_its_default() -> None:
+def test_missing_query_parameters_have_their_defaults() -> None:
     assert parse_listing([]) == ListQuery(
         filters={}, page=1, limit=20, sort=(("created_at", True),), fields=None, cursor=None,
         count=None,
@@ -35,7 +35,7 @@ def test_without_parameters_all_is_at_its_default() -> None:
     assert parse_import([]) == ImportQuery(skip_invalid=False, dry_run=False)
 
 
-def test_every_parameter_is_read_as_what_it_stands_for() -> None:
+def test_every_query_parameter_is_converted_to_its_type() -> None:
     assert parse_listing(
         [
             ("page", "2"), ("limit", "3"), ("author", " Tolkie\u0301n "), ("search", "100%_\\"),
@@ -60,7 +60,7 @@ def test_every_parameter_is_read_as_what_it_stands_for() -> None:
 
 
 @pytest.mark.parametrize("name", ["search", "author"])
-def test_an_empty_term_is_no_filter(name: str) -> None:
+def test_an_empty_search_or_author_does_not_filter(name: str) -> None:
     assert parse_listing([(name, "")]) == parse_listing([(name, " \u3000")]) == ListQuery()
 
 
@@ -83,28 +83,30 @@ def test_an_empty_term_is_no_filter(name: str) -> None:
         ("sort_by", ["title"]), ("Page", ["1"]), ("", [""]), ("format", ["csv"]),
     ],
 )  # fmt: skip
-def test_wrong_values_are_refused(name: str, values: list[str]) -> None:
+def test_an_invalid_or_unknown_query_parameter_is_refused_by_name(
+    name: str, values: list[str]
+) -> None:
     for value in values:
         found = faults(parse_listing, (name, value))
         assert list(found) == [name], value
         assert found[name].endswith(".")
 
 
-def test_largest_values_are_taken() -> None:
+def test_the_largest_allowed_values_are_accepted() -> None:
     assert parse_listing([("page", str(2**31 - 1))]).page == 2**31 - 1
     assert parse_listing([("cursor", "x" * 2048), ("author", "x" * 255)]).cursor == "x" * 2048
     assert parse_listing([("fields", ",".join(reversed(FIELDS)))]).fields == tuple(FIELDS)
     assert len(parse_listing([("sort", ",".join(SORT_FIELDS))]).sort) == len(SORT_FIELDS)
 
 
-def test_limits_are_those_of_the_settings() -> None:
+def test_the_page_size_limits_come_from_the_settings() -> None:
     assert parse_listing([], default_limit=7, max_limit=9).limit == 7
     assert parse_listing([("limit", "9")], default_limit=7, max_limit=9).limit == 9
     assert "from 1 to 9" in faults(parse_listing, ("limit", "10"), max_limit=9)["limit"]
     assert parse_listing([("limit", "100")]).limit == 100
 
 
-def test_every_fault_is_named_at_once() -> None:
+def test_all_faulty_parameters_are_reported_together() -> None:
     found = faults(
         parse_listing,
         ("page", "1"), ("page", "1"), ("x", "1"), ("x", "2"), ("limit", "0"), ("count", "all"),
@@ -117,7 +119,7 @@ def test_every_fault_is_named_at_once() -> None:
     }
 
 
-def test_rules_across_parameters_come_after_those_of_each() -> None:
+def test_rules_across_parameters_are_checked_once_each_one_is_valid() -> None:
     both = [("page", "1"), ("cursor", "c"), ("min_price", "2.01"), ("max_price", "2")]
     assert list(faults(parse_listing, *both)) == ["min_price", "page"]
     assert list(faults(parse_listing, *both, ("limit", "0"))) == ["limit"]
@@ -134,7 +136,9 @@ def test_rules_across_parameters_come_after_those_of_each() -> None:
         (parse_import, [("skip_invalid", "")], "skip_invalid"),
     ],
 )  # fmt: skip
-def test_export_and_import_are_as_strict(parse: Any, pairs: Any, field: str) -> None:
+def test_export_and_import_refuse_invalid_or_unknown_parameters(
+    parse: Any, pairs: Any, field: str
+) -> None:
     assert list(faults(parse, *pairs)) == [field]
 
 
@@ -143,7 +147,7 @@ def test_export_and_import_are_as_strict(parse: Any, pairs: Any, field: str) -> 
         st.tuples(st.sampled_from([*LIST_PARAMETERS, "format", "dry_run"]) | st.text(), st.text())
     )
 )
-def test_anything_is_parsed_or_refused(pairs: list[tuple[str, str]]) -> None:
+def test_any_parameters_are_parsed_or_refused_by_name(pairs: list[tuple[str, str]]) -> None:
     names = {name for name, _ in pairs}
     for parse in (parse_listing, parse_export, parse_import):
         found: Iterable[Fault] = ()

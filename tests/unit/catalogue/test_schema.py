@@ -1,4 +1,4 @@
-"""The book as clients send it."""
+"""Validation of books, changes and stock changes as clients send them."""
 
 from decimal import Decimal
 from typing import Any
@@ -45,7 +45,7 @@ ANYTHING = st.recursive(
 
 
 def faults(validate: Any, data: Any, **more: Any) -> dict[str, str]:
-    """Field and message of every fault, the pointers being as the fields say."""
+    """Field and message of every fault; each pointer must agree with its field."""
     with pytest.raises(ValidationFailed) as caught:
         validate(data, **more)
     for fault in caught.value.faults:
@@ -55,7 +55,7 @@ def faults(validate: Any, data: Any, **more: Any) -> dict[str, str]:
     return {fault.field: fault.message for fault in caught.value.faults}
 
 
-def test_a_whole_book_comes_out_as_it_is_stored() -> None:
+def test_a_valid_book_becomes_the_values_that_are_stored() -> None:
     assert validate_book(RUST) == {
         **RUST, "isbn": "9781718500440", "description": None, "extra": {},
     }  # fmt: skip
@@ -65,7 +65,7 @@ def test_a_whole_book_comes_out_as_it_is_stored() -> None:
     }  # fmt: skip
 
 
-def test_no_two_books_share_a_default() -> None:
+def test_default_values_are_not_shared_between_books() -> None:
     without = {name: RUST[name] for name in ("title", "author", "isbn", "price")}
     first, second = validate_book(without), validate_book(without)
     assert first["stock"] == 0
@@ -73,7 +73,7 @@ def test_no_two_books_share_a_default() -> None:
     assert second["extra"] == validate_book(without)["extra"] == {}
 
 
-def test_every_fault_is_named_at_once() -> None:
+def test_all_faults_of_a_book_are_reported_together() -> None:
     found = faults(
         validate_book,
         {
@@ -90,14 +90,14 @@ def test_every_fault_is_named_at_once() -> None:
     assert found["publisher"] == "This is not a field of a book."
 
 
-def test_what_is_required_is_named() -> None:
+def test_missing_required_fields_are_reported() -> None:
     required = dict.fromkeys(["title", "author", "isbn", "price"], "This field is required.")
     assert faults(validate_book, {}) == required
 
 
 @pytest.mark.parametrize("validate", [validate_book, validate_changes, validate_merge_patch])
 @pytest.mark.parametrize("data", [None, [], "x", 5, True, Decimal("1.5")])
-def test_a_book_is_an_object(validate: Any, data: Any) -> None:
+def test_a_book_must_be_a_json_object(validate: Any, data: Any) -> None:
     with pytest.raises(ValidationFailed) as caught:
         validate(data)
     [fault] = caught.value.faults
@@ -105,13 +105,13 @@ def test_a_book_is_an_object(validate: Any, data: Any) -> None:
     assert "must be a JSON object" in fault.message
 
 
-def test_pointers_escape_what_has_a_meaning_in_them() -> None:
+def test_json_pointers_escape_slash_and_tilde() -> None:
     with pytest.raises(ValidationFailed) as caught:
         validate_changes({"a/b~c": 1})
     assert caught.value.faults == (Fault("a/b~c", "/a~1b~0c", "This is not a field of a book."),)
 
 
-def test_a_flood_of_faults_is_cut() -> None:
+def test_the_number_of_reported_faults_is_limited() -> None:
     with pytest.raises(ValidationFailed) as caught:
         validate_changes({f"f{i}": i for i in range(50_000)})
     assert len(caught.value.faults) == MAX_FAULTS + 1
@@ -119,14 +119,14 @@ def test_a_flood_of_faults_is_cut() -> None:
 
 
 @pytest.mark.parametrize("validate", [validate_book, validate_changes, validate_merge_patch])
-def test_free_books_cannot_be_in_stock(validate: Any) -> None:
+def test_a_book_with_price_zero_cannot_have_stock(validate: Any) -> None:
     assert list(faults(validate, {**RUST, "price": 0})) == ["price"]
-    # Only once every field is valid by itself.
+    # The rule is checked only when every single field is valid.
     assert list(faults(validate, {**RUST, "price": 0, "title": ""})) == ["title"]
     assert list(faults(validate, {**RUST, "price": 0, "x": 1})) == ["x"]
 
 
-def test_free_stock_is_checked_on_what_results_too() -> None:
+def test_price_zero_with_stock_is_checked_on_the_resulting_book() -> None:
     assert validate_changes({"price": 0}) == {"price": 0}
     assert validate_changes({"stock": 5}) == {"stock": 5}
     check_price_and_stock(Decimal("0.00"), 0)
@@ -136,7 +136,7 @@ def test_free_stock_is_checked_on_what_results_too() -> None:
     assert caught.value.faults == (Fault("price", "/price", book.FREE_STOCK),)
 
 
-def test_changes_hold_what_was_given_and_no_more() -> None:
+def test_changes_contain_only_the_given_fields() -> None:
     assert validate_changes({}) == {}
     assert validate_changes({"price": Decimal("34.99"), "stock": 80}) == {
         "price": Decimal("34.99"), "stock": 80,
@@ -145,14 +145,14 @@ def test_changes_hold_what_was_given_and_no_more() -> None:
     assert validate_changes({"extra": {"a": None}}) == {"extra": {"a": None}}
 
 
-def test_changes_take_null_for_the_description_only() -> None:
+def test_in_changes_only_the_description_may_be_null() -> None:
     nulls = dict.fromkeys(["title", "author", "isbn", "price", "stock", "description", "extra"])
     assert list(faults(validate_changes, nulls)) == [
         "title", "author", "isbn", "price", "stock", "extra",
     ]  # fmt: skip
 
 
-def test_in_a_merge_patch_null_goes_back_to_the_default() -> None:
+def test_in_a_merge_patch_null_resets_a_field_to_its_default() -> None:
     assert validate_merge_patch({"description": None, "stock": None, "extra": None}) == {
         "description": None, "stock": 0, "extra": {},
     }  # fmt: skip
@@ -160,7 +160,7 @@ def test_in_a_merge_patch_null_goes_back_to_the_default() -> None:
     assert list(faults(validate_merge_patch, nulls)) == list(nulls)
 
 
-def test_in_a_merge_patch_extra_is_a_patch_too() -> None:
+def test_in_a_merge_patch_extra_is_itself_a_merge_patch() -> None:
     assert validate_merge_patch({"extra": {"e\u0301": None, "a": {}}, "stock": 3}) == {
         "extra_patch": {"é": None, "a": {}}, "stock": 3,
     }  # fmt: skip
@@ -170,13 +170,13 @@ def test_in_a_merge_patch_extra_is_a_patch_too() -> None:
     assert faults(validate_merge_patch, {"extra_patch": {}})
 
 
-def test_extra_alone_is_named_as_in_the_book() -> None:
+def test_faults_of_extra_alone_have_the_same_field_names_as_in_a_book() -> None:
     assert validate_extra({"a": 1}) == {"a": 1}
     assert list(faults(validate_extra, {"a": [2**64]})) == ["extra.a.0"]
 
 
 @pytest.mark.parametrize("delta", [1, -3, 0, 2147483647, -2147483647])
-def test_a_stock_change_is_a_whole_number(delta: int) -> None:
+def test_a_stock_change_accepts_whole_numbers(delta: int) -> None:
     assert validate_stock_change({"delta": delta}) == delta
 
 
@@ -188,13 +188,13 @@ def test_a_stock_change_is_a_whole_number(delta: int) -> None:
         ({"delta": 1, "by": 2}, "by"),
     ],
 )  # fmt: skip
-def test_what_is_no_stock_change_is_refused(data: Any, field: str) -> None:
+def test_an_invalid_stock_change_is_refused(data: Any, field: str) -> None:
     assert list(faults(validate_stock_change, data)) == [field]
 
 
 @given(ANYTHING | st.dictionaries(st.sampled_from(FIELDS), ANYTHING))
-def test_anything_is_validated_or_refused(data: Any) -> None:
-    """What comes out is JSON and stays as it is."""
+def test_any_value_becomes_json_or_is_refused(data: Any) -> None:
+    """The result is JSON, and validating it again changes nothing."""
     for validate in (validate_book, validate_changes, validate_merge_patch, validate_stock_change):
         try:
             result = validate(data)

@@ -50,19 +50,19 @@ def by_code(code, text="as asked", kind=sqlite3.OperationalError):
         ("42601", "defect", ""),
     ],
 )
-def test_postgresql(state, kind, reason):
+def test_each_postgresql_sqlstate_gets_its_diagnosis(state, kind, reason):
     error = by_state(state)
     assert (diagnose(error).kind, diagnose(error).reason) == (kind, reason)
     assert diagnose(DBAPIError("SELECT 1", {}, error)) == diagnose(error)
 
 
 @pytest.mark.parametrize("kind", ["OperationalError", "InterfaceError"])
-def test_postgresql_without_a_state_was_never_reached(kind):
+def test_a_psycopg_connection_error_without_sqlstate_means_unreachable(kind):
     assert diagnose(getattr(psycopg, kind)("refused")) is diagnosis.UNREACHABLE
     assert diagnose(psycopg.ProgrammingError("of ours")) is diagnosis.DEFECT
 
 
-def test_drivers_that_call_it_otherwise():
+def test_the_pgcode_of_psycopg2_is_read_as_sqlstate():
     class Error(Exception):
         __module__ = "psycopg2.errors"
         pgcode = "40001"
@@ -86,12 +86,12 @@ def test_drivers_that_call_it_otherwise():
         (sqlite3.SQLITE_MISUSE, diagnosis.DEFECT),
     ],
 )
-def test_sqlite(code, expected):
+def test_each_sqlite_error_code_gets_its_diagnosis(code, expected):
     assert diagnose(by_code(code)) is expected
     assert diagnose(OperationalError("SELECT 1", {}, by_code(code))) is expected
 
 
-def test_sqlite_by_its_words():
+def test_sqlite_errors_are_also_diagnosed_by_their_message():
     assert diagnose(by_code(sqlite3.SQLITE_BUSY_SNAPSHOT)).kind == "retry"
     for text in ("no such table: x", "no such column: x"):
         assert diagnose(by_code(sqlite3.SQLITE_ERROR, text)) is diagnosis.NOT_READY
@@ -102,20 +102,20 @@ def test_sqlite_by_its_words():
     assert diagnose(refused).constraint == "bookstore_books_price_check"
 
 
-def test_what_no_driver_raised():
+def test_errors_that_no_driver_raised_get_a_diagnosis():
     assert diagnose(PoolTimeout()).kind == "unavailable"
     assert diagnose(TransientError()).kind == "retry"
     assert diagnose(ArithmeticError()) is diagnosis.DEFECT
     assert diagnose(DBAPIError("SELECT 1", {}, None)) is diagnosis.DEFECT
 
 
-def test_a_lost_connection():
+def test_only_an_invalidated_connection_counts_as_lost():
     assert not lost_connection(ConnectionError())
     assert not lost_connection(OperationalError("SELECT 1", {}, by_state("57P01")))
     dead = OperationalError("SELECT 1", {}, by_state("57P01"), connection_invalidated=True)
     assert lost_connection(dead)
 
 
-def test_other_databases():
+def test_other_databases_are_refused():
     with pytest.raises(UnknownDialect, match="postgresql and sqlite, not on oracle"):
         dialect_named("oracle")

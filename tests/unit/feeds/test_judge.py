@@ -1,4 +1,4 @@
-"""The quick way and the schema's way to judge a row come to the same."""
+"""The fast check of an imported row gives the same result as the check by the schema."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROW = (MOMO, "Momo", "Michael Ende", "15.00", "3", "", "{}")
 
 
 def judged(judge, cells):
-    """The verdict on a row of a file that has the columns which are not None here."""
+    """Check a row of a file that has only the columns whose cell is not None here."""
     given = [name for name, cell in zip(FIELDS, cells, strict=True) if cell is not None]
     return judge.cells(given)(cells)
 
@@ -42,11 +42,11 @@ WITH_SCHEMA = FeedOptions(extra_schema=ExtraSchema().bind())
 
 
 def row(**changes):
-    """The cells of a good row, but for the changes."""
+    """The cells of a valid row, except for the changes."""
     return tuple((dict(zip(FIELDS, ROW, strict=True)) | changes).values())
 
 
-#: Values that are known to be peculiar, by field.
+#: Unusual values, by field.
 ODD_TEXTS = [
     "", " ", "'", "''", "'=1", "'Tis", "=1", "\0", "a\0b", "  x\t", "e\u0301", "\u212b", "ﬀ", "Å",
     "x" * 255, "x" * 256, "é" * 255, "é" * 256, "\x1c a", "\u2028", "İ", "x" * 10_000, "x" * 10_001,
@@ -108,20 +108,20 @@ judges = st.sampled_from(
 
 
 @given(st.one_of(rows, clean_rows), judges)
-def test_cells_are_judged_alike_on_both_ways(cells, judge):
+def test_any_cells_get_the_same_result_from_fast_check_and_schema(cells, judge):
     assert judged(judge, cells) == judge.examine_cells(cells)
 
 
 @pytest.mark.parametrize("field", FIELDS)
 @pytest.mark.parametrize("judge", [Judge(FeedOptions()), Judge(WITH_SCHEMA)], ids=["plain", "host"])
-def test_peculiar_cells_are_judged_alike_on_both_ways(field, judge):
+def test_unusual_cells_get_the_same_result_from_fast_check_and_schema(field, judge):
     for value in [*ODD[field], None]:
         cells = row(**{field: value})
         assert judged(judge, cells) == judge.examine_cells(cells), value
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_peculiar_values_are_judged_alike_on_both_ways(field):
+def test_unusual_json_values_get_the_same_result_from_fast_check_and_schema(field):
     judge = Judge(FeedOptions())
     plain = {"isbn": MOMO, "title": "T", "author": "A", "price": 1}
     for value in [*ODD[field], "\ud800", "é\ud800", None, True, 1, -1, Decimal("1.5"), [], {}]:
@@ -142,13 +142,13 @@ good = st.fixed_dictionaries(
 
 
 @given(st.one_of(good, st.dictionaries(st.sampled_from([*FIELDS, "id", "other"]), values)), judges)
-def test_documents_are_judged_alike_on_both_ways(value, judge):
+def test_any_json_object_gets_the_same_result_from_fast_check_and_schema(value, judge):
     assert judge.document(value) == judge.examine(value)
 
 
 @given(good)
-def test_a_whole_document_becomes_what_the_schema_of_the_book_says(value):
-    """What is imported is what POST would have made of it, the columns derived from it too."""
+def test_an_imported_book_has_the_same_columns_as_one_sent_by_post(value):
+    """An import writes the same columns as POST, the derived ones included."""
     verdict = Judge(FeedOptions()).document(value)
     if isinstance(verdict, list):
         with pytest.raises(ValidationFailed) as refused:
@@ -189,25 +189,25 @@ def test_a_whole_document_becomes_what_the_schema_of_the_book_says(value):
         ({"extra": '{"a": "\\u0000"}'}, "extra.a", "NUL"),
     ],
 )
-def test_what_is_wrong_is_said(changes, field, message):
+def test_an_invalid_cell_is_reported_with_its_field_and_the_reason(changes, field, message):
     [fault] = judged(Judge(FeedOptions()), row(**changes))
     assert fault.field == field
     assert fault.pointer == "/" + field.replace(".", "/")
     assert message in fault.message
 
 
-def test_every_fault_of_a_row_is_told_in_the_order_of_the_fields():
+def test_all_faults_of_a_row_are_reported_in_field_order():
     faults = judged(Judge(FeedOptions()), row(extra="[", isbn="", price="x", title="", stock="-1"))
     assert [fault.field for fault in faults] == ["isbn", "title", "price", "stock", "extra"]
 
 
-def test_cells_that_were_shielded_come_back():
+def test_the_apostrophe_that_protects_from_formulas_is_removed():
     checked = named(judged(Judge(FeedOptions()), row(title="'=1", author="''=1", description="'")))
     assert (checked.title, checked.author, checked.description) == ("=1", "'=1", "")
     assert named(judged(Judge(FeedOptions()), row(title="'Tis"))).title == "'Tis"
 
 
-def test_isbns_are_repaired_where_that_was_asked_for():
+def test_an_isbn_is_repaired_only_with_the_option_repair_isbn():
     lost = row(isbn="439023483")
     assert isinstance(judged(Judge(FeedOptions()), lost), list)
     assert named(judged(Judge(FeedOptions(repair_isbn=True)), lost)).isbn == "9780439023481"
@@ -216,7 +216,7 @@ def test_isbns_are_repaired_where_that_was_asked_for():
     assert isinstance(Judge(FeedOptions(repair_isbn=True)).document({"isbn": 1}), list)
 
 
-def test_fixed_values_are_checked_once_for_all_rows():
+def test_invalid_fixed_values_are_refused_and_valid_ones_fill_every_row():
     with pytest.raises(ValidationFailed) as refused:
         Judge(FeedOptions(fixed={"price": "9,99", "stock": "-1", "title": "T"}))
     assert [fault.field for fault in refused.value.faults] == ["price", "stock"]
@@ -226,13 +226,13 @@ def test_fixed_values_are_checked_once_for_all_rows():
 
 
 @pytest.mark.parametrize("value", [[], 1, None, "x"])
-def test_a_line_must_be_an_object(value):
+def test_an_ndjson_line_must_be_a_json_object(value):
     [fault] = Judge(FeedOptions()).document(value)
     assert fault.field == ""
     assert "JSON object" in fault.message
 
 
-def test_the_hosts_schema_says_what_new_books_without_extra_get():
+def test_the_host_schema_gives_new_books_without_extra_their_default():
     class WithDefault(colander.MappingSchema):
         language = colander.SchemaNode(colander.String(), missing="de")
 
@@ -243,15 +243,15 @@ def test_the_hosts_schema_says_what_new_books_without_extra_get():
     assert fault.field == "extra.publisher"
 
 
-def test_authors_are_remembered_only_so_many(monkeypatch):
+def test_authors_are_folded_correctly_when_their_cache_is_full(monkeypatch):
     monkeypatch.setattr("pyramid_bookstore.feeds.judge._REMEMBERED", 2)
     judge = Judge(FeedOptions())
     for author in "ABCDABCD":
         assert named(judged(judge, row(author=author))).author_folded == author.lower()
 
 
-def test_plain_rows_need_no_schema(monkeypatch):
-    """The quick way is taken, or an import would be ten times as slow."""
+def test_plain_rows_are_checked_without_the_schema(monkeypatch):
+    """By the schema, an import would take ten times as long."""
     judge = Judge(FeedOptions())
     monkeypatch.setattr(judge, "examine", None)
     assert (

@@ -1,4 +1,4 @@
-"""The small parts: shield, spool, ids, reports, files."""
+"""Small parts: protection from formulas, spool, ids, reports, files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ tricky = st.text(st.sampled_from("'=+-@\t\r\nab ＝"), max_size=6)
 
 
 @given(st.one_of(tricky, st.text()))
-def test_the_shield_comes_off_exactly(text):
+def test_a_cell_protected_from_formulas_is_read_back_exactly(text):
     cell = shielded(text)
     assert unshielded(cell) == text
     assert cell != ""
@@ -31,17 +31,17 @@ def test_the_shield_comes_off_exactly(text):
 
 
 @given(st.one_of(tricky, st.text()))
-def test_no_two_texts_share_a_cell(text):
+def test_a_cell_written_without_protection_is_read_back_unchanged(text):
     assert shielded(unshielded(text)) == text or shielded(text) != text
 
 
 @pytest.mark.parametrize("text", ["Momo", "'Tis", "'Salem's Lot", "a=b", " =1", "1984", "''x"])
-def test_other_cells_stay_as_they_are(text):
+def test_cells_that_no_spreadsheet_takes_for_a_formula_are_not_changed(text):
     assert shielded(text) == text == unshielded(text)
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**31), st.text(max_size=3)), max_size=20))
-def test_what_is_spooled_comes_back_as_often_as_asked(items):
+def test_a_spool_returns_its_items_in_order_any_number_of_times(items):
     with Spool(tuple[int, str], batch=3) as spool:
         for item in items:
             spool.append(item)
@@ -52,7 +52,7 @@ def test_what_is_spooled_comes_back_as_often_as_asked(items):
         assert all(1 <= len(batch) <= 3 for batch in spool.batches())
 
 
-def test_ids_are_of_version_7_and_ascend():
+def test_new_ids_are_ascending_version_7_uuids():
     moment = 1_700_000_000_123
     made = ids(moment)
     found = [UUID(next(made)) for _ in range(1000)]
@@ -63,7 +63,7 @@ def test_ids_are_of_version_7_and_ascend():
     assert next(ids(moment)) != next(ids(moment))
 
 
-def test_rejects_are_told_by_line():
+def test_rejected_rows_are_reported_in_line_order():
     early = [Reject(line, [Fault("", "", "x")]) for line in (2, 7, 9)]
     late = [Reject(line, [Fault("", "", "y")]) for line in (3, 8)]
     assert [reject.line for reject in in_order(early, late)] == [2, 3, 7, 8, 9]
@@ -74,7 +74,7 @@ def test_rejects_are_told_by_line():
     [("a.csv", "csv"), ("A.CSV.GZ", "csv"), ("a.tsv", "csv"), ("a.ndjson", "ndjson"),
      ("dir.csv/a.jsonl.gz", "ndjson"), ("a", None), ("-", None), ("a.gz", None)],
 )  # fmt: skip
-def test_the_name_tells_the_format(name, format):
+def test_the_format_is_chosen_by_the_file_name_extension(name, format):
     assert format_of(name) == format
 
 
@@ -83,7 +83,9 @@ def test_the_name_tells_the_format(name, format):
     ("data", "format"),
     [(b"isbn\n1\n", "csv"), (b'\xef\xbb\xbf \n{"isbn":1}', "ndjson"), (b"", "csv")],
 )
-def test_a_source_tells_what_it_is(tmp_path, monkeypatch, pack, data, format):
+def test_the_format_of_a_source_is_found_from_its_content_even_compressed(
+    tmp_path, monkeypatch, pack, data, format
+):
     path = tmp_path / "feed"
     path.write_bytes(pack(data))
     with source(str(path)) as found:
@@ -96,7 +98,7 @@ def test_a_source_tells_what_it_is(tmp_path, monkeypatch, pack, data, format):
         assert found.stream.read(1000) == data
 
 
-def test_a_damaged_source_is_not_looked_into(tmp_path):
+def test_a_source_with_damaged_gzip_data_opens_as_csv(tmp_path):
     path = tmp_path / "feed"
     path.write_bytes(b"\x1f\x8b\x00 no method of compression")
     with source(str(path)) as found:
@@ -114,7 +116,7 @@ def test_a_named_pipe_has_no_size(tmp_path):
     writer.join()
 
 
-def test_a_target_is_whole_or_not_there(tmp_path):
+def test_an_interrupted_write_leaves_the_old_file_unchanged(tmp_path):
     path = tmp_path / "books.csv"
     with target(str(path)) as opened:
         opened.write(b"old")
@@ -130,7 +132,7 @@ def test_a_target_is_whole_or_not_there(tmp_path):
     assert os.listdir(tmp_path) == ["books.csv"]
 
 
-def test_the_same_bytes_are_packed_the_same(tmp_path):
+def test_gzip_output_depends_only_on_the_content(tmp_path):
     packed = []
     for name in ("a.csv.gz", "b.csv.gz"):
         with target(str(tmp_path / name)) as opened:
@@ -140,7 +142,7 @@ def test_the_same_bytes_are_packed_the_same(tmp_path):
     assert gzip.decompress(packed[0]) == b"isbn"
 
 
-def test_a_device_is_written_to_as_it_is():
+def test_a_device_is_written_to_directly_and_not_replaced():
     with target(os.devnull) as opened:
         opened.write(b"x")
     assert not os.path.isfile(os.devnull)

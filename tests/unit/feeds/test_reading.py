@@ -1,4 +1,4 @@
-"""From bytes to rows: encodings, line ends, headers, delimiters, and what is no feed at all."""
+"""From bytes to rows: encodings, line ends, headers, delimiters, and files that are no feed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Trickle(io.BytesIO):
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=60))
-def test_no_character_is_lost_on_the_way_to_lines(text):
+def test_splitting_into_lines_loses_no_character(text):
     data = ("x" + text).encode()
     for stream in (io.BytesIO(data), Trickle(data)):
         lines = list(Lines(stream))
@@ -57,19 +57,19 @@ def test_no_character_is_lost_on_the_way_to_lines(text):
         assert all("\n" not in line[:-1] for line in lines)
 
 
-def test_lines_end_at_line_ends_only():
+def test_only_lf_cr_and_crlf_end_a_line():
     assert read_lines("a\nb\r\nc\rd\x0be\u2028f\x85g".encode()) == [
         "a\n", "b\r\n", "c\r", "d\x0be\u2028f\x85g",
     ]  # fmt: skip
 
 
-def test_progress_is_told_in_bytes():
+def test_progress_is_reported_in_bytes_not_characters():
     told = []
     assert len(list(Lines(io.BytesIO("é\nb\n".encode()), told.append))) == 2
     assert told == [5]
 
 
-def test_a_byte_order_mark_is_passed_over():
+def test_a_utf_8_byte_order_mark_is_skipped():
     assert read_lines(b"\xef\xbb\xbfa\n") == ["a\n"]
 
 
@@ -89,11 +89,11 @@ def test_a_byte_order_mark_is_passed_over():
         (b"\xef\xbb\xbfa\n\xff", "Line 2, byte 1 of the line (byte 6 of the file"),
     ],
 )  # fmt: skip
-def test_what_is_not_utf8_is_told_by_line_and_byte(data, words):
+def test_a_file_that_is_not_utf_8_is_refused_with_its_kind_or_the_position(data, words):
     assert words in refusal(lambda: read_lines(data)).message
 
 
-def test_a_fault_far_into_the_file_is_found_in_its_line(monkeypatch):
+def test_an_invalid_byte_late_in_a_file_is_reported_with_the_right_line(monkeypatch):
     monkeypatch.setattr(lines_module, "BLOCK", 64)
     data = b"0123456789\n" * 1000 + b"01\xff\n"
     message = refusal(lambda: read_lines(data)).message
@@ -101,7 +101,7 @@ def test_a_fault_far_into_the_file_is_found_in_its_line(monkeypatch):
 
 
 @pytest.mark.parametrize("before", [b"", b"a\n" * 41, b"a\r" * 41])
-def test_an_endless_line_is_refused_before_it_is_all_in_memory(before):
+def test_an_endless_line_is_refused_before_it_fills_the_memory(before):
     class Endless:
         given = 0
 
@@ -115,13 +115,13 @@ def test_an_endless_line_is_refused_before_it_is_all_in_memory(before):
     assert stream.given < 3 * MAX_LINE
 
 
-def test_a_long_line_with_an_end_is_refused_too():
+def test_a_line_above_the_size_limit_is_refused():
     message = refusal(lambda: read_lines(b"a\n" + b"x" * (MAX_LINE + 1) + b"\n")).message
     assert message.startswith("Line 2 has more than")
     assert len(read_lines(b"x" * MAX_LINE)) == 1
 
 
-def test_old_macintosh_line_ends_in_a_large_file():
+def test_lines_of_a_large_file_may_end_with_a_carriage_return_only():
     data = b"0123456789\r" * 200_000
     assert len(read_lines(data)) == 200_000
 
@@ -129,14 +129,14 @@ def test_old_macintosh_line_ends_in_a_large_file():
 @pytest.mark.parametrize(
     ("cut", "words"), [(slice(-9), "cut off"), (slice(40), "cut off"), (None, "damaged")]
 )
-def test_a_gzip_file_that_is_not_whole(cut, words):
+def test_a_truncated_or_damaged_gzip_file_is_refused(cut, words):
     packed = gzip.compress("".join(f"line {i}\n" for i in range(99_999)).encode())
     broken = packed[cut] if cut else packed[:60] + b"\xff" * 40 + packed[100:]
     read = lambda: list(Lines(gzip.GzipFile(fileobj=io.BytesIO(broken))))  # noqa: E731  # short
     assert words in refusal(read).message
 
 
-def test_rows_and_their_lines():
+def test_each_csv_row_has_the_number_of_its_first_line():
     rows, layout = read_csv('\n\nISBN , title\n1,"a\n\nb"\n\n2,c\n')
     assert rows == [(4, ["1", "a\n\nb"], None), (8, ["2", "c"], None)]
     assert layout.names == ("ISBN", "title")
@@ -144,7 +144,7 @@ def test_rows_and_their_lines():
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_the_delimiter_is_found_by_the_header(delimiter):
+def test_the_delimiter_is_detected_from_the_header(delimiter):
     rows, _ = read_csv(f'"isbn"{delimiter}title\n1{delimiter}"a,b;c"\n')
     assert rows == [(2, ["1", "a,b;c"], None)]
 
@@ -164,14 +164,14 @@ def test_the_delimiter_is_found_by_the_header(delimiter):
         ('isbn,title\n1,"' + "x\n" * 70_000, "Line 2: a quotation mark is opened"),
     ],
 )
-def test_files_that_are_no_csv_get_one_sentence(text, words):
+def test_a_file_that_is_not_csv_is_refused_with_one_sentence(text, words):
     error = csv_refusal(text)
     assert words in error.message
     assert len(error.faults) == 1
     assert "\n" not in error.message
 
 
-def test_rows_of_another_width():
+def test_a_row_with_more_or_fewer_cells_than_the_header_is_a_fault():
     rows, _ = read_csv("isbn,title,,\n1,2\n1\n1,2,,\n1,2,3\n")
     assert [(row[0], row[2]) for row in rows] == [
         (2, None),
@@ -181,7 +181,7 @@ def test_rows_of_another_width():
     ]
 
 
-def test_quotes_out_of_place_are_the_rows_own_fault():
+def test_a_misplaced_quote_is_a_fault_of_that_row_only():
     rows, _ = read_csv('isbn,title\n1,"a"b\n2,c\n')
     assert [row[0] for row in rows] == [2, 3]
     assert rows[0][2].startswith("The row is not CSV")
@@ -203,18 +203,20 @@ def test_quotes_out_of_place_are_the_rows_own_fault():
         ("isbn,title", {"fixed": {"title": "x"}, "pass_over": True}, "title", "fixed value"),
     ],
 )
-def test_headers_that_cannot_be_right(header, options, field, words):
+def test_an_invalid_csv_header_is_refused_with_the_field_and_the_reason(
+    header, options, field, words
+):
     error = csv_refusal(f"{header}\n1,2,3\n", **options)
     assert [fault.field for fault in error.faults] == [field]
     assert words in error.message
 
 
-def test_every_fault_of_a_header_is_told():
+def test_all_faults_of_a_header_are_reported_together():
     error = csv_refusal("title,colour,size\n")
     assert [fault.field for fault in error.faults] == ["colour", "size", "isbn"]
 
 
-def test_columns_are_mapped_fixed_and_passed_over():
+def test_columns_can_be_renamed_set_to_a_fixed_value_or_ignored():
     options = FeedOptions(
         columns={"author": "Authors", "isbn": "EAN"}, fixed={"price": "1"}, pass_over=True
     )
@@ -228,7 +230,7 @@ def test_columns_are_mapped_fixed_and_passed_over():
     assert cells == ("9783522202558", "T", "A", "1", None, None, None)
 
 
-def test_unnamed_columns_are_passed_over_too():
+def test_unnamed_columns_are_ignored_and_not_reported():
     _, layout = read_csv("isbn,,title\n1,2,3\n", pass_over=True)
     assert layout.passed_over == ()
 
@@ -241,7 +243,7 @@ def test_unnamed_columns_are_passed_over_too():
         ({"columns": {"price": "x"}, "fixed": {"price": "1"}}, "both a column and a fixed value"),
     ],
 )
-def test_options_are_checked(options, words):
+def test_options_for_unknown_or_doubly_given_fields_are_refused(options, words):
     assert words in refusal(lambda: Intake(FeedOptions(**options))).message
 
 
@@ -250,7 +252,7 @@ def documents(text, **options):
     return [(each.line, each.value, each.fault) for each in feed.documents()], feed
 
 
-def test_documents_and_their_lines():
+def test_each_ndjson_document_has_its_line_number_and_its_fault():
     found, feed = documents('\n{"isbn":"1"}\r\n\n7\n[1]\n{"a":1\n<a/>')
     assert found[:3] == [(2, {"isbn": "1"}, None), (4, 7, None), (5, [1], None)]
     assert [each[0] for each in found[3:]] == [6, 7]
@@ -265,16 +267,16 @@ def test_documents_and_their_lines():
         ("<a/>", "Line 1: the file is XML"),
     ],
 )
-def test_files_that_are_no_ndjson(text, words):
+def test_a_json_list_or_xml_is_refused_as_ndjson(text, words):
     assert words in refusal(lambda: documents(text)).message
 
 
 @pytest.mark.parametrize("text", ["", "\n \n"])
-def test_no_documents_at_all(text):
+def test_an_empty_ndjson_file_has_no_documents(text):
     assert documents(text)[0] == []
 
 
-def test_members_are_renamed_and_passed_over(monkeypatch):
+def test_ndjson_members_can_be_renamed_and_unknown_ones_ignored(monkeypatch):
     monkeypatch.setattr("pyramid_bookstore.feeds.ndjson_feed._MAX_PASSED_OVER", 2)
     text = '{"EAN":"1","isbn":"2","x":1,"y":2,"z":3}\n3\n'
     found, feed = documents(text, columns={"isbn": "ean"}, pass_over=True)

@@ -1,4 +1,4 @@
-"""The sample catalogue is data people see first: every row must be one the API would accept."""
+"""Every row of the sample catalogue must be one that the API would accept."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def rows(raw: bytes) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(raw.decode("utf-8"), newline=""), strict=True))
 
 
-def test_file_is_plain_utf8_with_unix_lines(raw: bytes) -> None:
+def test_the_sample_file_is_utf_8_without_bom_and_with_unix_line_ends(raw: bytes) -> None:
     """No byte order mark, no carriage return, one newline at the end."""
     assert not raw.startswith(b"\xef\xbb\xbf")
     assert b"\r" not in raw
@@ -34,7 +34,9 @@ def test_file_is_plain_utf8_with_unix_lines(raw: bytes) -> None:
     assert not raw.endswith(b"\n\n")
 
 
-def test_header_and_shape(raw: bytes, rows: list[dict[str, str]]) -> None:
+def test_every_sample_row_has_exactly_the_columns_of_the_header(
+    raw: bytes, rows: list[dict[str, str]]
+) -> None:
     """Every row has exactly the columns of the header."""
     table = list(csv.reader(io.StringIO(raw.decode("utf-8"), newline=""), strict=True))
     assert table[0] == HEADER
@@ -42,7 +44,7 @@ def test_header_and_shape(raw: bytes, rows: list[dict[str, str]]) -> None:
     assert len(rows) >= 100
 
 
-def test_isbns_are_valid_canonical_and_unique(rows: list[dict[str, str]]) -> None:
+def test_sample_isbns_are_valid_canonical_and_unique(rows: list[dict[str, str]]) -> None:
     """Thirteen digits, checksum and prefix right, none twice."""
     isbns = [row["isbn"] for row in rows]
     bad = [isbn for isbn in isbns if not (isbn.isascii() and isbn.isdigit() and len(isbn) == 13)]
@@ -52,7 +54,7 @@ def test_isbns_are_valid_canonical_and_unique(rows: list[dict[str, str]]) -> Non
     assert len(set(isbns)) == len(isbns)
 
 
-def test_text_is_normalised_trimmed_and_within_limits(rows: list[dict[str, str]]) -> None:
+def test_sample_text_is_normalised_trimmed_and_within_limits(rows: list[dict[str, str]]) -> None:
     """NFC, no stray spaces or control characters, title and author of 1 to 255 characters."""
     for row in rows:
         for field, longest in (("title", 255), ("author", 255), ("description", 10_000)):
@@ -64,7 +66,7 @@ def test_text_is_normalised_trimmed_and_within_limits(rows: list[dict[str, str]]
         assert row["author"], row["isbn"]
 
 
-def test_prices_are_exact_and_positive(rows: list[dict[str, str]]) -> None:
+def test_sample_prices_are_exact_and_positive(rows: list[dict[str, str]]) -> None:
     """Two decimals, above zero (so a stock is always allowed), within the column."""
     for row in rows:
         price = Decimal(row["price"])
@@ -72,8 +74,10 @@ def test_prices_are_exact_and_positive(rows: list[dict[str, str]]) -> None:
         assert Decimal(0) < price <= Decimal("99999999.99"), row
 
 
-def test_stock_is_a_count_and_some_is_sold_out(rows: list[dict[str, str]]) -> None:
-    """``in_stock`` has something to filter."""
+def test_sample_stock_is_a_valid_number_and_some_books_are_sold_out(
+    rows: list[dict[str, str]],
+) -> None:
+    """The filter ``in_stock`` then has an effect."""
     stocks = [row["stock"] for row in rows]
     assert all(stock.isascii() and stock.isdigit() for stock in stocks)
     assert all(int(stock) <= 2_147_483_647 for stock in stocks)
@@ -81,19 +85,19 @@ def test_stock_is_a_count_and_some_is_sold_out(rows: list[dict[str, str]]) -> No
     assert any(int(stock) > 0 for stock in stocks)
 
 
-def test_tolkien_fills_more_than_two_pages_of_three(rows: list[dict[str, str]]) -> None:
+def test_the_sample_has_at_least_seven_books_by_tolkien(rows: list[dict[str, str]]) -> None:
     """``author=tolkien&page=2&limit=3`` is a full page with another after it."""
     assert sum("tolkien" in row["author"].casefold() for row in rows) >= 7
 
 
-def test_walk_through_book_is_left_out(rows: list[dict[str, str]]) -> None:
+def test_the_book_created_in_the_guide_is_not_in_the_sample(rows: list[dict[str, str]]) -> None:
     """A reader who creates it must get 201, not 409."""
     assert not [row for row in rows if row["title"].startswith(WALK_THROUGH_TITLE)]
     assert "9781718500440" not in {row["isbn"] for row in rows}
 
 
-def test_catalogue_covers_accents_and_other_scripts(rows: list[dict[str, str]]) -> None:
-    """Search over accents and non-Latin text has something to find."""
+def test_sample_titles_contain_accents_and_non_latin_scripts(rows: list[dict[str, str]]) -> None:
+    """Searches with accents and in other scripts then have results."""
     titles = "".join(row["title"] for row in rows)
     names = [unicodedata.name(char, "") for char in titles]
     for script in ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "CYRILLIC"):

@@ -1,4 +1,4 @@
-"""Engine settings that SQLAlchemy refuses stop start-up in the way of all other faulty settings."""
+"""Invalid engine settings stop the start with the same error as other invalid settings."""
 
 import math
 
@@ -30,7 +30,7 @@ SQLITE = "sqlite:///never.sqlite"
         ({"url": "postgresql+pg8000://x/y"}, r"pyramid_bookstore\[postgres\]"),
     ],
 )
-def test_refused(settings, named):
+def test_an_invalid_engine_setting_stops_the_start_and_is_named(settings, named):
     settings = {"url": SQLITE} | settings
     with pytest.raises(ConfigurationError, match=named) as refused:
         build_app({f"bookstore.sqlalchemy.{name}": value for name, value in settings.items()})
@@ -50,7 +50,7 @@ def test_refused(settings, named):
         ("what only SQLAlchemy knows", ["anything", None], []),
     ],
 )
-def test_values(name, good, bad):
+def test_engine_settings_accept_valid_values_and_refuse_invalid_ones(name, good, bad):
     for value in good:
         converted(name, value)
     for value in bad:
@@ -58,8 +58,8 @@ def test_values(name, good, bad):
             converted(name, value)
 
 
-def test_texts_mean_what_they_say():
-    """SQLAlchemy hands most on as they are: "false" was true."""
+def test_engine_settings_given_as_text_are_converted_to_their_type():
+    """SQLAlchemy passes most of them on as text, so "false" would count as true."""
     options = {"url": SQLITE, "pool_pre_ping": "false", "query_cache_size": "7", "echo": "off"}
     assert all_converted(options) == {
         "url": SQLITE,

@@ -1,4 +1,4 @@
-"""Environment over INI: standalone only, key by key."""
+"""Environment variables override single keys of the INI file, in the standalone application."""
 
 import pytest
 from hypothesis import given
@@ -29,12 +29,12 @@ PLAIN = [key.name for key in KEYS if not key.family]
         ("BOOKSTORE_JWT_KEY_FILE", "bookstore.jwt.key_file"),
     ],
 )
-def test_variables_become_keys(name, key):
+def test_an_environment_variable_sets_its_key(name, key):
     assert override({"other": "stays"}, {name: "5"}) == {"other": "stays", key: "5"}
 
 
 @pytest.mark.parametrize("key", PLAIN)
-def test_every_key_has_a_variable(key):
+def test_every_key_can_be_overridden_by_a_variable(key):
     assert override({key: "ini"}, {variable(key): "env"}) == {key: "env"}
 
 
@@ -44,18 +44,18 @@ def test_no_two_keys_share_a_variable():
 
 
 @given(st.dictionaries(st.sampled_from(PLAIN), st.text()), st.sets(st.sampled_from(PLAIN)))
-def test_the_environment_wins_and_the_rest_stays(ini, keys):
+def test_variables_override_their_keys_and_leave_the_others(ini, keys):
     result = override(ini, {variable(key): "env" for key in keys})
     assert result == {**ini, **dict.fromkeys(keys, "env")}
 
 
-def test_arguments_are_not_changed():
+def test_override_does_not_modify_its_arguments():
     ini, environ = {"bookstore.migrate": "no"}, {"BOOKSTORE_MIGRATE": "yes"}
     assert override(ini, environ) == {"bookstore.migrate": "yes"}
     assert (ini, environ) == ({"bookstore.migrate": "no"}, {"BOOKSTORE_MIGRATE": "yes"})
 
 
-def test_a_role_of_the_ini_is_replaced_as_it_is_written_there():
+def test_a_variable_overrides_a_role_under_the_spelling_of_the_ini():
     ini = {"bookstore.roles.Staff": "view", "bookstore.roles.shop.clerk": "view"}
     environ = {"BOOKSTORE_ROLES_STAFF": "edit", "BOOKSTORE_ROLES_SHOP_CLERK": "stock"}
     assert override(ini, environ) == {
@@ -64,13 +64,13 @@ def test_a_role_of_the_ini_is_replaced_as_it_is_written_there():
     }
 
 
-def test_the_real_key_wins_over_a_misspelt_one_of_the_ini():
+def test_a_variable_sets_the_real_key_not_a_misspelt_one_of_the_ini():
     result = override({"bookstore.limit_max": "5"}, {"BOOKSTORE_LIMIT_MAX": "6"})
     assert result == {"bookstore.limit_max": "5", "bookstore.limit.max": "6"}
 
 
 @pytest.mark.parametrize("name", ["BOOKSTORE_INI", "PATH", "BOOKSTORES_X", "bookstore_limit_max"])
-def test_other_variables_are_no_settings(name):
+def test_variables_that_are_no_settings_are_ignored(name):
     assert override({}, {name: "x"}) == {}
 
 
@@ -84,7 +84,7 @@ def test_other_variables_are_no_settings(name):
         ("BOOKSTORE_Docs", "BOOKSTORE_DOCS (bookstore.docs)"),
     ],
 )
-def test_unknown_variables_are_named_at_start_with_the_nearest(name, nearest):
+def test_an_unknown_variable_stops_the_start_with_the_nearest_name(name, nearest):
     settings = override({"bookstore.sqlalchemy.url": "sqlite://"}, {name: "secret"})
     with pytest.raises(ConfigurationError) as raised:
         Settings.from_mapping(settings)
@@ -107,10 +107,10 @@ def test_unknown_variables_are_named_at_start_with_the_nearest(name, nearest):
         ("BOOKSTORE_DB_PORT_5432_TCP_PROTO", "tcp"),
     ],
 )
-def test_what_kubernetes_says_of_a_service_named_bookstore_is_no_setting(name, value):
+def test_variables_of_a_kubernetes_service_named_bookstore_are_ignored(name, value):
     assert override({}, {name: value}) == {}
 
 
 @pytest.mark.parametrize("name", ["BOOKSTORE_PORT", "BOOKSTORE_HTTP_PORT", "BOOKSTORE_PORTS"])
-def test_a_port_meant_as_a_setting_is_not_passed_over(name):
+def test_a_port_number_in_a_bookstore_variable_is_not_ignored(name):
     assert override({}, {name: "8081"}) == {f"bookstore.{name}": "8081"}

@@ -1,4 +1,4 @@
-"""docs/reference/settings.md says what the code does: one row for every key, as in the table."""
+"""docs/reference/settings.md agrees with the code: it has one row for every key."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def rows():
         yield f"| `{key.name}` | {shown} | {key.convert.allowed} | {key.meaning} |"
 
 
-def test_the_page_has_the_table():
+def test_the_settings_page_has_the_table_of_all_keys():
     """On a difference, the failure shows the table to paste."""
     expected = "\n".join(rows())
     text = PAGE.read_text(encoding="utf-8")
@@ -29,7 +29,7 @@ def test_the_page_has_the_table():
     assert expected in text
 
 
-def test_every_variable_on_the_page_is_one():
+def test_every_variable_named_on_the_page_exists():
     names = {variable(key.example) for key in KEYS}
     words = PAGE.read_text(encoding="utf-8").replace("`", " ").split()
     mentioned = {word.strip(".,;:()=") for word in words if word.startswith("BOOKSTORE_")}
@@ -38,7 +38,7 @@ def test_every_variable_on_the_page_is_one():
     assert "BOOKSTORE_SQLALCHEMY_URL" in mentioned
 
 
-def test_the_error_on_the_page_is_the_one_raised():
+def test_the_example_error_on_the_page_is_the_one_raised():
     mapping = {
         "bookstore.sqlalchemy.url": "sqlite://",
         "bookstore.migrate": "maybe",

@@ -1,4 +1,4 @@
-"""Settings: one frozen object, or one error that names every fault."""
+"""Settings: one read-only object, or one error that names every fault."""
 
 import dataclasses
 
@@ -26,7 +26,7 @@ def settings(more=None):
 
 
 def faults(mapping, probes=()):
-    """The lines of the one error, one a fault."""
+    """The lines of the error, one for each fault."""
     with pytest.raises(ConfigurationError) as raised:
         Settings.from_mapping(mapping, probes)
     head, *lines = str(raised.value).split("\n")
@@ -41,7 +41,7 @@ def fault(more):
 
 
 class TestDefaults:
-    def test_are_those_of_the_contract(self):
+    def test_every_setting_has_its_expected_default(self):
         assert {f.name: getattr(settings(), f.name) for f in dataclasses.fields(Settings)} == {
             "prefix": "/api/v1",
             "database": {"url": "sqlite://"},
@@ -70,7 +70,7 @@ class TestDefaults:
             "log_sql_comment": False,
         }
 
-    def test_none_is_not_given(self):
+    def test_a_setting_of_none_counts_as_not_given(self):
         assert settings({key.name: None for key in KEYS if not key.family}) == settings()
 
     @pytest.mark.parametrize("key", [k for k in KEYS if not k.family], ids=lambda k: k.name)
@@ -79,12 +79,12 @@ class TestDefaults:
             assert key.convert(key.default) == key.default
 
     def test_every_key_has_its_attribute(self):
-        """The table and the two classes cannot drift apart."""
+        """The table of keys and the two settings classes have the same names."""
         attributes = {f.name for f in dataclasses.fields(Settings)} - {"jwt", "database_prefix"}
         attributes |= {f"jwt_{f.name}" for f in dataclasses.fields(JwtSettings)}
         assert sorted(key.attribute for key in KEYS) == sorted(attributes)
 
-    def test_cannot_be_changed(self):
+    def test_settings_are_read_only(self):
         made = settings()
         with pytest.raises(dataclasses.FrozenInstanceError):
             made.migrate = True
@@ -93,7 +93,7 @@ class TestDefaults:
                 mapping["x"] = 1
 
 
-def test_strings_and_python_values_give_the_same():
+def test_text_and_python_values_give_the_same_settings():
     strings = {
         "bookstore.migrate": "yes",
         "bookstore.limit.max": "50",
@@ -115,7 +115,7 @@ def test_strings_and_python_values_give_the_same():
     assert settings(strings).anonymous == ("view", "add")
 
 
-def test_foreign_keys_are_passed_over():
+def test_keys_of_other_packages_are_ignored():
     foreign = {
         "pyramid.includes": "x",
         "bookstore": 1,
@@ -128,7 +128,7 @@ def test_foreign_keys_are_passed_over():
 
 
 class TestFaults:
-    def test_all_are_named_at_once(self):
+    def test_all_faulty_settings_are_reported_in_one_error(self):
         lines = faults(
             {
                 "bookstore.prefix": "api",
@@ -165,43 +165,43 @@ class TestFaults:
             ("bookstore.jwt.algorithm", "bookstore.jwt.algorithms"),
         ],
     )
-    def test_unknown_keys_come_with_the_nearest(self, key, best):
+    def test_an_unknown_key_is_reported_with_the_nearest_key(self, key, best):
         assert fault({key: "x"}) == f"{key}: no such setting, did you mean {best}?"
 
-    def test_unknown_variables_come_with_the_nearest_variable(self):
+    def test_an_unknown_variable_is_reported_with_the_nearest_variable(self):
         assert fault({"bookstore.BOOKSTORE_LIMTI_MAX": "5"}) == (
             "BOOKSTORE_LIMTI_MAX: no such environment variable,"
             " did you mean BOOKSTORE_LIMIT_MAX (bookstore.limit.max)?"
         )
 
     @given(st.text(min_size=1))
-    def test_any_other_key_stops_the_start(self, rest):
+    def test_any_unknown_bookstore_key_stops_the_start(self, rest):
         key = f"bookstore.x-{rest}"
         with pytest.raises(ConfigurationError, match="did you mean bookstore"):
             settings({key: "x"})
 
-    def test_bad_values_say_what_is_allowed(self):
+    def test_an_invalid_value_is_reported_with_the_allowed_values(self):
         assert fault({"bookstore.limit.max": "1001"}) == (
             "bookstore.limit.max: '1001' is not a whole number from 1 to 1000"
         )
 
 
 class TestLimits:
-    def test_a_default_above_the_maximum_is_a_fault(self):
+    def test_a_default_limit_above_the_maximum_is_refused(self):
         line = fault({"bookstore.limit.default": "200"})
         assert line == "bookstore.limit.default: 200 is more than bookstore.limit.max, 100"
 
-    def test_a_lower_maximum_alone_lowers_the_default(self):
+    def test_a_maximum_below_the_default_lowers_the_default_limit(self):
         made = settings({"bookstore.limit.max": "7"})
         assert (made.limit_default, made.limit_max) == (7, 7)
 
-    def test_a_bad_value_is_not_compared(self):
+    def test_an_invalid_maximum_is_the_only_fault_reported(self):
         line = fault({"bookstore.limit.default": "200", "bookstore.limit.max": "x"})
         assert line.startswith("bookstore.limit.max: 'x'")
 
 
 class TestDatabase:
-    def test_own_settings_come_first_and_whole(self):
+    def test_engine_settings_of_the_bookstore_replace_all_those_of_the_host(self):
         made = Settings.from_mapping(
             {
                 "sqlalchemy.url": "postgresql://host/other",
@@ -213,24 +213,24 @@ class TestDatabase:
         assert made.database == {"url": "sqlite://", "pool_size": 5}
         assert made.database_prefix == "bookstore.sqlalchemy."
 
-    def test_else_the_hosts(self):
+    def test_without_its_own_url_the_engine_settings_of_the_host_apply(self):
         made = Settings.from_mapping({"sqlalchemy.url": "sqlite://", "sqlalchemy.echo": "false"})
         assert made.database == {"url": "sqlite://", "echo": "false"}
         assert made.database_prefix == "sqlalchemy."
         assert engine_from_config(made.database, "").dialect.name == "sqlite"
 
     @pytest.mark.parametrize("host", [{}, {"sqlalchemy.echo": "true"}, {"sqlalchemy.": "x"}])
-    def test_with_neither_the_error_says_what_to_set(self, host):
+    def test_without_any_database_url_the_error_says_what_to_set(self, host):
         [line] = faults(host)
         assert line.startswith("bookstore.sqlalchemy.url: no database: set it")
         assert "sqlalchemy.url," in line
         assert "bookstore.dbsession" in line
 
-    def test_an_unknown_session_name_asks_for_no_database_too(self):
+    def test_an_invalid_dbsession_is_the_only_fault_and_no_url_is_asked_for(self):
         [line] = faults({"bookstore.dbsession": "my session"})
         assert line.startswith("bookstore.dbsession: 'my session' is not the name of a request")
 
-    def test_a_url_object_will_do(self):
+    def test_the_database_url_may_be_a_url_object(self):
         url = make_url("sqlite:///x.db")
         assert Settings.from_mapping({"bookstore.sqlalchemy.url": url}).database == {"url": url}
 
@@ -238,25 +238,25 @@ class TestDatabase:
     @pytest.mark.parametrize(
         "key", ["bookstore.sqlalchemy.url", "sqlalchemy.url", "bookstore.replica.sqlalchemy.url"]
     )
-    def test_a_url_that_cannot_be_read_is_named_and_not_shown(self, key, url):
+    def test_an_invalid_url_is_reported_by_its_key_without_the_value(self, key, url):
         other = DATABASE if "replica" in key else {}
         [line] = faults({**other, key: url})
         assert line.startswith(f"{key}: the value is not an SQLAlchemy database URL, such as")
         assert "pw" not in line
 
     @pytest.mark.parametrize("prefix", ["bookstore.sqlalchemy.", "bookstore.replica.sqlalchemy."])
-    def test_engine_settings_need_a_url_of_their_own(self, prefix):
+    def test_engine_settings_without_their_own_url_are_refused(self, prefix):
         mapping = {"sqlalchemy.url": "sqlite://", f"{prefix}pool_size": "5"}
         [line] = faults(mapping)
         assert line.startswith(f"{prefix}url: missing; it must be an SQLAlchemy")
 
-    def test_replica(self):
+    def test_the_replica_url_and_its_maximum_lag_are_read(self):
         more = {"bookstore.replica.sqlalchemy.url": "sqlite://", "bookstore.replica.max_lag": "3"}
         made = settings(more)
         assert made.replica == {"url": "sqlite://"}
         assert made.replica_max_lag == 3
 
-    def test_a_replica_is_of_the_same_kind(self):
+    def test_a_replica_must_be_the_same_kind_of_database(self):
         line = fault({"bookstore.replica.sqlalchemy.url": "postgresql://h/b"})
         assert line == (
             "bookstore.replica.sqlalchemy.url: a replica of sqlite cannot be postgresql"
@@ -264,15 +264,15 @@ class TestDatabase:
 
 
 class TestEngineOptions:
-    def test_a_url_under_another_name(self):
+    def test_a_url_under_a_misspelt_key_is_reported_as_missing(self):
         [line] = faults({"bookstore.sqlalchemy.uri": "sqlite://"})
         assert line.startswith("bookstore.sqlalchemy.url: missing; it must be")
 
     @pytest.mark.parametrize(
         "prefix", ["bookstore.sqlalchemy.", "sqlalchemy.", "bookstore.replica.sqlalchemy."]
     )
-    def test_are_named_whole_and_with_all_others(self, prefix):
-        """What SQLAlchemy would say of them came alone, after everything else was mended."""
+    def test_invalid_engine_settings_are_reported_with_all_other_faults(self, prefix):
+        """SQLAlchemy itself would report them only after all other faults are corrected."""
         given = {f"{prefix}url": "sqlite://", f"{prefix}pool_sise": "5", f"{prefix}echo": "loud"}
         other = DATABASE if "replica" in prefix else {}
         wrong = {"bookstore.migrate": "maybe", "bookstore.foo": "1"}
@@ -284,7 +284,7 @@ class TestEngineOptions:
         assert "bookstore.migrate: 'maybe'" in text
         assert "bookstore.foo: no such setting" in text
 
-    def test_of_a_host_that_gives_its_session_are_its_own_affair(self):
+    def test_with_dbsession_the_host_engine_settings_are_checked_only_to_migrate(self):
         host = {"sqlalchemy.url": "sqlite://", "sqlalchemy.colour": "red"}
         session = {"bookstore.dbsession": "dbsession"}
         assert Settings.from_mapping({**session, **host}).dbsession == "dbsession"
@@ -301,17 +301,17 @@ class TestEngineOptions:
         ("jwt.keyfile", "bookstore.jwt.key_file"),
     ],
 )
-def test_the_key_that_was_meant(written, meant):
+def test_a_short_or_misspelt_key_suggests_the_right_one(written, meant):
     line = fault({f"bookstore.{written}": "x"})
     assert line == f"bookstore.{written}: no such setting, did you mean {meant}?"
 
 
 class TestHostSession:
-    def test_needs_no_database(self):
+    def test_with_dbsession_no_database_url_is_needed(self):
         made = Settings.from_mapping({"bookstore.dbsession": "dbsession"})
         assert (made.dbsession, made.database, made.database_prefix) == ("dbsession", None, None)
 
-    def test_keeps_the_hosts_engine_settings_for_migrations(self):
+    def test_with_dbsession_the_host_engine_settings_are_used_to_migrate(self):
         made = Settings.from_mapping(
             {
                 "bookstore.dbsession": "dbsession",
@@ -322,11 +322,11 @@ class TestHostSession:
         assert made.database == {"url": "sqlite://"}
 
     @pytest.mark.parametrize("host", [{"sqlalchemy.url": "?"}, {"sqlalchemy.echo": "true"}])
-    def test_leaves_odd_settings_to_the_host(self, host):
+    def test_with_dbsession_invalid_engine_settings_of_the_host_are_ignored(self, host):
         made = Settings.from_mapping({"bookstore.dbsession": "dbsession", **host})
         assert made.database is None
 
-    def test_cannot_migrate_without_a_database(self):
+    def test_migrate_and_sample_data_need_a_database_url(self):
         lines = faults(
             {
                 "bookstore.dbsession": "dbsession",
@@ -340,13 +340,13 @@ class TestHostSession:
         ]
         assert all("set bookstore.sqlalchemy.url" in line for line in lines)
 
-    def test_goes_not_together_with_a_replica(self):
+    def test_dbsession_and_a_replica_cannot_be_combined(self):
         line = fault({"bookstore.dbsession": "db", "bookstore.replica.sqlalchemy.url": "sqlite://"})
         assert line.startswith("bookstore.replica.sqlalchemy.url: not together with")
 
 
 class TestJwt:
-    def test_complete(self):
+    def test_all_jwt_settings_are_read(self):
         made = settings(
             {
                 "bookstore.auth": "jwt",
@@ -373,15 +373,15 @@ class TestJwt:
         assert made.roles == {"Staff": ("view", "edit"), "shop.clerk": ()}
         assert made.anonymous == ("view",)
 
-    def test_is_kept_ready_while_the_host_decides(self):
-        """An INI can carry the section and switch it on later, but a bad value is one now."""
+    def test_jwt_settings_are_checked_but_unused_while_auth_is_host(self):
+        """An INI may contain them before they are used, but an invalid value is refused."""
         made = settings({**JWT, "bookstore.auth": "host"})
         assert made.jwt is None
         assert made.roles == {"staff": ("view", "add")}
         assert settings({"bookstore.jwt.key": "x"}).jwt is None
         assert fault({"bookstore.jwt.leeway": "-1"}).startswith("bookstore.jwt.leeway: '-1'")
 
-    def test_says_all_that_is_missing(self):
+    def test_all_missing_jwt_settings_are_reported_together(self):
         lines = faults({**DATABASE, "bookstore.auth": "jwt"})
         assert [line.partition(":")[0] for line in lines] == [
             "bookstore.jwt.key",
@@ -393,19 +393,19 @@ class TestJwt:
         assert "EdDSA" in lines[1]
         assert "bookstore.anonymous" in lines[2]
 
-    def test_a_blank_key_is_none(self):
+    def test_a_blank_jwt_key_counts_as_missing(self):
         assert fault({**JWT, "bookstore.jwt.key": " "}).startswith("bookstore.jwt.key: bookstore")
 
-    def test_takes_one_source_of_keys(self):
+    def test_jwt_key_and_jwt_key_file_cannot_be_combined(self):
         line = fault({**JWT, "bookstore.jwt.key_file": "k.pem"})
         assert line == "bookstore.jwt.key: not together with bookstore.jwt.key_file: set one"
 
     @pytest.mark.parametrize("other", ["RS256", "PS384", "ES512", "EdDSA"])
-    def test_never_mixes_shared_secrets_with_key_pairs(self, other):
+    def test_hs_and_public_key_algorithms_cannot_be_combined(self, other):
         line = fault({**JWT, "bookstore.jwt.algorithms": f"HS256 {other}"})
         assert "HS* must not be mixed" in line
 
-    def test_anonymous_alone_is_enough(self):
+    def test_anonymous_permissions_without_roles_are_enough(self):
         mapping = {**JWT, "bookstore.roles.staff": "", "bookstore.anonymous": "view"}
         assert settings(mapping).anonymous == ("view",)
 
@@ -419,8 +419,8 @@ class TestJwt:
             ("bookstore.anonymous", "all"),
         ],
     )
-    def test_a_bad_value_is_named_once(self, key, value):
-        """Not once more as missing."""
+    def test_an_invalid_jwt_value_is_reported_once_and_not_as_missing(self, key, value):
+        """It is not reported a second time as missing."""
         mapping = {**JWT, key: value}
         if key == "bookstore.jwt.key_file":
             del mapping["bookstore.jwt.key"]
@@ -431,7 +431,7 @@ class TestJwt:
         assert "s3cret" not in line
 
 
-class TestShown:
+class TestShownValues:
     SECRETS = {
         **JWT,
         "bookstore.sqlalchemy.url": "postgresql://u:hunter2@h/b?sslpassword=hunter2&sslmode=require",
@@ -440,14 +440,14 @@ class TestShown:
         "bookstore.replica.sqlalchemy.url": make_url("postgresql://u:hunter2@h2/b"),
     }
 
-    def test_repr_has_no_secrets(self):
+    def test_repr_shows_no_secrets(self):
         made = settings(self.SECRETS)
         assert "limit_max=100" in repr(made)
         assert "algorithms=('HS256',)" in repr(made)
         assert "hunter2" not in repr(made)
         assert "s3cret" not in repr(made)
 
-    def test_effective_settings_have_none_either(self):
+    def test_effective_settings_show_no_secrets(self):
         pairs = dict(settings(self.SECRETS).effective())
         assert "hunter2" not in str(pairs)
         assert "s3cret" not in str(pairs)
@@ -463,17 +463,17 @@ class TestShown:
         assert pairs["bookstore.roles.staff"] == "view add"
         assert pairs["bookstore.docs"] == "true"
 
-    def test_effective_settings_name_the_source_of_the_database(self):
+    def test_effective_settings_show_which_keys_set_the_database(self):
         pairs = dict(Settings.from_mapping({"sqlalchemy.url": "sqlite://"}).effective())
         assert pairs["sqlalchemy.url"] == "sqlite://"
         assert not any(name.startswith(("bookstore.sqlalchemy", "bookstore.jwt")) for name in pairs)
 
-    def test_effective_settings_without_a_database(self):
+    def test_effective_settings_with_dbsession_show_no_database(self):
         pairs = dict(Settings.from_mapping({"bookstore.dbsession": "db"}).effective())
         assert pairs["bookstore.dbsession"] == "db"
         assert not any("sqlalchemy" in name for name in pairs)
 
-    def test_values_read_as_an_ini_writes_them(self):
+    def test_values_are_shown_as_in_an_ini_file(self):
         assert [as_text(v) for v in (True, 0, "", None, (), ("a", "b"), 5)] == [
             *("true", "0", "-", "-", "-", "a b", "5")
         ]

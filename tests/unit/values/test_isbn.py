@@ -1,4 +1,4 @@
-"""ISBN in any writing."""
+"""ISBNs in every common notation, and the reasons why others are refused."""
 
 import pytest
 from hypothesis import given
@@ -27,11 +27,11 @@ ISBN_13 = st.builds(
         "978\u00a01\u20097185\u202f0044\u30000", "1718500440", "1-7185-0044-0",
     ],
 )  # fmt: skip
-def test_any_writing_gives_the_same_13_digits(written: str) -> None:
+def test_every_notation_of_an_isbn_becomes_the_same_13_digits(written: str) -> None:
     assert isbn.canonical(written) == "9781718500440"
 
 
-def test_the_check_digit_x_may_be_small() -> None:
+def test_the_check_digit_x_may_be_lower_case() -> None:
     assert isbn.canonical("0-8044-2957-x") == isbn.canonical("080442957X") == "9780804429573"
 
 
@@ -48,14 +48,14 @@ def test_the_check_digit_x_may_be_small() -> None:
         ("97817185004400", "has 14"), ("-" * 1_000_000, "10 or 13"),
     ],
 )  # fmt: skip
-def test_what_is_no_isbn_is_refused_with_the_reason(written: str, reason: str) -> None:
+def test_an_invalid_isbn_is_refused_with_the_reason(written: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason) as caught:
         isbn.canonical(written)
     assert str(caught.value).endswith(".")
 
 
 @given(st.from_regex(r"97[0-9]{11}|[0-9]{9}[0-9X]", fullmatch=True))
-def test_checksum_and_length_are_those_of_the_standard_number_library(written: str) -> None:
+def test_validation_agrees_with_the_stdnum_library_except_for_ismn(written: str) -> None:
     valid = stdnum_isbn.is_valid(written) and not written.startswith("9790")
     if valid:
         assert isbn.canonical(written) == stdnum_isbn.to_isbn13(written)
@@ -65,7 +65,7 @@ def test_checksum_and_length_are_those_of_the_standard_number_library(written: s
 
 
 @given(ISBN_13)
-def test_a_valid_isbn_is_its_own_form(written: str) -> None:
+def test_canonical_and_repair_keep_a_valid_isbn_13_as_it_is(written: str) -> None:
     assert isbn.canonical(written) == written
     assert isbn.canonical(" - ".join(written)[:64]) == written
     assert isbn.repair(written) == written
@@ -81,14 +81,14 @@ def test_a_valid_isbn_is_its_own_form(written: str) -> None:
         ("", None), ("0", None), ("000000", None), ("1" * 100, None), ("97893806587.0", None),
     ],
 )  # fmt: skip
-def test_repair_puts_back_zeros_where_the_checksum_then_holds(
+def test_repair_adds_lost_leading_zeros_only_if_the_checksum_is_then_right(
     found: str, repaired: str | None
 ) -> None:
     assert isbn.repair(found) == repaired
 
 
 @given(st.text())
-def test_repair_never_raises(found: str) -> None:
+def test_repair_never_raises_and_returns_none_or_a_valid_isbn(found: str) -> None:
     repaired = isbn.repair(found)
     assert repaired is None or isbn.canonical(repaired) == repaired
 
@@ -103,14 +103,14 @@ def test_repair_never_raises(found: str) -> None:
         ("", ()), ("-", ()), ("٩٧٨١", ()), ("9" * 100, ()), ("12-" * 50, ()),
     ],
 )  # fmt: skip
-def test_search_forms_are_the_digits_of_what_looks_like_an_isbn(
+def test_a_search_term_that_looks_like_an_isbn_is_also_searched_as_digits(
     term: str, forms: tuple[str, ...]
 ) -> None:
     assert isbn.search_forms(term) == forms
 
 
 @given(st.text("0123456789-– xX"))
-def test_search_forms_hold_digits_once_each_and_not_the_term(term: str) -> None:
+def test_search_forms_are_unique_digit_strings_other_than_the_term(term: str) -> None:
     forms = isbn.search_forms(term)
     assert term not in forms
     assert len(set(forms)) == len(forms)

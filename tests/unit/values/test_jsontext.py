@@ -1,4 +1,4 @@
-"""JSON in, strictly, and out, exactly."""
+"""Strict reading and exact writing of JSON."""
 
 import decimal
 import json
@@ -24,12 +24,12 @@ MODEL = st.recursive(
 
 
 @given(MODEL)
-def test_what_goes_out_comes_back(value: Any) -> None:
+def test_loads_returns_the_value_that_dumps_wrote(value: Any) -> None:
     assert loads(dumps(value)) == value
 
 
 @given(MODEL, st.sampled_from([None, 1]), st.booleans())
-def test_what_the_standard_library_writes_is_read(
+def test_json_written_by_the_standard_library_is_read(
     value: Any, indent: int, ascii_only: bool
 ) -> None:
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only, default=float)
@@ -38,7 +38,7 @@ def test_what_the_standard_library_writes_is_read(
 
 
 @given(st.binary() | st.text('[]{}",:\\ud8019eE+-.truefalsn \n\x00').map(str.encode))
-def test_any_body_is_read_or_refused(body: bytes) -> None:
+def test_any_bytes_are_read_like_the_standard_library_or_refused(body: bytes) -> None:
     try:
         value = loads(body)
     except InvalidJSON as refused:
@@ -67,25 +67,25 @@ def test_any_body_is_read_or_refused(body: bytes) -> None:
         (b"[.5]", "Expecting value"), (b"[+1]", "Expecting value"), (b"[1.]", "delimiter"),
     ],
 )  # fmt: skip
-def test_what_is_no_json_is_refused_with_reason_and_place(body: bytes, message: str) -> None:
+def test_invalid_json_is_refused_with_reason_and_position(body: bytes, message: str) -> None:
     with pytest.raises(InvalidJSON, match=message):
         loads(body)
 
 
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000, b"[" * 33 + b"]" * 33])
-def test_deep_nesting_is_refused_before_it_is_read(body: bytes) -> None:
+def test_too_deeply_nested_json_is_refused_before_parsing(body: bytes) -> None:
     with pytest.raises(InvalidJSON, match="nested too deeply"):
         loads(body)
 
 
-def test_only_open_brackets_outside_of_strings_count() -> None:
+def test_nesting_depth_counts_only_open_brackets_outside_strings() -> None:
     assert loads(b"[" * MAX_DEPTH + b"]" * MAX_DEPTH)
     assert loads(b"[" + b"[]," * 100 + b'"\\"[{[{' + b"[" * 100 + b'"]')[-1].startswith('"[{')
     with pytest.raises(InvalidJSON, match="Unterminated"):
         loads(b'"' + b'\\"[' * 300_000)
 
 
-def test_escapes_of_whole_characters_and_of_backslashes_are_read() -> None:
+def test_escaped_surrogate_pairs_and_backslashes_are_read() -> None:
     assert loads(rb'["\ud83d\ude00", "\\ud800", "\uD7FF"]') == ["😀", "\\ud800", "\ud7ff"]
 
 
@@ -103,7 +103,7 @@ def test_escapes_of_whole_characters_and_of_backslashes_are_read() -> None:
         (b"-0.0e99999999999999999999", Decimal(0)),
     ],
 )  # fmt: skip
-def test_numbers_of_any_size_are_read_exactly(body: bytes, value: Any) -> None:
+def test_numbers_are_read_exactly_and_huge_exponents_are_capped(body: bytes, value: Any) -> None:
     assert loads(body) == value
     assert type(loads(body)) is type(value)
 
@@ -115,7 +115,7 @@ def test_numbers_do_not_depend_on_the_decimal_context_of_the_host(traps: list[An
         assert loads(b"1e99999999999999999999") == Decimal("1e999999999999999999")
 
 
-def test_what_goes_out_is_compact_and_exact() -> None:
+def test_json_output_is_compact_with_exact_numbers_and_utc_times() -> None:
     identifier = UUID("0190b5e0-7c3a-7000-8000-000000000001")
     assert (
         dumps(
@@ -141,6 +141,6 @@ def test_what_goes_out_is_compact_and_exact() -> None:
 @pytest.mark.parametrize(
     ("value", "error"), [("\ud800", UnicodeEncodeError), (object(), TypeError)]
 )
-def test_what_has_no_form_in_json_is_refused(value: Any, error: type[Exception]) -> None:
+def test_values_without_a_json_form_raise(value: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         dumps(value)

@@ -1,4 +1,4 @@
-"""Text in one form: what is stored, what is searched, what is sorted."""
+"""Normalisation of text for storage, search and sorting."""
 
 import unicodedata
 from itertools import chain
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pyramid_bookstore.search.folding import fold
 from pyramid_bookstore.values import text
 
-# Marks in disorder, precomposed letters, Hangul and compatibility characters, often adjacent.
+# Combining marks in the wrong order, precomposed letters, Hangul, compatibility characters.
 CHARACTERS = st.one_of(
     st.characters(exclude_categories=["Cs"]),
     st.sampled_from("aA \t\u0301\u0316\u0f73\u0344éßŒŁıİǅ한ᄒ\u1161\u11abﬁ№ﷺ’“—\u00ad\u200b\u2028"),
@@ -36,18 +36,20 @@ TEXTS = st.text(CHARACTERS)
         ("", ""),
     ],
 )
-def test_fold_gives_what_people_type(given_text: str, folded: str) -> None:
+def test_fold_replaces_case_accents_ligatures_and_typographic_signs(
+    given_text: str, folded: str
+) -> None:
     assert fold(given_text) == folded
 
 
-def test_hangul_is_found_by_syllables_only() -> None:
-    """Taken apart, 가 would be the beginning of 각."""
+def test_folding_keeps_hangul_as_whole_syllables() -> None:
+    """Decomposed into letters, 가 would be a prefix of 각."""
     assert fold("가") not in fold("각")
     assert fold("\u1100\u1161\u11a8") == "각"
 
 
 @given(TEXTS)
-def test_folding_twice_changes_nothing_and_leaves_one_line(s: str) -> None:
+def test_folded_text_is_one_line_and_folding_it_again_changes_nothing(s: str) -> None:
     folded = fold(s)
     assert fold(folded) == folded
     assert folded == " ".join(folded.split())
@@ -55,23 +57,23 @@ def test_folding_twice_changes_nothing_and_leaves_one_line(s: str) -> None:
 
 
 @given(TEXTS)
-def test_canonically_equal_texts_fold_alike(s: str) -> None:
+def test_canonically_equivalent_texts_fold_to_the_same_text(s: str) -> None:
     assert fold(unicodedata.normalize("NFD", s)) == fold(unicodedata.normalize("NFC", s))
 
 
 @given(st.text(st.characters(max_codepoint=0x7F)))
-def test_the_short_way_for_ascii_gives_what_the_long_way_gives(s: str) -> None:
+def test_the_fast_path_for_ascii_folds_like_the_general_path(s: str) -> None:
     assert fold(s) == fold(f"{s}\u00ad")
 
 
-def test_every_character_of_an_alphabet_folds_to_what_folds_no_further() -> None:
+def test_folding_a_single_character_twice_equals_folding_it_once() -> None:
     for code in chain(range(0x3400), range(0xA4D0, 0xAC00), range(0xF900, 0x10000)):
         folded = fold(chr(code))
         assert fold(folded) == folded
 
 
 @given(TEXTS)
-def test_clean_is_nfc_without_white_space_around(s: str) -> None:
+def test_clean_strips_outer_white_space_and_normalises_to_nfc(s: str) -> None:
     cleaned = text.clean(s)
     assert cleaned == cleaned.strip()
     assert unicodedata.is_normalized("NFC", cleaned)
@@ -79,12 +81,12 @@ def test_clean_is_nfc_without_white_space_around(s: str) -> None:
 
 
 @given(TEXTS, st.integers(1, 300))
-def test_nfc_of_long_text_is_that_of_the_standard_library(s: str, times: int) -> None:
+def test_nfc_of_long_text_equals_that_of_the_standard_library(s: str, times: int) -> None:
     assert text.nfc(s * times) == unicodedata.normalize("NFC", s * times)
 
 
 @pytest.mark.parametrize("marks", ["\u0301\u0316", "\u0316\u0301", "\u0f73", "\u0344\u0316"])
-def test_nfc_survives_half_a_million_marks(marks: str) -> None:
+def test_nfc_handles_tens_of_thousands_of_combining_marks_in_a_row(marks: str) -> None:
     """Sorting them by insertion, as the standard library does, would take minutes."""
     s = "a" + marks * 50_000
     assert unicodedata.is_normalized("NFC", text.nfc(s)[:1000])

@@ -1,4 +1,4 @@
-"""Strict types: what is of another type is refused, not converted."""
+"""Strict schema types: a value of another type is refused, not converted."""
 
 from decimal import Decimal, localcontext
 from typing import Any
@@ -22,7 +22,7 @@ TITLE = Text(1, 255)
 STOCK = Integer(0, INTEGER_MAX)
 
 
-def test_missing_and_null_are_two_things() -> None:
+def test_a_missing_value_and_null_are_treated_differently() -> None:
     required = colander.SchemaNode(TITLE)
     optional = colander.SchemaNode(Text(0, 9, nullable=True), missing="left out")
     with pytest.raises(colander.Invalid, match="Required"):
@@ -33,7 +33,7 @@ def test_missing_and_null_are_two_things() -> None:
     assert optional.deserialize(None) is None
 
 
-def test_a_type_must_say_how_it_reads() -> None:
+def test_a_strict_type_must_implement_read() -> None:
     with pytest.raises(NotImplementedError):
         StrictType().read(1)
 
@@ -46,11 +46,11 @@ def test_a_type_must_say_how_it_reads() -> None:
         ("😀" * 255, "😀" * 255),
     ],
 )  # fmt: skip
-def test_text_is_kept_trimmed_and_in_nfc(given_text: str, kept: str) -> None:
+def test_text_is_trimmed_and_normalised_to_nfc(given_text: str, kept: str) -> None:
     assert TITLE.read(given_text) == kept
 
 
-def test_text_is_trimmed_only_where_asked() -> None:
+def test_text_with_trim_false_keeps_outer_white_space() -> None:
     assert Text(0, 9, trim=False).read(" a\n") == " a\n"
     assert Text(0, 9, trim=False).read("") == ""
 
@@ -65,7 +65,7 @@ def test_text_is_trimmed_only_where_asked() -> None:
         ("a\0b", "NUL"), ("\ud800", "lone surrogates"),
     ],
 )  # fmt: skip
-def test_what_is_no_such_text_is_refused(value: Any, message: str) -> None:
+def test_text_of_wrong_type_length_or_characters_is_refused(value: Any, message: str) -> None:
     with pytest.raises(Refused, match=message):
         TITLE.read(value)
 
@@ -86,7 +86,7 @@ def test_integers_within_the_range_are_kept(value: int) -> None:
         (Decimal("1e-999999999999999999"), "not a decimal number"),
     ],
 )  # fmt: skip
-def test_what_is_no_such_integer_is_refused(value: Any, message: str) -> None:
+def test_an_integer_of_wrong_type_or_outside_the_range_is_refused(value: Any, message: str) -> None:
     with pytest.raises(Refused, match=message):
         STOCK.read(value)
 
@@ -120,14 +120,14 @@ def test_prices_are_kept_exactly_with_two_decimals(value: Any, kept: str) -> Non
         (5.5, "not a binary float"), (None, "not null"),
     ],
 )  # fmt: skip
-def test_what_is_no_such_price_is_refused(value: Any, message: str) -> None:
+def test_a_price_of_wrong_type_range_or_precision_is_refused(value: Any, message: str) -> None:
     with pytest.raises(Refused, match=message):
         Price().read(value)
 
 
 @given(st.decimals(allow_nan=True, allow_infinity=True) | st.integers())
-def test_a_price_is_the_number_given_or_none(value: Any) -> None:
-    """Whatever the precision of the host's decimal context is."""
+def test_a_price_equals_the_given_number_or_is_refused(value: Any) -> None:
+    """This holds for every precision of the host's decimal context."""
     with localcontext(prec=2):
         try:
             price = Price().read(value)
@@ -137,7 +137,7 @@ def test_a_price_is_the_number_given_or_none(value: Any) -> None:
     assert price.as_tuple().exponent == -2
 
 
-def test_isbns_are_kept_as_13_digits() -> None:
+def test_an_isbn_is_read_as_13_digits() -> None:
     assert Isbn().read("1-7185-0044-0") == "9781718500440"
 
 
@@ -145,6 +145,6 @@ def test_isbns_are_kept_as_13_digits() -> None:
     ("value", "message"),
     [(9781718500440, "text, not an integer"), ("9780000000000", "check digit"), (None, "not null")],
 )
-def test_what_is_no_isbn_is_refused(value: Any, message: str) -> None:
+def test_an_invalid_isbn_is_refused(value: Any, message: str) -> None:
     with pytest.raises(Refused, match=message):
         Isbn().read(value)
