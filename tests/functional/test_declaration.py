@@ -83,7 +83,8 @@ def test_a_field_that_is_declared_once_works_in_every_part(database: str, tmp_pa
     fields = copy / "catalogue" / "fields.py"
     before = "    #: The JSON text of `extra`"
     replace_in(fields, before, FIELDS + before)
-    replace_in(fields, "import Field, Range", "import Equals, Field, Range")
+    names = "from pyramid_bookstore.catalogue.field import Equals\n\n\n"
+    replace_in(fields, "class BookData(", f"{names}class BookData(")
     replace_in(copy / "db" / "revision.py", HEAD, "bookstore_9999")
     (tmp_path / "alembic" / "versions" / "9999_publisher.py").write_text(REVISION)
     environ = {name: value for name, value in os.environ.items() if "COV" not in name}

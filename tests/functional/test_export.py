@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from webtest import TestApp
 
+from pyramid_bookstore.feeds.staging import FIELDS
 from pyramid_bookstore.web.mount import Mount
 from tests.support.feeds import BOOKS, CSV, EXPORT, FAUST, MOMO, NDJSON, csv_of, isbn, send
 
-HEADER = b"isbn,title,author,price,stock,description,extra\r\n"
+HEADER = f"{','.join(FIELDS)}\r\n".encode()
 BOOK = {"isbn": MOMO, "title": "Momo", "author": "Michael Ende", "price": 15, "stock": 3}
 
 
@@ -34,14 +35,12 @@ def test_an_export_in_csv_has_all_fields_and_a_file_name(client):
     assert answer.charset == "utf-8"
     assert answer.headers["Content-Disposition"] == 'attachment; filename="books.csv"'
     assert answer.headers["Cache-Control"] == "no-store"
-    assert (
-        answer.body
-        == HEADER
-        + (
-            f'{MOMO},Momo,Michael Ende,15.00,3,"a ""b""\nc","{{""a"":1.5}}"\r\n'
-            f'{FAUST},"Faust; I",Michael Ende,0.50,3,,{{}}\r\n'
-        ).encode()
-    )
+    assert answer.body.startswith(HEADER + f"{MOMO},Momo,Michael Ende,15.00,3,".encode())
+    assert '"a ""b""\nc"' in answer.text
+    assert f'\r\n{FAUST},"Faust; I",' in answer.text
+    momo, faust = csv.DictReader(io.StringIO(answer.text, newline=""))
+    assert momo | {"description": 'a "b"\nc', "extra": '{"a":1.5}'} == momo
+    assert faust | {"price": "0.50", "description": "", "extra": "{}"} == faust
 
 
 def test_an_export_in_ndjson_has_all_fields_and_a_file_name(client):
@@ -49,10 +48,12 @@ def test_an_export_in_ndjson_has_all_fields_and_a_file_name(client):
     answer = client.get(f"{EXPORT}?format=ndjson")
     assert answer.content_type == NDJSON
     assert answer.headers["Content-Disposition"] == 'attachment; filename="books.ndjson"'
-    assert answer.body.decode() == (
-        f'{{"isbn":"{MOMO}","title":"Momo","author":"Michael Ende","price":15.00,"stock":3,'
-        '"description":null,"extra":{"a":"é"}}\n'
-    )
+    start = f'{{"isbn":"{MOMO}","title":"Momo","author":"Michael Ende","price":15.00,"stock":3,'
+    assert answer.body.decode().startswith(start)
+    (line,) = answer.body.decode().splitlines()
+    assert list(json.loads(line)) == list(FIELDS)
+    assert json.loads(line)["description"] is None
+    assert line.endswith(',"extra":{"a":"é"}}')
 
 
 def test_the_export_of_an_empty_catalogue_can_be_imported(client):

@@ -101,7 +101,7 @@ def names(connection):
 
 
 def own_differences(connection, **options):
-    options = {"version_table": revision.VERSION_TABLE, "compare_server_default": True} | options
+    options = {"version_table": revision.VERSION_TABLE} | options
     context = MigrationContext.configure(connection, opts=options)
     with warnings.catch_warnings():
         # An index on an expression, which no model declares: tests/functional/test_plans.py.

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Engine, bindparam, event, literal_column, null, select, text, type_coerce
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from pyramid_bookstore.catalogue.schema import validate_book
 from pyramid_bookstore.catalogue.store import Store
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_one_time_engine, make_reading_engine
@@ -31,7 +32,7 @@ def reading(database: str) -> Iterator[Engine]:
 def test_an_isbn_that_violates_a_check_is_not_reported_as_a_duplicate(engine: Engine) -> None:
     with engine.connect() as connection:
         store = Store(TransactionWriter(connection, lambda: None))
-        book = store.insert({**book_fields(), "description": None, "extra": {}})
+        book = store.insert(validate_book(book_fields()))
         with pytest.raises(IntegrityError, match="bookstore_books_isbn_check"):
             store.update(book.id, {"isbn": "123"}, ANY_STATE)
         # The savepoint kept the transaction usable.
@@ -64,7 +65,7 @@ def test_an_insert_that_fails_outside_the_db_api_discards_its_connection(
     engine = make_reading_engine({"url": sqlite_backend.create()})
     with engine.connect() as connection:
         store = Store(AutocommitWriter(connection))
-        fields = {**book_fields(), "description": None, "extra": {}}
+        fields = validate_book(book_fields())
         with pytest.raises(OverflowError):
             store.insert({**fields, "stock": 2**64})
         assert connection.invalidated
@@ -74,7 +75,7 @@ def test_an_insert_that_fails_outside_the_db_api_discards_its_connection(
 
 
 def test_an_insert_refused_by_a_constraint_keeps_its_connection_usable(reading: Engine) -> None:
-    fields = {**book_fields(), "description": None, "extra": {}}
+    fields = validate_book(book_fields())
     with reading.connect() as connection:
         store = Store(AutocommitWriter(connection))
         with pytest.raises(Exception, match="bookstore_books_isbn_check") as caught:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, insert, text
 
+from pyramid_bookstore.catalogue.fields import WRITABLE
 from pyramid_bookstore.catalogue.models import Book, columns_of
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
 from pyramid_bookstore.db.query import LeanReader, Query, Row
@@ -26,9 +27,8 @@ def book_row(number: int, **fields: Any) -> dict[str, Any]:
         "isbn": f"{9_780_000_000_000 + number}",
         "price": Decimal(10),
         "stock": 1,
-        "description": None,
-        "extra": {},
     } | fields
+    given = {field.name: field.default for field in WRITABLE if not field.required} | given
     times = {"created_at": given.pop("created_at", made), "updated_at": made}
     return {"id": given.pop("id", UUID(int=number)), **columns_of(given), **times}
 

@@ -33,6 +33,7 @@ def chosen(field: Field, each: Filter, given: dict[str, Any], book: BookData) ->
 def asked(field: Field, each: Filter, books: list[BookData]) -> Iterator[dict[str, Any]]:
     """Arguments for the filter: values that some books have, and one that no book has."""
     values = [value for book in books if (value := getattr(book, field.name)) is not None]
+    values = values or [field.example]  # a field that no book here has
     if isinstance(each, Range):
         yield {f"min_{field.name}": min(values)}
         yield {f"max_{field.name}": max(values)}

@@ -20,7 +20,11 @@ from pyramid_bookstore.feeds.staging import COLUMNS, FIELDS
 from pyramid_bookstore.values import jsontext
 from tests.support.feeds import FAUST, MOMO, isbn
 
-ROW = (MOMO, "Momo", "Michael Ende", "15.00", "3", "", "{}")
+#: The cells of a good row; a field that is not here has no column.
+ROW = dict.fromkeys(FIELDS) | {
+    "isbn": MOMO, "title": "Momo", "author": "Michael Ende", "price": "15.00", "stock": "3",
+    "description": "", "extra": "{}",
+}  # fmt: skip
 
 
 def judged(judge, cells):
@@ -43,7 +47,7 @@ WITH_SCHEMA = FeedOptions(extra_schema=ExtraSchema().bind())
 
 def row(**changes):
     """The cells of a valid row, except for the changes."""
-    return tuple((dict(zip(FIELDS, ROW, strict=True)) | changes).values())
+    return tuple((ROW | changes).values())
 
 
 #: Unusual values, by field.
@@ -112,7 +116,7 @@ def test_any_cells_get_the_same_result_from_fast_check_and_schema(cells, judge):
     assert judged(judge, cells) == judge.examine_cells(cells)
 
 
-@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("field", ODD)
 @pytest.mark.parametrize("judge", [Judge(FeedOptions()), Judge(WITH_SCHEMA)], ids=["plain", "host"])
 def test_unusual_cells_get_the_same_result_from_fast_check_and_schema(field, judge):
     for value in [*ODD[field], None]:
@@ -120,7 +124,7 @@ def test_unusual_cells_get_the_same_result_from_fast_check_and_schema(field, jud
         assert judged(judge, cells) == judge.examine_cells(cells), value
 
 
-@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize("field", ODD)
 def test_unusual_json_values_get_the_same_result_from_fast_check_and_schema(field):
     judge = Judge(FeedOptions())
     plain = {"isbn": MOMO, "title": "T", "author": "A", "price": 1}
