@@ -31,9 +31,12 @@ _NAMES = [column.name for column in BOOKS.c]
 _KEPT = ("id", "isbn", "created_at")
 
 
+_WIDTH = len(COLUMNS)
+
+
 def book_from_row(row: Sequence[Any]) -> BookData:
     """A book from a row that begins with `COLUMNS`."""
-    return BookData(*row[: len(COLUMNS)])
+    return BookData(*row[:_WIDTH])
 
 
 class Guard(NamedTuple):

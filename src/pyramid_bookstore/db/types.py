@@ -1,5 +1,6 @@
 """Column types that hold the same values, exactly, on SQLite and on PostgreSQL."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -37,6 +38,16 @@ def from_cents(cents: int) -> Decimal:
     return Decimal(cents).scaleb(-2)
 
 
+def _in_utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC)
+
+
+def _nullable(convert: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """For `result_processor`: called for each value, so without the calls around it that
+    `process_result_value` has (4 % of a page of 20)."""
+    return lambda value: None if value is None else convert(value)
+
+
 class Money(TypeDecorator[Decimal]):
     """An exact amount with two decimals: NUMERIC(10, 2), on SQLite whole cents.
 
@@ -54,8 +65,8 @@ class Money(TypeDecorator[Decimal]):
             return value
         return to_cents(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
-        return from_cents(value) if value is not None and dialect.name == "sqlite" else value
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        return _nullable(from_cents) if dialect.name == "sqlite" else None
 
 
 class UTCDateTime(TypeDecorator[datetime]):
@@ -72,14 +83,9 @@ class UTCDateTime(TypeDecorator[datetime]):
             return value
         return to_microseconds(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if dialect.name == "sqlite":
-            return from_microseconds(value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
         # PostgreSQL answers in the connection's time zone.
-        moment: datetime = value.astimezone(UTC)
-        return moment
+        return _nullable(from_microseconds if dialect.name == "sqlite" else _in_utc)
 
 
 class _JSON(UserDefinedType[str]):
@@ -103,8 +109,8 @@ class JSONText(TypeDecorator[msgspec.Raw]):
     def process_bind_param(self, value: msgspec.Raw | None, dialect: Dialect) -> Any:
         return None if value is None else bytes(value).decode()
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> msgspec.Raw | None:
-        return None if value is None else msgspec.Raw(value.encode())
+    def result_processor(self, dialect: Dialect, coltype: object) -> Any:
+        return _nullable(lambda text: msgspec.Raw(text.encode()))
 
     def bind_expression(self, bindvalue: BindParameter[msgspec.Raw]) -> ColumnElement[Any]:
         return cast(bindvalue, self)
