@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 import webtest
+from pyramid.response import Response
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from pyramid_bookstore import Bookstore
@@ -123,3 +125,26 @@ def test_a_stock_change_must_be_a_whole_number(testapp: webtest.TestApp, wrong: 
     else:
         with pytest.raises(ValidationFailed, match="delta"):
             store.change_stock(made["id"], wrong)
+
+
+@pytest.mark.parametrize(("marks", "stock"), [(True, 0), (False, 5)])
+def test_own_sql_on_the_session_is_committed_only_after_mark_written(
+    make_client: Any, marks: bool, stock: int
+) -> None:
+    """The transaction manager commits a session only if it was told of a change."""
+
+    def sell_all(request: Any) -> Response:
+        request.bookstore.session.execute(text("UPDATE bookstore_books SET stock = 0"))
+        if marks:
+            request.bookstore.mark_written()
+        return Response("sold")
+
+    def configure(config: Any) -> None:
+        config.include("pyramid_tm")
+        config.add_route("sell", "/sell")
+        config.add_view(sell_all, route_name="sell")
+
+    client = make_client(configure=configure)
+    url = client.post_json("/api/v1/books", book_fields()).headers["Location"]
+    client.get("/sell")
+    assert client.get(url).json["stock"] == stock
