@@ -3,8 +3,6 @@
 Routes, views, 405 answers and the API's description are all made from this table.
 """
 
-from __future__ import annotations
-
 from pyramid_bookstore.catalogue import views as catalogue
 from pyramid_bookstore.description import views as description
 from pyramid_bookstore.feeds import views as feeds

@@ -4,8 +4,6 @@ The services check every rule before they write; a constraint speaks only where 
 where somebody wrote past the services.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 

@@ -5,8 +5,6 @@ of the filters and the sort, with which alone it means anything. What comes back
 checked like any other input, so a made-up cursor can at most name another place in the same list.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

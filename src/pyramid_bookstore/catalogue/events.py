@@ -1,7 +1,5 @@
 """What happens to a book."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """The book's ``extra``: a JSON object of the host's own, bounded, and checked by its own schema."""
 
-from __future__ import annotations
-
 import copy
 import logging
 import math

@@ -3,8 +3,6 @@
 The fields themselves are in `fields`.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -44,7 +42,7 @@ class Field:
     #: Whether clients write it; else the server does.
     writable: bool = True
     #: How the list can be filtered by it.
-    filters: tuple[Filter, ...] = ()
+    filters: "tuple[Filter, ...]" = ()
     #: Whether the list can be sorted by it; there is an index for that.
     sort: bool = False
     #: Kept a second time as it is searched, compared and sorted, in the column `key`.

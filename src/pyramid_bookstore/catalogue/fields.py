@@ -7,8 +7,6 @@ description (`description.schemas`). A new field is an entry here, and a revisio
 ``alembic/versions`` whose name goes into `db.revision.HEAD`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime

@@ -1,7 +1,5 @@
 """URLs of books and of pages of the list."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from urllib.parse import quote_plus
 

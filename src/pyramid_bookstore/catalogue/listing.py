@@ -4,8 +4,6 @@ A list is a *shape* (which filters, which sort, which way) with *values*. One sh
 built and compiled once; a request only fills in the values.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple

@@ -3,8 +3,6 @@
 The migrations in ``alembic/`` build the same tables; a test holds the two against each other.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from uuid import UUID

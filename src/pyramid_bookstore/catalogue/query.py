@@ -1,7 +1,5 @@
 """The query parameters of the list; filters and sorts come from the declaration of the fields."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """How books and pages look as JSON."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

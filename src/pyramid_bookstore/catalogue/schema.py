@@ -1,7 +1,5 @@
 """The book as clients send it, by the declaration of its fields."""
 
-from __future__ import annotations
-
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple

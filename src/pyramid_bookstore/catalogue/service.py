@@ -1,7 +1,5 @@
 """What can be done with books, on one unit of work."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID

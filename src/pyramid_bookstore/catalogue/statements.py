@@ -4,8 +4,6 @@ Making a statement costs more than running it, so what changes from call to call
 Columns go in under their own names in an INSERT and as ``new_…`` in an UPDATE.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple

@@ -4,8 +4,6 @@ No database exception is needed for an expected refusal, so a refused call leave
 usable; which refusal it is, is found out by reading only after nothing was written.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Books by their id, and the list of them."""
 
-from __future__ import annotations
-
 import hashlib
 from uuid import UUID
 

@@ -5,8 +5,6 @@ types are for. What has no counterpart in JSON Schema (a validator that is a fun
 to the answer 422.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any

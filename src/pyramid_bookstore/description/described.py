@@ -1,7 +1,5 @@
 """The words that the table of operations needs beside it, to describe an operation."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any

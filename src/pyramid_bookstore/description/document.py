@@ -1,7 +1,5 @@
 """The OpenAPI 3.1 document of one mount, from the table that serves it."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from importlib.metadata import version

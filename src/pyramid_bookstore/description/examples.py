@@ -1,7 +1,5 @@
 """What things look like: examples for the description, each valid by the schema it stands at."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from pyramid_bookstore.catalogue.fields import FIELDS, WRITABLE

@@ -1,7 +1,5 @@
 """Headers of requests and of answers, each described once."""
 
-from __future__ import annotations
-
 from pyramid_bookstore.description import examples
 from pyramid_bookstore.description.own_types import Schema
 from pyramid_bookstore.web.conditional import MAX_TAGS

@@ -2,8 +2,6 @@
 words. A test holds the two to each other, and all answers of the test suite to this.
 """
 
-from __future__ import annotations
-
 from pyramid_bookstore.catalogue.query import list_schema
 from pyramid_bookstore.db.revision import HEAD
 from pyramid_bookstore.description import examples

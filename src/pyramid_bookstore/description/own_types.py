@@ -3,8 +3,6 @@
 Every limit is read from the type that enforces it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -4,8 +4,6 @@ Nothing on it comes from another host, and everything is found relative to the p
 does not matter what prefix, SCRIPT_NAME or proxy lies before it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import importlib.util
 from collections.abc import Mapping

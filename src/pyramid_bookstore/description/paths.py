@@ -1,7 +1,5 @@
 """The paths of the description: what each operation of the table takes, answers, refuses."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from pyramid_bookstore.description import headers, problems

@@ -1,7 +1,5 @@
 """The errors in the description: a schema for each code, a response for each set of codes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """What goes in and out, as JSON Schemas: ``#/components/schemas`` but for the errors."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import colander

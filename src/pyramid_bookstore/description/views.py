@@ -1,7 +1,5 @@
 """The API's description: for programs, and as a page."""
 
-from __future__ import annotations
-
 from pyramid.request import Request
 from pyramid.response import Response
 

@@ -4,8 +4,6 @@ The statements here are the same on both databases. How rows get into the tempor
 makes the merge fast, is each database's own: :mod:`.bulk_postgresql`, :mod:`.bulk_sqlite`.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext

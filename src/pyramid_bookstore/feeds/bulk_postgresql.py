@@ -1,7 +1,5 @@
 """Bulk writes on PostgreSQL: COPY, and indexes built afterwards where nobody minds."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any

@@ -1,7 +1,5 @@
 """Bulk writes on SQLite: indexes built afterwards where that is less work."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any

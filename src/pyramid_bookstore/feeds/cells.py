@@ -1,7 +1,5 @@
 """What a CSV cell says, as a client would send it in JSON."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """CSV as spreadsheets make it (RFC 4180, and what else there is), row by row."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Callable, Iterator
 from itertools import chain

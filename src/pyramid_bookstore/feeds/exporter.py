@@ -1,7 +1,5 @@
 """The catalogue as CSV or NDJSON, page by page: what is written here, an import takes back."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain

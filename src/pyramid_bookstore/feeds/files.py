@@ -1,7 +1,5 @@
 """Files on the disk, pipes and gzip, for the command line."""
 
-from __future__ import annotations
-
 import gzip
 import io
 import os

@@ -1,7 +1,5 @@
 """The second half of an import: what was taken in is looked over and merged in one transaction."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final

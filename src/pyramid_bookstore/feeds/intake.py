@@ -4,8 +4,6 @@ So nothing is locked while a slow client sends, and a file that cannot be read c
 nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from operator import itemgetter

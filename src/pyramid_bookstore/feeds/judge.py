@@ -4,8 +4,6 @@ There are two ways, and both come to the same: rows without any peculiarity are 
 all others go through the schema, which also finds the words for what is wrong.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from operator import itemgetter

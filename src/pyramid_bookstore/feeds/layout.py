@@ -1,7 +1,5 @@
 """What a feed's columns mean: which cell holds which field."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter

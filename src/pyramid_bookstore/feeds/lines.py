@@ -1,8 +1,6 @@
 """From a stream of bytes to lines of text, in constant memory and with clear words for what is no
 text at all."""
 
-from __future__ import annotations
-
 import io
 import zlib
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """NDJSON: one JSON object a line."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 

@@ -4,8 +4,6 @@
 schema judges. A test holds the one against the other.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """What became of an import."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import islice

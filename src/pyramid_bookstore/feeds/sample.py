@@ -1,8 +1,6 @@
 """The sample catalogue: well-known books with true titles, authors and ISBNs; prices and stock are
 made up."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The query parameters of the export and the import."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,7 +1,5 @@
 """What can be done with files of books, on one unit of work."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator
 from functools import partial
 

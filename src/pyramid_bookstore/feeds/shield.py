@@ -8,8 +8,6 @@ the apostrophe alone is the empty text, for the empty cell is null. All other ce
 are, ``'Tis`` too.
 """
 
-from __future__ import annotations
-
 import re
 
 # The full-width forms too: spreadsheets in East Asian locales take them for the plain ones.

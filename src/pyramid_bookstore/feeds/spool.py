@@ -1,7 +1,5 @@
 """Batches of rows on their way through a temporary file, so that memory stays flat."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from tempfile import TemporaryFile
 from types import TracebackType

@@ -5,8 +5,6 @@ feed leaves it out; of one that can be null, whether it was given besides; and o
 searched, its folded text.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Final
 

@@ -1,7 +1,5 @@
 """Books in bulk: the import and the export."""
 
-from __future__ import annotations
-
 from pyramid.request import Request
 from pyramid.response import Response
 

@@ -5,8 +5,6 @@ turns a shape into SQL. The values go by fixed parameter names (``author``, ``te
 ``min_price`` …), so that one shape is one statement.
 """
 
-from __future__ import annotations
-
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence

@@ -4,8 +4,6 @@ Folding is done here and not in the database because SQLite folds ASCII only and
 locale: one form, made by the application and stored beside the text, gives one answer on both.
 """
 
-from __future__ import annotations
-
 import unicodedata
 
 # Letters that Unicode neither decomposes nor folds to the letter people type for them.

@@ -5,8 +5,6 @@ as true. Here are those that people set; what else there is, and which names the
 SQLAlchemy knows, and refuses the rest when the engine is made (`pyramid_bookstore.db.probe`).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """What happens to the copies of a book."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from pyramid_bookstore.catalogue.events import BookEvent

@@ -1,7 +1,5 @@
 """What a change of the stock looks like."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import colander

@@ -1,7 +1,5 @@
 """What can be done with copies, on one unit of work."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from uuid import UUID
 

@@ -1,7 +1,5 @@
 """The statement that changes a stock."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 from sqlalchemy import bindparam, update

@@ -1,7 +1,5 @@
 """Copies in and out over HTTP."""
 
-from __future__ import annotations
-
 from pyramid.request import Request
 from pyramid.response import Response
 

@@ -1,7 +1,5 @@
 """Events: to subscribers inside the transaction, and after the commit."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

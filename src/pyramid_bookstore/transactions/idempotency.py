@@ -5,8 +5,6 @@ was carried out is known to the second one with its key. (IETF draft
 "The Idempotency-Key HTTP Header Field".)
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import threading

@@ -1,7 +1,5 @@
 """The `Idempotency-Key` header: a request sent again gets the answer that it got before."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The table of answers that are kept for idempotency keys."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from sqlalchemy import Index, LargeBinary, SmallInteger, String, Text

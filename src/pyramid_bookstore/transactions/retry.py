@@ -1,7 +1,5 @@
 """The mark by which pyramid_retry, where a host has it, knows what to try again."""
 
-from __future__ import annotations
-
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 

@@ -1,7 +1,5 @@
 """Which session a request works on, who manages its transaction, and how it reads."""
 
-from __future__ import annotations
-
 import transaction as transactions
 import zope.sqlalchemy
 from pyramid.request import Request

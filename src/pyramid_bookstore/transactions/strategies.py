@@ -22,8 +22,6 @@ Where no transaction runs, our own writing views run in one of their own, so tha
 no tween: a tween would act on all the host's routes.
 """
 
-from __future__ import annotations
-
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -87,7 +85,7 @@ def _may_autocommit(request: Request) -> bool:
     )
 
 
-def _transaction_of(request: Request) -> Strategy:
+def _transaction_of(request: Request) -> "Strategy":
     if active_manager(request) is not None:
         return HostTransaction()
     manager = _hosts_manager(request)

@@ -2,8 +2,6 @@
 changes. Who commits is decided in `strategies`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any

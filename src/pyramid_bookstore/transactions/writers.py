@@ -1,7 +1,5 @@
 """How one change is written: inside a transaction, or as a statement that commits itself."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
