@@ -28,7 +28,7 @@ INDEXES = {
 @pytest.fixture(autouse=True)
 def worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (bulk_postgresql, bulk_sqlite):
-        monkeypatch.setattr(module, "WORTH_IT", 5)
+        monkeypatch.setattr(module, "MIN_ROWS", 5)
 
 
 def load(engine: Engine, count: int, skip: int = 0, **options: Any) -> Report:
@@ -125,7 +125,7 @@ def test_postgresql_sees_books_that_came_while_it_took_the_lock(
         bulk = Importer(intake, connection)._bulk
         assert isinstance(bulk, bulk_postgresql.PostgresBulk)
         monkeypatch.setattr(bulk.connection, "execute", lambda statement: Answer())
-        assert not bulk._has_an_empty_table()
+        assert not bulk._locked_empty_table()
 
 
 def test_postgresql_keeps_the_indexes_of_another_owner(postgresql: Engine) -> None:
@@ -168,7 +168,7 @@ def test_other_faults_of_the_lock_are_not_hidden(
         bulk: Any = Importer(intake, connection)._bulk
         monkeypatch.setattr(bulk_postgresql, "BOOKS", SimpleNamespace(name="(", c=BOOKS.c))
         with pytest.raises(DBAPIError, match="syntax error"):
-            bulk._has_an_empty_table()
+            bulk._locked_empty_table()
 
 
 def test_sqlite_gives_the_cache_back(sqlite_backend: Any) -> None:

@@ -29,7 +29,7 @@ class ImportParameters(colander.MappingSchema):  # type: ignore[misc]  # colande
 
 @dataclass(frozen=True, slots=True)
 class ExportQuery:
-    """Which books, and as what."""
+    """Which books, and in which format."""
 
     filters: Filters = field(default_factory=dict)
     format: Literal["csv", "ndjson"] = "csv"
@@ -37,20 +37,20 @@ class ExportQuery:
 
 @dataclass(frozen=True, slots=True)
 class ImportQuery:
-    """Whether bad rows are passed over, and whether nothing is written."""
+    """The options of an import."""
 
     skip_invalid: bool = False
     dry_run: bool = False
 
 
 def parse_export(pairs: Iterable[tuple[str, str]]) -> ExportQuery:
-    """The query of an export; raises as :func:`parse_listing`."""
+    """The query of an export; raises `ValidationFailed`."""
     values = deserialized(_EXPORT, pairs, pointers=False)
     return ExportQuery(filters_in(values, ["format"]), values["format"])
 
 
 def parse_import(pairs: Iterable[tuple[str, str]]) -> ImportQuery:
-    """The query of an import; raises as :func:`parse_listing`."""
+    """The query of an import; raises `ValidationFailed`."""
     return ImportQuery(**deserialized(_IMPORT, pairs, pointers=False))
 
 

@@ -1,4 +1,4 @@
-"""What can be done with files of books, on one unit of work."""
+"""Import and export of books, in one unit of work."""
 
 from collections.abc import Collection, Iterator
 from functools import partial
@@ -19,7 +19,7 @@ from pyramid_bookstore.feeds.staging import KEY
 
 
 class FeedsService(Service):
-    """Books in bulk."""
+    """Import and export of books."""
 
     def import_books(
         self,
@@ -38,7 +38,7 @@ class FeedsService(Service):
         that is changed, but only where somebody subscribed: that costs memory and time per book.
         """
         with Intake(FeedOptions(extra_schema=self._extra_schema)) as intake:
-            # The session comes later: nothing is locked while the file is read.
+            # Before the session is used: nothing is locked while the file is read.
             intake.read(stream, format)
             if not dry_run:
                 self._unit.mark_changed()

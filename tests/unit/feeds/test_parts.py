@@ -1,4 +1,4 @@
-"""The small parts: shield, spool, ids, reports, files."""
+"""The small parts: formulas, spool, ids, files."""
 
 from __future__ import annotations
 
@@ -12,11 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyramid_bookstore.errors import Fault, Reject
 from pyramid_bookstore.feeds.files import format_of, source, target
+from pyramid_bookstore.feeds.formulas import escape_formula, unescape_formula
 from pyramid_bookstore.feeds.ids import ids
-from pyramid_bookstore.feeds.report import in_order
-from pyramid_bookstore.feeds.shield import shielded, unshielded
 from pyramid_bookstore.feeds.spool import Spool
 
 tricky = st.text(st.sampled_from("'=+-@\t\r\nab ＝"), max_size=6)
@@ -24,20 +22,20 @@ tricky = st.text(st.sampled_from("'=+-@\t\r\nab ＝"), max_size=6)
 
 @given(st.one_of(tricky, st.text()))
 def test_the_shield_comes_off_exactly(text):
-    cell = shielded(text)
-    assert unshielded(cell) == text
+    cell = escape_formula(text)
+    assert unescape_formula(cell) == text
     assert cell != ""
     assert cell[0] not in "=+-@\t\r\n＝＋－＠"
 
 
 @given(st.one_of(tricky, st.text()))
 def test_no_two_texts_share_a_cell(text):
-    assert shielded(unshielded(text)) == text or shielded(text) != text
+    assert escape_formula(unescape_formula(text)) == text or escape_formula(text) != text
 
 
 @pytest.mark.parametrize("text", ["Momo", "'Tis", "'Salem's Lot", "a=b", " =1", "1984", "''x"])
 def test_other_cells_stay_as_they_are(text):
-    assert shielded(text) == text == unshielded(text)
+    assert escape_formula(text) == text == unescape_formula(text)
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**31), st.text(max_size=3)), max_size=20))
@@ -61,12 +59,6 @@ def test_ids_are_of_version_7_and_ascend():
     assert {each.variant for each in found} == {"specified in RFC 4122"}
     assert {each.int >> 80 for each in found} == {moment}
     assert next(ids(moment)) != next(ids(moment))
-
-
-def test_rejects_are_told_by_line():
-    early = [Reject(line, [Fault("", "", "x")]) for line in (2, 7, 9)]
-    late = [Reject(line, [Fault("", "", "y")]) for line in (3, 8)]
-    assert [reject.line for reject in in_order(early, late)] == [2, 3, 7, 8, 9]
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,7 @@ def test_quotes_out_of_place_are_the_rows_own_fault():
         ("ean;titel;", {"columns": {"isbn": "NO"}}, "isbn", "no column 'NO'; it has: ean, titel."),
         ('"ean"', {"columns": {"isbn": "NO"}}, "isbn", "no column 'NO'; it has: ean."),
         ("isbn,title", {"fixed": {"title": "x"}}, "title", "a fixed value was set too"),
-        ("isbn,title", {"fixed": {"title": "x"}, "pass_over": True}, "title", "fixed value"),
+        ("isbn,title", {"fixed": {"title": "x"}, "ignore_unknown": True}, "title", "fixed value"),
     ],
 )
 def test_headers_that_cannot_be_right(header, options, field, words):
@@ -216,21 +216,21 @@ def test_every_fault_of_a_header_is_told():
 
 def test_columns_are_mapped_fixed_and_passed_over():
     options = FeedOptions(
-        columns={"author": "Authors", "isbn": "EAN"}, fixed={"price": "1"}, pass_over=True
+        columns={"author": "Authors", "isbn": "EAN"}, fixed={"price": "1"}, ignore_unknown=True
     )
     text = "ean,isbn,title,authors,author,\n9783522202558,x,T,A,B,\n"
     feed = CsvFeed(io.BytesIO(text.encode()), options)
     [(_, row, _)] = feed.rows()
     layout = feed.layout
-    assert layout.passed_over == ("isbn", "author")
+    assert layout.ignored == ("isbn", "author")
     assert layout.given == ("isbn", "title", "author", "price")
     cells = layout.pick([*row, *layout.tail])
     assert cells == ("9783522202558", "T", "A", "1", None, None, None)
 
 
 def test_unnamed_columns_are_passed_over_too():
-    _, layout = read_csv("isbn,,title\n1,2,3\n", pass_over=True)
-    assert layout.passed_over == ()
+    _, layout = read_csv("isbn,,title\n1,2,3\n", ignore_unknown=True)
+    assert layout.ignored == ()
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_documents_and_their_lines():
     assert found[:3] == [(2, {"isbn": "1"}, None), (4, 7, None), (5, [1], None)]
     assert [each[0] for each in found[3:]] == [6, 7]
     assert all(each[2].startswith("The line is not JSON") for each in found[3:])
-    assert feed.passed_over == ()
+    assert feed.ignored == ()
 
 
 @pytest.mark.parametrize(
@@ -275,10 +275,10 @@ def test_no_documents_at_all(text):
 
 
 def test_members_are_renamed_and_passed_over(monkeypatch):
-    monkeypatch.setattr("pyramid_bookstore.feeds.ndjson_feed._MAX_PASSED_OVER", 2)
+    monkeypatch.setattr("pyramid_bookstore.feeds.ndjson_feed._MAX_IGNORED", 2)
     text = '{"EAN":"1","isbn":"2","x":1,"y":2,"z":3}\n3\n'
-    found, feed = documents(text, columns={"isbn": "ean"}, pass_over=True)
+    found, feed = documents(text, columns={"isbn": "ean"}, ignore_unknown=True)
     assert [each[1] for each in found] == [{"isbn": "1"}, 3]
-    assert feed.passed_over == ("isbn", "x")
+    assert feed.ignored == ("isbn", "x")
     found, _ = documents(text, columns={"isbn": "ean"})
     assert found[0][1] == {"isbn": "1", "x": 1, "y": 2, "z": 3}

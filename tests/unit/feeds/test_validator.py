@@ -1,4 +1,4 @@
-"""The quick way and the schema's way to judge a row come to the same."""
+"""The fast path and the schema give the same result for a row."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from hypothesis import strategies as st
 from pyramid_bookstore.catalogue.models import columns_of
 from pyramid_bookstore.catalogue.schema import validate_book
 from pyramid_bookstore.errors import ValidationFailed
-from pyramid_bookstore.feeds.judge import Judge
 from pyramid_bookstore.feeds.layout import FeedOptions
 from pyramid_bookstore.feeds.staging import COLUMNS, FIELDS
+from pyramid_bookstore.feeds.validator import RowValidator
 from pyramid_bookstore.values import jsontext
 from tests.support.feeds import FAUST, MOMO, isbn
 
 ROW = (MOMO, "Momo", "Michael Ende", "15.00", "3", "", "{}")
 
 
-def judged(judge, cells):
-    """The verdict on a row of a file that has the columns which are not None here."""
+def validated(validator, cells):
+    """The result on a row of a file that has the columns which are not None here."""
     given = [name for name, cell in zip(FIELDS, cells, strict=True) if cell is not None]
-    return judge.cells(given)(cells)
+    return validator.cell_validator(given)(cells)
 
 
-def named(verdict):
+def named(result):
     """A row with its columns as attributes."""
-    return SimpleNamespace(**dict(zip(COLUMNS, verdict, strict=True)))
+    return SimpleNamespace(**dict(zip(COLUMNS, result, strict=True)))
 
 
 class ExtraSchema(colander.MappingSchema):
@@ -102,31 +102,37 @@ clean_rows = st.tuples(
     texts,
     st.just("{}"),
 )
-judges = st.sampled_from(
-    [Judge(FeedOptions()), Judge(WITH_SCHEMA), Judge(FeedOptions(repair_isbn=True))]
+validators = st.sampled_from(
+    [
+        RowValidator(FeedOptions()),
+        RowValidator(WITH_SCHEMA),
+        RowValidator(FeedOptions(repair_isbn=True)),
+    ]
 )
 
 
-@given(st.one_of(rows, clean_rows), judges)
-def test_cells_are_judged_alike_on_both_ways(cells, judge):
-    assert judged(judge, cells) == judge.examine_cells(cells)
+@given(st.one_of(rows, clean_rows), validators)
+def test_cells_are_validated_alike_on_both_paths(cells, validator):
+    assert validated(validator, cells) == validator.apply_schema_to_cells(cells)
 
 
 @pytest.mark.parametrize("field", FIELDS)
-@pytest.mark.parametrize("judge", [Judge(FeedOptions()), Judge(WITH_SCHEMA)], ids=["plain", "host"])
-def test_peculiar_cells_are_judged_alike_on_both_ways(field, judge):
+@pytest.mark.parametrize(
+    "validator", [RowValidator(FeedOptions()), RowValidator(WITH_SCHEMA)], ids=["plain", "host"]
+)
+def test_special_cells_are_validated_alike_on_both_paths(field, validator):
     for value in [*ODD[field], None]:
         cells = row(**{field: value})
-        assert judged(judge, cells) == judge.examine_cells(cells), value
+        assert validated(validator, cells) == validator.apply_schema_to_cells(cells), value
 
 
 @pytest.mark.parametrize("field", FIELDS)
-def test_peculiar_values_are_judged_alike_on_both_ways(field):
-    judge = Judge(FeedOptions())
+def test_special_values_are_validated_alike_on_both_paths(field):
+    validator = RowValidator(FeedOptions())
     plain = {"isbn": MOMO, "title": "T", "author": "A", "price": 1}
     for value in [*ODD[field], "\ud800", "é\ud800", None, True, 1, -1, Decimal("1.5"), [], {}]:
         document = plain | {field: value}
-        assert judge.document(document) == judge.examine(document), value
+        assert validator.validate_document(document) == validator.apply_schema(document), value
 
 
 values = st.one_of(
@@ -141,23 +147,25 @@ good = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@given(st.one_of(good, st.dictionaries(st.sampled_from([*FIELDS, "id", "other"]), values)), judges)
-def test_documents_are_judged_alike_on_both_ways(value, judge):
-    assert judge.document(value) == judge.examine(value)
+@given(
+    st.one_of(good, st.dictionaries(st.sampled_from([*FIELDS, "id", "other"]), values)), validators
+)
+def test_documents_are_validated_alike_on_both_paths(value, validator):
+    assert validator.validate_document(value) == validator.apply_schema(value)
 
 
 @given(good)
 def test_a_whole_document_becomes_what_the_schema_of_the_book_says(value):
     """What is imported is what POST would have made of it, the columns derived from it too."""
-    verdict = Judge(FeedOptions()).document(value)
-    if isinstance(verdict, list):
+    result = RowValidator(FeedOptions()).validate_document(value)
+    if isinstance(result, list):
         with pytest.raises(ValidationFailed) as refused:
             validate_book(value)
-        assert sorted(verdict) == sorted(refused.value.faults)
+        assert sorted(result) == sorted(refused.value.faults)
         return
     columns = columns_of(validate_book(value))
     columns["extra"] = bytes(columns["extra"]).decode()
-    found = vars(named(verdict))
+    found = vars(named(result))
     found["price"] = Decimal(found["price"])
     assert found.pop("description_given") is ("description" in value)
     left_out = {"stock": 0, "extra": "{}"}
@@ -190,44 +198,52 @@ def test_a_whole_document_becomes_what_the_schema_of_the_book_says(value):
     ],
 )
 def test_what_is_wrong_is_said(changes, field, message):
-    [fault] = judged(Judge(FeedOptions()), row(**changes))
+    [fault] = validated(RowValidator(FeedOptions()), row(**changes))
     assert fault.field == field
     assert fault.pointer == "/" + field.replace(".", "/")
     assert message in fault.message
 
 
 def test_every_fault_of_a_row_is_told_in_the_order_of_the_fields():
-    faults = judged(Judge(FeedOptions()), row(extra="[", isbn="", price="x", title="", stock="-1"))
+    faults = validated(
+        RowValidator(FeedOptions()), row(extra="[", isbn="", price="x", title="", stock="-1")
+    )
     assert [fault.field for fault in faults] == ["isbn", "title", "price", "stock", "extra"]
 
 
-def test_cells_that_were_shielded_come_back():
-    checked = named(judged(Judge(FeedOptions()), row(title="'=1", author="''=1", description="'")))
+def test_cells_that_were_escaped_come_back():
+    checked = named(
+        validated(RowValidator(FeedOptions()), row(title="'=1", author="''=1", description="'"))
+    )
     assert (checked.title, checked.author, checked.description) == ("=1", "'=1", "")
-    assert named(judged(Judge(FeedOptions()), row(title="'Tis"))).title == "'Tis"
+    assert named(validated(RowValidator(FeedOptions()), row(title="'Tis"))).title == "'Tis"
 
 
 def test_isbns_are_repaired_where_that_was_asked_for():
     lost = row(isbn="439023483")
-    assert isinstance(judged(Judge(FeedOptions()), lost), list)
-    assert named(judged(Judge(FeedOptions(repair_isbn=True)), lost)).isbn == "9780439023481"
-    [fault] = judged(Judge(FeedOptions(repair_isbn=True)), row(isbn="439023484"))
+    assert isinstance(validated(RowValidator(FeedOptions()), lost), list)
+    assert (
+        named(validated(RowValidator(FeedOptions(repair_isbn=True)), lost)).isbn == "9780439023481"
+    )
+    [fault] = validated(RowValidator(FeedOptions(repair_isbn=True)), row(isbn="439023484"))
     assert fault.field == "isbn"
-    assert isinstance(Judge(FeedOptions(repair_isbn=True)).document({"isbn": 1}), list)
+    assert isinstance(
+        RowValidator(FeedOptions(repair_isbn=True)).validate_document({"isbn": 1}), list
+    )
 
 
 def test_fixed_values_are_checked_once_for_all_rows():
     with pytest.raises(ValidationFailed) as refused:
-        Judge(FeedOptions(fixed={"price": "9,99", "stock": "-1", "title": "T"}))
+        RowValidator(FeedOptions(fixed={"price": "9,99", "stock": "-1", "title": "T"}))
     assert [fault.field for fault in refused.value.faults] == ["price", "stock"]
-    judge = Judge(FeedOptions(fixed={"price": "9.99", "stock": "2"}))
-    checked = named(judge.document({"isbn": MOMO, "title": "T", "author": "A"}))
+    validator = RowValidator(FeedOptions(fixed={"price": "9.99", "stock": "2"}))
+    checked = named(validator.validate_document({"isbn": MOMO, "title": "T", "author": "A"}))
     assert (checked.price, checked.stock) == ("9.99", 2)
 
 
 @pytest.mark.parametrize("value", [[], 1, None, "x"])
 def test_a_line_must_be_an_object(value):
-    [fault] = Judge(FeedOptions()).document(value)
+    [fault] = RowValidator(FeedOptions()).validate_document(value)
     assert fault.field == ""
     assert "JSON object" in fault.message
 
@@ -236,26 +252,32 @@ def test_the_hosts_schema_says_what_new_books_without_extra_get():
     class WithDefault(colander.MappingSchema):
         language = colander.SchemaNode(colander.String(), missing="de")
 
-    judge = Judge(FeedOptions(extra_schema=WithDefault().bind()))
-    assert jsontext.loads(judge.default_extra.encode()) == {"language": "de"}
-    assert judge.faults_without_extra == []
-    [fault] = Judge(WITH_SCHEMA).faults_without_extra
+    validator = RowValidator(FeedOptions(extra_schema=WithDefault().bind()))
+    assert jsontext.loads(validator.default_extra.encode()) == {"language": "de"}
+    assert validator.faults_without_extra == []
+    [fault] = RowValidator(WITH_SCHEMA).faults_without_extra
     assert fault.field == "extra.publisher"
 
 
 def test_authors_are_remembered_only_so_many(monkeypatch):
-    monkeypatch.setattr("pyramid_bookstore.feeds.judge._REMEMBERED", 2)
-    judge = Judge(FeedOptions())
+    monkeypatch.setattr("pyramid_bookstore.feeds.validator._CACHE_SIZE", 2)
+    validator = RowValidator(FeedOptions())
     for author in "ABCDABCD":
-        assert named(judged(judge, row(author=author))).author_folded == author.lower()
+        assert named(validated(validator, row(author=author))).author_folded == author.lower()
 
 
-def test_plain_rows_need_no_schema(monkeypatch):
+def test_common_rows_need_no_schema(monkeypatch):
     """The quick way is taken, or an import would be ten times as slow."""
-    judge = Judge(FeedOptions())
-    monkeypatch.setattr(judge, "examine", None)
+    validator = RowValidator(FeedOptions())
+    monkeypatch.setattr(validator, "apply_schema", None)
     assert (
-        named(judged(judge, row(title="Größe", description="Ä", extra='{"a":1}'))).title == "Größe"
+        named(validated(validator, row(title="Größe", description="Ä", extra='{"a":1}'))).title
+        == "Größe"
     )
-    assert named(judged(judge, row(isbn="978-3-522-20255-8", price="1", stock=""))).price == "1.00"
-    assert judge.document({"isbn": MOMO, "title": "T", "author": "A", "price": Decimal("1.5")})
+    assert (
+        named(validated(validator, row(isbn="978-3-522-20255-8", price="1", stock=""))).price
+        == "1.00"
+    )
+    assert validator.validate_document(
+        {"isbn": MOMO, "title": "T", "author": "A", "price": Decimal("1.5")}
+    )
