@@ -58,11 +58,13 @@ ENTRIES = [
 
 
 def shown(annotation):
-    """An annotation in one way of writing, whether it is a text or a reference by name."""
+    """An annotation as text without module names, whether the code has it as text or evaluated."""
     if annotation is inspect.Parameter.empty:
         return None
     text = getattr(annotation, "__forward_arg__", annotation)
-    return ast.unparse(ast.parse(text, mode="eval")) if isinstance(text, str) else text
+    if not isinstance(text, str):
+        text = re.sub(r"\b[\w.]+\.", "", inspect.formatannotation(text))
+    return ast.unparse(ast.parse(text, mode="eval"))
 
 
 def parameters(signature):

@@ -87,15 +87,15 @@ def test_overtaken_too_often(client, monkeypatch, method, path, body):
 def test_a_merge_patch_meets_a_writer_each_time(client, monkeypatch):
     """Between reading `extra` and writing it somebody else changes the book, every time."""
     url = client.post_json(BOOKS, RUST).headers["Location"].removeprefix("http://localhost")
-    checked = Store.checked
+    checked = Store.require
 
-    def overtaken(self, book_id, condition):
+    def interrupted(self, book_id, condition):
         book = checked(self, book_id, condition)
         if not condition.given:
             self.update(book_id, {"stock": book.stock + 1}, condition)
         return book
 
-    monkeypatch.setattr(Store, "checked", overtaken)
+    monkeypatch.setattr(Store, "require", interrupted)
     answer = ask(client, "PATCH", url, {"extra": {"a": 1}})
     assert_problem(answer, 503, "unavailable")
     assert "a" not in client.get(url).json["extra"]

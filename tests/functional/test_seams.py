@@ -35,7 +35,7 @@ def test_an_isbn_that_breaks_another_rule_is_not_called_taken(engine: Engine) ->
         with pytest.raises(IntegrityError, match="bookstore_books_isbn_check"):
             store.update(book.id, {"isbn": "123"}, ANY_STATE)
         # The savepoint kept the transaction usable.
-        assert store.checked(book.id, ANY_STATE) == book
+        assert store.require(book.id, ANY_STATE) == book
 
 
 def test_no_time_is_none_on_both_databases(reading: Engine) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 import colander
 
 from pyramid_bookstore.catalogue.field import parameter
-from pyramid_bookstore.catalogue.query import FilterParameters, Filters, filters_in
+from pyramid_bookstore.catalogue.query import FilterParameters, Filters, given_filters
 from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.parameters import Choice, Flag, Parameters
 
@@ -46,7 +46,7 @@ class ImportQuery:
 def parse_export(pairs: Iterable[tuple[str, str]]) -> ExportQuery:
     """The query of an export; raises `ValidationFailed`."""
     values = deserialized(_EXPORT, pairs, pointers=False)
-    return ExportQuery(filters_in(values, ["format"]), values["format"])
+    return ExportQuery(given_filters(values, ["format"]), values["format"])
 
 
 def parse_import(pairs: Iterable[tuple[str, str]]) -> ImportQuery:

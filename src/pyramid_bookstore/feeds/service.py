@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from functools import partial
 
 from pyramid_bookstore.catalogue.events import BookCreated, BookUpdated
-from pyramid_bookstore.catalogue.query import NO_FILTERS, Filters, listing_of
+from pyramid_bookstore.catalogue.query import NO_FILTERS, Filters, list_query
 from pyramid_bookstore.catalogue.service import Service
 from pyramid_bookstore.catalogue.statements import book_from_row
 from pyramid_bookstore.errors import Report
@@ -44,7 +44,7 @@ class FeedsService(Service):
                 self._unit.mark_changed()
             self._unit.session.flush()
             importer = Importer(intake, self._unit.connection())
-            with self._unit.undoable():
+            with self._unit.event_savepoint():
                 return importer.run(
                     skip_invalid=skip_invalid,
                     dry_run=dry_run,
@@ -61,7 +61,7 @@ class FeedsService(Service):
         ``filters`` are named as the list's parameters. The pages of the file come one by one and
         are not kept. Close the iterator if it is not read to its end. Raises `ValidationFailed`.
         """
-        return self.export(ExportQuery(listing_of(**filters).filters, format))
+        return self.export(ExportQuery(list_query(**filters).filters, format))
 
     def export(self, query: ExportQuery) -> Iterator[bytes]:
         """`export_books`, for a query that is checked already."""
