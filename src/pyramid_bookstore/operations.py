@@ -1,6 +1,6 @@
-"""The HTTP API at a glance: every path, what it serves, by which view and under which permission.
+"""The table of URLs: each path with its methods, their views and permissions.
 
-Routes, views, 405 answers and the API's description are all made from this table.
+Routes, views, 405 answers and the OpenAPI document are made from it.
 """
 
 from pyramid_bookstore.catalogue import views as catalogue

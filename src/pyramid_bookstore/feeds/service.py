@@ -1,5 +1,7 @@
 """Import and export of books, in one unit of work."""
 
+from __future__ import annotations  # help() then shows `Format`, not all of its values
+
 from collections.abc import Collection, Iterator
 from functools import partial
 
