@@ -16,7 +16,7 @@ from pyramid_bookstore.catalogue import query as listing
 from pyramid_bookstore.description.headers import EVERYWHERE, REQUEST, RESPONSE
 from pyramid_bookstore.description.operations import DESCRIBED, PATH_PARAMETERS, TAGS
 from pyramid_bookstore.description.paths import names_in
-from pyramid_bookstore.description.problems import ROWS_REFUSED, TOLD, schema_name
+from pyramid_bookstore.description.problems import ERRORS, ROWS_REFUSED, schema_name
 from pyramid_bookstore.errors import Fault, Reject, Report, RowsRefused
 from pyramid_bookstore.feeds import schema as feeds
 from pyramid_bookstore.operations import RESOURCES
@@ -122,7 +122,7 @@ def test_every_header_of_requests():
 
 def test_every_header_of_answers():
     used = {name for d in DESCRIBED.values() for a in d.answers.values() for name in a.headers}
-    used |= {name for told in TOLD.values() for name in told.headers}
+    used |= {name for error in ERRORS.values() for name in error.headers}
     assert used | set(EVERYWHERE) == set(RESPONSE)
 
 
@@ -141,7 +141,7 @@ def test_every_body(app, document, method, resource, operation):
 
 
 def test_every_code():
-    assert set(TOLD) - {ROWS_REFUSED} == set(PROBLEMS)
+    assert set(ERRORS) - {ROWS_REFUSED} == set(PROBLEMS)
 
 
 REPORT = Report(1, 0, 0, 0, 1, False, [Reject(2, [Fault("isbn", "/isbn", "No.")])])
@@ -182,7 +182,7 @@ def test_every_error(app, document, error):
     schema = {"$ref": f"#/components/schemas/{schema_name(code)}"}
     assert faults(closed(document), schema, answer.json) == []
     sent = set(answer.headers) - {"Content-Type", "Content-Length", *EVERYWHERE}
-    assert sent <= set(TOLD[code].headers)
+    assert sent <= set(ERRORS[code].headers)
 
 
 def test_errors_are_all_raised_here():
@@ -203,7 +203,7 @@ def test_every_described_error_has_an_operation(make_app, everything):
     settings = {"bookstore.require_if_match": "true", "bookstore.sqlalchemy.url": "sqlite://"}
     document = description(make_app(settings | everything))
     text = str(document["components"]["responses"])
-    for code in set(TOLD) - {"unauthorized", "forbidden"}:
+    for code in set(ERRORS) - {"unauthorized", "forbidden"}:
         assert schema_name(code) in text
 
 

@@ -1,4 +1,4 @@
-"""What things look like: examples for the description, each valid by the schema it stands at."""
+"""Examples for the OpenAPI document; each is valid by its schema."""
 
 from typing import Any
 

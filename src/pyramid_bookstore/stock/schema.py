@@ -13,7 +13,7 @@ class StockChange(colander.MappingSchema):  # type: ignore[misc]  # colander shi
 
     delta = field(
         Integer(-INTEGER_MAX, INTEGER_MAX),
-        description="Copies to add; below 0, copies to take out.",
+        description="Copies to add; below 0, copies to remove.",
     )
 
     @staticmethod
