@@ -82,7 +82,7 @@ class Filter(ABC):
         return value
 
 
-class Words(Filter):
+class TextSearch(Filter):
     """``author=``: part of the text, found by the search."""
 
     def parameters(self, field: Field) -> Iterator[Any]:
@@ -115,7 +115,7 @@ class Range(Filter):
                 yield Comparison(field.key, operator, name)
 
 
-class Stocked(Filter):
+class InStock(Filter):
     """``in_stock=``: above 0, or 0."""
 
     def __init__(self, name: str) -> None:

@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 
 from pyramid_bookstore.catalogue.extra import Extra
-from pyramid_bookstore.catalogue.field import Field, Range, Stocked, Words
+from pyramid_bookstore.catalogue.field import Field, InStock, Range, TextSearch
 from pyramid_bookstore.db.types import to_microseconds
 from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.values.types import (
@@ -54,7 +54,7 @@ class BookData(msgspec.Struct, frozen=True):
             Text(1, 255),
             _LINE,
             "Jim Blandy, Jason Orendorff, Leonora F. S. Tindall",
-            filters=(Words(),),
+            filters=(TextSearch(),),
             folded=True,
             sort=True,
         ),
@@ -84,7 +84,7 @@ class BookData(msgspec.Struct, frozen=True):
             "Copies to be had.",
             12,
             default=0,
-            filters=(Stocked("in_stock"),),
+            filters=(InStock("in_stock"),),
             sort=True,
         ),
     ]

@@ -75,7 +75,7 @@ class PostgresBulk(Bulk):
                 self.connection.exec_driver_sql(f"COMMENT ON INDEX {name} IS '{literal}'")
 
     def _locked_empty_table(self) -> bool:
-        """Whether there is no book; if so, the table is now locked for this transaction alone."""
+        """Whether there is no book; if so, the table is now locked by this transaction."""
         any_book = select(exists(select(BOOKS.c.id)))
         if self.connection.execute(any_book).scalar_one():
             return False

@@ -43,11 +43,11 @@ class UnitOfWork:
         return connection
 
     def reader(self) -> Reader:
-        """How to read."""
+        """A reader on this transaction."""
         return SessionReader(self.session)
 
     def writer(self) -> Writer:
-        """How to write."""
+        """A writer on this transaction."""
         return TransactionWriter(self.connection(), self.mark_changed)
 
     def mark_changed(self) -> None:
