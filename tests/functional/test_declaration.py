@@ -83,7 +83,7 @@ def test_a_field_is_added_in_one_place_and_met_everywhere(database: str, tmp_pat
     fields = copy / "catalogue" / "fields.py"
     before = "    #: The JSON text of `extra`"
     replace_in(fields, before, FIELDS + before)
-    replace_in(fields, "import Field, Range", "import Equals, Field, Range")
+    replace_in(fields, "import Field, InStock", "import Equals, Field, InStock")
     replace_in(copy / "db" / "revision.py", HEAD, "bookstore_9999")
     (tmp_path / "alembic" / "versions" / "9999_publisher.py").write_text(REVISION)
     environ = {name: value for name, value in os.environ.items() if "COV" not in name}
