@@ -7,7 +7,7 @@ BENCH ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types pytest torture audit docs rooms storefront bench dist floors clean
+.PHONY: help run test lint types pytest torture audit docs packages storefront bench dist floors clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -17,7 +17,7 @@ run: $(VENV)/.runs ## Start the bookstore of development.ini (ARGS="http_port=80
 
 test: lint types pytest docs ## Lint, types, every test on SQLite and PostgreSQL, the docs
 
-lint: $(VENV)/.tests ## ruff (rules, format) and import-linter (which room leans on which)
+lint: $(VENV)/.tests ## ruff (rules, format) and import-linter (which package may import which)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
@@ -31,8 +31,8 @@ pytest: $(VENV)/.tests ## The tests with branch coverage (ARGS="-k listing --no-
 docs: $(VENV)/.tests ## The documentation site in docs/_build/html, warnings as errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html
 
-rooms: $(VENV)/.tests ## The picture of docs/explanation/architecture.md, from the imports
-	$(BIN)/python docs/rooms.py
+packages: $(VENV)/.tests ## The picture of docs/explanation/architecture.md, from the imports
+	$(BIN)/python docs/packages.py
 
 storefront: $(VENV)/.storefront ## A shop with the bookstore in it, on http://127.0.0.1:6544
 	$(BIN)/initialize_storefront_db examples/storefront/development.ini

@@ -19,9 +19,10 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 import databases
@@ -32,7 +33,7 @@ from plot import lines
 from sqlalchemy import Engine, text
 
 from pyramid_bookstore.catalogue.listing import list_books
-from pyramid_bookstore.catalogue.query import NEWEST_FIRST, NO_FILTERS, Filters
+from pyramid_bookstore.catalogue.query import NEWEST_FIRST, NO_FILTERS, Filters, ListQuery
 from pyramid_bookstore.catalogue.statements import BY_ID
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_engine, make_one_time_engine, make_reading_engine
@@ -165,11 +166,11 @@ def measure(engine: Engine, books: int, rounds: int) -> dict[tuple[str, str], fl
 
 
 def _listing(reader: LeanReader, kind: Kind, books: int) -> Callable[[], object]:
-    options: dict[str, Any] = {"sort": kind.sort, "limit": 20, "count": kind.total}
-    if not kind.deep:
-        return lambda: list_books(reader, kind.filters, page=kind.page, cursor=None, **options)
-    half = list_books(reader, kind.filters, page=books // 40, cursor=None, **options)
-    return lambda: list_books(reader, kind.filters, page=1, cursor=half.next_cursor, **options)
+    query = ListQuery(filters=kind.filters, sort=kind.sort, count=kind.total, page=kind.page)
+    if kind.deep:
+        half = list_books(reader, replace(query, page=books // 40))
+        query = replace(query, page=1, cursor=half.next_cursor)
+    return lambda: list_books(reader, query)
 
 
 @contextmanager

@@ -1,9 +1,7 @@
-"""The HTTP API at a glance: every path, what it serves, by which view and under which permission.
+"""The table of URLs: each path with its methods, their views and permissions.
 
-Routes, views, 405 answers and the API's description are all made from this table.
+Routes, views, 405 answers and the OpenAPI document are made from it.
 """
-
-from __future__ import annotations
 
 from pyramid_bookstore.catalogue import views as catalogue
 from pyramid_bookstore.description import views as description

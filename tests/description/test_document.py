@@ -9,7 +9,7 @@ import pytest
 from openapi_spec_validator import validate
 from pyramid.security import Allowed
 
-from pyramid_bookstore.description.document import _KEPT, _Kept
+from pyramid_bookstore.description.document import _CACHE_SIZE, _Cache
 from pyramid_bookstore.operations import RESOURCES
 from pyramid_bookstore.web.mount import Mount
 from tests.description.support import closed, description, faults
@@ -131,10 +131,10 @@ def test_the_server_url_includes_the_script_name(make):
 
 def test_documents_are_cached_per_mount_and_the_cache_is_bounded(make):
     app = make()
-    for number in range(_KEPT + 3):
+    for number in range(_CACHE_SIZE + 3):
         assert description(app, SCRIPT_NAME=f"/{number}")["servers"][0]["url"] == f"/{number}{API}"
-    kept = Mount.of(app.registry).part(_Kept)
-    assert len(kept) == _KEPT
+    kept = Mount.of(app.registry).part(_Cache)
+    assert len(kept) == _CACHE_SIZE
     name, before = next(iter(kept.items()))
     description(app, SCRIPT_NAME=name.removesuffix(API))
     assert kept[name] is before

@@ -16,7 +16,7 @@ from pyramid_bookstore.catalogue import query as listing
 from pyramid_bookstore.description.headers import EVERYWHERE, REQUEST, RESPONSE
 from pyramid_bookstore.description.operations import DESCRIBED, PATH_PARAMETERS, TAGS
 from pyramid_bookstore.description.paths import names_in
-from pyramid_bookstore.description.problems import ROWS_REFUSED, TOLD, schema_name
+from pyramid_bookstore.description.problems import ERRORS, ROWS_REFUSED, schema_name
 from pyramid_bookstore.errors import Fault, Reject, Report, RowsRefused
 from pyramid_bookstore.feeds import schema as feeds
 from pyramid_bookstore.operations import RESOURCES
@@ -124,7 +124,7 @@ def test_every_request_header_that_the_code_reads_is_described():
 
 def test_exactly_the_used_response_headers_are_described():
     used = {name for d in DESCRIBED.values() for a in d.answers.values() for name in a.headers}
-    used |= {name for told in TOLD.values() for name in told.headers}
+    used |= {name for error in ERRORS.values() for name in error.headers}
     assert used | set(EVERYWHERE) == set(RESPONSE)
 
 
@@ -145,7 +145,7 @@ def test_the_described_request_body_types_are_those_that_are_accepted(
 
 
 def test_every_error_code_is_described_and_no_other():
-    assert set(TOLD) - {ROWS_REFUSED} == set(PROBLEMS)
+    assert set(ERRORS) - {ROWS_REFUSED} == set(PROBLEMS)
 
 
 REPORT = Report(1, 0, 0, 0, 1, False, [Reject(2, [Fault("isbn", "/isbn", "No.")])])
@@ -186,7 +186,7 @@ def test_every_error_document_and_its_headers_match_the_description(app, documen
     schema = {"$ref": f"#/components/schemas/{schema_name(code)}"}
     assert faults(closed(document), schema, answer.json) == []
     sent = set(answer.headers) - {"Content-Type", "Content-Length", *EVERYWHERE}
-    assert sent <= set(TOLD[code].headers)
+    assert sent <= set(ERRORS[code].headers)
 
 
 def test_the_list_of_errors_in_this_module_is_complete():
@@ -207,7 +207,7 @@ def test_every_described_error_is_a_response_of_some_operation(make_app, everyth
     settings = {"bookstore.require_if_match": "true", "bookstore.sqlalchemy.url": "sqlite://"}
     document = description(make_app(settings | everything))
     text = str(document["components"]["responses"])
-    for code in set(TOLD) - {"unauthorized", "forbidden"}:
+    for code in set(ERRORS) - {"unauthorized", "forbidden"}:
         assert schema_name(code) in text
 
 

@@ -90,15 +90,15 @@ def test_a_change_that_loses_to_others_on_every_attempt_gets_503(
 def test_a_patch_of_extra_that_loses_on_every_attempt_gets_503(client, monkeypatch):
     """Another writer changes the book each time between the read of `extra` and its write."""
     url = client.post_json(BOOKS, RUST).headers["Location"].removeprefix("http://localhost")
-    checked = Store.checked
+    checked = Store.require
 
-    def overtaken(self, book_id, condition):
+    def interrupted(self, book_id, condition):
         book = checked(self, book_id, condition)
         if not condition.given:
             self.update(book_id, {"stock": book.stock + 1}, condition)
         return book
 
-    monkeypatch.setattr(Store, "checked", overtaken)
+    monkeypatch.setattr(Store, "require", interrupted)
     answer = ask(client, "PATCH", url, {"extra": {"a": 1}})
     assert_problem(answer, 503, "unavailable")
     assert "a" not in client.get(url).json["extra"]

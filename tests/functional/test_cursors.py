@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from pyramid_bookstore.catalogue.listing import SORT_COLUMNS, list_books
 from pyramid_bookstore.catalogue.models import Book
-from pyramid_bookstore.catalogue.query import NEWEST_FIRST
+from pyramid_bookstore.catalogue.query import NEWEST_FIRST, ListQuery
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.db.query import SessionReader
 from pyramid_bookstore.errors import ValidationFailed
@@ -113,8 +113,8 @@ def test_paging_by_cursor_shows_each_unchanged_book_exactly_once(
         alive.update({row["id"]: row for row in new})
 
     def page(cursor):
-        options = {"sort": sort, "limit": limit, "page": 1, "count": "none"}
-        return list_books(reader, filters, cursor=cursor, **options)
+        options = {"sort": sort, "limit": limit, "count": "none"}
+        return list_books(reader, ListQuery(filters=filters, cursor=cursor, **options))
 
     def expected():
         there = [row for row in alive.values() if row["id"] in stayed and chosen_by(filters, row)]
@@ -175,8 +175,8 @@ def test_a_forged_cursor_gives_a_page_or_is_refused(session, field):
     sort = ((field, False),)
 
     def page(cursor):
-        options = {"sort": sort, "limit": 1, "page": 1, "count": "none"}
-        return list_books(reader, {}, cursor=cursor, **options)
+        options = {"sort": sort, "limit": 1, "count": "none"}
+        return list_books(reader, ListQuery(cursor=cursor, **options))
 
     mark, backwards, (key, book) = opened(page(None).next_cursor)
     refused = 0
@@ -200,8 +200,8 @@ def test_a_damaged_cursor_gives_a_page_or_is_refused(session, text, at, flip):
     session.execute(insert(Book), [random_book(chosen) for _ in range(2)])
 
     def page(cursor):
-        options = {"sort": NEWEST_FIRST, "limit": 1, "page": 1, "count": "none"}
-        return list_books(reader, {}, cursor=cursor, **options)
+        options = {"sort": NEWEST_FIRST, "limit": 1, "count": "none"}
+        return list_books(reader, ListQuery(cursor=cursor, **options))
 
     whole = page(None).next_cursor
     data = bytearray(base64.urlsafe_b64decode(whole + "=" * (-len(whole) % 4)))

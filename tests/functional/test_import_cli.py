@@ -117,7 +117,7 @@ def test_the_rejects_file_has_line_faults_and_the_original_row(run, tmp_path, ti
     done = run("import", write(tmp_path, feed), "--skip-invalid", "--rejects", "bad.csv", code=2)
     assert titles() == ["Faust", "Momo"]
     assert done.stderr.splitlines() == [
-        "Passed over: colour.",
+        "Ignored columns: colour.",
         "The rejected rows are in bad.csv.",
     ]
     rows = list(csv.reader(io.StringIO((tmp_path / "bad.csv").read_text(), newline="")))

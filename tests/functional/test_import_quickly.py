@@ -28,7 +28,7 @@ INDEXES = {
 @pytest.fixture(autouse=True)
 def worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (bulk_postgresql, bulk_sqlite):
-        monkeypatch.setattr(module, "WORTH_IT", 5)
+        monkeypatch.setattr(module, "MIN_ROWS", 5)
 
 
 def load(engine: Engine, count: int, skip: int = 0, **options: Any) -> Report:
@@ -125,7 +125,7 @@ def test_postgresql_checks_for_books_again_after_it_has_the_lock(
         bulk = Importer(intake, connection)._bulk
         assert isinstance(bulk, bulk_postgresql.PostgresBulk)
         monkeypatch.setattr(bulk.connection, "execute", lambda statement: Answer())
-        assert not bulk._has_an_empty_table()
+        assert not bulk._locked_empty_table()
 
 
 def test_postgresql_imports_as_a_role_that_does_not_own_the_tables(postgresql: Engine) -> None:
@@ -168,7 +168,7 @@ def test_other_errors_of_the_lock_statement_are_raised(
         bulk: Any = Importer(intake, connection)._bulk
         monkeypatch.setattr(bulk_postgresql, "BOOKS", SimpleNamespace(name="(", c=BOOKS.c))
         with pytest.raises(DBAPIError, match="syntax error"):
-            bulk._has_an_empty_table()
+            bulk._locked_empty_table()
 
 
 def test_sqlite_restores_the_cache_size_after_an_import(sqlite_backend: Any) -> None:

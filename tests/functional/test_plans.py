@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from pyramid_bookstore.catalogue.listing import SORT_COLUMNS, list_books
-from pyramid_bookstore.catalogue.query import NEWEST_FIRST
+from pyramid_bookstore.catalogue.query import NEWEST_FIRST, ListQuery
 from pyramid_bookstore.catalogue.statements import BY_ID, BY_ISBN
 from pyramid_bookstore.db.engines import make_engine
 from tests.support.catalogue import ExplainingReader, book_row, fill
@@ -51,9 +51,8 @@ def large(backend):
 
 def plans(engine, filters=None, *, sort=NEWEST_FIRST, count="none", page=1, cursor=None):
     reader = ExplainingReader(engine)
-    given = filters or {}
-    page = list_books(reader, given, sort=sort, limit=20, page=page, cursor=cursor, count=count)
-    return page, reader.plans
+    query = ListQuery(filters=filters or {}, sort=sort, page=page, cursor=cursor, count=count)
+    return list_books(reader, query), reader.plans
 
 
 def assert_index(engine, plan, index):

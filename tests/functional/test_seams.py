@@ -36,7 +36,7 @@ def test_an_isbn_that_violates_a_check_is_not_reported_as_a_duplicate(engine: En
         with pytest.raises(IntegrityError, match="bookstore_books_isbn_check"):
             store.update(book.id, {"isbn": "123"}, ANY_STATE)
         # The savepoint kept the transaction usable.
-        assert store.checked(book.id, ANY_STATE) == book
+        assert store.require(book.id, ANY_STATE) == book
 
 
 def test_a_null_timestamp_is_none_on_both_databases(reading: Engine) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, select, text, update
 
 from pyramid_bookstore.catalogue.listing import list_books, search_on
 from pyramid_bookstore.catalogue.models import Book
-from pyramid_bookstore.catalogue.query import NEWEST_FIRST
+from pyramid_bookstore.catalogue.query import ListQuery
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.db.query import LeanReader, Query
@@ -263,9 +263,7 @@ class TestTotals:
         reader = LeanReader(large, dialect_named(large.dialect.name))
 
         def total(count):
-            given = filters
-            options = {"sort": NEWEST_FIRST, "limit": 1, "page": 1, "cursor": None}
-            return list_books(reader, given, count=count, **options).total
+            return list_books(reader, ListQuery(filters=filters, limit=1, count=count)).total
 
         exact, estimated = total("exact"), total("estimated")
         assert abs(estimated - exact) <= exact / 5
@@ -286,9 +284,7 @@ class TestTotals:
 
         for filters in ({}, {"search": "odd"}, {"author": "anon", "search": "zz"}):
             del sent[:]
-            list_books(
-                Counting(), filters, sort=NEWEST_FIRST, limit=5, page=1, cursor=None, count=count
-            )
+            list_books(Counting(), ListQuery(filters=filters, limit=5, count=count))
             assert len(sent) <= 2
 
 
@@ -375,7 +371,7 @@ class TestWordList:
     def test_an_estimated_count_of_very_many_matches_is_not_exact(self, engine):
         fill(engine, [book_row(number, title="same") for number in range(1, 30_000)])
         reader = LeanReader(engine, dialect_named("postgresql"))
-        options = {"sort": NEWEST_FIRST, "limit": 1, "page": 1, "cursor": None}
-        page = list_books(reader, {"search": "same"}, count="estimated", **options)
+        query = ListQuery(filters={"search": "same"}, limit=1, count="estimated")
+        page = list_books(reader, query)
         assert page.total != 29_999
         assert abs(page.total - 29_999) < 6_000

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from pyramid_bookstore.catalogue.listing import list_books
 from pyramid_bookstore.catalogue.models import Book
-from pyramid_bookstore.catalogue.query import NEWEST_FIRST
+from pyramid_bookstore.catalogue.query import ListQuery
 from pyramid_bookstore.db import migrations, revision
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.db.query import SessionReader
@@ -32,8 +32,7 @@ def test_the_revision_and_the_search_code_have_equal_constants():
 
 def search(engine, term):
     with Session(engine) as session:
-        options = {"sort": NEWEST_FIRST, "limit": 5, "page": 1, "cursor": None, "count": "exact"}
-        return list_books(SessionReader(session), {"search": term}, **options).total
+        return list_books(SessionReader(session), ListQuery(filters={"search": term})).total
 
 
 def test_books_from_before_the_migration_are_found_by_search(engine):

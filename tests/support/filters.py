@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import Any
 
 from pyramid_bookstore import BookData, Bookstore
-from pyramid_bookstore.catalogue.field import Equals, Field, Filter, Range, Stocked, Words
+from pyramid_bookstore.catalogue.field import Equals, Field, Filter, InStock, Range, TextSearch
 from pyramid_bookstore.catalogue.query import filters
 from pyramid_bookstore.search.folding import fold
 
@@ -15,14 +15,14 @@ from pyramid_bookstore.search.folding import fold
 def chosen(field: Field, each: Filter, given: dict[str, Any], book: BookData) -> bool:
     """Whether the book matches the filter."""
     value = getattr(book, field.name)
-    if isinstance(each, Words):
+    if isinstance(each, TextSearch):
         return fold(given[field.name]) in fold(value or "")
     if isinstance(each, Range):
         low, high = given.get(f"min_{field.name}"), given.get(f"max_{field.name}")
         return (
             value is not None and (low is None or low <= value) and (high is None or value <= high)
         )
-    if isinstance(each, Stocked):
+    if isinstance(each, InStock):
         return bool((value > 0) is given[each.name])
     assert isinstance(each, Equals), "a new kind of filter: say here what it means"
     return (
@@ -38,7 +38,7 @@ def asked(field: Field, each: Filter, books: list[BookData]) -> Iterator[dict[st
         yield {f"min_{field.name}": min(values)}
         yield {f"max_{field.name}": max(values)}
         yield {f"min_{field.name}": values[0], f"max_{field.name}": values[0]}
-    elif isinstance(each, Stocked):
+    elif isinstance(each, InStock):
         yield {each.name: True}
         yield {each.name: False}
     else:

@@ -1,10 +1,8 @@
-"""What the database itself guards of each field, and the refusal that it stands for.
+"""The CHECK constraints of the books' table, and the error that each stands for.
 
-The services check every rule before they write; a constraint speaks only where two writers race, or
-where somebody wrote past the services.
+The services check every rule before they write. A constraint is violated only when two writers
+race, or when other code writes to the table.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -18,7 +16,7 @@ FREE_STOCK = "A book with copies in stock must have a price above 0."
 
 
 class Check(NamedTuple):
-    """A constraint: its ``name``, its ``sql``, and the fault that it stands for."""
+    """A constraint, and the fault that its violation means."""
 
     name: str
     sql: str
@@ -69,8 +67,8 @@ ISBN_KEY = "bookstore_books_isbn_key"
 _FAULTS = {check.name: check.fault for check in CHECKS}
 
 
-def refusal(constraint: str) -> BookstoreError | None:
-    """The refusal that a violated constraint of ours stands for; `None` for others' constraints."""
+def error_of_constraint(constraint: str) -> BookstoreError | None:
+    """The error that the violation of this constraint means; `None` for the host's constraints."""
     if constraint == ISBN_KEY:
         return IsbnTaken()
     fault = _FAULTS.get(constraint)

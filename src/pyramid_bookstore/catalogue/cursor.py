@@ -1,14 +1,11 @@
-"""Cursors: the place between two books of a list, as an opaque text.
+"""Cursors: a position between two books of a list, as an opaque text.
 
-A cursor holds the sort keys of the book it stands next to, the direction to go, and a fingerprint
-of the filters and the sort, with which alone it means anything. What comes back from a client is
-checked like any other input, so a made-up cursor can at most name another place in the same list.
+A cursor holds the sort keys of the book next to it, the direction, and a fingerprint of the list's
+filters and sort, for which alone it is valid. A cursor from a client is validated like other input;
+a forged one can only name another position in the same list.
 """
 
-from __future__ import annotations
-
 import base64
-import binascii
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -29,7 +26,7 @@ _FIRST_MOMENT = to_microseconds(datetime.min.replace(tzinfo=from_microseconds(0)
 
 
 class Cursor(NamedTuple):
-    """``keys`` are the sort keys of the book next to the place, its id last."""
+    """``keys`` are the sort keys of the book next to the position, its id last."""
 
     backwards: bool
     keys: tuple[Any, ...]
@@ -45,22 +42,22 @@ _decoder = msgspec.json.Decoder(_Wire)
 
 
 def fingerprint(*parts: object) -> str:
-    """A short text that differs for other filters or another sort."""
+    """A short digest of the filters and the sort."""
     digest = hashlib.blake2s(repr(parts).encode("utf-8", "replace"), digest_size=6).digest()
     return base64.urlsafe_b64encode(digest).decode()
 
 
-def encode(cursor: Cursor, of: str) -> str:
-    """The cursor as text, bound to the fingerprint ``of`` its list."""
+def encode(cursor: Cursor, list_fingerprint: str) -> str:
+    """The cursor as text, bound to the fingerprint of its list."""
     keys = [_plain(key) for key in cursor.keys]
-    data = msgspec.json.encode(_Wire(of, cursor.backwards, keys))
+    data = msgspec.json.encode(_Wire(list_fingerprint, cursor.backwards, keys))
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-def decode(text: str, of: str, sort: Sequence[str]) -> Cursor:
-    """The cursor that `encode` made a text of, for a list sorted by the fields ``sort``.
+def decode(text: str, list_fingerprint: str, sort: Sequence[str]) -> Cursor:
+    """The reverse of `encode`, for a list sorted by the fields ``sort``.
 
-    Raises `ValidationFailed` for a text that is none, or one of another list.
+    Raises `ValidationFailed` for a text that is no cursor, or a cursor of another list.
     """
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
@@ -69,9 +66,9 @@ def decode(text: str, of: str, sort: Sequence[str]) -> Cursor:
             raise ValueError("wrong number of keys")
         keys = [_key(field, key) for field, key in zip(sort, wire.keys, strict=False)]
         cursor = Cursor(wire.backwards, (*keys, UUID(str(wire.keys[-1]))))
-    except (ValueError, binascii.Error, InvalidOperation, msgspec.MsgspecError) as error:
+    except (ValueError, InvalidOperation, msgspec.MsgspecError) as error:
         raise _refused("Is not a cursor that this list gave out.") from error
-    if wire.fingerprint != of:
+    if wire.fingerprint != list_fingerprint:
         raise _refused("Belongs to a list with other filters or another sort.")
     return cursor
 
@@ -105,7 +102,7 @@ def _number(key: int | str, lowest: int, highest: int) -> int:
     return key
 
 
-#: A sort key from the wire in the type and range of its column.
+#: Converters of a decoded sort key to the type of its column; `ValueError` if out of range.
 _READERS: Mapping[type, Callable[[Any, int | str], Any]] = {
     Text: lambda typ, key: _text(key),
     Price: lambda typ, key: _price(key),

@@ -1,6 +1,4 @@
-"""What happens to a book."""
-
-from __future__ import annotations
+"""The events of a book."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +10,7 @@ from pyramid_bookstore.transactions.events import Change
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookEvent(Change):
-    """A change of one book; subscribe to this to hear of every kind."""
+    """A change of one book; a subscriber to this class receives every kind."""
 
     #: The book after the change; of a deleted book, as it was last.
     book: BookData
@@ -25,11 +23,11 @@ class BookCreated(BookEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookUpdated(BookEvent):
-    """A book's fields were written; ``changes`` holds those that were given, by name."""
+    """Fields of a book were written; ``changes`` has their new values by name."""
 
     changes: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookDeleted(BookEvent):
-    """A book was taken out."""
+    """A book was deleted."""

@@ -1,6 +1,4 @@
-"""The book's ``extra``: a JSON object of the host's own, bounded, and checked by its own schema."""
-
-from __future__ import annotations
+"""The book's ``extra``: a JSON object of limited size that the host's schema validates."""
 
 import copy
 import logging
@@ -15,9 +13,8 @@ from pyramid_bookstore.values.faults import MAX_FAULTS, add_fault, leaves
 from pyramid_bookstore.values.types import Refused, StrictType, check_characters, kind
 
 MAX_BYTES: Final = 16_384
-# Together with the book around it, what is stored can be read back: jsontext.MAX_DEPTH.
-_MAX_DEPTH: Final = jsontext.MAX_DEPTH - 1
-# Numbers that every JSON reader holds: 64 bits, and the range of a double (RFC 7493, section 2.2).
+_MAX_DEPTH: Final = jsontext.MAX_DEPTH - 1  # one level is the book around it
+# Numbers that every JSON reader can hold: 64 bits, and the range of a double (RFC 7493, 2.2).
 _MAX_INTEGER: Final = 2**63 - 1
 _MAX_DIGITS: Final = 64
 _NOT_A_FIELD: Final = "This is not a field of extra."
@@ -28,9 +25,9 @@ log = logging.getLogger(__name__)
 class Extra(StrictType):
     """An object of at most ``max_bytes`` as compact JSON; missing is ``{}``.
 
-    Names and texts are in NFC and without NUL, numbers of a size that every reader can hold. With
-    ``schema``, the host's own, the object is what that makes of it. A ``patch`` (RFC 7396) is not
-    yet what will be stored, so size and schema are not looked at.
+    Names and texts become NFC and must not have NUL; numbers must fit into 64 bits or a double.
+    ``schema`` is the host's. A ``patch`` (RFC 7396) is not what will be stored, so its size is not
+    limited and the schema not applied.
     """
 
     wanted = "an object"
@@ -41,14 +38,14 @@ class Extra(StrictType):
         self.patch = patch
 
     def deserialize(self, node: Any, cstruct: Any) -> dict[str, Any]:
-        """The object, or :exc:`colander.Invalid` with the place of each fault within it."""
-        value = self._checked(node, {} if cstruct is colander.null else cstruct)
+        """The object; raises :exc:`colander.Invalid` with the path of each fault."""
+        value = self._limited(node, {} if cstruct is colander.null else cstruct)
         if self.schema is not None and not self.patch:
-            # Checked once more: defaults and preparers of the host's can have made it too large.
-            value = self._checked(node, through(self.schema, value, node))
+            # Again, because defaults and preparers of the host can make it too large.
+            value = self._limited(node, apply_host_schema(self.schema, value, node))
         return value
 
-    def _checked(self, node: Any, cstruct: Any) -> dict[str, Any]:
+    def _limited(self, node: Any, cstruct: Any) -> dict[str, Any]:
         if not isinstance(cstruct, dict):
             raise colander.Invalid(node, str(self.not_wanted(cstruct)))
         error = colander.Invalid(node)
@@ -66,7 +63,7 @@ class Extra(StrictType):
 
 
 def apply_merge_patch(target: Any, patch: Any) -> Any:
-    """``target`` changed as a JSON merge patch says (RFC 7396, section 2); neither is modified."""
+    """``target`` with a JSON merge patch applied (RFC 7396, section 2); neither is modified."""
     if not isinstance(patch, dict):
         return patch
     result = dict(target) if isinstance(target, dict) else {}
@@ -78,27 +75,27 @@ def apply_merge_patch(target: Any, patch: Any) -> Any:
     return result
 
 
-def through(schema: colander.SchemaNode, value: dict[str, Any], node: Any) -> Any:
-    """What the host's schema makes of ``value``, as JSON values again.
+def apply_host_schema(schema: colander.SchemaNode, value: dict[str, Any], node: Any) -> Any:
+    """``value`` deserialized by the host's schema, as JSON values.
 
-    Raises :exc:`colander.Invalid` on ``node`` with every fault. Colander leaves a mapping at the
-    first unknown name, so unknown names are noted, taken out, and the rest is looked at again.
+    Raises :exc:`colander.Invalid` on ``node`` with every fault. Colander stops at the first mapping
+    with unknown names, so these are moved to the error and the rest is deserialized again.
     """
     error = colander.Invalid(node)
     value = copy.deepcopy(value)
     try:
         while True:
             try:
-                result = _json_able(schema, schema.deserialize(value))
+                result = _json_values(schema, schema.deserialize(value))
                 break
-            except colander.Invalid as refused:
-                if not _take_out_unknown(refused, value, error):
-                    for path, leaf in leaves(refused):
+            except colander.Invalid as invalid:
+                if not _move_unknown(invalid, value, error):
+                    for path, leaf in leaves(invalid):
                         add_fault(error, path, leaf.msg)
                     break
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
-        # Colander's own Set does it for a list of objects. What a client sends is no reason for a
-        # 500; but the schema may have a defect, so the log gets to know.
+        # Input of a client must not be a 500: colander.Set raises TypeError for a list of objects,
+        # for example. Logged, because it may be a defect of the schema.
         log.warning("The schema of extra raised an exception on a client's value", exc_info=True)
         add_fault(error, (), "The object cannot be read as the schema of extra demands.")
     if error.children or error.msg is not None:
@@ -106,10 +103,10 @@ def through(schema: colander.SchemaNode, value: dict[str, Any], node: Any) -> An
     return result
 
 
-def _take_out_unknown(refused: colander.Invalid, value: Any, error: colander.Invalid) -> bool:
-    """Move unknown names from ``value`` into ``error``; whether there were any."""
-    found = False
-    for path, leaf in leaves(refused):
+def _move_unknown(invalid: colander.Invalid, value: Any, error: colander.Invalid) -> bool:
+    """Remove unknown names from ``value`` and add them to ``error``; returns if there were any."""
+    moved = False
+    for path, leaf in leaves(invalid):
         if not isinstance(leaf, colander.UnsupportedFields):
             continue
         holder = value
@@ -118,46 +115,46 @@ def _take_out_unknown(refused: colander.Invalid, value: Any, error: colander.Inv
         for name in leaf.fields:
             add_fault(error, (*path, name), _NOT_A_FIELD)
             del holder[name]
-            found = True
-    return found
+            moved = True
+    return moved
 
 
-def _json_able(node: colander.SchemaNode | None, value: Any) -> Any:
-    """What a schema deserialized, with what JSON cannot hold written as the schema writes it."""
+def _json_values(node: colander.SchemaNode | None, value: Any) -> Any:
+    """A deserialized value as JSON values; dates and the like are serialized by their node."""
     if isinstance(value, dict):
         return {
-            str(name): _json_able(node.get(name) if node else None, item)
+            str(name): _json_values(node.get(name) if node else None, item)
             for name, item in value.items()
             if item is not colander.null and item is not colander.drop
         }
     if isinstance(value, (set, frozenset)):
         value = sorted(value, key=str)
     if isinstance(value, (list, tuple)):
-        # A sequence has one child, for all items; a tuple one for each.
+        # A sequence has one child, for all items; a tuple has one for each.
         nodes = list(node.children) if node else []
         nodes += [nodes[-1] if nodes else None] * (len(value) - len(nodes))
-        return [_json_able(*pair) for pair in zip(nodes, value, strict=False)]
+        return [_json_values(*pair) for pair in zip(nodes, value, strict=False)]
     if value is None or isinstance(value, (str, int, float, Decimal)):
         return value
-    written = node.serialize(value) if node else None
-    return written if isinstance(written, str) else str(value)
+    serialized = node.serialize(value) if node else None
+    return serialized if isinstance(serialized, str) else str(value)
 
 
 class _TooLarge(Exception):
-    """There is more of the value than will ever be stored."""
+    """The value is larger than ``extra`` may be."""
 
 
 class _Reader:
-    """Reads a JSON value into its stored form and puts what is wrong with it into ``error``."""
+    """Converts a JSON value to its stored form and adds its faults to ``error``."""
 
     def __init__(self, error: colander.Invalid) -> None:
         self.error = error
-        # Characters and values that are still looked at; NFC makes text up to four times shorter.
-        self.left = 4 * MAX_BYTES
+        # Characters and values that may still be read; NFC makes text up to four times shorter.
+        self.budget = 4 * MAX_BYTES
 
     def read(self, value: Any, path: tuple[str, ...]) -> Any:
         """The stored form of ``value``, which is at ``path``."""
-        if len(self.error.children) > MAX_FAULTS:  # no more are told, so no more are looked for
+        if len(self.error.children) > MAX_FAULTS:  # more are not reported
             return None
         self._spend(1)
         try:
@@ -174,8 +171,8 @@ class _Reader:
                     return self._object(value, path)
                 return [self.read(item, (*path, str(i))) for i, item in enumerate(value)]
             raise Refused(f"JSON has no form for {kind(value)}.")
-        except Refused as refused:
-            add_fault(self.error, path, str(refused))
+        except Refused as fault:
+            add_fault(self.error, path, str(fault))
 
     def _object(self, value: dict[Any, Any], path: tuple[str, ...]) -> dict[str, Any]:
         result: dict[str, Any] = {}
@@ -194,8 +191,8 @@ class _Reader:
         return text.nfc(value)
 
     def _spend(self, amount: int) -> None:
-        self.left -= amount
-        if self.left < 0:
+        self.budget -= amount
+        if self.budget < 0:
             raise _TooLarge
 
 
@@ -204,7 +201,7 @@ def _number(value: int | float | Decimal) -> int | Decimal:
         if not -_MAX_INTEGER - 1 <= value <= _MAX_INTEGER:
             raise Refused("The integer must fit into 64 bits.")
         return value
-    # From Python code only: the shortest decimal that is this float is what its writer meant.
+    # Floats come only from Python code; repr is the shortest decimal that is the same float.
     number = Decimal(repr(value)) if isinstance(value, float) else value
     if not number.is_finite():
         raise Refused("The number must be finite.")

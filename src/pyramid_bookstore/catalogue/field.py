@@ -1,9 +1,4 @@
-"""What the declaration of a field is made of: `Field`, and the filters it can have.
-
-The fields themselves are in `fields`.
-"""
-
-from __future__ import annotations
+"""The classes that declare a field: `Field` and its filters. The fields are in `fields`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +12,7 @@ from pyramid_bookstore.search.folding import folded
 from pyramid_bookstore.values.parameters import Amount, Flag, Term, WholeNumber
 from pyramid_bookstore.values.types import Integer, Price, StrictType, Text
 
-#: The type of a parameter that is compared with a field.
+#: The type of a parameter that is compared with a field of this type.
 _PARAMETER: Mapping[type, Callable[[Any], StrictType]] = {
     Integer: lambda typ: WholeNumber(typ.minimum, typ.maximum),
     Price: lambda typ: Amount(),
@@ -26,33 +21,33 @@ _PARAMETER: Mapping[type, Callable[[Any], StrictType]] = {
 
 
 def parameter(typ: Any, description: str, name: str = "", missing: Any = None) -> Any:
-    """A node for a parameter, which can always be left out."""
+    """A schema node for a query parameter, which is always optional."""
     return colander.SchemaNode(typ, name=name, missing=missing, description=description)
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What there is to know of a field, beside its name and its type in Python."""
+    """The declaration of a field."""
 
-    #: What it may hold, and how that is kept; column, constraint and cells go by this.
+    #: The values it may have; column, constraint and CSV cells follow from this.
     type: StrictType
-    #: For people, in the description.
+    #: The description in OpenAPI.
     text: str
     example: Any
-    #: What a new book has where the field is left out; by default it is required.
+    #: The value in a new book if the field is left out; without one it is required.
     default: Any = colander.required
-    #: Whether clients write it; else the server does.
+    #: Whether clients may write it; otherwise the server sets it.
     writable: bool = True
     #: How the list can be filtered by it.
-    filters: tuple[Filter, ...] = ()
-    #: Whether the list can be sorted by it; there is an index for that.
+    filters: "tuple[Filter, ...]" = ()
+    #: Whether the list can be sorted by it; it has an index then.
     sort: bool = False
-    #: Kept a second time as it is searched, compared and sorted, in the column `key`.
+    #: Whether its folded form is stored too, in the column `key`, to search, compare and sort.
     folded: bool = False
     name: str = ""
 
     def __post_init__(self) -> None:
-        # The databases do not agree on where null sorts; what is folded is "" then.
+        # The databases sort null differently; a folded null is "".
         assert not (self.sort and self.type.nullable and not self.folded), "null has no place"
 
     @property
@@ -67,28 +62,28 @@ class Field:
 
 
 class Filter(ABC):
-    """One way. Values are those of the parameters, by name, and only of those that were given."""
+    """A filter of the list. ``values`` are the values of the given parameters, by name."""
 
     @abstractmethod
     def parameters(self, field: Field) -> Iterator[Any]:
-        """The parameters' nodes."""
+        """The schema nodes of its parameters."""
 
-    def check(  # noqa: B027  # most have nothing across
+    def check(  # noqa: B027  # most filters have one parameter
         self, field: Field, values: Mapping[str, Any], error: colander.Invalid
     ) -> None:
-        """Add what is wrong across parameters to ``error``."""
+        """Add faults of several parameters together to ``error``."""
 
     @abstractmethod
     def comparisons(self, field: Field, values: Mapping[str, Any]) -> Iterator[Comparison]:
-        """What is asked of the field's column; the words of texts are `search`'s."""
+        """The comparisons of the field's column; text search is in `search`."""
 
     def bound(self, field: Field, value: Any) -> Any:
-        """A parameter's value as the statement has it."""
+        """The value that the statement gets for a parameter's value."""
         return value
 
 
-class Words(Filter):
-    """``author=``: parts of the text, as a search finds them."""
+class TextSearch(Filter):
+    """``author=``: part of the text, found by the search."""
 
     def parameters(self, field: Field) -> Iterator[Any]:
         text = f"Part of the {field.name}, whatever the case or accents."
@@ -120,8 +115,8 @@ class Range(Filter):
                 yield Comparison(field.key, operator, name)
 
 
-class Stocked(Filter):
-    """``in_stock=``: whether there are any."""
+class InStock(Filter):
+    """``in_stock=``: above 0, or 0."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -136,7 +131,7 @@ class Stocked(Filter):
 
 
 class Equals(Filter):
-    """``publisher=``: the whole text, whatever the case or accents; of others, the value."""
+    """``publisher=``: the same value; of folded texts, whatever the case or accents."""
 
     def parameters(self, field: Field) -> Iterator[Any]:
         words = ", whatever the case or accents" if field.folded else ""

@@ -1,13 +1,10 @@
-"""The book's fields: the one declaration of each.
+"""The declaration of the book's fields.
 
-All that has to do with a field is made from its line here: its column, constraint and index
-(`models`), the JSON that comes in (`schema`) and goes out (`BookData` itself), the list's
-parameters and their SQL (`query`, `listing`), the columns of feeds (`feeds.layout`), and the
-description (`description.schemas`). A new field is an entry here, and a revision in
-``alembic/versions`` whose name goes into `db.revision.HEAD`.
+Everything about a field follows from its entry here: column, constraint and index (`models`), JSON
+in (`schema`) and out (`BookData`), the list's parameters and their SQL (`query`, `listing`), the
+columns of feeds (`feeds.staging`), and OpenAPI (`description.schemas`). CONTRIBUTING.md has the
+steps to add a field.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -19,7 +16,7 @@ from uuid import UUID
 import msgspec
 
 from pyramid_bookstore.catalogue.extra import Extra
-from pyramid_bookstore.catalogue.field import Field, Range, Stocked, Words
+from pyramid_bookstore.catalogue.field import Field, InStock, Range, TextSearch
 from pyramid_bookstore.db.types import to_microseconds
 from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.values.types import (
@@ -57,7 +54,7 @@ class BookData(msgspec.Struct, frozen=True):
             Text(1, 255),
             _LINE,
             "Jim Blandy, Jason Orendorff, Leonora F. S. Tindall",
-            filters=(Words(),),
+            filters=(TextSearch(),),
             folded=True,
             sort=True,
         ),
@@ -87,7 +84,7 @@ class BookData(msgspec.Struct, frozen=True):
             "Copies to be had.",
             12,
             default=0,
-            filters=(Stocked("in_stock"),),
+            filters=(InStock("in_stock"),),
             sort=True,
         ),
     ]
@@ -100,7 +97,7 @@ class BookData(msgspec.Struct, frozen=True):
             default=None,
         ),
     ]
-    #: The JSON text of `extra`, as stored; it goes out without being taken apart.
+    #: The JSON text of `extra`, as stored and as sent, without parsing.
     extra_json: Annotated[
         msgspec.Raw,
         Field(
@@ -133,14 +130,14 @@ class BookData(msgspec.Struct, frozen=True):
 
     @property
     def version(self) -> int:
-        """Moves up with every change of this book: microseconds of ``updated_at`` since 1970."""
+        """Grows with every change of this book: microseconds of ``updated_at`` since 1970."""
         return to_microseconds(self.updated_at)
 
 
-#: All fields by name, in the order in which a book is written.
+#: All fields by name, in the order of JSON.
 FIELDS: Mapping[str, Field] = {
     info.encode_name: replace(info.type.__metadata__[0], name=info.encode_name)
     for info in msgspec.structs.fields(BookData)
 }
-#: Those that clients write.
+#: The fields that clients may write.
 WRITABLE = tuple(field for field in FIELDS.values() if field.writable)

@@ -1,7 +1,5 @@
 """URLs of books and of pages of the list."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from urllib.parse import quote_plus
 
@@ -13,9 +11,9 @@ from pyramid_bookstore.web.links import mount_path, prefix_of
 
 
 def book_path(request: Request, book: BookData) -> str:
-    """The path of a book, with all that comes before the mount.
+    """The path of a book, SCRIPT_NAME and prefix included.
 
-    Without a host, which a proxy may hide; in ``Location`` WebOb puts the request's before it.
+    Without the host, which may be another one behind a proxy; WebOb adds it in ``Location``.
     """
     path: str = request.route_path("bookstore.book", **prefix_of(request) | {"id": str(book.id)})
     return path
@@ -40,7 +38,7 @@ def list_links(request: Request, pairs: Sequence[tuple[str, str]], page: Page) -
             links.append(link("next", ("cursor", page.next_cursor)))
         return ", ".join(links)
     if page.page > 1:
-        # From beyond the end, the page before is the last there is.
+        # From a page after the end, the previous one is the last page.
         last = page.total_pages if page.total_pages is not None else page.page - 1
         links.append(link("prev", ("page", str(max(1, min(page.page - 1, last))))))
     if page.next_cursor:

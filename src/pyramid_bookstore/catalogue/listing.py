@@ -1,10 +1,8 @@
 """The list: filters, sort, pages, cursors and totals.
 
-A list is a *shape* (which filters, which sort, which way) with *values*. One shape is one SQL text,
-built and compiled once; a request only fills in the values.
+A list is a *shape* (which filters, which sort, which direction) with *values*. One shape is one SQL
+statement, built and compiled once; a request only binds its values.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
@@ -14,11 +12,10 @@ import msgspec
 from sqlalchemy import and_, bindparam, func, literal_column, or_, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
-from pyramid_bookstore.catalogue import query
 from pyramid_bookstore.catalogue.cursor import Cursor, decode, encode, fingerprint
 from pyramid_bookstore.catalogue.fields import FIELDS, BookData
 from pyramid_bookstore.catalogue.models import BOOKS, Total
-from pyramid_bookstore.catalogue.query import NEWEST_FIRST, SORT_FIELDS, Count, Filters
+from pyramid_bookstore.catalogue.query import SORT_FIELDS, Count, Filters, ListQuery, filters
 from pyramid_bookstore.catalogue.statements import COLUMNS, book_from_row
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query, Reader, Row
@@ -27,34 +24,33 @@ from pyramid_bookstore.search.base import Choice, Comparison, Conditions, Search
 from pyramid_bookstore.search.folding import fold
 from pyramid_bookstore.values.isbn import search_forms
 
-#: All books, within the reader's snapshot, at the cost of reading a handful of rows.
+#: The number of all books, from the few rows that the triggers keep.
 TOTAL = select(func.coalesce(func.sum(Total.books), 0)).scalar_subquery()
 
-#: What may be sorted by, and the column that holds it in sorting order.
+#: The fields that may be sorted by, and the column with their sort order.
 SORT_COLUMNS: dict[str, Any] = {name: BOOKS.c[FIELDS[name].key] for name in SORT_FIELDS}
 
-_FILTERS = tuple(query.filters())
+_FILTERS = tuple(filters())
 
 Sort = tuple[tuple[str, bool], ...]
-__all__ = ["NEWEST_FIRST", "SORT_COLUMNS", "Count", "Sort", "list_books", "walk"]
+_OLDEST_FIRST: Sort = (("created_at", False),)
 
-
-#: Page sizes that people ask for. They are written into the statement, as the planner of PostgreSQL
-#: makes one plan for good only where it knows how many rows are wanted; others are a parameter.
+#: Common page sizes. They are literals in the statement, because PostgreSQL keeps a generic plan
+#: only if it knows the number of rows; other sizes are a parameter.
 USUAL_LIMITS = frozenset({10, 20, 25, 50, 100})
 
 
 @cache
 def search_on(dialect: Dialect) -> Search:
-    """How books are found by text on this database."""
+    """The text search of this database."""
     return SEARCHES[dialect.name](BOOKS, TOTAL, {column.name for column in SORT_COLUMNS.values()})
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """One page of a list.
 
-    ``total`` and ``total_pages`` are ``None`` where nobody asked for a count; ``page`` on a page
-    that was reached by cursor. The cursors are opaque texts, ``None`` where the list ends.
+    ``total`` and ``total_pages`` are ``None`` without a count, ``page`` is ``None`` with a cursor.
+    The cursors are opaque texts, ``None`` where the list ends.
     """
 
     books: Sequence[BookData]
@@ -66,13 +62,16 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def total_pages(self) -> int | None:
-        """Pages of this size that hold ``total`` books; 0 of none."""
+        """The number of pages of this size."""
         return None if self.total is None else -(-self.total // self.limit)
 
 
 class Shape(NamedTuple):
-    """All that a list's SQL depends on. ``backwards`` is the page before a cursor, ``limit`` one of
-    the `USUAL_LIMITS` or 0, ``further`` a page after the first."""
+    """Everything that a list's SQL depends on.
+
+    ``backwards`` is the page before a cursor, ``limit`` one of the `USUAL_LIMITS` or 0, ``path``
+    the one that `Search` chose, ``has_offset`` a page after the first.
+    """
 
     dialect: Dialect
     conditions: Conditions
@@ -82,61 +81,58 @@ class Shape(NamedTuple):
     total: Count
     path: str
     limit: int = 0
-    further: bool = True
+    has_offset: bool = True
 
 
-def list_books(
-    reader: Reader,
-    filters: Filters,
-    *,
-    sort: Sort,
-    limit: int,
-    page: int,
-    cursor: str | None,
-    count: Count,
-) -> Page:
-    """One page. With a ``cursor`` the ``page`` does not count; ``limit`` and ``page`` are >= 1.
+def list_books(reader: Reader, query: ListQuery) -> Page:
+    """One page; a cursor takes the place of ``page``, and brings no total unless asked.
 
-    Costs one statement, and a second one for the total of a page with no book on it; a search, and
-    on SQLite any filter, costs one more, which looks how rare the matches are.
-    Raises `ValidationFailed` for a cursor of another list.
+    Costs one statement, and another one for the total of an empty page. A text search, and on
+    SQLite any filter, costs one more, to find out how rare the matches are. Raises
+    `ValidationFailed` for a cursor of another list.
     """
-    dialect, conditions, path, values = _read(reader, filters, limit * (1 if cursor else page))
-    mark = fingerprint(sorted(filters.items()), sort)
-    at = decode(cursor, mark, [field for field, _ in sort]) if cursor else None
-    backwards = bool(at and at.backwards)
-    usual = limit if limit in USUAL_LIMITS else 0
-    further = not at and page > 1
-    shape = Shape(dialect, conditions, sort, at is not None, backwards, count, path, usual, further)
-    values["limit"] = limit + 1  # one more tells whether the list goes on
-    values["offset"] = 0 if at else (page - 1) * limit
-    if at:
-        values |= {f"key{index}": key for index, key in enumerate(at.keys)}
+    filters, sort, limit = query.filters, query.sort, query.limit
+    page = 1 if query.cursor else query.page
+    count = query.count or ("none" if query.cursor else "exact")
+    conditions, path, values = _read(reader, filters, limit * page)
+    digest = fingerprint(sorted(filters.items()), sort)
+    cursor = decode(query.cursor, digest, [name for name, _ in sort]) if query.cursor else None
+    backwards = bool(cursor and cursor.backwards)
+    shape = Shape(
+        reader.dialect,
+        conditions,
+        sort,
+        after_cursor=cursor is not None,
+        backwards=backwards,
+        total=count,
+        path=path,
+        limit=limit if limit in USUAL_LIMITS else 0,
+        has_offset=page > 1,
+    )
+    values["limit"] = limit + 1  # one more, to know whether the list goes on
+    values["offset"] = (page - 1) * limit
+    if cursor:
+        values |= {f"key{index}": key for index, key in enumerate(cursor.keys)}
     rows = reader.rows(_page_query(shape), values)
     more = len(rows) > limit
     rows = rows[:limit]
-    total = None
-    if count != "none":
-        total = _total(reader, shape, values, rows, len(rows) + more, first=page == 1 and not at)
+    total = None if count == "none" else _total(reader, shape, values, rows, len(rows) + more)
     if backwards:
         rows = rows[::-1]
     has_next = bool(rows) and (more or backwards)
-    has_previous = bool(rows) and ((more if backwards else at is not None) or page > 1)
+    has_previous = bool(rows) and ((more if backwards else cursor is not None) or page > 1)
     return Page(
         books=[book_from_row(row) for row in rows],
         limit=limit,
-        page=None if at else page,
+        page=None if cursor else page,
         total=total,
-        next_cursor=_cursor(rows[-1], sort, mark, backwards=False) if has_next else None,
-        previous_cursor=_cursor(rows[0], sort, mark, backwards=True) if has_previous else None,
+        next_cursor=_cursor(rows[-1], sort, digest, backwards=False) if has_next else None,
+        previous_cursor=_cursor(rows[0], sort, digest, backwards=True) if has_previous else None,
     )
 
 
-def _read(
-    reader: Reader, filters: Filters, wanted: int
-) -> tuple[Dialect, Conditions, str, dict[str, Any]]:
-    """The dialect, the shape of the filters, the path to take to so many books, and the values by
-    name."""
+def _read(reader: Reader, filters: Filters, wanted: int) -> tuple[Conditions, str, dict[str, Any]]:
+    """The shape of the filters, the path to ``wanted`` books, and the values by parameter name."""
     dialect = reader.dialect
     search, author = filters.get("search"), filters.get("author")
     terms = [fold(search), *search_forms(search)] if search else []
@@ -148,41 +144,35 @@ def _read(
         for comparison in each.comparisons(field, filters):
             comparisons.append(comparison)
             if comparison.parameter:
-                given = filters[comparison.parameter]
-                values[comparison.parameter] = each.bound(field, given)
+                value = filters[comparison.parameter]
+                values[comparison.parameter] = each.bound(field, value)
     conditions = Conditions(text, tuple(comparisons))
     probe = _probe_query(dialect, conditions)
     path = ""
     if probe is not None:
-        query, choose = probe
-        path, found = choose(reader.rows(query, values)[0], wanted)
-        values |= found
-    return dialect, conditions, path, values
+        statement, choose = probe
+        path, path_values = choose(reader.rows(statement, values)[0], wanted)
+        values |= path_values
+    return conditions, path, values
 
 
 def _total(
-    reader: Reader,
-    shape: Shape,
-    values: dict[str, Any],
-    rows: Sequence[Row],
-    found: int,
-    *,
-    first: bool,
+    reader: Reader, shape: Shape, values: dict[str, Any], rows: Sequence[Row], matches: int
 ) -> int:
-    """How many books there are, ``found`` of them here."""
+    """The total of a list of which a page has at least ``matches`` books."""
     if rows:
-        # An estimate may be less than what is seen here.
-        seen = 0 if shape.after_cursor else values["offset"] + found
-        return max(int(rows[0][-1]), seen)
-    if first:
+        # An estimate may be less than the books up to the end of this page.
+        least = 0 if shape.after_cursor else values["offset"] + matches
+        return max(int(rows[0][-1]), least)
+    if not (shape.has_offset or shape.after_cursor):
         return 0
-    # A page past the end has no row that could carry the total.
+    # A page after the end has no row that could have the total.
     return int(reader.rows(_count_query(shape), values)[0][0])
 
 
-def _cursor(row: Row, sort: Sort, mark: str, *, backwards: bool) -> str:
+def _cursor(row: Row, sort: Sort, digest: str, *, backwards: bool) -> str:
     keys = row[len(COLUMNS) : len(COLUMNS) + len(sort)]
-    return encode(Cursor(backwards, (*keys, row[0])), mark)
+    return encode(Cursor(backwards, (*keys, row[0])), digest)
 
 
 @lru_cache(maxsize=1024)
@@ -192,12 +182,12 @@ def _page_query(shape: Shape) -> Query:
     search = search_on(shape.dialect)
     sorts = search.sorts(shape.path)
     if shape.total != "none":
-        # Whoever sorts all matches has them all; behind a cursor those before it are missing.
-        here = sorts and not shape.after_cursor
-        columns.append((func.count().over() if here else _count(shape)).label("total"))
+        # To sort, the database collects all matches and can count them; not those before a cursor.
+        collected = sorts and not shape.after_cursor
+        columns.append((func.count().over() if collected else _count(shape)).label("total"))
     order: list[tuple[Any, bool]]
     order = [(SORT_COLUMNS[field], descending) for field, descending in shape.sort]
-    # The id goes the way of the key before it, so that one index serves both.
+    # The id has the direction of the key before it, so that one index has both.
     order.append((BOOKS.c.id, order[-1][1]))
     if shape.backwards:
         order = [(column, not descending) for column, descending in order]
@@ -206,7 +196,7 @@ def _page_query(shape: Shape) -> Query:
     if shape.after_cursor:
         statement = statement.where(_past(order))
     if sorts:
-        # Two of the same: no index has that order, so no planner is tempted to walk one.
+        # An expression that no index has, so that the planner does not read one in order.
         order[0] = (func.coalesce(order[0][0], order[0][0]), order[0][1])
     statement = statement.order_by(
         *(column.desc() if descending else column.asc() for column, descending in order)
@@ -215,7 +205,7 @@ def _page_query(shape: Shape) -> Query:
         if shape.limit
         else bindparam("limit", type_=BOOKS.c.stock.type)
     )
-    if shape.further:
+    if shape.has_offset:
         statement = statement.offset(bindparam("offset"))
     return Query(statement, custom_plan=_by_value(shape))
 
@@ -226,7 +216,7 @@ def _count_query(shape: Shape) -> Query:
 
 
 def _by_value(shape: Shape) -> bool:
-    """Whether it is for the planner, who has to see the values, to find a way."""
+    """Whether the planner needs the values to choose a plan."""
     counts = shape.total != "none" and not shape.conditions.none
     return shape.conditions.valued or (counts and not search_on(shape.dialect).sorts(shape.path))
 
@@ -240,7 +230,7 @@ def _probe_query(
 
 
 def _count(shape: Shape) -> ColumnElement[int]:
-    """The number of books, as a subquery of the statement that reads the page."""
+    """The number of matches, as a subquery of the statement that reads the page."""
     if shape.conditions.none:
         return TOTAL
     search = search_on(shape.dialect)
@@ -249,34 +239,34 @@ def _count(shape: Shape) -> ColumnElement[int]:
 
 
 def _past(order: Sequence[tuple[Any, bool]]) -> ColumnElement[bool]:
-    """Books past the cursor's keys in the given order."""
+    """The books after the cursor's keys in this order."""
     keys = [
         (column, descending, bindparam(f"key{index}", type_=column.type))
         for index, (column, descending) in enumerate(order)
     ]
     if len({descending for _, descending in order}) == 1:
-        # One direction: a row comparison, which an index answers by itself.
+        # One direction: a row comparison can use an index.
         left, right = tuple_(*(key[0] for key in keys)), tuple_(*(key[2] for key in keys))
         return left < right if order[0][1] else left > right
     alternatives = []
     for index, (column, descending, value) in enumerate(keys):
-        equal = [former == fixed for former, _, fixed in keys[:index]]
+        equal = [earlier == key for earlier, _, key in keys[:index]]
         alternatives.append(and_(*equal, column < value if descending else column > value))
     column, descending, value = keys[0]
-    # Implied by the rest; said aloud so that the index is entered at the right place.
+    # Redundant, but with it the database enters the index at the right place.
     bound = column <= value if descending else column >= value
     return and_(bound, or_(*alternatives))
 
 
 def walk(reader: Reader, filters: Filters, *, size: int) -> Iterator[Sequence[Row]]:
-    """All books that the filters choose, oldest first, as rows that begin with `COLUMNS`.
+    """All books that the filters choose, oldest first, in pages of ``size`` rows.
 
-    They come in pages of ``size``, each entered by the keys of the one before, so that the last
-    page costs what the first did. Each page shows what is committed when it is read; as a book's
-    place never changes, none comes twice and none that stays is left out.
+    A row begins with `COLUMNS`. Each page is found by the keys of the last row before it, so all
+    pages cost the same, and shows what is committed when it is read. No book comes twice, and none
+    that stays is left out, because ``created_at`` never changes.
     """
-    dialect, conditions, path, values = _read(reader, filters, size)
-    shape = Shape(dialect, conditions, _OLDEST_FIRST, False, False, "none", path)
+    conditions, path, values = _read(reader, filters, size)
+    shape = Shape(reader.dialect, conditions, _OLDEST_FIRST, False, False, "none", path)
     values |= {"limit": size, "offset": 0}
     while True:
         rows = reader.rows(_page_query(shape), values)
@@ -286,6 +276,3 @@ def walk(reader: Reader, filters: Filters, *, size: int) -> Iterator[Sequence[Ro
             return
         shape = shape._replace(after_cursor=True)
         values |= {"key0": rows[-1][len(COLUMNS)], "key1": rows[-1][0]}
-
-
-_OLDEST_FIRST: Sort = (("created_at", False),)

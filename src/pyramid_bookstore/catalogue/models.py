@@ -1,9 +1,7 @@
 """The tables of the catalogue, made from the declaration of the fields.
 
-The migrations in ``alembic/`` build the same tables; a test holds the two against each other.
+The migrations in ``alembic/`` build the same tables; a test compares them.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -34,10 +32,10 @@ from pyramid_bookstore.search.folding import folded
 from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.values.types import Identifier, Integer, Isbn, Moment, Price, Text
 
-#: Longer texts are of the type without a length.
+#: Longer texts have a type without a length.
 _VARCHAR = 255
 
-#: How each type of a field is stored.
+#: The column type of each type of field.
 _COLUMN_TYPES: Mapping[type, Callable[[Any], Any]] = {
     Identifier: lambda typ: Uuid(),
     Text: lambda typ: String(typ.max_length) if typ.max_length <= _VARCHAR else SQLText(),
@@ -48,8 +46,7 @@ _COLUMN_TYPES: Mapping[type, Callable[[Any], Any]] = {
     Moment: lambda typ: UTCDateTime(),
 }
 
-#: The books. The indexes that search by parts of texts are the migrations' own (0002): each
-#: database has its own kind.
+#: The books. The indexes for text search differ by database and are only in the migrations (0002).
 BOOKS = Table(
     BOOKS_TABLE,
     Base.metadata,
@@ -65,7 +62,7 @@ BOOKS = Table(
     *(Column(field.key, FOLDED, nullable=False) for field in FIELDS.values() if field.folded),
     UniqueConstraint("isbn", name=ISBN_KEY),
     *(CheckConstraint(check.sql, name=check.name) for check in CHECKS),
-    # One index an allowed sort, each with the id that breaks ties: a page reads only itself.
+    # One index for each sort, with the id that breaks ties, so that a page reads only its own rows.
     *(
         Index(f"bookstore_books_{field.name}_idx", field.key, "id")
         for field in FIELDS.values()
@@ -84,10 +81,10 @@ class Book(Base):
 
 
 class Total(Base):
-    """How many books there are, kept by triggers so that nobody counts; the sum of all rows.
+    """The number of books, as the sum of all rows; triggers keep it.
 
-    On PostgreSQL each server process adds to a slot of its own, so that writers do not wait for
-    each other; SQLite has one writer at a time and one slot.
+    On PostgreSQL each server process adds to its own slot, so that writers do not wait for each
+    other. SQLite has one writer at a time, and one slot.
     """
 
     __tablename__ = "bookstore_totals"

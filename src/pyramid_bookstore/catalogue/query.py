@@ -1,7 +1,5 @@
 """The query parameters of the list; filters and sorts come from the declaration of the fields."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -29,10 +27,10 @@ SORT_FIELDS = tuple(name for name, declared in FIELDS.items() if declared.sort)
 NEWEST_FIRST = (("created_at", True),)
 MAX_CURSOR = 2048
 LARGEST_PAGE = 1000
-"""Books on a page that Python code asks for; over HTTP the settings say how many."""
+"""The largest page for Python code; over HTTP it is a setting."""
 Count = Literal["exact", "estimated", "none"]
 
-#: Which books: the values of the filters' parameters by name, of those that are given.
+#: The values of the given filter parameters, by name.
 Filters = Mapping[str, Any]
 NO_FILTERS: Filters = MappingProxyType({})
 
@@ -43,14 +41,14 @@ _SEARCH = (
 
 
 def filters() -> Iterator[tuple[Field, Filter]]:
-    """Every filter, with the field that it is of."""
+    """Every filter, with its field."""
     for declared in FIELDS.values():
         for each in declared.filters:
             yield declared, each
 
 
 class FilterParameters(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
-    """The parameters that choose books."""
+    """The parameters that filter books."""
 
     schema_type = Parameters
 
@@ -60,14 +58,14 @@ class FilterParameters(colander.MappingSchema):  # type: ignore[misc]  # colande
         self.children[:0] = [*declared, parameter(Term(), _SEARCH, "search")]
 
     def validator(self, node: Any, values: dict[str, Any]) -> None:
-        """What holds across parameters; asked only once each is valid by itself."""
+        """Called by Colander when each parameter is valid by itself."""
         error = colander.Invalid(node)
         self.check(values, error)
         if error.children:
             raise error
 
     def check(self, values: dict[str, Any], error: colander.Invalid) -> None:
-        """Add what is wrong across parameters to ``error``."""
+        """Add faults of several parameters together to ``error``."""
         for declared, each in filters():
             each.check(declared, values, error)
 
@@ -103,10 +101,10 @@ class ListParameters(FilterParameters):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListQuery:
-    """Which books, which part of them, in which order and how much of each.
+    """A validated query of the list.
 
-    ``sort`` holds pairs of field and whether it is descending, without the ``id`` that breaks
-    ties. ``fields`` is in the book's own order, None is all. ``count`` is None if not given.
+    ``sort`` has pairs of a field and whether it is descending, without the ``id`` that breaks ties.
+    ``fields`` is in the order of JSON, None for all. ``count`` is None if not given.
     """
 
     filters: Filters = field(default_factory=dict)
@@ -122,8 +120,8 @@ class ListQuery:
 _OTHERS = tuple(name for name in ListQuery.__dataclass_fields__ if name != "filters")
 
 
-def filters_in(values: Mapping[str, Any], others: Sequence[str] = ()) -> Filters:
-    """The filters among the parameters, of those that are given."""
+def given_filters(values: Mapping[str, Any], others: Sequence[str]) -> Filters:
+    """The filters among the values of parameters: those that are given, without the ``others``."""
     return {
         name: value for name, value in values.items() if value is not None and name not in others
     }
@@ -131,7 +129,7 @@ def filters_in(values: Mapping[str, Any], others: Sequence[str] = ()) -> Filters
 
 @lru_cache(maxsize=16)  # an application has one pair of limits
 def list_schema(default_limit: int = 20, max_limit: int = 100) -> Any:
-    """The schema of the list's parameters with these limits for ``limit``; not to be changed."""
+    """The schema of the list's parameters; shared, so do not change it."""
     schema = ListParameters().clone()
     schema["limit"].typ = WholeNumber(1, max_limit)
     schema["limit"].missing = default_limit
@@ -143,44 +141,35 @@ def parse_listing(
 ) -> ListQuery:
     """The query of a list from its decoded parameters, in the order sent.
 
-    Raises :exc:`~pyramid_bookstore.errors.ValidationFailed` with every fault, each with the
-    parameter as its ``field``: unknown and repeated parameters, wrong values, and ``page``
-    together with ``cursor``.
+    Raises `ValidationFailed` with every fault, each with the parameter as its ``field``.
     """
     values = deserialized(list_schema(default_limit, max_limit), pairs, pointers=False)
     others = {name: values[name] for name in _OTHERS}
-    return ListQuery(**others | {"page": values["page"] or 1}, filters=filters_in(values, _OTHERS))
+    return ListQuery(
+        **others | {"page": values["page"] or 1}, filters=given_filters(values, _OTHERS)
+    )
 
 
-def listing_of(
+def list_query(
     *,
     sort: str | Sequence[str | tuple[str, bool]] = NEWEST_FIRST,
-    limit: int = 20,
     page: int = 1,
     cursor: str | None = None,
-    count: Count | None = None,
-    **given: Any,
+    **values: Any,
 ) -> ListQuery:
-    """The same checks as `parse_listing`'s for values from Python; up to `LARGEST_PAGE` books.
+    """The same as `parse_listing`, for values from Python; ``limit`` is at most `LARGEST_PAGE`.
 
-    ``sort`` may be written as the parameter is, as a whole or key by key. Raises
-    `ValidationFailed`.
+    ``sort`` is the parameter's text, or a sequence of its keys, each a text or a pair of field and
+    whether it is descending. Raises `ValidationFailed`.
     """
     if not isinstance(sort, str):
         sort = ",".join(key if isinstance(key, str) else "-" * key[1] + key[0] for key in sort)
-    values: dict[str, Any] = {
-        **given,
-        "sort": sort,
-        "limit": limit,
-        "page": None if cursor and page == 1 else page,
-        "cursor": cursor,
-        "count": count,
-    }
-    return parse_listing(as_parameters(values), max_limit=LARGEST_PAGE)
+    values |= {"sort": sort, "page": None if cursor and page == 1 else page, "cursor": cursor}
+    return parse_listing(_parameters(values), max_limit=LARGEST_PAGE)
 
 
-def as_parameters(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Values from Python as parameters; `None` is not given."""
+def _parameters(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Values from Python as query parameters; `None` is left out."""
     for name, value in values.items():
         if isinstance(value, bool):
             yield name, str(value).lower()

@@ -1,6 +1,4 @@
-"""How books and pages look as JSON."""
-
-from __future__ import annotations
+"""Books and pages as JSON."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,12 +12,12 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def book_json(book: BookData) -> bytes:
-    """One book: an object with the fields in the order of the documentation."""
+    """One book: an object with the fields in the order of their declaration."""
     return _encode(book)
 
 
 def page_json(page: Page, fields: Sequence[str] | None) -> bytes:
-    """One page of a list, its books whole or with the named fields only."""
+    """One page of a list; its books have all fields, or the named ones."""
     books: Sequence[Any] = page.books
     if fields is not None:
         books = [{field: _value(book, field) for field in fields} for book in books]

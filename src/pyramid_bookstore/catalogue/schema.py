@@ -1,6 +1,4 @@
-"""The book as clients send it, by the declaration of its fields."""
-
-from __future__ import annotations
+"""Validation of books that clients send, by the declaration of the fields."""
 
 from decimal import Decimal
 from functools import lru_cache
@@ -23,28 +21,28 @@ SET_BY_SERVER = {
 }
 
 
-def _whole(node: Any, values: dict[str, Any]) -> None:
-    """What holds across fields; Colander asks only once every field is valid by itself."""
-    if gives_away(values.get("price"), values.get("stock")):
+def _check_fields_together(node: Any, values: dict[str, Any]) -> None:
+    """Called by Colander when each field is valid by itself."""
+    if is_free_in_stock(values.get("price"), values.get("stock")):
         error = colander.Invalid(node)
         error["price"] = FREE_STOCK
         raise error
 
 
 class BookSchemas(NamedTuple):
-    """The book's schema in the three ways it is sent, all from the one declaration."""
+    """The schemas of a whole book, of a subset of its fields, and of a merge patch."""
 
     whole: Any
     changes: Any
     patch: Any
 
 
-@lru_cache(maxsize=16)  # an application has one schema for extra, for as long as it lives
+@lru_cache(maxsize=16)  # an application has one schema for extra
 def book_schemas(extra_schema: colander.SchemaNode | None = None) -> BookSchemas:
-    """The schemas of a book whose ``extra`` follows ``extra_schema`` (a mapping, bound).
+    """The schemas of a book whose ``extra`` follows ``extra_schema`` (a bound mapping).
 
-    In ``changes`` and ``patch`` every field can be left out; ``patch`` holds a merge patch of
-    ``extra`` instead of an ``extra``. Made once per schema, and not to be changed.
+    In ``changes`` and ``patch`` every field is optional; ``patch`` has a merge patch of ``extra``
+    instead of an ``extra``. Shared, so do not change them.
     """
     return BookSchemas(
         whole=_variant(Extra(extra_schema), optional=False),
@@ -54,10 +52,10 @@ def book_schemas(extra_schema: colander.SchemaNode | None = None) -> BookSchemas
 
 
 def validate_book(data: Any, *, extra_schema: colander.SchemaNode | None = None) -> dict[str, Any]:
-    """A whole book: every writable field by name, what was left out at its default.
+    """A whole book: every writable field by name, with defaults for those left out.
 
-    ``data`` is what `jsontext.loads` gives. ``price`` comes out with two decimals, ``isbn`` as 13
-    digits. Raises :exc:`~pyramid_bookstore.errors.ValidationFailed` with every fault.
+    ``data`` is a value from `jsontext.loads`. ``price`` is returned with two decimals, ``isbn`` as
+    13 digits. Raises `ValidationFailed` with every fault.
     """
     return deserialized(book_schemas(extra_schema).whole, data)
 
@@ -65,11 +63,10 @@ def validate_book(data: Any, *, extra_schema: colander.SchemaNode | None = None)
 def validate_changes(
     data: Any, *, extra_schema: colander.SchemaNode | None = None
 ) -> dict[str, Any]:
-    """Any subset of the writable fields; what was left out is absent from the result.
+    """Any subset of the writable fields; those left out are not in the result.
 
-    Null is a value, and only ``description`` takes it. ``extra`` is replaced as a whole. What
-    holds across fields is checked where both are given; :func:`check_price_and_stock` is for the
-    book that results. Raises :exc:`~pyramid_bookstore.errors.ValidationFailed`.
+    ``extra`` is replaced as a whole. Rules about several fields are checked only if these are
+    given; `check_price_and_stock` checks the book that results. Raises `ValidationFailed`.
     """
     return deserialized(book_schemas(extra_schema).changes, data)
 
@@ -77,19 +74,19 @@ def validate_changes(
 def validate_merge_patch(
     data: Any, *, extra_schema: colander.SchemaNode | None = None
 ) -> dict[str, Any]:
-    """A JSON merge patch (RFC 7396) as changes, like :func:`validate_changes`.
+    """A JSON merge patch (RFC 7396) as changes, like `validate_changes`.
 
-    Null takes a field back to its default, and is a fault for a required one. An object for
-    ``extra`` is a patch too: it comes back as ``extra_patch``, to be put through
-    :func:`~pyramid_bookstore.catalogue.extra.apply_merge_patch` and :func:`validate_extra` with the
-    stored one. Raises :exc:`~pyramid_bookstore.errors.ValidationFailed`.
+    Null resets a field to its default, and is a fault for a required one. An object for ``extra``
+    is a patch too, and is returned as ``extra_patch``: the caller applies it to the stored
+    ``extra`` (`apply_merge_patch`), and validates that (`validate_extra`). Raises
+    `ValidationFailed`.
     """
     schemas = book_schemas(extra_schema)
     if not isinstance(data, dict):
         return deserialized(schemas.changes, data)
     defaults = {node.name: node.missing for node in schemas.whole if not node.required}
     data = {name: defaults.get(name) if value is None else value for name, value in data.items()}
-    if data.get("extra") is defaults["extra"]:  # removed: {} is all of it, and no patch
+    if data.get("extra") is defaults["extra"]:  # null: extra becomes {}, nothing to merge
         return deserialized(schemas.changes, data)
     changes = deserialized(schemas.patch, data)
     if "extra" in changes:
@@ -98,32 +95,25 @@ def validate_merge_patch(
 
 
 def validate_extra(value: Any, extra_schema: colander.SchemaNode | None = None) -> dict[str, Any]:
-    """The whole ``extra`` as it is stored; faults are named as in the book (``extra.publisher``).
-
-    Raises :exc:`~pyramid_bookstore.errors.ValidationFailed`.
-    """
-    extra: dict[str, Any] = deserialized(book_schemas(extra_schema).changes, {"extra": value})[
-        "extra"
-    ]
+    """The whole ``extra`` in its stored form; raises `ValidationFailed`."""
+    changes = deserialized(book_schemas(extra_schema).changes, {"extra": value})
+    extra: dict[str, Any] = changes["extra"]
     return extra
 
 
 def check_price_and_stock(price: Decimal, stock: int) -> None:
-    """Refuse a book that is free and in stock, for changes that give only one of the two.
-
-    Raises :exc:`~pyramid_bookstore.errors.ValidationFailed`, with the fault at ``price``.
-    """
-    if gives_away(price, stock):
+    """Raises `ValidationFailed` at ``price`` for a book that is free and in stock."""
+    if is_free_in_stock(price, stock):
         raise ValidationFailed([Fault("price", "/price", FREE_STOCK)])
 
 
-def gives_away(price: Decimal | None, stock: int | None) -> bool:
-    """Whether copies would be offered for nothing; None is what is not known."""
+def is_free_in_stock(price: Decimal | None, stock: int | None) -> bool:
+    """Whether a book is free and in stock; None is an unknown value."""
     return price is not None and stock is not None and price == 0 and stock > 0
 
 
 def _variant(extra: Extra, *, optional: bool) -> Any:
-    """The schema of the writable fields; each can be left out where they are ``optional``."""
+    """The schema of the writable fields; all of them are optional with ``optional``."""
     nodes = [
         field_node(
             extra if type(field.type) is Extra else field.type,
@@ -134,4 +124,4 @@ def _variant(extra: Extra, *, optional: bool) -> Any:
         for field in WRITABLE
     ]
     messages = {**SET_BY_SERVER, "": "This is not a field of a book."}
-    return colander.SchemaNode(Fields(messages), *nodes, validator=_whole)
+    return colander.SchemaNode(Fields(messages), *nodes, validator=_check_fields_together)

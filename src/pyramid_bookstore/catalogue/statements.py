@@ -1,10 +1,8 @@
-"""The statements about one book, each made once per shape and kept; lists are in `listing`.
+"""The statements about one book; those of lists are in `listing`.
 
-Making a statement costs more than running it, so what changes from call to call is a parameter.
-Columns go in under their own names in an INSERT and as ``new_…`` in an UPDATE.
+Building a statement costs more than executing it, so each is built once and takes parameters: the
+columns by name in an INSERT, and as ``new_…`` in an UPDATE.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -27,7 +25,7 @@ BY_ISBN = Query(select(*COLUMNS).where(BOOKS.c.isbn == bindparam("isbn")))
 
 _NAMES = [column.name for column in BOOKS.c]
 
-#: Columns that an upsert leaves as they are.
+#: Columns that an upsert does not change.
 _KEPT = ("id", "isbn", "created_at")
 
 
@@ -40,21 +38,22 @@ def book_from_row(row: Sequence[Any]) -> BookData:
 
 
 class Guard(NamedTuple):
-    """What a statement asks of the book beside its id: the parameters that come with it."""
+    """Which conditions the WHERE clause of a writing statement has besides the id."""
 
-    #: ``versions``: moments of which ``updated_at`` must be one.
+    #: ``updated_at`` is one of the parameter ``versions``.
     versions: bool = False
-    #: ``before``: a moment that ``updated_at`` must be earlier than.
+    #: ``updated_at`` is earlier than the parameter ``before``.
     before: bool = False
-    #: ``unless``: moments of which ``updated_at`` must be none.
+    #: ``updated_at`` is none of the parameter ``unless``.
     unless: bool = False
-    #: The stock must be 0, or the price above 0.
+    #: The stock is 0.
     unstocked: bool = False
+    #: The price is above 0.
     priced: bool = False
 
 
 def guard_of(condition: Condition) -> tuple[Guard, dict[str, Any]]:
-    """The condition as part of a statement, with its parameters."""
+    """The guard for a condition, and the values of its parameters."""
     versions = condition.versions
     named = versions if versions is not None and versions != "any" else None
     parameters: dict[str, Any] = {}
@@ -71,14 +70,14 @@ def guard_of(condition: Condition) -> tuple[Guard, dict[str, Any]]:
 
 @lru_cache(maxsize=8)
 def insert_statement(dialect: Dialect) -> Query:
-    """Adds a row unless its ISBN is taken; returns the id where it was added."""
+    """Adds a book unless its ISBN is taken; returns the id, or no row."""
     insert = dialect.insert(BOOKS).on_conflict_do_nothing(index_elements=[BOOKS.c.isbn])
     return Query(insert.returning(BOOKS.c.id), names=_NAMES)
 
 
 @lru_cache(maxsize=8)
 def upsert_statement(dialect: Dialect) -> Query:
-    """Adds a row, or writes over the one with its ISBN; returns the book."""
+    """Adds a book, or updates the one with its ISBN; returns the book."""
     insert = dialect.insert(BOOKS)
     written = {
         column.name: insert.excluded[column.name]
@@ -96,21 +95,23 @@ def update_statement(dialect: Dialect, columns: frozenset[str], guard: Guard) ->
     written: dict[str, Any] = {
         name: bindparam(f"new_{name}", type_=BOOKS.c[name].type) for name in sorted(columns)
     }
-    written["updated_at"] = next_timestamp(dialect)
-    return Query(update(BOOKS).where(*guarded(guard)).values(written).returning(*COLUMNS))
+    written["updated_at"] = next_updated_at(dialect)
+    return Query(update(BOOKS).where(*guard_clauses(guard)).values(written).returning(*COLUMNS))
 
 
 @lru_cache(maxsize=16)
 def delete_statement(guard: Guard) -> Query:
-    """Takes the book ``book_id`` out and returns it as it was."""
-    return Query(delete(BOOKS).where(*guarded(guard)).returning(*COLUMNS))
+    """Deletes the book ``book_id``; returns it as it was."""
+    return Query(delete(BOOKS).where(*guard_clauses(guard)).returning(*COLUMNS))
 
 
-def next_timestamp(dialect: Dialect) -> ColumnElement[Any]:
+def next_updated_at(dialect: Dialect) -> ColumnElement[Any]:
+    """``now``, or a later time if needed: ``updated_at`` grows with every change."""
     return dialect.next_timestamp(BOOKS.c.updated_at, bindparam("now", type_=UTCDateTime()))
 
 
-def guarded(guard: Guard) -> list[ColumnElement[bool]]:
+def guard_clauses(guard: Guard) -> list[ColumnElement[bool]]:
+    """The WHERE clauses for the book ``book_id`` with this guard."""
     clauses = [BOOKS.c.id == bindparam("book_id")]
     changed = BOOKS.c.updated_at
     if guard.versions:

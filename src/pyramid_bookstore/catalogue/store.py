@@ -1,10 +1,8 @@
-"""Writing books: every statement decides for itself whether it may write.
+"""Writing books. The condition is part of each writing statement, so there is no race.
 
-No database exception is needed for an expected refusal, so a refused call leaves the transaction
-usable; which refusal it is, is found out by reading only after nothing was written.
+If a statement wrote nothing, the book is read to find out which error to raise. No expected error
+comes from an exception of the database, so the transaction stays usable.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -14,7 +12,7 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 from uuid6 import uuid7
 
-from pyramid_bookstore.catalogue.constraints import refusal
+from pyramid_bookstore.catalogue.constraints import error_of_constraint
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.models import columns_of
 from pyramid_bookstore.catalogue.schema import check_price_and_stock
@@ -40,19 +38,19 @@ from pyramid_bookstore.errors import (
 from pyramid_bookstore.transactions.writers import Writer
 from pyramid_bookstore.values.condition import Condition
 
-#: How often a change is tried that others keep overtaking.
+#: How often a change is tried while other writers change the book.
 ATTEMPTS = 5
 
 
-def overtaken() -> Unavailable:
-    """What is said when a change was overtaken by others `ATTEMPTS` times."""
+def too_many_retries() -> Unavailable:
+    """The error to raise after `ATTEMPTS`."""
     return Unavailable("The book is being changed by others.", retry_after=1)
 
 
 class Store:
-    """Writes with one writer. Fields come in checked and in their final form.
+    """Writes validated fields with one writer.
 
-    Past the ORM: objects of a host's session that stand for the same rows are its own to refresh.
+    It does not use the ORM: a host must refresh objects of its session for the same rows.
     """
 
     def __init__(self, writer: Writer) -> None:
@@ -68,18 +66,18 @@ class Store:
 
     def insert_or_update(self, fields: Mapping[str, Any]) -> tuple[BookData, bool]:
         """A whole book written by its ISBN, and whether it is new."""
-        row = _new_row(fields)
-        written = self._write(upsert_statement(self._dialect), row)
-        assert written is not None, "an upsert writes in any case"
-        book = book_from_row(written)
-        return book, book.id == row["id"]
+        new = _new_row(fields)
+        row = self._write(upsert_statement(self._dialect), new)
+        assert row is not None, "an upsert always returns a row"
+        book = book_from_row(row)
+        return book, book.id == new["id"]
 
     def update(self, book_id: UUID, changes: Mapping[str, Any], condition: Condition) -> BookData:
-        """The given fields written. Raises `BookNotFound`, `VersionMismatch`, `IsbnTaken`, and
-        `ValidationFailed` for stock on a book with a price of 0.
+        """Write these fields. Raises `BookNotFound`, `VersionMismatch`, `IsbnTaken`, and
+        `ValidationFailed` for a book that would be free and in stock.
         """
         if not changes:
-            return self.checked(book_id, condition)
+            return self.require(book_id, condition)
         guard, parameters = guard_of(condition)
         guard = guard._replace(
             unstocked=changes.get("price") == 0 and "stock" not in changes,
@@ -94,11 +92,11 @@ class Store:
             row = self._write(statement, parameters, isbn=changes.get("isbn"))
             if row is not None:
                 return book_from_row(row)
-            found = self.checked(book_id, condition)
+            book = self.require(book_id, condition)
             check_price_and_stock(
-                changes.get("price", found.price), changes.get("stock", found.stock)
+                changes.get("price", book.price), changes.get("stock", book.stock)
             )
-        raise overtaken()
+        raise too_many_retries()
 
     def delete(self, book_id: UUID, condition: Condition) -> BookData:
         """The book as it was; raises `BookNotFound`, `VersionMismatch`, `BookInUse`."""
@@ -109,14 +107,14 @@ class Store:
                 with self._writer.savepoint():
                     row = self._write(delete_statement(guard), parameters)
             except IntegrityError as error:
-                # No table of ours refers to books; a host's may.
+                # Only a foreign key of the host's can refer to books.
                 raise BookInUse from error
             if row is not None:
                 return book_from_row(row)
-            self.checked(book_id, condition)
-        raise overtaken()
+            self.require(book_id, condition)
+        raise too_many_retries()
 
-    def checked(self, book_id: UUID, condition: Condition) -> BookData:
+    def require(self, book_id: UUID, condition: Condition) -> BookData:
         """The book as it is now; raises `BookNotFound`, `VersionMismatch`."""
         book = self._read(BY_ID, {"id": book_id})
         if book is None:
@@ -124,8 +122,8 @@ class Store:
         condition.check(book.version, book.updated_at)
         return book
 
-    def checked_by_isbn(self, isbn: str, condition: Condition) -> BookData:
-        """The book with this ISBN (13 digits); one that is not there is in no version at all."""
+    def require_by_isbn(self, isbn: str, condition: Condition) -> BookData:
+        """The book with this ISBN (13 digits); raises `VersionMismatch`, also if there is none."""
         book = self._read(BY_ISBN, {"isbn": isbn})
         if book is None:
             raise VersionMismatch(None)
@@ -139,7 +137,7 @@ class Store:
     def _write(
         self, query: Query, parameters: Mapping[str, Any], *, isbn: str | None = None
     ) -> Row | None:
-        """The row that a writing statement returns, or `None`; with ``isbn``, that may be taken."""
+        """The row that a writing statement returns; `IsbnTaken` if it writes a taken ``isbn``."""
         if isbn is None:
             return self._writer.write(query, parameters)
         try:
@@ -147,7 +145,7 @@ class Store:
                 return self._writer.write(query, parameters)
         except IntegrityError as error:
             constraint = self._dialect.diagnose(error.orig).constraint if error.orig else ""
-            if isinstance(refusal(constraint), IsbnTaken):
+            if isinstance(error_of_constraint(constraint), IsbnTaken):
                 raise IsbnTaken(isbn) from error
             raise
 

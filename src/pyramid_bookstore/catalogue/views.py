@@ -1,6 +1,4 @@
-"""Books by their id, and the list of them."""
-
-from __future__ import annotations
+"""Books by id and by ISBN, and the list, over HTTP."""
 
 import hashlib
 from uuid import UUID
@@ -13,6 +11,7 @@ from pyramid_bookstore.catalogue.links import book_path, list_links
 from pyramid_bookstore.catalogue.query import parse_listing
 from pyramid_bookstore.catalogue.representation import book_json, page_json
 from pyramid_bookstore.catalogue.schema import validate_book
+from pyramid_bookstore.catalogue.service import parse_book_id
 from pyramid_bookstore.errors import BookNotFound, Fault, ValidationFailed
 from pyramid_bookstore.values.condition import Condition
 from pyramid_bookstore.values.isbn import canonical
@@ -58,50 +57,46 @@ def show(request: Request) -> Response:
 def create(request: Request) -> Response:
     """A new book."""
     book = request.bookstore.create(json_body(request))
-    return written(request, book, created=True)
+    return change_answer(request, book, created=True)
 
 
 def update(request: Request) -> Response:
-    """Any subset of a book's fields; what is left out stays."""
+    """Change any subset of a book's fields."""
     condition = required_condition(request)
     changes = json_body(request)
-    return written(request, request.bookstore.update(book_id(request), changes, condition))
+    return change_answer(request, request.bookstore.update(book_id(request), changes, condition))
 
 
 def patch(request: Request) -> Response:
-    """A JSON merge patch (RFC 7396)."""
+    """Apply a JSON merge patch (RFC 7396)."""
     condition = required_condition(request)
     changes = json_body(request, MERGE_PATCH, JSON)
-    return written(request, request.bookstore.patch(book_id(request), changes, condition))
+    return change_answer(request, request.bookstore.patch(book_id(request), changes, condition))
 
 
 def delete(request: Request) -> Response:
-    """Take a book out."""
+    """Delete a book."""
     request.bookstore.delete(book_id(request), required_condition(request))
     return answer(request, status=204)
 
 
 def book_id(request: Request) -> UUID:
-    """The id in the path; what is no UUID names no book."""
+    """The id in the path, which must be in canonical form; raises `BookNotFound`."""
     text: str = request.matchdict["id"]
-    try:
-        # Only the canonical form: a book has one URL, not several.
-        found = UUID(text) if len(text) == 36 else None
-    except ValueError:
-        found = None
-    if found is None or str(found) != text.lower():
+    uuid = parse_book_id(text)
+    if str(uuid) != text.lower():  # a book has one URL
         raise BookNotFound
-    return found
+    return uuid
 
 
 def json_body(request: Request, *accepted: str) -> object:
-    """The JSON in the body, within the size that the settings allow."""
+    """The JSON value in the body; ``accepted`` are media types."""
     limit = Mount.of(request.registry).settings.max_body_size
     return read_json(request, limit=limit, accepted=accepted or (JSON,))
 
 
 def required_condition(request: Request) -> Condition:
-    """The client's condition for a change; raises `PreconditionRequired` where one must be."""
+    """The client's condition for a change; raises `PreconditionRequired`."""
     condition = change_condition(request)
     if not condition.given and Mount.of(request.registry).settings.require_if_match:
         raise PreconditionRequired
@@ -109,16 +104,16 @@ def required_condition(request: Request) -> Condition:
 
 
 def book_answer(request: Request, book: BookData) -> Response:
-    """A book that was read: whole, or 304 where the client's copy is good still."""
+    """A book that was read, or 304 if the client has this version."""
     if not_modified(request, book.version, book.updated_at):
         response = answer(request, status=304, cache=REVALIDATE)
     else:
         response = answer(request, book_json(book), cache=REVALIDATE)
-    return validators(response, book)
+    return add_validators(response, book)
 
 
-def written(request: Request, book: BookData, *, created: bool = False) -> Response:
-    """A book that was written: whole, or without its representation where that is preferred."""
+def change_answer(request: Request, book: BookData, *, created: bool = False) -> Response:
+    """A book that was written, without a body if the client prefers that (RFC 7240)."""
     if prefers_minimal(request):
         response = answer(request, status=201 if created else 204, content_type=None)
         response.headers["Preference-Applied"] = "return=minimal"
@@ -126,11 +121,11 @@ def written(request: Request, book: BookData, *, created: bool = False) -> Respo
         response = answer(request, book_json(book), status=201 if created else 200)
     if created:
         response.headers["Location"] = book_path(request, book)
-    return validators(response, book)
+    return add_validators(response, book)
 
 
-def validators(response: Response, book: BookData) -> Response:
-    """The headers that later conditional requests refer to."""
+def add_validators(response: Response, book: BookData) -> Response:
+    """Adds the validators of conditional requests (RFC 9110, 8.8)."""
     response.headerlist += [
         ("ETag", etag(book.version)),
         ("Last-Modified", http_date(book.updated_at)),
@@ -139,7 +134,7 @@ def validators(response: Response, book: BookData) -> Response:
 
 
 def show_by_isbn(request: Request) -> Response:
-    """The book with this ISBN; Content-Location names its own URL."""
+    """The book with this ISBN; ``Content-Location`` has its own URL."""
     book = request.bookstore.get_by_isbn(request.matchdict["isbn"])
     response = book_answer(request, book)
     response.headers["Content-Location"] = book_path(request, book)
@@ -147,7 +142,7 @@ def show_by_isbn(request: Request) -> Response:
 
 
 def upsert_by_isbn(request: Request) -> Response:
-    """A whole book, created or replaced; the ISBN in the body may be left out."""
+    """Create or replace a whole book; its ISBN may be left out of the body."""
     condition = write_condition(request)
     only_new = create_only(request)
     required = Mount.of(request.registry).settings.require_if_match
@@ -157,13 +152,13 @@ def upsert_by_isbn(request: Request) -> Response:
     if isinstance(data, dict):
         data = _with_isbn(request, data)
     book, created = request.bookstore.upsert(data, condition, create_only=only_new)
-    response = written(request, book, created=created)
+    response = change_answer(request, book, created=created)
     response.headers["Content-Location"] = book_path(request, book)
     return response
 
 
 def _with_isbn(request: Request, data: dict[str, object]) -> dict[str, object]:
-    """The book with the path's ISBN; one in the body must be the same, in whatever writing."""
+    """The body with the path's ISBN; raises `ValidationFailed` if the body has another one."""
     whole = {"isbn": request.matchdict["isbn"], **data}
     fault = _path_fault(request.matchdict["isbn"], whole["isbn"])
     if fault is None:
@@ -176,14 +171,14 @@ def _with_isbn(request: Request, data: dict[str, object]) -> dict[str, object]:
     raise ValidationFailed(faults)
 
 
-def _path_fault(text: str, given: object) -> Fault | None:
-    """What is wrong with the ISBN in the path, beside the one given in the body."""
+def _path_fault(path_isbn: str, body_isbn: object) -> Fault | None:
+    """The fault of the ISBN in the path, if it is none, or another one than in the body."""
     try:
-        isbn = canonical(text)
+        isbn = canonical(path_isbn)
     except ValueError as error:
         return Fault("isbn", "", str(error))
     try:
-        same = not isinstance(given, str) or canonical(given) == isbn
+        same = not isinstance(body_isbn, str) or canonical(body_isbn) == isbn
     except ValueError:
-        same = True  # no ISBN at all: the schema says so, with all other faults
+        same = True  # no valid ISBN: the schema reports it, with all other faults
     return None if same else Fault("isbn", "/isbn", "Is another ISBN than the path's.")

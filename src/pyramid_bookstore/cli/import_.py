@@ -103,13 +103,15 @@ def command(
     ini: Ini = context.obj
     if rejects is not None and _is_same_file(rejects, file):
         raise click.BadParameter("The rejected rows would replace the file to import.")
-    options = FeedOptions(columns=columns, fixed=fixed, repair_isbn=repair_isbn, pass_over=True)
+    options = FeedOptions(
+        columns=columns, fixed=fixed, repair_isbn=repair_isbn, ignore_unknown=True
+    )
     report: Report | None = None
     try:
         with Intake(options, keep_rows=rejects is not None) as intake:
             _read(intake, file, format)
-            if intake.passed_over:
-                click.echo(f"Passed over: {', '.join(intake.passed_over)}.", err=True)
+            if intake.ignored:
+                click.echo(f"Ignored columns: {', '.join(intake.ignored)}.", err=True)
             engine = ini.engine()
             # Opened before anything is written to the database.
             with explain_missing_schema(engine), _open(rejects) as rejects_file:

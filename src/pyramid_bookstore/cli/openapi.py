@@ -7,7 +7,7 @@ from pyramid.paster import get_app
 from pyramid.request import Request
 
 from pyramid_bookstore.cli.ini import Ini
-from pyramid_bookstore.description.document import BEARER, described, document
+from pyramid_bookstore.description.document import BEARER, description_of, document
 from pyramid_bookstore.operations import RESOURCES
 from pyramid_bookstore.web.mount import Mount
 
@@ -43,7 +43,7 @@ def _loaded(ini: Ini) -> dict[str, object]:
     request.registry = app.registry
     database = Mount.of(app.registry).database
     try:
-        return described(request)
+        return description_of(request)
     finally:
         if database is not None:
             database.dispose()

@@ -1,4 +1,4 @@
-"""The API's description (OpenAPI 3.1) and its page, made from what serves the requests.
+"""The OpenAPI 3.1 document and its page, made from the code that serves the requests.
 
 =======================  =======================================================================
 ``own_types.py``         our strict Colander types as JSON Schema
@@ -7,9 +7,10 @@
 ``problems.py``          the errors: one schema per code, one response per set of codes
 ``headers.py``           headers of requests and of answers
 ``examples.py``          what a book, a page, a feed look like
-``described.py``         the words that the table of operations needs beside it
-``operations.py``        what each operation takes, answers and refuses: one row each
-``document.py``          puts it all together for one mount
+``described.py``         the classes that describe an operation
+``operations.py``        the description of each operation
+``paths.py``             the paths of the document
+``document.py``          the whole document of one mount
 ``page.py``              `/docs`: Swagger UI, or a plain page without it; ``assets/`` of ours
 =======================  =======================================================================
 """

@@ -1,11 +1,8 @@
-"""A host's Colander schema as JSON Schema: what `extra` may hold in this application.
+"""A host's Colander schema as JSON Schema: what `extra` may have in this application.
 
-Colander reads leniently (the text ``"5"`` passes for an integer); described is the form that its
-types are for. What has no counterpart in JSON Schema (a validator that is a function, say) is left
-to the answer 422.
+Colander also accepts other forms (the text ``"5"`` for an integer); the usual form is described.
+What JSON Schema cannot say, such as a validator that is a function, is left out.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -13,22 +10,19 @@ from typing import Any
 
 import colander
 
-Schema = dict[str, Any]
-
-_TEXT = {"type": "string"}
-_ANY: Schema = {}
+from pyramid_bookstore.description.own_types import Schema, json_number
 
 
 def mapping_schema(node: Any, *, stored: bool = False) -> Schema:
-    """The schema of a node, with all that lies below it.
+    """The schema of a node and its children.
 
-    ``stored`` describes what comes back: books may have been stored before the host had this
-    schema, so nothing is required then, and nothing excluded.
+    With ``stored`` nothing is required and nothing excluded, because books may have been stored
+    before the host had this schema.
     """
     schema = _typed(node, stored)
     for validator in _flat(node.validator):
         schema |= _validated(validator, schema)
-    if node.title and node.title != _made_up(node.name):
+    if node.title and node.title != node.name.replace("_", " ").title():  # Colander's default
         schema["title"] = _plain(node.title)
     if node.description:
         schema["description"] = _plain(node.description)
@@ -38,11 +32,10 @@ def mapping_schema(node: Any, *, stored: bool = False) -> Schema:
 
 
 def _typed(node: Any, stored: bool) -> Schema:
-    typ = node.typ
     for kind, make in _TYPES.items():
-        if isinstance(typ, kind):
+        if isinstance(node.typ, kind):
             return make(node, stored)
-    return dict(_ANY)
+    return {}
 
 
 def _mapping(node: Any, stored: bool) -> Schema:
@@ -73,7 +66,7 @@ def _fixed(schema: Schema) -> Callable[[Any, bool], Schema]:
     return lambda node, stored: dict(schema)
 
 
-#: In this order: a type stands before those it derives from.
+#: A type comes before its base classes.
 _TYPES: dict[type, Callable[[Any, bool], Schema]] = {
     colander.Mapping: _mapping,
     colander.Sequence: _sequence,
@@ -88,12 +81,12 @@ _TYPES: dict[type, Callable[[Any, bool], Schema]] = {
     colander.DateTime: _fixed({"type": "string", "format": "date-time"}),
     colander.Date: _fixed({"type": "string", "format": "date"}),
     colander.Time: _fixed({"type": "string", "format": "time"}),
-    colander.String: _fixed(_TEXT),
+    colander.String: _fixed({"type": "string"}),
 }
 
 
 def _flat(validator: Any) -> Iterator[Any]:
-    """The validators that all must hold."""
+    """The validators that must all accept a value."""
     if type(validator) is colander.All:
         for part in validator.validators:
             yield from _flat(part)
@@ -102,12 +95,15 @@ def _flat(validator: Any) -> Iterator[Any]:
 
 
 def _validated(validator: Any, schema: Schema) -> Schema:
-    """What a validator adds to the schema of its node."""
+    """The keywords that a validator adds to the schema of its node."""
     if isinstance(validator, colander.Length):
         return _length(validator, schema)
     if isinstance(validator, colander.Range):
         limits = {"minimum": validator.min, "maximum": validator.max}
-        return {name: _number(limit) for name, limit in limits.items() if _is_number(limit)}
+        numbers = (int, float, Decimal)
+        return {
+            name: _number(value) for name, value in limits.items() if isinstance(value, numbers)
+        }
     if isinstance(validator, colander.OneOf):
         return {"enum": [_number(choice) for choice in validator.choices]}
     if isinstance(validator, colander.NoneOf):
@@ -124,12 +120,12 @@ def _validated(validator: Any, schema: Schema) -> Schema:
 def _length(validator: Any, schema: Schema) -> Schema:
     suffix = {"array": "Items", "object": "Properties"}.get(schema.get("type", ""), "Length")
     limits = {f"min{suffix}": validator.min, f"max{suffix}": validator.max}
-    # Colander has -1 for "no limit" in one place and None in another.
+    # "No limit" is -1 in one place of Colander and None in another.
     return {name: limit for name, limit in limits.items() if limit is not None and limit >= 0}
 
 
 def _regex(validator: Any) -> Schema:
-    """The formats that Colander has as patterns; others are Python's syntax, not ECMAScript's."""
+    """A format if the pattern is Colander's own; other patterns may not be valid in ECMAScript."""
     if validator is colander.url:
         return {"format": "uri"}
     if validator is colander.uuid:
@@ -139,24 +135,12 @@ def _regex(validator: Any) -> Schema:
     return {"pattern": pattern if pattern.startswith("^") else f"^(?:{pattern})"}
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, Decimal))
-
-
 def _is_json(value: Any) -> bool:
     return value is None or isinstance(value, (str, int, float, Decimal, bool, list, dict))
 
 
 def _number(value: Any) -> Any:
-    """A decimal as the JSON number that reads the same; other values as they are."""
-    if isinstance(value, Decimal):
-        return int(value) if value == int(value) else float(value)
-    return value
-
-
-def _made_up(name: str) -> str:
-    """The title that Colander gives to a node without one."""
-    return name.replace("_", " ").title()
+    return json_number(value) if isinstance(value, Decimal) else value
 
 
 def _plain(text: Any) -> str:

@@ -1,6 +1,4 @@
-"""The words that the table of operations needs beside it, to describe an operation."""
-
-from __future__ import annotations
+"""The classes of which `operations` has the description of each operation."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +13,7 @@ class Content:
     """A body: its schema (a name, or the schema itself) and an example."""
 
     schema: str | Schema
-    #: `None` where the schema has one.
+    #: `None` if the schema has one.
     example: Any = None
 
 
@@ -25,24 +23,22 @@ class Answer:
 
     text: str
     headers: tuple[str, ...] = ()
-    #: By media type; empty where there is no body.
+    #: By media type; empty without a body.
     content: Mapping[str, Content] = field(default_factory=dict)
-    #: Operations that go on with the book of this answer.
+    #: Operations that can use the id of the book in this answer.
     links: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
-    """One operation. What the table knows (permission, idempotency, a bare query, writing) is not
-    said again here: `pyramid_bookstore.description.document` adds what follows from it.
-    """
+class DescribedOperation:
+    """One operation; `paths` adds what the table of URLs has (permission, idempotency …)."""
 
-    #: The operationId, which generated clients call the operation by.
+    #: The operationId: the name of the function in generated clients.
     id: str
     tag: str
     summary: str
     text: str = ""
-    #: The Colander schema of the query, as these settings have it.
+    #: The Colander schema of the query parameters.
     query: Callable[[Settings], Any] | None = None
     #: Names from `pyramid_bookstore.description.headers.REQUEST`.
     headers: tuple[str, ...] = ()
@@ -50,5 +46,5 @@ class Described:
     body: Mapping[str, Content] = field(default_factory=dict)
     #: By status.
     answers: Mapping[int, Answer]
-    #: Codes from `pyramid_bookstore.description.problems.TOLD` that do not follow from the table.
+    #: Codes of `problems.ERRORS` that do not follow from the table of URLs.
     errors: tuple[str, ...] = ()

@@ -1,6 +1,4 @@
-"""The OpenAPI 3.1 document of one mount, from the table that serves it."""
-
-from __future__ import annotations
+"""The OpenAPI 3.1 document of one mount, made from the table of URLs."""
 
 import hashlib
 from collections.abc import Sequence
@@ -32,7 +30,7 @@ Changes can be made conditional on the `ETag` that was read (`If-Match`); adding
 its stock can be repeated safely with an `Idempotency-Key`.
 """
 
-#: How one authenticates with ``bookstore.auth = jwt``.
+#: The security scheme with ``bookstore.auth = jwt``.
 BEARER: Schema = {
     "type": "http",
     "scheme": "bearer",
@@ -40,19 +38,19 @@ BEARER: Schema = {
     "description": "A token (RFC 6750) whose roles give the permissions.",
 }
 
-#: Under how many SCRIPT_NAMEs one mount keeps its description.
-_KEPT = 32
+#: A mount caches the documents of so many SCRIPT_NAMEs.
+_CACHE_SIZE = 32
 
 
-class Written(NamedTuple):
-    """The description of a mount as it is sent."""
+class EncodedDescription(NamedTuple):
+    """The document of a mount as it is sent."""
 
     body: bytes
     etag: str
 
 
-class _Kept(dict[str, Written]):
-    """The descriptions of a mount by their path."""
+class _Cache(dict[str, EncodedDescription]):
+    """The documents of a mount, by path."""
 
 
 def document(
@@ -63,14 +61,14 @@ def document(
     extra_schema: colander.SchemaNode | None = None,
     scheme: Schema | None = None,
 ) -> Schema:
-    """The description of a bookstore at ``path``, which includes the SCRIPT_NAME.
+    """The document of a bookstore at ``path``, which includes the SCRIPT_NAME.
 
-    ``scheme`` is how one authenticates (a Security Scheme Object), `None` where all is open.
+    ``scheme`` is a Security Scheme Object; `None` if nobody needs to authenticate.
     """
     served = [resource for resource in resources if resource.enabled(settings)]
     paths = Paths(settings, guarded=scheme is not None)
     items = {resource.path: paths.item(resource) for resource in served}
-    used = {DESCRIBED[op.method, found.path].tag for found in served for op in found.operations}
+    used = {DESCRIBED[op.method, each.path].tag for each in served for op in each.operations}
     components = {
         "schemas": schemas(extra_schema) | problems.problem_schemas(),
         "responses": paths.responses | {"MethodNotAllowed": _METHOD_NOT_ALLOWED},
@@ -95,22 +93,22 @@ def document(
 _METHOD_NOT_ALLOWED = problems.response(("method_not_allowed",))
 
 
-def written(request: Request) -> Written:
-    """The description of the mount that serves this request, made once."""
-    mount = Mount.of(request.registry)
-    kept = mount.part(_Kept)
+def encoded_description(request: Request) -> EncodedDescription:
+    """The document of this request's mount, from the cache."""
+    cache = Mount.of(request.registry).part(_Cache)
     path = mount_path(request)
-    found = kept.get(path)
-    if found is None:
-        body = jsontext.dumps(described(request))
-        found = Written(body, f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"')
-        if len(kept) < _KEPT:
-            kept[path] = found
-    return found
+    encoded = cache.get(path)
+    if encoded is None:
+        body = jsontext.dumps(description_of(request))
+        etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+        encoded = EncodedDescription(body, etag)
+        if len(cache) < _CACHE_SIZE:
+            cache[path] = encoded
+    return encoded
 
 
-def described(request: Request) -> Schema:
-    """The description of the mount that serves this request."""
+def description_of(request: Request) -> Schema:
+    """The document of this request's mount."""
     mount = Mount.of(request.registry)
     return document(
         mount.settings,
@@ -122,7 +120,7 @@ def described(request: Request) -> Schema:
 
 
 def _scheme(request: Request, settings: Settings) -> Schema | None:
-    """How one authenticates to this application: by tokens, or as its own policy asks for it."""
+    """The security scheme: tokens, or what the host's security policy asks for."""
     if settings.auth == "jwt":
         return BEARER
     if request.registry.queryUtility(ISecurityPolicy) is None:

@@ -1,6 +1,4 @@
-"""What things look like: examples for the description, each valid by the schema it stands at."""
-
-from __future__ import annotations
+"""Examples for the OpenAPI document; each is valid by its schema."""
 
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Headers of requests and of answers, each described once."""
 
-from __future__ import annotations
-
 from pyramid_bookstore.description import examples
 from pyramid_bookstore.description.own_types import Schema
 from pyramid_bookstore.web.conditional import MAX_TAGS
@@ -10,13 +8,13 @@ _TEXT: Schema = {"type": "string"}
 
 
 def _parameter(name: str, text: str, example: str, schema: Schema = _TEXT) -> Schema:
-    # The example is in the text: forms for trying out fill in those that stand by themselves, and
-    # somebody's ETag or key would have the first try fail.
+    # Swagger UI would fill in an example of the parameter, and requests with a wrong ETag fail. So
+    # the example is in the text.
     text = f"{text} Example: `{example}`"
     return {"name": name, "in": "header", "description": text, "schema": schema}
 
 
-#: What requests may carry, by name.
+#: Headers of requests, by name.
 REQUEST: dict[str, Schema] = {
     parameter["name"]: parameter
     for parameter in (
@@ -82,10 +80,10 @@ _TAG: Schema = {"type": "string", "pattern": '^"[^"]*"$', "examples": [examples.
 _PATH: Schema = {"type": "string", "format": "uri-reference"}
 _WHEN: Schema = {"type": "string", "examples": [examples.WHEN]}
 
-#: What every answer carries.
+#: The headers of every answer.
 EVERYWHERE = ("X-Request-ID", "Cache-Control", "X-Content-Type-Options")
 
-#: What answers carry, by name.
+#: Headers of answers, by name.
 RESPONSE: dict[str, Schema] = {
     "X-Request-ID": _header(
         "The request's name in the logs.", {"type": "string", "minLength": 1}, required=True
@@ -118,5 +116,5 @@ RESPONSE: dict[str, Schema] = {
 
 
 def refs(*names: str) -> Schema:
-    """References to headers of an answer, after those that every answer carries."""
+    """References to the headers of every answer, and to these."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in (*EVERYWHERE, *names)}

@@ -1,13 +1,12 @@
-"""What each operation takes, answers and refuses, by method and path: the table of operations in
-words. A test holds the two to each other, and all answers of the test suite to this.
-"""
+"""The description of each operation, by method and path.
 
-from __future__ import annotations
+A test compares it with the table of URLs, and every answer in the tests with it.
+"""
 
 from pyramid_bookstore.catalogue.query import list_schema
 from pyramid_bookstore.db.revision import HEAD
 from pyramid_bookstore.description import examples
-from pyramid_bookstore.description.described import Answer, Content, Described
+from pyramid_bookstore.description.described import Answer, Content, DescribedOperation
 from pyramid_bookstore.description.own_types import Schema
 from pyramid_bookstore.description.problems import ROWS_REFUSED
 from pyramid_bookstore.feeds.schema import ExportParameters, ImportParameters
@@ -22,11 +21,11 @@ DESCRIPTION = "Description"
 TAGS = {
     BOOKS: "One book, or a list of them.",
     BULK: "Many books at once.",
-    OPERATION: "For whoever runs the service.",
+    OPERATION: "For those who run the service.",
     DESCRIPTION: "This description.",
 }
 
-#: A path parameter is of the same kind wherever it stands.
+#: The parameters in paths, by name.
 PATH_PARAMETERS: dict[str, Schema] = {
     "id": {
         "description": "The book's id.",
@@ -47,7 +46,7 @@ PATH_PARAMETERS: dict[str, Schema] = {
 _TEXT: Schema = {"type": "string"}
 _POLICIES = ("Content-Security-Policy", "Referrer-Policy")
 _READ = ("ETag", "Last-Modified")
-_ON = ("getBook", "updateBook", "patchBook", "changeStock", "deleteBook")
+_LINKS = ("getBook", "updateBook", "patchBook", "changeStock", "deleteBook")
 _UNCHANGED = "The client's copy is still good."
 _MINIMAL = Answer("Done; no book in the answer, as preferred.", (*_READ, "Preference-Applied"))
 _REPLAYED_MINIMAL = Answer(_MINIMAL.text, (*_MINIMAL.headers, "Idempotency-Replayed"))
@@ -59,12 +58,10 @@ _FILE = {
 }
 
 
-def _changed(text: str) -> Answer:
-    return Answer(text, _READ, _BOOK, _ON)
+_CHANGED = Answer("The book as it is now.", _READ, _BOOK, _LINKS)
 
-
-DESCRIBED: dict[tuple[str, str], Described] = {
-    ("GET", "/books"): Described(
+DESCRIBED: dict[tuple[str, str], DescribedOperation] = {
+    ("GET", "/books"): DescribedOperation(
         id="listBooks",
         tag=BOOKS,
         summary="List books",
@@ -77,7 +74,7 @@ DESCRIBED: dict[tuple[str, str], Described] = {
         },
         errors=("unavailable",),
     ),
-    ("POST", "/books"): Described(
+    ("POST", "/books"): DescribedOperation(
         id="createBook",
         tag=BOOKS,
         summary="Add a book",
@@ -88,30 +85,30 @@ DESCRIBED: dict[tuple[str, str], Described] = {
                 "The new book; without a body where `return=minimal` was preferred.",
                 ("Location", *_READ, "Preference-Applied", "Idempotency-Replayed"),
                 _BOOK,
-                _ON,
+                _LINKS,
             ),
         },
         errors=("conflict",),
     ),
-    ("GET", "/books/{id}"): Described(
+    ("GET", "/books/{id}"): DescribedOperation(
         id="getBook",
         tag=BOOKS,
         summary="Get a book",
         headers=("If-None-Match", "If-Modified-Since", "Cache-Control"),
-        answers={200: Answer("The book.", _READ, _BOOK, _ON), 304: Answer(_UNCHANGED, _READ)},
+        answers={200: Answer("The book.", _READ, _BOOK, _LINKS), 304: Answer(_UNCHANGED, _READ)},
         errors=("not_found", "unavailable"),
     ),
-    ("PUT", "/books/{id}"): Described(
+    ("PUT", "/books/{id}"): DescribedOperation(
         id="updateBook",
         tag=BOOKS,
         summary="Change fields of a book",
         text="Any subset of the fields; what is left out stays.",
         headers=(*_CONDITIONS, "Prefer"),
         body={JSON: Content("BookChanges")},
-        answers={200: _changed("The book as it is now."), 204: _MINIMAL},
+        answers={200: _CHANGED, 204: _MINIMAL},
         errors=("not_found", "conflict", "precondition_failed", "precondition_required"),
     ),
-    ("PATCH", "/books/{id}"): Described(
+    ("PATCH", "/books/{id}"): DescribedOperation(
         id="patchBook",
         tag=BOOKS,
         summary="Change fields of a book by a merge patch",
@@ -119,42 +116,42 @@ DESCRIBED: dict[tuple[str, str], Described] = {
         " merged.",
         headers=(*_CONDITIONS, "Prefer"),
         body={MERGE_PATCH: Content("BookPatch"), JSON: Content("BookPatch")},
-        answers={200: _changed("The book as it is now."), 204: _MINIMAL},
+        answers={200: _CHANGED, 204: _MINIMAL},
         errors=("not_found", "conflict", "precondition_failed", "precondition_required"),
     ),
-    ("DELETE", "/books/{id}"): Described(
+    ("DELETE", "/books/{id}"): DescribedOperation(
         id="deleteBook",
         tag=BOOKS,
-        summary="Take a book out",
+        summary="Delete a book",
         headers=_CONDITIONS,
         answers={204: Answer("It is gone.")},
         errors=("not_found", "book_in_use", "precondition_failed", "precondition_required"),
     ),
-    ("POST", "/books/{id}/stock"): Described(
+    ("POST", "/books/{id}/stock"): DescribedOperation(
         id="changeStock",
         tag=BOOKS,
-        summary="Copies in or out",
+        summary="Change the stock of a book",
         text="One atomic change, refused where the stock would fall below 0.",
         headers=(*_CONDITIONS, "Prefer"),
         body={JSON: Content("StockChange")},
         answers={
-            200: Answer("The book as it is now.", (*_READ, "Idempotency-Replayed"), _BOOK, _ON),
+            200: Answer("The book as it is now.", (*_READ, "Idempotency-Replayed"), _BOOK, _LINKS),
             204: _REPLAYED_MINIMAL,
         },
         errors=("not_found", "insufficient_stock", "precondition_failed"),
     ),
-    ("GET", "/books/isbn/{isbn}"): Described(
+    ("GET", "/books/isbn/{isbn}"): DescribedOperation(
         id="getBookByIsbn",
         tag=BOOKS,
         summary="Get a book by its ISBN",
         headers=("If-None-Match", "If-Modified-Since", "Cache-Control"),
         answers={
-            200: Answer("The book.", (*_READ, "Content-Location"), _BOOK, _ON),
+            200: Answer("The book.", (*_READ, "Content-Location"), _BOOK, _LINKS),
             304: Answer(_UNCHANGED, (*_READ, "Content-Location")),
         },
         errors=("not_found", "unavailable"),
     ),
-    ("PUT", "/books/isbn/{isbn}"): Described(
+    ("PUT", "/books/isbn/{isbn}"): DescribedOperation(
         id="upsertBook",
         tag=BOOKS,
         summary="Create or replace a book by its ISBN",
@@ -163,18 +160,18 @@ DESCRIBED: dict[tuple[str, str], Described] = {
         headers=(*_CONDITIONS, "Prefer"),
         body={JSON: Content("NewBookByIsbn")},
         answers={
-            200: Answer("The book as it is now.", (*_READ, "Content-Location"), _BOOK, _ON),
+            200: Answer("The book as it is now.", (*_READ, "Content-Location"), _BOOK, _LINKS),
             201: Answer(
                 "The new book; without a body where `return=minimal` was preferred.",
                 ("Location", "Content-Location", *_READ, "Preference-Applied"),
                 _BOOK,
-                _ON,
+                _LINKS,
             ),
             204: Answer(_MINIMAL.text, (*_MINIMAL.headers, "Content-Location")),
         },
         errors=("precondition_failed", "precondition_required"),
     ),
-    ("POST", "/books/import"): Described(
+    ("POST", "/books/import"): DescribedOperation(
         id="importBooks",
         tag=BULK,
         summary="Import a file of books",
@@ -185,7 +182,7 @@ DESCRIBED: dict[tuple[str, str], Described] = {
         answers={200: Answer("What was done.", (), {JSON: Content("ImportReport")})},
         errors=(ROWS_REFUSED,),
     ),
-    ("GET", "/books/export"): Described(
+    ("GET", "/books/export"): DescribedOperation(
         id="exportBooks",
         tag=BULK,
         summary="Export books as a file",
@@ -195,20 +192,20 @@ DESCRIBED: dict[tuple[str, str], Described] = {
         answers={200: Answer("The books.", ("Content-Disposition",), _FILE)},
         errors=("unavailable",),
     ),
-    ("GET", "/health"): Described(
+    ("GET", "/health"): DescribedOperation(
         id="getHealth",
         tag=OPERATION,
         summary="Whether the process is alive",
         text="Asks no database.",
         answers={200: Answer("It is.", (), {JSON: Content("Health", {"status": "ok"})})},
     ),
-    ("GET", "/ready"): Described(
+    ("GET", "/ready"): DescribedOperation(
         id="getReady",
         tag=OPERATION,
         summary="Whether requests can be served",
         text=(
-            "The database answers, and its schema is at the code's revision. A read replica is"
-            " told of where one is set, and nothing depends on it."
+            "The database answers, and its schema is at the code's revision. The state of a read"
+            " replica is in the answer, but does not change its status."
         ),
         answers={
             200: Answer(
@@ -217,13 +214,13 @@ DESCRIBED: dict[tuple[str, str], Described] = {
         },
         errors=("unavailable",),
     ),
-    ("GET", "/metrics"): Described(
+    ("GET", "/metrics"): DescribedOperation(
         id="getMetrics",
         tag=OPERATION,
         summary="Metrics for Prometheus",
         answers={200: Answer("Metrics.", (), {"text/plain": Content(_TEXT)})},
     ),
-    ("GET", "/openapi.json"): Described(
+    ("GET", "/openapi.json"): DescribedOperation(
         id="getDescription",
         tag=DESCRIPTION,
         summary="This description, as OpenAPI 3.1",
@@ -233,13 +230,13 @@ DESCRIBED: dict[tuple[str, str], Described] = {
             304: Answer(_UNCHANGED, ("ETag",)),
         },
     ),
-    ("GET", "/docs"): Described(
+    ("GET", "/docs"): DescribedOperation(
         id="getDocs",
         tag=DESCRIPTION,
         summary="This description, as a page",
         answers={200: Answer("The page.", _POLICIES, {"text/html": Content(_TEXT)})},
     ),
-    ("GET", "/docs/{asset}"): Described(
+    ("GET", "/docs/{asset}"): DescribedOperation(
         id="getDocsAsset",
         tag=DESCRIPTION,
         summary="A file of the page",

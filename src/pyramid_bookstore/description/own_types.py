@@ -1,9 +1,7 @@
 """The bookstore's own Colander types as JSON Schema (draft 2020-12, as OpenAPI 3.1 has it).
 
-Every limit is read from the type that enforces it.
+Every limit is taken from the type that enforces it.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +12,7 @@ from pyramid_bookstore.values import types
 
 Schema = dict[str, Any]
 
-# Characters that Python strips; the \s of ECMAScript does not have all of them.
+# Characters that Python strips; \s of ECMAScript does not include the last five.
 _BLANK = r"\s\u001c-\u001f\u0085"
 _NO_NUL = r"^[^\u0000]*$"
 _NO_NUL_NOT_BLANK = rf"^[^\u0000]*[^\u0000{_BLANK}][^\u0000]*$"
@@ -34,32 +32,14 @@ def _integer(typ: types.Integer | query.WholeNumber) -> Schema:
 def _money(typ: types.Price | query.Amount) -> Schema:
     return {
         "type": "number",
-        "minimum": _number(typ.minimum),
-        "maximum": _number(typ.maximum),
-        "multipleOf": _number(types.CENT),
+        "minimum": json_number(typ.minimum),
+        "maximum": json_number(typ.maximum),
+        "multipleOf": json_number(types.CENT),
     }
 
 
 def _isbn(typ: types.Isbn) -> Schema:
     return {"type": "string", "format": "isbn", "minLength": 10, "maxLength": typ.max_length}
-
-
-def _extra(typ: extra.Extra) -> Schema:
-    # What holds at any depth (no NUL, 64-bit integers) would need a schema that refers to itself,
-    # which generators of clients do not take; it is left to words.
-    return {"type": "object"}
-
-
-def _choice(typ: query.Choice) -> Schema:
-    return {"type": "string", "enum": list(typ.options)}
-
-
-def _flag(typ: query.Flag) -> Schema:
-    return {"type": "boolean"}
-
-
-def _token(typ: query.Token) -> Schema:
-    return {"type": "string", "minLength": 1, "maxLength": typ.max_length}
 
 
 def _names(typ: query.Names) -> Schema:
@@ -74,8 +54,8 @@ def _sort(typ: query.SortOrder) -> Schema:
     return {"type": "array", "items": items, "minItems": 1, "allOf": once}
 
 
-def _number(amount: Any) -> int | float:
-    """A decimal of few digits as the JSON number that reads the same."""
+def json_number(amount: Any) -> int | float:
+    """A decimal of few digits as a JSON number."""
     return int(amount) if amount == int(amount) else float(amount)
 
 
@@ -91,20 +71,22 @@ _SCHEMAS: dict[type, Callable[[Any], Schema]] = {
         "pattern": "Z$",
         "readOnly": True,
     },
-    extra.Extra: _extra,
+    # Rules at any depth (no NUL, 64-bit integers) would need a recursive schema, which generators
+    # of clients do not support.
+    extra.Extra: lambda typ: {"type": "object"},
     query.WholeNumber: _integer,
     query.Amount: _money,
-    query.Choice: _choice,
-    query.Flag: _flag,
+    query.Choice: lambda typ: {"type": "string", "enum": list(typ.options)},
+    query.Flag: lambda typ: {"type": "boolean"},
     query.Term: _text,
-    query.Token: _token,
+    query.Token: lambda typ: {"type": "string", "minLength": 1, "maxLength": typ.max_length},
     query.Names: _names,
     query.SortOrder: _sort,
 }
 
 
 def type_schema(typ: Any) -> Schema:
-    """The schema of the JSON values that a type takes; raises `KeyError` for a type not of ours."""
+    """The schema of the JSON values that a type accepts; raises `KeyError` for other types."""
     schema = _SCHEMAS[type(typ)](typ)
     if typ.nullable:
         schema["type"] = [schema["type"], "null"]
@@ -112,14 +94,14 @@ def type_schema(typ: Any) -> Schema:
 
 
 def stored_schema(typ: Any) -> Schema:
-    """The schema of a value as it comes back."""
+    """The schema of a value in an answer."""
     if type(typ) is types.Isbn:
         return {"type": "string", "pattern": "^97[89][0-9]{10}$"}
     return type_schema(typ)
 
 
 def default_value(node: Any) -> Any:
-    """What a field or parameter that was left out counts as, as a client would write it."""
+    """The default of a field or parameter, as a client would write it."""
     if isinstance(node.typ, query.SortOrder):
         return [f"-{name}" if descending else name for name, descending in node.missing]
     return node.missing

@@ -1,10 +1,8 @@
-"""The page of the description: Swagger UI, or a plain list of the operations without it.
+"""The page at ``/docs``: Swagger UI, or a plain list of the operations without it.
 
-Nothing on it comes from another host, and everything is found relative to the page itself, so it
-does not matter what prefix, SCRIPT_NAME or proxy lies before it.
+It loads nothing from other hosts, and only relative URLs, so that it works with any prefix,
+SCRIPT_NAME or proxy.
 """
-
-from __future__ import annotations
 
 import hashlib
 import importlib.util
@@ -17,8 +15,8 @@ from typing import NamedTuple
 
 from pyramid_bookstore.description.own_types import Schema
 
-#: For the page alone: no inline script, nothing from elsewhere, in nobody's frame. Swagger UI has
-#: its arrows as data: URLs in its style sheet.
+#: The page's Content-Security-Policy: no inline scripts, no other hosts, no frames. The style sheet
+#: of Swagger UI has data: URLs.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
     " connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -26,7 +24,7 @@ POLICY = (
 
 _OWN = Path(__file__).with_name("assets")
 _OURS = ("docs.css", "docs.js")
-#: Of the many files of Swagger UI, those that the page asks for.
+#: The files of Swagger UI that the page loads.
 _SWAGGER = ("swagger-ui.css", "swagger-ui-bundle.js", "favicon-32x32.png")
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".png": "image/png"}
 
@@ -42,8 +40,8 @@ class Asset(NamedTuple):
 
 @cache
 def swagger_folder() -> Path | None:
-    """Where the ``docs`` extra has Swagger UI; `None` where it is not installed."""
-    # Found without being imported: the package would import Flask.
+    """The folder of Swagger UI; `None` if the ``docs`` extra is not installed."""
+    # Not imported, because the package imports Flask.
     spec = importlib.util.find_spec("flask_swagger_ui")
     places = spec.submodule_search_locations if spec else None
     return Path(places[0]) / "dist" if places else None
@@ -63,24 +61,18 @@ def asset(name: str) -> Asset | None:
 
 
 def page(description: Schema) -> bytes:
-    """The page: Swagger UI where its files are there, a list of the operations where not."""
-    title = escape(description["info"]["title"])
-    listed = _listed(description)
-    if swagger_folder() is None:
-        return _filled("plain.html", title=title, listed=listed)
-    return _filled("swagger.html", title=title, listed=listed)
-
-
-def _filled(name: str, **values: str) -> bytes:
+    """The page as HTML in UTF-8."""
+    name = "plain.html" if swagger_folder() is None else "swagger.html"
     template = Template((_OWN / name).read_text(encoding="utf-8"))
     urls = {file.replace(".", "_").replace("-", "_"): _url(file) for file in (*_OURS, *_SWAGGER)}
-    return template.substitute(values, **urls).encode()
+    title = escape(description["info"]["title"])
+    return template.substitute(urls, title=title, listed=_listed(description)).encode()
 
 
 def _url(name: str) -> str:
-    """Relative to the page; with the version, so that it can be kept for ever."""
-    found = asset(name)
-    return f"docs/{name}?v={found.version}" if found else ""
+    """A URL relative to the page; it has the version, so that it can be cached forever."""
+    file = asset(name)
+    return f"docs/{name}?v={file.version}" if file else ""
 
 
 def _listed(description: Schema) -> str:

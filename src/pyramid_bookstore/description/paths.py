@@ -1,26 +1,24 @@
-"""The paths of the description: what each operation of the table takes, answers, refuses."""
-
-from __future__ import annotations
+"""The paths of the OpenAPI document: parameters, answers and errors of each operation."""
 
 from collections.abc import Iterator, Mapping
 
 from pyramid_bookstore.description import headers, problems
-from pyramid_bookstore.description.described import Answer, Content, Described
+from pyramid_bookstore.description.described import Answer, Content, DescribedOperation
 from pyramid_bookstore.description.operations import DESCRIBED, PATH_PARAMETERS
 from pyramid_bookstore.description.own_types import Schema
 from pyramid_bookstore.description.schemas import property_schema, ref
 from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.web.operation import Operation, Resource
 
-#: The name of the security scheme, where there is one.
+#: The name of the security scheme.
 SCHEME = "credentials"
 
-#: What an operation that honours `Idempotency-Key` may answer because of it.
+#: The errors of an operation with ``Idempotency-Key``.
 _IDEMPOTENT = ("idempotency_in_progress", "idempotency_key_reused")
 
 
 class Paths:
-    """The operations as one mount serves them; gathers the responses that they share."""
+    """The operations of one mount; collects the responses that they share."""
 
     def __init__(self, settings: Settings, *, guarded: bool) -> None:
         """``guarded`` is whether the application has a security policy."""
@@ -30,9 +28,12 @@ class Paths:
         self.responses: dict[str, Schema] = {}
 
     def item(self, resource: Resource) -> Schema:
-        """All methods of a path that do something, and HEAD; `OPTIONS` is the same for all."""
+        """All methods of a path but OPTIONS, which is the same for all paths."""
         item: Schema = {}
-        parameters = [_path_parameter(name) for name in names_in(resource.path)]
+        parameters = [
+            {"name": name, "in": "path", "required": True, **PATH_PARAMETERS[name]}
+            for name in names_in(resource.path)
+        ]
         if parameters:
             item["parameters"] = parameters
         for operation in resource.operations:
@@ -42,7 +43,7 @@ class Paths:
             item["head"] = self._head(item["get"])
         return item
 
-    def _operation(self, operation: Operation, described: Described, path: str) -> Schema:
+    def _operation(self, operation: Operation, described: DescribedOperation, path: str) -> Schema:
         result: Schema = {
             "operationId": described.id,
             "tags": [described.tag],
@@ -72,11 +73,11 @@ class Paths:
             responses[status] = {name: response[name] for name in kept}
         return get | {
             "operationId": f"head{identity[0].upper()}{identity[1:]}",
-            "summary": f"{get['summary']}: the headers alone",
+            "summary": f"{get['summary']}: only the headers",
             "responses": responses,
         }
 
-    def _query(self, described: Described) -> Iterator[Schema]:
+    def _query(self, described: DescribedOperation) -> Iterator[Schema]:
         for node in described.query(self.settings) if described.query else ():
             schema = property_schema(node)
             text = schema.pop("description")
@@ -85,8 +86,8 @@ class Paths:
                 parameter |= {"style": "form", "explode": False}
             yield parameter
 
-    def _headers(self, operation: Operation, described: Described) -> Iterator[Schema]:
-        # Another condition does as well for a book that need not be there.
+    def _headers(self, operation: Operation, described: DescribedOperation) -> Iterator[Schema]:
+        # An upsert may have another condition instead.
         conditional = {"precondition_required", "not_found"} <= set(described.errors)
         required = self.settings.require_if_match and conditional
         for name in ("X-Request-ID", *described.headers):
@@ -98,26 +99,23 @@ class Paths:
             yield headers.REQUEST["Idempotency-Key"]
 
     def _refusals(self, codes: set[str]) -> Schema:
-        found: Schema = {}
-        for status, together in problems.by_status(codes).items():
-            name = problems.response_name(together)
-            self.responses[name] = problems.response(together)
-            found[str(status)] = {"$ref": f"#/components/responses/{name}"}
-        return found
+        refusals: Schema = {}
+        for status, same_status in problems.by_status(codes).items():
+            name = problems.response_name(same_status)
+            self.responses[name] = problems.response(same_status)
+            refusals[str(status)] = {"$ref": f"#/components/responses/{name}"}
+        return refusals
 
     def _security(self, permission: str | None) -> list[Schema]:
         if permission is None or not self.guarded:
             return []
         anonymous = permission.removeprefix("bookstore.") in self.settings.anonymous
-        # An empty requirement: credentials are read, and not needed.
+        # An empty requirement means that credentials are optional.
         return [{}, {SCHEME: []}] if anonymous else [{SCHEME: []}]
 
 
 def codes_of(settings: Settings, operation: Operation, path: str, *, guarded: bool) -> set[str]:
-    """Every code that an operation may answer with: those that follow from the table, and its own.
-
-    405 is none of them: it is the answer to a method for which there is no operation.
-    """
+    """Every error code that an operation may answer with."""
     described = DESCRIBED[operation.method, path]
     codes = {"bad_request", "internal_error", *described.errors}
     if operation.permission is not None and guarded:
@@ -140,10 +138,6 @@ def codes_of(settings: Settings, operation: Operation, path: str, *, guarded: bo
 def names_in(path: str) -> list[str]:
     """The parameters of a path, in their order."""
     return [part[1:-1] for part in path.split("/") if part.startswith("{")]
-
-
-def _path_parameter(name: str) -> Schema:
-    return {"name": name, "in": "path", "required": True, **PATH_PARAMETERS[name]}
 
 
 def _content(content: Mapping[str, Content]) -> Schema:

@@ -1,6 +1,4 @@
-"""The errors in the description: a schema for each code, a response for each set of codes."""
-
-from __future__ import annotations
+"""The errors in the OpenAPI document: a schema for each code, a response for each set of codes."""
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
@@ -12,17 +10,19 @@ from pyramid_bookstore.description.own_types import Schema
 from pyramid_bookstore.description.schemas import ref, report
 from pyramid_bookstore.web.problems import PROBLEM, PROBLEMS
 
-#: An import with bad rows is refused with the same code as other wrong values, and tells more.
+#: A rejected import has the code ``validation_failed``, and more members than other such errors.
 ROWS_REFUSED = "rows_refused"
 
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
-class Told(NamedTuple):
-    """What one error says: a sentence as an example, when it is given, and what only it has."""
+class DescribedError(NamedTuple):
+    """The description of one error."""
 
+    #: An example of its message.
     example: str
     when: str
+    #: The schemas and examples of members that other errors do not have.
     members: Mapping[str, Schema] = _NOTHING
     values: Mapping[str, Any] = _NOTHING
     headers: tuple[str, ...] = ()
@@ -35,32 +35,34 @@ _TAKEN = "Another book has ISBN 9781492052593."
 _ROWS: Schema = {"type": "array", "items": ref("RowFault")}
 _DETAILS: Schema = {"type": "array", "items": ref("Fault"), "minItems": 1}
 #: Every code, as `pyramid_bookstore.web.problems` has it.
-TOLD: dict[str, Told] = {
-    "invalid_json": Told(
+ERRORS: dict[str, DescribedError] = {
+    "invalid_json": DescribedError(
         "The body is not JSON: Expecting value (line 1, column 10).",
         "Not JSON: bad syntax or UTF-8, NaN, a name twice in one object, too deep, an empty body.",
     ),
-    "bad_request": Told(
+    "bad_request": DescribedError(
         "The query string is not UTF-8.",
         "The URL, the query string, a header or the body's length is malformed.",
     ),
-    "unauthorized": Told(
+    "unauthorized": DescribedError(
         "This needs authentication.",
         "No credentials, or bad ones, where some are needed.",
         headers=("WWW-Authenticate",),
     ),
-    "forbidden": Told(
+    "forbidden": DescribedError(
         "You may not do this.",
         "The credentials do not give the permission.",
         headers=("WWW-Authenticate",),
     ),
-    "not_found": Told("There is no such book.", "There is no such book; an id that is none, too."),
-    "method_not_allowed": Told(
+    "not_found": DescribedError(
+        "There is no such book.", "There is no such book; an id that is none, too."
+    ),
+    "method_not_allowed": DescribedError(
         "This path serves GET, HEAD, OPTIONS only.",
         "The path does not serve the method.",
         headers=("Allow",),
     ),
-    "conflict": Told(
+    "conflict": DescribedError(
         _TAKEN,
         "Another book has the ISBN.",
         {"field": {"const": "isbn"}, "details": _DETAILS},
@@ -69,21 +71,21 @@ TOLD: dict[str, Told] = {
             "details": [{"field": "isbn", "pointer": "/isbn", "message": _TAKEN}],
         },
     ),
-    "book_in_use": Told(
+    "book_in_use": DescribedError(
         "Other records refer to this book.",
         "The application keeps records that refer to the book.",
     ),
-    "insufficient_stock": Told(
+    "insufficient_stock": DescribedError(
         "2 copies are left.",
         "The change would take the stock below 0.",
         {"available": {"type": "integer", "minimum": 0, "description": "Copies left."}},
         {"available": 2},
     ),
-    "idempotency_in_progress": Told(
+    "idempotency_in_progress": DescribedError(
         "A request with this Idempotency-Key is being served; try again later.",
         "A request with the same key is being served at this moment.",
     ),
-    "precondition_failed": Told(
+    "precondition_failed": DescribedError(
         "The book is in another version.",
         "The book is not in a state that the request asks for.",
         {"etag": {"type": "string", "description": "The book's current ETag."}},
@@ -91,10 +93,10 @@ TOLD: dict[str, Told] = {
         ("ETag",),
         frozenset({"etag"}),
     ),
-    "payload_too_large": Told(
+    "payload_too_large": DescribedError(
         "The body may have at most 1048576 bytes.", "The body is larger than is allowed."
     ),
-    "unsupported_media_type": Told(
+    "unsupported_media_type": DescribedError(
         "Content-Type must be application/json.",
         "The body has another Content-Type or charset, or a Content-Encoding.",
         {"accepted": {"type": "array", "items": {"type": "string"}}},
@@ -102,32 +104,32 @@ TOLD: dict[str, Told] = {
         ("Accept", "Accept-Encoding"),
         frozenset({"accepted"}),
     ),
-    # Before the next: it is that one too, and clients take the first that fits.
-    ROWS_REFUSED: Told(
+    # Before the next one, which its documents match too; clients take the first match.
+    ROWS_REFUSED: DescribedError(
         "1 of 3 rows is refused; nothing was written.",
         "Rows are bad and nothing was written; each is named with its line and its faults.",
         {**report()["properties"], "details": _ROWS},
         {**examples.REPORT, "details": [{"line": 4, **_FAULT}]},
     ),
-    "validation_failed": Told(
+    "validation_failed": DescribedError(
         "price: This field is required.",
         "Well-formed, with wrong values; every one is named: type, range, length, unknown name.",
         {"details": _DETAILS},
         {"details": [_FAULT]},
     ),
-    "idempotency_key_reused": Told(
+    "idempotency_key_reused": DescribedError(
         "This Idempotency-Key was used for a request with another body.",
         "The key belongs to another request.",
     ),
-    "precondition_required": Told(
+    "precondition_required": DescribedError(
         "Send If-Match with the ETag of the book as you know it.",
         "A change must say which version it changes.",
     ),
-    "internal_error": Told(
+    "internal_error": DescribedError(
         "Something went wrong here; it was logged under the request's id.",
         "A defect of the server; it is in the log, under the request's id.",
     ),
-    "unavailable": Told(
+    "unavailable": DescribedError(
         "The database is not available.",
         "The database does not answer now, or not in time.",
         headers=("Retry-After",),
@@ -136,16 +138,16 @@ TOLD: dict[str, Told] = {
 
 
 def schema_name(code: str) -> str:
-    """Of the schema of this error's document."""
+    """The name of the schema of this error."""
     return f"{camel(code)}Problem"
 
 
 def problem_schemas() -> dict[str, Schema]:
     """The problem documents (RFC 9457)."""
-    return {schema_name(code): _document(code, told) for code, told in TOLD.items()}
+    return {schema_name(code): _document(code, error) for code, error in ERRORS.items()}
 
 
-def _document(code: str, told: Told) -> Schema:
+def _document(code: str, error: DescribedError) -> Schema:
     wire = _wire(code)
     problem = PROBLEMS[wire]
     properties: dict[str, Schema] = {
@@ -156,29 +158,29 @@ def _document(code: str, told: Told) -> Schema:
         "instance": {"type": "string", "format": "uri-reference"},
         "error": {"const": wire},
         "message": {"type": "string", "description": "As `detail`."},
-        **told.members,
+        **error.members,
     }
     return {
         "type": "object",
-        "description": told.when,
+        "description": error.when,
         "properties": properties,
-        "required": [name for name in properties if name not in told.optional],
+        "required": [name for name in properties if name not in error.optional],
         "examples": [example(code)],
     }
 
 
 def example(code: str) -> Schema:
     """A document of this error."""
-    told, wire = TOLD[code], _wire(code)
+    error, wire = ERRORS[code], _wire(code)
     return {
         "type": f"urn:bookstore:problem:{wire}",
         "title": PROBLEMS[wire].title,
         "status": PROBLEMS[wire].status,
-        "detail": told.example,
+        "detail": error.example,
         "instance": "/api/v1/books",
         "error": wire,
-        "message": told.example,
-        **told.values,
+        "message": error.example,
+        **error.values,
     }
 
 
@@ -188,26 +190,26 @@ def _wire(code: str) -> str:
 
 
 def by_status(codes: Iterable[str]) -> dict[int, tuple[str, ...]]:
-    """The codes under their status, in the order of `TOLD`."""
+    """The codes under their status, in the order of `ERRORS`."""
     wanted = set(codes)
-    found: dict[int, list[str]] = {}
-    for code in TOLD:
+    grouped: dict[int, list[str]] = {}
+    for code in ERRORS:
         if code in wanted:
-            found.setdefault(PROBLEMS[_wire(code)].status, []).append(code)
-    return {status: tuple(found[status]) for status in sorted(found)}
+            grouped.setdefault(PROBLEMS[_wire(code)].status, []).append(code)
+    return {status: tuple(grouped[status]) for status in sorted(grouped)}
 
 
 def response_name(codes: Iterable[str]) -> str:
-    """Of the response that is one of these errors."""
+    """The name of the response that is one of these errors."""
     return "Or".join(camel(code) for code in codes)
 
 
 def response(codes: tuple[str, ...]) -> Schema:
     """An answer that is one of these errors, all of one status."""
     documents = [ref(schema_name(code)) for code in codes]
-    names = dict.fromkeys(name for code in codes for name in TOLD[code].headers)
+    names = dict.fromkeys(name for code in codes for name in ERRORS[code].headers)
     return {
-        "description": " / ".join(f"`{_wire(code)}`: {TOLD[code].when}" for code in codes),
+        "description": " / ".join(f"`{_wire(code)}`: {ERRORS[code].when}" for code in codes),
         "headers": refs(*names),
         "content": {
             PROBLEM: {

@@ -1,6 +1,4 @@
-"""What goes in and out, as JSON Schemas: ``#/components/schemas`` but for the errors."""
-
-from __future__ import annotations
+"""The JSON Schemas of requests and answers: ``#/components/schemas`` without the errors."""
 
 from typing import Any
 
@@ -28,7 +26,7 @@ _FREE_IN_STOCK: Schema = {
     "description": FREE_STOCK,
     "properties": {
         "price": {"const": 0},
-        # Without the type, a null would be as good: limits are for numbers only.
+        # With the type, because limits do not apply to null.
         "stock": {"type": "integer", "exclusiveMinimum": 0},
     },
     "required": ["price", "stock"],
@@ -41,14 +39,17 @@ def ref(name: str) -> Schema:
 
 
 def schemas(extra_schema: colander.SchemaNode | None) -> dict[str, Schema]:
-    """All of them, for an application in which ``extra`` follows the host's schema."""
+    """All schemas; ``extra_schema`` is the host's for ``extra``."""
     forms = book_schemas(extra_schema)
     writable = _properties(forms.whole)
     writable["extra"] = ref("Extra") | {"default": {}}
-    given = {name: _without_default(schema) for name, schema in writable.items()}
+    without_default = {
+        name: {keyword: value for keyword, value in schema.items() if keyword != "default"}
+        for name, schema in writable.items()
+    }
     required = [node.name for node in forms.whole if node.required]
     if extra_schema is not None and mapping_schema(extra_schema).get("required"):
-        # Left out, `extra` is {}, which the host's schema then refuses.
+        # The default {} is not valid by the host's schema.
         required.append("extra")
         writable["extra"] = ref("Extra")
     return {
@@ -63,21 +64,26 @@ def schemas(extra_schema: colander.SchemaNode | None) -> dict[str, Schema]:
             [name for name in required if name != "isbn"],
         ),
         "BookChanges": _input(
-            given, "Any subset of a book's fields; what is left out stays.", examples.CHANGES
+            without_default,
+            "Any subset of a book's fields; what is left out stays.",
+            examples.CHANGES,
         ),
         "BookPatch": _input(
-            _patched(given, forms.whole),
+            _patched(without_default, forms.whole),
             "A JSON merge patch (RFC 7396) of a book: null takes a field back to its default, and"
             " within `extra` takes a name out.",
             examples.PATCH,
         ),
         "StockChange": _input(
-            _properties(StockChange()), "Copies in or out.", examples.STOCK_CHANGE, ["delta"]
+            _properties(StockChange()), "A change of the stock.", examples.STOCK_CHANGE, ["delta"]
         ),
         "Extra": _extra(extra_schema, stored=False),
         "StoredExtra": _extra(extra_schema, stored=True),
         "ImportReport": report(),
-        "Reject": reject(),
+        "Reject": _object(
+            {"line": _LINE, "faults": {"type": "array", "items": ref("Fault")}},
+            ["line", "faults"],
+        ),
         "Fault": _fault(),
         "RowFault": _fault(line=_LINE),
         "Health": _object({"status": {"const": "ok"}}, ["status"]),
@@ -123,7 +129,7 @@ def _input(
 
 
 def _book() -> Schema:
-    """A book as it comes back: every field, in the order of the documentation."""
+    """A book in an answer."""
     fields = {
         name: ref("StoredExtra")
         if type(field.type) is Extra
@@ -152,12 +158,12 @@ def _page() -> Schema:
     return _object(properties, ["data", "limit", "next_cursor"], examples=[examples.PAGE])
 
 
-def _patched(given: dict[str, Schema], whole: Any) -> dict[str, Schema]:
-    """Null stands for the default, where there is one; `extra` is a patch of its own."""
-    patched = dict(given)
+def _patched(properties: dict[str, Schema], whole: Any) -> dict[str, Schema]:
+    """The properties of a merge patch: null is the default if there is one."""
+    patched = dict(properties)
     for node in whole:
         if not node.required and node.name != "extra":
-            schema = given[node.name]
+            schema = properties[node.name]
             kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
             patched[node.name] = schema | {"type": list(dict.fromkeys([*kinds, "null"]))}
     patched["extra"] = {
@@ -176,8 +182,8 @@ def _extra(extra_schema: colander.SchemaNode | None, *, stored: bool) -> Schema:
     return {"description": node.description, **schema}
 
 
-def report(**more: Schema) -> Schema:
-    """What an import tells."""
+def report() -> Schema:
+    """The report of an import."""
     numbers = ("rows", "created", "updated", "unchanged", "rejected")
     properties: dict[str, Schema] = {name: dict(_COUNT) for name in numbers}
     properties["dry_run"] = {"type": "boolean"}
@@ -186,17 +192,10 @@ def report(**more: Schema) -> Schema:
         "items": ref("Reject"),
         "description": f"The first {MAX_LISTED} of the rejected rows.",
     }
-    return _object(properties, list(properties), examples=[examples.REPORT], **more)
-
-
-def reject() -> Schema:
-    """A row that an import did not take."""
-    faults = {"type": "array", "items": ref("Fault")}
-    return _object({"line": _LINE, "faults": faults}, ["line", "faults"])
+    return _object(properties, list(properties), examples=[examples.REPORT])
 
 
 def _fault(**more: Schema) -> Schema:
-    """One thing wrong with the input."""
     properties: dict[str, Schema] = {
         **more,
         "field": {
@@ -209,12 +208,8 @@ def _fault(**more: Schema) -> Schema:
     return _object(properties, list(properties))
 
 
-def _without_default(schema: Schema) -> Schema:
-    return {name: value for name, value in schema.items() if name != "default"}
-
-
 def _example(extra_schema: colander.SchemaNode | None) -> Schema:
-    """A book to send; none where the host's schema demands what cannot be made up here."""
+    """An example of a new book; empty if the host's schema has required fields."""
     if extra_schema is not None and mapping_schema(extra_schema).get("required"):
         return {}
     return examples.NEW_BOOK

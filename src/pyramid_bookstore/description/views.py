@@ -1,29 +1,27 @@
-"""The API's description: for programs, and as a page."""
-
-from __future__ import annotations
+"""The OpenAPI document and its page over HTTP."""
 
 from pyramid.request import Request
 from pyramid.response import Response
 
-from pyramid_bookstore.description.document import described, written
+from pyramid_bookstore.description.document import description_of, encoded_description
 from pyramid_bookstore.description.page import POLICY, asset, page
 from pyramid_bookstore.errors import BookNotFound
 from pyramid_bookstore.web.conditional import tag_matches
 from pyramid_bookstore.web.responses import REVALIDATE, answer
 
-#: For an address that names the version of what it leads to (RFC 8246).
-_FOR_EVER = "public, max-age=31536000, immutable"
+#: For URLs with a version (RFC 8246).
+_FOREVER = "public, max-age=31536000, immutable"
 
 
 def openapi(request: Request) -> Response:
     """The OpenAPI document of this mount."""
-    found = written(request)
-    return _tagged(request, found.body, found.etag, "application/json", REVALIDATE)
+    body, etag = encoded_description(request)
+    return _tagged(request, body, etag, "application/json", REVALIDATE)
 
 
 def docs(request: Request) -> Response:
-    """The page."""
-    body = page(described(request))
+    """The page with the documentation."""
+    body = page(description_of(request))
     response = answer(request, body, content_type="text/html; charset=utf-8", cache=REVALIDATE)
     response.headers["Content-Security-Policy"] = POLICY
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -32,12 +30,12 @@ def docs(request: Request) -> Response:
 
 def docs_asset(request: Request) -> Response:
     """A file of the page."""
-    found = asset(request.matchdict["asset"])
-    if found is None:
+    file = asset(request.matchdict["asset"])
+    if file is None:
         raise BookNotFound("There is no such file.")
-    named = request.environ.get("QUERY_STRING") == f"v={found.version}"
-    cache = _FOR_EVER if named else REVALIDATE
-    return _tagged(request, found.body, f'"{found.version}"', found.content_type, cache)
+    has_version = request.environ.get("QUERY_STRING") == f"v={file.version}"
+    cache = _FOREVER if has_version else REVALIDATE
+    return _tagged(request, file.body, f'"{file.version}"', file.content_type, cache)
 
 
 def _tagged(request: Request, body: bytes, tag: str, content_type: str, cache: str) -> Response:

@@ -1,10 +1,8 @@
-"""Writing many books: staged in a temporary table, looked over there, and merged by whole batches.
+"""Bulk writes: rows are staged in a temporary table, checked there, and merged in batches.
 
-The statements here are the same on both databases. How rows get into the temporary table, and what
-makes the merge fast, is each database's own: :mod:`.bulk_postgresql`, :mod:`.bulk_sqlite`.
+These statements are the same on both databases. How rows are staged, and what makes the merge fast,
+differs: :mod:`.bulk_postgresql`, :mod:`.bulk_sqlite`.
 """
-
-from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Sequence
@@ -32,23 +30,23 @@ from pyramid_bookstore.feeds.staging import (
     given,
 )
 
-#: What a row of a new book may lack: the required fields, and an `extra` that the host demands.
-LACKING = (*REQUIRED, "extra")
+#: What a new book must have: the required fields, and ``extra`` if the host's schema requires it.
+REQUIRED_IN_NEW = (*REQUIRED, "extra")
 
-#: Rows that were found bad in the light of the others and of the books: on which line their ISBN
-#: was before, which required fields they lack, whether they make a book free and in stock.
-REFUSED = sa.Table(
-    "bookstore_import_refused",
+#: Rows that do not fit the other rows or the stored books: the line on which their ISBN was first,
+#: the required fields that are missing, whether the book would be free and in stock.
+REJECTED = sa.Table(
+    "bookstore_import_rejected",
     sa.MetaData(),
     sa.Column("line", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("first", sa.Integer),
-    *(sa.Column(f"no_{name}", sa.Boolean) for name in LACKING),
+    *(sa.Column(f"no_{name}", sa.Boolean) for name in REQUIRED_IN_NEW),
     sa.Column("free", sa.Boolean),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
 )
 
-#: Refused rows that are read at once.
+#: Rejected rows that are read at once.
 PAGE = 1000
 
 _S = STAGED.c
@@ -59,7 +57,7 @@ Staged = tuple[int, str, Any]
 
 
 class Merged(NamedTuple):
-    """What a batch did; the books themselves, as rows of `COLUMNS`, only where asked for."""
+    """What the merge of a batch did; the rows (of `COLUMNS`) only if they were asked for."""
 
     created: int
     updated: int
@@ -78,81 +76,80 @@ class Bulk(ABC):
         default_extra: str,
         now: datetime,
     ) -> None:
-        """``fields`` are those that the feed gives, ``default_extra`` is the JSON text of the
-        ``extra`` of new books without one, ``now`` their time."""
+        """``fields`` are those that the feed has. New books get ``default_extra`` (JSON text) if
+        their row has no ``extra``, and ``now`` as their times."""
         self.connection = connection
         self.dialect: Dialect = dialect_named(connection.dialect.name)
         #: The fields that an update can change.
-        self._given = [name for name in fields if name != KEY]
+        self._updatable = [name for name in fields if name != KEY]
         self._default_extra = default_extra
         self._now = now
-        #: How many rows were refused here.
-        self.refusals = 0
+        self.rejected_count = 0
 
     @abstractmethod
     def stage(self, rows: Sequence[Staged]) -> None:
         """Put rows into the temporary table."""
 
     @abstractmethod
-    def exclude_others(self) -> None:
-        """Wait until no other import runs, and keep others off until the transaction ends."""
+    def wait_for_other_imports(self) -> None:
+        """Take a lock, held until the transaction ends, so that only one import runs."""
 
     @abstractmethod
     def analyze(self) -> None:
-        """Tell the planner what was staged."""
+        """Update the planner's statistics of the temporary table."""
 
     def larger_cache(self) -> AbstractContextManager[None]:
-        """Around the whole work: memory that the database may use for it, given back at the end."""
+        """Around the whole import: more memory for the database's page cache."""
         return nullcontext()
 
     @abstractmethod
     def deferred_indexes(self, rows: int) -> AbstractContextManager[None]:
-        """Around a merge of so many rows: whatever makes it fast, undone at its end."""
+        """Around a merge of so many rows: drops indexes and rebuilds them, where that is faster."""
 
     def open(self) -> None:
-        """Make the temporary tables; what an import of this connection left is replaced."""
-        for table in (STAGED, REFUSED):
+        """Create the temporary tables, in place of those that an earlier import left."""
+        for table in (STAGED, REJECTED):
             self.connection.execute(DropTable(table, if_exists=True))
             self.connection.execute(CreateTable(table))
 
     def close(self) -> None:
         """Drop the temporary tables."""
-        for table in (STAGED, REFUSED):
+        for table in (STAGED, REJECTED):
             self.connection.execute(DropTable(table))
 
-    def refuse_repeated(self) -> None:
-        """Take out the rows whose ISBN came before."""
-        twice = sa.select(_S.isbn, sa.func.min(_S.line).label("first"))
-        repeated = twice.group_by(_S.isbn).having(sa.func.count() > 1).subquery()
+    def reject_repeated(self) -> None:
+        """Reject rows whose ISBN is on an earlier line."""
+        first_lines = sa.select(_S.isbn, sa.func.min(_S.line).label("first"))
+        repeated = first_lines.group_by(_S.isbn).having(sa.func.count() > 1).subquery()
         later = sa.select(_S.line, repeated.c.first).join(repeated, repeated.c.isbn == _S.isbn)
-        self._refuse(["line", "first"], later.where(_S.line > repeated.c.first))
+        self._reject(["line", "first"], later.where(_S.line > repeated.c.first))
 
-    def refuse_incomplete(self, *, extra: bool) -> None:
-        """Take out the rows of new books that lack a required field; ``extra`` is one of these."""
-        names = LACKING if extra else REQUIRED
+    def reject_incomplete(self, *, extra: bool) -> None:
+        """Reject new books that lack a required field; with ``extra`` that is required too."""
+        names = REQUIRED_IN_NEW if extra else REQUIRED
         rows = (
             sa.select(_S.line, *(_S[name].is_(None) for name in names))
             .where(sa.or_(*(_S[name].is_(None) for name in names)))
             .where(~sa.exists(sa.select(_B.id).where(_B.isbn == _S.isbn)))
         )
-        self._refuse(["line", *(f"no_{name}" for name in names)], rows)
+        self._reject(["line", *(f"no_{name}" for name in names)], rows)
 
-    def refuse_free_in_stock(self) -> None:
-        """Take out the rows that would make a stored book free of charge and in stock."""
+    def reject_free_in_stock(self) -> None:
+        """Reject rows after which a stored book would be free and in stock."""
         rows = (
             sa.select(_S.line, sa.true())
             .join(BOOKS, _B.isbn == _S.isbn)
             .where(sa.func.coalesce(_S.price, _B.price) == 0)
             .where(sa.func.coalesce(_S.stock, _B.stock) > 0)
         )
-        self._refuse(["line", "free"], rows)
+        self._reject(["line", "free"], rows)
 
-    def refused(self) -> Iterator[sa.Row[Any]]:
-        """The rows that were taken out, as `REFUSED` has them, by line."""
-        page = sa.select(REFUSED).order_by(REFUSED.c.line).limit(PAGE)
+    def rejected(self) -> Iterator[sa.Row[Any]]:
+        """The rows of `REJECTED`, ordered by line."""
+        page = sa.select(REJECTED).order_by(REJECTED.c.line).limit(PAGE)
         line = 0
         while True:
-            rows = self.connection.execute(page.where(REFUSED.c.line > line)).all()
+            rows = self.connection.execute(page.where(REJECTED.c.line > line)).all()
             yield from rows
             if len(rows) < PAGE:
                 return
@@ -160,43 +157,46 @@ class Bulk(ABC):
 
     def counts(self) -> tuple[int, int]:
         """How many books a merge would create, and how many it would update."""
-        there = sa.exists(sa.select(_B.id).where(_B.isbn == _S.isbn))
-        created = sa.select(sa.func.count()).select_from(STAGED).where(~there)
+        exists = sa.exists(sa.select(_B.id).where(_B.isbn == _S.isbn))
+        created = sa.select(sa.func.count()).select_from(STAGED).where(~exists)
         new: int = self.connection.execute(created).scalar_one()
-        if not self._given:
+        if not self._updatable:
             return new, 0
         updated = sa.select(sa.func.count()).select_from(STAGED).join(BOOKS, _B.isbn == _S.isbn)
         return new, self.connection.execute(updated.where(self._differs())).scalar_one()
 
-    def merge(self, first: int, last: int, *, wanted: bool) -> Merged:
-        """Write the rows of a range of lines; with ``wanted`` it gives the changed books too."""
+    def merge(self, first: int, last: int, *, return_books: bool) -> Merged:
+        """Write the rows of the lines ``first`` to ``last``."""
         lines = _S.line.between(first, last)
-        # New ones first: what another transaction adds at the same moment is then updated below.
-        addition = (
+        # Insert first: a book that another transaction adds at this moment is then updated below.
+        insert = (
             self.dialect.insert(BOOKS)
             .from_select(*self._new(lines))
             .on_conflict_do_nothing(index_elements=[_B.isbn])
         )
-        new, new_rows = self._write(addition, wanted=wanted)
-        if not self._given or new == last - first + 1:  # there is nothing to update
+        new, new_rows = self._write(insert, return_books)
+        if not self._updatable or new == last - first + 1:  # there is nothing to update
             return Merged(new, 0, new_rows)
-        change = (
+        updated_at = self.dialect.next_timestamp(
+            _B.updated_at, sa.literal(self._now, UTCDateTime())
+        )
+        update = (
             sa.update(BOOKS)
             .where(_B.isbn == _S.isbn, lines, self._differs())
-            .values({**self._changed(), "updated_at": self._moved_on()})
+            .values({**self._changed(), "updated_at": updated_at})
         )
-        old, old_rows = self._write(change, wanted=wanted)
+        old, old_rows = self._write(update, return_books)
         return Merged(new, old, new_rows, old_rows)
 
-    def _write(self, statement: Any, *, wanted: bool) -> tuple[int, Sequence[Any]]:
-        """How many books a statement wrote, and those ``wanted``."""
-        if not wanted:
+    def _write(self, statement: Any, return_books: bool) -> tuple[int, Sequence[Any]]:
+        """How many books a statement wrote, and these as rows if asked for."""
+        if not return_books:
             return self._count(statement), ()
         rows = self.connection.execute(statement.returning(*COLUMNS)).all()
         return len(rows), rows
 
     def ranges(self, size: int) -> Iterator[tuple[int, int]]:
-        """The first and last line of batches of about ``size`` rows, which cover all."""
+        """The first and last line of each batch of at most ``size`` rows."""
         bounds = sa.select(sa.func.min(_S.line), sa.func.max(_S.line))
         first, last = self.connection.execute(bounds).one()
         if first is None:
@@ -204,22 +204,22 @@ class Bulk(ABC):
         for start in range(first, last + 1, size):
             yield start, min(start + size - 1, last)
 
-    def _refuse(self, columns: list[str], rows: sa.Select[Any]) -> None:
-        """Move rows into the table of the refused; no memory of ours is needed for that."""
-        statement = sa.insert(REFUSED).from_select(columns, rows)
-        count = self._count(statement)
+    def _reject(self, columns: list[str], rows: sa.Select[Any]) -> None:
+        """Move rows into `REJECTED`, within the database."""
+        count = self._count(sa.insert(REJECTED).from_select(columns, rows))
         if count:
-            self.refusals += count
-            refused = sa.select(REFUSED.c.line)
-            self.connection.execute(sa.delete(STAGED).where(_S.line.in_(refused)))
+            self.rejected_count += count
+            rejected = sa.select(REJECTED.c.line)
+            self.connection.execute(sa.delete(STAGED).where(_S.line.in_(rejected)))
 
     def _count(self, statement: Any) -> int:
-        """How many rows a statement wrote; SQLAlchemy keeps that of an INSERT only when asked."""
+        """Execute a writing statement; returns how many rows it wrote."""
+        # SQLAlchemy keeps the row count of an INSERT only with this option.
         result = self.connection.execute(statement, execution_options={"preserve_rowcount": True})
         return result.rowcount
 
     def _new(self, lines: ColumnElement[bool]) -> tuple[list[str], sa.Select[Any]]:
-        """The columns of new books, and the rows for them."""
+        """The names of the columns of new books, and a SELECT of their rows."""
         moment = sa.literal(self._now, UTCDateTime())
         columns: dict[str, Any] = {"id": _S.id, "created_at": moment, "updated_at": moment}
         for name in FIELDS:
@@ -227,12 +227,11 @@ class Bulk(ABC):
             if name in SEARCHED:
                 key = ALL_FIELDS[name].key
                 columns[key] = sa.func.coalesce(_S[key], "")
-        # A book that somebody deletes between the look and the merge is not made of half a row.
-        whole = sa.and_(*(_S[name].is_not(None) for name in REQUIRED))
-        return list(columns), sa.select(*columns.values()).where(lines, whole)
+        # Rows without a required field are updates; their book may have been deleted meanwhile.
+        complete = sa.and_(*(_S[name].is_not(None) for name in REQUIRED))
+        return list(columns), sa.select(*columns.values()).where(lines, complete)
 
     def _with_default(self, name: str) -> ColumnElement[Any]:
-        """A field of a new book."""
         field = ALL_FIELDS[name]
         if type(field.type) is Extra:
             return sa.cast(sa.func.coalesce(_S[name], self._default_extra), JSONText())
@@ -241,9 +240,9 @@ class Bulk(ABC):
         return sa.func.coalesce(_S[name], field.default)
 
     def _changed(self) -> dict[str, Any]:
-        """The values of the given fields; of a row that leaves one out, the stored value."""
+        """The new values of the updatable fields: the row's, or the stored one if it has none."""
         changed: dict[str, Any] = {}
-        for name in self._given:
+        for name in self._updatable:
             if name in NULLABLE:
                 changed[name] = sa.case((_S[given(name)], _S[name]), else_=_B[name])
             elif type(ALL_FIELDS[name].type) is Extra:
@@ -261,17 +260,13 @@ class Bulk(ABC):
         return changed
 
     def _differs(self) -> ColumnElement[bool]:
-        """Whether a row says something else than the stored book."""
-        different: list[ColumnElement[bool]] = []
-        for name in self._given:
+        """Whether a row has a value that differs from the stored book's."""
+        differences: list[ColumnElement[bool]] = []
+        for name in self._updatable:
             if name in NULLABLE:
-                other = _S[name].is_distinct_from(_B[name])
-                different.append(sa.and_(_S[given(name)], other))
+                differences.append(sa.and_(_S[given(name)], _S[name].is_distinct_from(_B[name])))
             elif type(ALL_FIELDS[name].type) is Extra:
-                different.append(_S[name] != sa.cast(_B[name], sa.Text))
+                differences.append(_S[name] != sa.cast(_B[name], sa.Text))
             else:
-                different.append(_S[name] != _B[name])
-        return sa.or_(*different)
-
-    def _moved_on(self) -> ColumnElement[datetime]:
-        return self.dialect.next_timestamp(_B.updated_at, sa.literal(self._now, UTCDateTime()))
+                differences.append(_S[name] != _B[name])
+        return sa.or_(*differences)

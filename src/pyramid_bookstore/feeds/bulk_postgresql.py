@@ -1,6 +1,4 @@
-"""Bulk writes on PostgreSQL: COPY, and indexes built afterwards where nobody minds."""
-
-from __future__ import annotations
+"""Bulk writes on PostgreSQL: COPY, and deferred indexes if the catalogue is empty."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,11 +16,11 @@ from pyramid_bookstore.feeds.staging import STAGED
 #: Key of the advisory lock that imports hold: "bookfeed" as eight bytes.
 IMPORT_LOCK = int.from_bytes(b"bookfeed", "big")
 
-#: Fewer rows than this are not worth the indexes' being built anew.
-WORTH_IT = 2_000
+#: With fewer rows than this, rebuilding the indexes takes longer than it saves.
+MIN_ROWS = 2_000
 
-# The owner may drop an index; to build it takes the right to create in the schema, the default
-# table space, and no trigger of somebody's that still waits for the end of the transaction.
+# An owner can drop an index, but can build it again only with CREATE on the schema, in the default
+# table space, and while no deferred trigger waits for the end of the transaction.
 _INDEXES = """
     SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS definition,
         obj_description(indexrelid, 'pg_class') AS comment,
@@ -40,7 +38,7 @@ _NAMES = [column.name for column in STAGED.columns]
 
 
 class PostgresBulk(Bulk):
-    """On any driver; with psycopg the rows go by COPY, with others by INSERT, which is slower."""
+    """Stages rows by COPY with psycopg, and by INSERT, which is slower, with other drivers."""
 
     def stage(self, rows: Sequence[Staged]) -> None:
         if self.connection.dialect.driver != "psycopg":
@@ -53,9 +51,9 @@ class PostgresBulk(Bulk):
             for line, key, row in rows:
                 copy.write_row((line, key, *row))
 
-    def exclude_others(self) -> None:
-        # Two imports of the same books in different orders would meet in a deadlock. Bound to the
-        # transaction, so it holds behind PgBouncer too.
+    def wait_for_other_imports(self) -> None:
+        # Two imports of the same books in different orders would deadlock. A lock of the
+        # transaction also works behind PgBouncer.
         self.connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": IMPORT_LOCK})
 
     def analyze(self) -> None:
@@ -63,40 +61,40 @@ class PostgresBulk(Bulk):
 
     @contextmanager
     def deferred_indexes(self, rows: int) -> Iterator[None]:
-        """An empty catalogue is filled without its indexes, which are then built in one go: a third
-        of the work. Readers wait for the end of it, and would have found nothing anyway."""
-        indexes = self._indexes() if rows >= WORTH_IT and self._has_an_empty_table() else []
+        """Only for an empty catalogue, where it takes a third of the time. Readers wait until the
+        end; there is nothing that they could read yet."""
+        indexes = self._indexes() if rows >= MIN_ROWS and self._locked_empty_table() else []
         for name, _, _ in indexes:
             self.connection.exec_driver_sql(f"DROP INDEX {name}")
         yield
         for name, definition, comment in indexes:
-            # As text() a colon in a definition would be taken for a parameter.
+            # Not text(), which reads a colon in the definition as a parameter.
             self.connection.exec_driver_sql(definition.replace("%", "%%"))
             if comment is not None:
                 literal = comment.replace("'", "''").replace("%", "%%")
                 self.connection.exec_driver_sql(f"COMMENT ON INDEX {name} IS '{literal}'")
 
-    def _has_an_empty_table(self) -> bool:
-        """Whether there is no book, and by a lock on the table there will be none but ours."""
+    def _locked_empty_table(self) -> bool:
+        """Whether there is no book; if so, the table is now locked by this transaction."""
         any_book = select(exists(select(BOOKS.c.id)))
         if self.connection.execute(any_book).scalar_one():
             return False
         try:
             with self.connection.begin_nested():
-                # Not waiting: behind one that waits for this lock everybody else would queue up.
+                # NOWAIT, because all other statements would queue behind one that waits.
                 self.connection.exec_driver_sql(
                     f"LOCK TABLE {BOOKS.name} IN ACCESS EXCLUSIVE MODE NOWAIT"
                 )
         except DBAPIError as error:
-            if diagnose(error) not in (LOCKED, NOT_READY):  # 42501: the table is someone else's
+            if diagnose(error) not in (LOCKED, NOT_READY):  # NOT_READY: we do not own the table
                 raise
             return False
         return not self.connection.execute(any_book).scalar_one()
 
     def _indexes(self) -> list[tuple[str, str, str | None]]:
-        """Name, definition and comment of the indexes that carry no constraint, the host's too;
-        none unless all of them may be built again."""
-        found = self.connection.execute(text(_INDEXES), {"table": BOOKS.name}).all()
-        if not all(row.buildable for row in found):
+        """Name, definition and comment of all indexes but the unique ones, the host's included;
+        an empty list if one of them could not be built again."""
+        indexes = self.connection.execute(text(_INDEXES), {"table": BOOKS.name}).all()
+        if not all(row.buildable for row in indexes):
             return []
-        return [(row.name, row.definition, row.comment) for row in found]
+        return [(row.name, row.definition, row.comment) for row in indexes]

@@ -1,6 +1,4 @@
-"""Bulk writes on SQLite: indexes built afterwards where that is less work."""
-
-from __future__ import annotations
+"""Bulk writes on SQLite: deferred indexes if most books are new."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,18 +10,18 @@ from pyramid_bookstore.catalogue.models import BOOKS, Total
 from pyramid_bookstore.feeds.bulk import Bulk, Staged
 from pyramid_bookstore.feeds.staging import MONEY, STAGED
 
-#: Memory for pages and for sorting, in KiB; with the default of 2 MiB every index of a large
-#: catalogue is read from the disk again for every book.
+#: Page cache in KiB. With the default of 2 MiB, each book of a large catalogue reads every index
+#: from the disk again.
 CACHE = 16 * 1024
 
-#: Fewer rows than this are not worth the indexes' being built anew.
-WORTH_IT = 2_000
+#: With fewer rows than this, rebuilding the indexes takes longer than it saves.
+MIN_ROWS = 2_000
 
 _INSERT = f"INSERT INTO {STAGED.name} VALUES ({', '.join('?' * len(STAGED.columns))})"
 
 
 class SQLiteBulk(Bulk):
-    """In one transaction that holds the write lock."""
+    """In a transaction that holds SQLite's write lock."""
 
     def stage(self, rows: Sequence[Staged]) -> None:
         values = [[line, key, *row] for line, key, row in rows]
@@ -33,11 +31,11 @@ class SQLiteBulk(Bulk):
                     row[place] = int(row[place].replace(".", ""))  # cents
         self._driver().executemany(_INSERT, values)
 
-    def exclude_others(self) -> None:
-        """There is one writer at a time anyway."""
+    def wait_for_other_imports(self) -> None:
+        """Nothing to do: the transaction holds the database's only write lock."""
 
     def analyze(self) -> None:
-        """Not needed: the statements leave the planner no choice that matters."""
+        """Nothing to do: all plans for these statements cost the same."""
 
     @contextmanager
     def larger_cache(self) -> Iterator[None]:
@@ -56,31 +54,26 @@ class SQLiteBulk(Bulk):
         for name, _ in indexes:
             connection.execute(f'DROP INDEX "{name}"')
         yield
-        # Sorted all at once: many times cheaper than each book into its place.
+        # Sorting once is many times cheaper than inserting each book at its place.
         for _, definition in indexes:
             connection.execute(definition)
 
     def _mostly_new(self, rows: int) -> bool:
-        """Whether the rows are many, and more than the books that are there."""
-        if rows < WORTH_IT:
+        """Whether there are at least `MIN_ROWS` rows, and more than stored books."""
+        if rows < MIN_ROWS:
             return False
-        there = self.connection.execute(select(func.sum(Total.books))).scalar_one() or 0
-        return bool(there < rows)
+        stored = self.connection.execute(select(func.sum(Total.books))).scalar_one() or 0
+        return bool(stored < rows)
 
     def _indexes(self) -> list[tuple[str, str]]:
-        """Name and definition of the indexes that carry no constraint; the host's too."""
-        found: list[tuple[str, str]] = (
-            self._driver()
-            .execute(
-                "SELECT name, sql FROM main.sqlite_master"
-                " WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL"
-                " AND sql NOT LIKE 'CREATE UNIQUE%' ORDER BY name",
-                (BOOKS.name,),
-            )
-            .fetchall()
+        """Name and definition of all indexes but the unique ones, the host's included."""
+        query = (
+            "SELECT name, sql FROM main.sqlite_master"
+            " WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL"
+            " AND sql NOT LIKE 'CREATE UNIQUE%' ORDER BY name"
         )
-        return found
+        return list(self._driver().execute(query, (BOOKS.name,)))
 
     def _driver(self) -> Any:
-        """The driver's own connection: its ``executemany`` costs a fraction of SQLAlchemy's."""
+        """The driver's connection: its ``executemany`` is many times faster than SQLAlchemy's."""
         return self.connection.connection.dbapi_connection

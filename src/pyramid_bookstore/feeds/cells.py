@@ -1,6 +1,4 @@
-"""What a CSV cell says, as a client would send it in JSON."""
-
-from __future__ import annotations
+"""CSV cells as the values that a client would send in JSON."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -11,7 +9,7 @@ from pyramid_bookstore.catalogue.extra import Extra
 from pyramid_bookstore.catalogue.field import Field
 from pyramid_bookstore.catalogue.fields import FIELDS, WRITABLE
 from pyramid_bookstore.errors import Fault, InvalidJSON
-from pyramid_bookstore.feeds.shield import unshielded
+from pyramid_bookstore.feeds.formulas import unescape_formula
 from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.values.types import REQUIRED, Integer, Isbn, Price, Text
 
@@ -21,13 +19,14 @@ _DECIMAL_COMMA = re.compile(r"[+-]?[0-9.]*,[0-9]{1,2}", re.ASCII)
 
 
 def fault(field: str, message: str) -> Fault:
-    """What is wrong with a field of the book."""
     return Fault(field, f"/{field}", message)
 
 
 def values_of(cells: Mapping[str, str], faults: list[Fault]) -> dict[str, Any]:
-    """What the cells say, as a client would send it in JSON, without those left empty; adds what
-    cannot be read to ``faults``."""
+    """The values of cells by field name, without empty cells of fields that cannot be null.
+
+    Cells that cannot be read are left out, and their faults appended to ``faults``.
+    """
     values: dict[str, Any] = {}
     for name, cell in cells.items():
         try:
@@ -43,7 +42,7 @@ def values_of(cells: Mapping[str, str], faults: list[Fault]) -> dict[str, Any]:
 def _required(cell: str) -> str:
     if not cell.strip():
         raise ValueError(REQUIRED)
-    return unshielded(cell)
+    return unescape_formula(cell)
 
 
 def _price(cell: str) -> int | Decimal:
@@ -69,7 +68,7 @@ def _whole_number(cell: str) -> int | None:
 
 
 def _optional(cell: str) -> str | None:
-    return unshielded(cell) if cell else None
+    return unescape_formula(cell) if cell else None
 
 
 def _extra_value(cell: str) -> Any:
@@ -78,8 +77,8 @@ def _extra_value(cell: str) -> Any:
     try:
         value = jsontext.loads(cell.encode("utf-8", "surrogatepass"))
     except InvalidJSON as error:
-        told = error.message.replace("The body", "The cell")
-        raise ValueError(f"The cell must hold a JSON object. {told}") from None
+        reason = error.message.replace("The body", "The cell")
+        raise ValueError(f"The cell must hold a JSON object. {reason}") from None
     if value is None:
         raise ValueError("The cell must hold a JSON object, not null.")
     return value

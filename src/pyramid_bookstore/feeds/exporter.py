@@ -1,6 +1,4 @@
-"""The catalogue as CSV or NDJSON, page by page: what is written here, an import takes back."""
-
-from __future__ import annotations
+"""Export of the catalogue as CSV or NDJSON, page by page, in the form that an import reads."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,8 +14,8 @@ from pyramid_bookstore.catalogue.fields import FIELDS as ALL_FIELDS
 from pyramid_bookstore.catalogue.listing import walk
 from pyramid_bookstore.catalogue.query import Filters
 from pyramid_bookstore.db.query import Reader, Row, SessionReader
+from pyramid_bookstore.feeds.formulas import escape_formula
 from pyramid_bookstore.feeds.intake import Format
-from pyramid_bookstore.feeds.shield import shielded
 from pyramid_bookstore.feeds.staging import FIELDS
 from pyramid_bookstore.values.types import Text
 
@@ -26,10 +24,9 @@ PAGE: Final = 1000
 
 _FILE_BLOCK = 64 * 1024
 
-# Semicolon and tab too: where a spreadsheet splits at those, a cell still is one cell.
-_QUOTED = re.compile('[",;\t\r\n]')
+# Semicolon and tab too, because some spreadsheets split at those.
+_NEEDS_QUOTES = re.compile('[",;\t\r\n]')
 _HEADER = ",".join(FIELDS) + "\r\n"
-
 
 #: A line of NDJSON.
 _Line = msgspec.defstruct("_Line", [(name, Any) for name in FIELDS])
@@ -43,25 +40,25 @@ def export(
     format: Format,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[bytes]:
-    """The books that the filters choose, oldest first (``created_at``, then ``id``).
+    """The books that the filters choose, oldest first, as chunks of a file; has a ``close``.
 
-    Each page is a read of its own, so no connection is held while a slow client takes its time, and
-    memory is that of one page. A reader on somebody's session cannot be used once that request is
-    over: its pages go through a temporary file at once. The first page is read here, so that a
-    database that does not answer is told before anything is sent. The iterator has a ``close``.
-    ``progress`` is called with the number of books read so far.
+    Each page is a separate read, so that a slow client holds no connection and memory is that of
+    one page. A session ends with its request, before the answer is sent: the pages of a
+    `SessionReader` go to a temporary file at once. The first page is read here, so that an error
+    of the database is raised before anything is sent. ``progress`` is called with the number of
+    books read so far.
     """
     pages = walk(reader, filters, size=PAGE)
     if progress is not None:
-        pages = _told(pages, progress)
+        pages = _with_progress(pages, progress)
     first = next(pages, ())
-    text = _csv if format == "csv" else _ndjson
-    head = [_HEADER.encode()] if format == "csv" else []
-    chunks = chain(head, map(text, chain([first], pages)))
+    encode = _csv if format == "csv" else _ndjson
+    header = [_HEADER.encode()] if format == "csv" else []
+    chunks = chain(header, map(encode, chain([first], pages)))
     return Spooled(chunks) if isinstance(reader, SessionReader) else (each for each in chunks)
 
 
-def _told(
+def _with_progress(
     pages: Iterator[Sequence[Row]], progress: Callable[[int], None]
 ) -> Iterator[Sequence[Row]]:
     done = 0
@@ -72,7 +69,7 @@ def _told(
 
 
 class Spooled(Iterator[bytes]):
-    """Bytes that were all made already and wait in a temporary file."""
+    """The content of a temporary file, in blocks."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._file: IO[bytes] = TemporaryFile(prefix="bookstore-")  # noqa: SIM115  # in `close`
@@ -87,7 +84,7 @@ class Spooled(Iterator[bytes]):
         return block
 
     def close(self) -> None:
-        """Remove the file; a WSGI server calls this when the client is served or gone."""
+        """Remove the file; the WSGI server calls this at the end of the answer (PEP 3333)."""
         self._file.close()
 
 
@@ -96,25 +93,20 @@ def _csv(rows: Sequence[Row]) -> bytes:
     return "".join(lines).encode()
 
 
-def _cell(text: str) -> str:
-    return _quoted(shielded(text))
-
-
 def _quoted(text: str) -> str:
-    if not _QUOTED.search(text):
+    if not _NEEDS_QUOTES.search(text):
         return text
     return '"' + text.replace('"', '""') + '"'
 
 
-def _json_cell(document: bytes) -> str:
-    return _quoted(bytes(document).decode())
-
-
-_WRITERS: Mapping[type, Callable[[Any], str]] = {Text: _cell, Extra: _json_cell}
+_WRITERS: Mapping[type, Callable[[Any], str]] = {
+    Text: lambda text: _quoted(escape_formula(text)),
+    Extra: lambda document: _quoted(bytes(document).decode()),
+}
 
 
 def _writer(field: Field) -> Callable[[Any], str]:
-    # Of the others nothing is in it that a spreadsheet, or a reader of CSV, could take for more.
+    # Values of all other types have no characters to quote or escape.
     write = _WRITERS.get(type(field.type), str)
     if field.type.nullable:
         return lambda value: "" if value is None else write(value)

@@ -1,6 +1,4 @@
-"""Files on the disk, pipes and gzip, for the command line."""
-
-from __future__ import annotations
+"""Files, pipes and gzip, for the command line."""
 
 import gzip
 import io
@@ -27,7 +25,7 @@ _SUFFIXES: dict[str, Format] = {
 class Source:
     """An open file to import.
 
-    ``size`` is its bytes on the disk, None of a pipe; ``position`` says how many of them were read.
+    ``size`` is the file's size in bytes, None for a pipe; ``position`` returns the bytes read.
     """
 
     def __init__(self, name: str, raw: io.BufferedReader, size: int | None) -> None:
@@ -40,40 +38,38 @@ class Source:
 
 
 def format_of(name: str) -> Format | None:
-    """The format that a file's name tells, ``.gz`` left aside."""
-    path = Path(name.lower().removesuffix(".gz"))
-    return _SUFFIXES.get(path.suffix)
+    """The format by a file's name, without ``.gz``; None for an unknown suffix."""
+    return _SUFFIXES.get(Path(name.lower().removesuffix(".gz")).suffix)
 
 
 def _guess(stream: io.BufferedReader | gzip.GzipFile) -> Format:
-    """The format by the first character, for pipes and names that tell nothing."""
+    """The format by the first character, for pipes and unknown suffixes."""
     try:
         start = stream.peek(512)
     except (EOFError, OSError):
-        start = b""  # what is wrong is said when the file is read
+        start = b""  # reading the file raises the error again
     return "ndjson" if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") else "csv"
 
 
 @contextmanager
 def source(name: str) -> Iterator[Source]:
-    """The file, or standard input for ``-``, unpacked if it is gzip, whatever its name."""
+    """The file, or standard input for ``-``; unpacked if its content is gzip."""
     if name == PIPE:
         piped: Any = sys.stdin.buffer
-        # What stands in for standard input in somebody's test need not be buffered.
+        # Test runners replace standard input by unbuffered streams.
         buffered = piped if hasattr(piped, "peek") else io.BufferedReader(piped)
         yield Source(name, buffered, None)
         return
     with open(name, "rb") as raw:
-        regular = os.path.isfile(name)  # not a named pipe, as the shell's <(…) is
+        regular = os.path.isfile(name)  # the shell's <(…) is a named pipe
         yield Source(name, raw, os.fstat(raw.fileno()).st_size if regular else None)
 
 
 @contextmanager
 def target(name: str) -> Iterator[IO[bytes]]:
-    """A file to export to, or standard output for ``-``; packed where the name ends in ``.gz``.
+    """A file to export to, or standard output for ``-``; packed if the name ends in ``.gz``.
 
-    The file takes its name only when it is whole: one that was there stays until then, and an
-    export that is broken off leaves nothing.
+    The file replaces an existing one only when it is complete; after an error nothing is left.
     """
     if name == PIPE:
         yield sys.stdout.buffer
@@ -87,7 +83,7 @@ def target(name: str) -> Iterator[IO[bytes]]:
     try:
         with open(part, "wb") as raw:
             if name.lower().endswith(".gz"):
-                # Without a time and a name in it: the same books give the same bytes.
+                # Without time and name, so that the same books give the same bytes.
                 with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
                     yield cast(IO[bytes], packed)
             else:

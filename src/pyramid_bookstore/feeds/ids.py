@@ -1,7 +1,5 @@
 """Ids for many books at once, in the order of the feed."""
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterator
 from random import getrandbits

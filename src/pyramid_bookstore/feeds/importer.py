@@ -1,22 +1,24 @@
-"""The second half of an import: what was taken in is looked over and merged in one transaction."""
-
-from __future__ import annotations
+"""The second half of an import: stage the valid rows and merge them, in one transaction."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from heapq import merge
+from itertools import islice
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
 from pyramid_bookstore.catalogue.constraints import FREE_STOCK
 from pyramid_bookstore.db.types import to_microseconds
-from pyramid_bookstore.errors import BookstoreError, Fault, Reject, Report, RowsRefused
-from pyramid_bookstore.feeds.bulk import LACKING, Bulk, Merged
+from pyramid_bookstore.errors import BookstoreError, Reject, Report, RowsRefused
+from pyramid_bookstore.feeds.bulk import REQUIRED_IN_NEW, Bulk, Merged
 from pyramid_bookstore.feeds.bulk_postgresql import PostgresBulk
 from pyramid_bookstore.feeds.bulk_sqlite import SQLiteBulk
+from pyramid_bookstore.feeds.cells import fault
 from pyramid_bookstore.feeds.ids import ids
 from pyramid_bookstore.feeds.intake import Intake
-from pyramid_bookstore.feeds.report import in_order, listed
+from pyramid_bookstore.feeds.report import MAX_LISTED
 from pyramid_bookstore.feeds.staging import KEY
 from pyramid_bookstore.feeds.staging import REQUIRED as REQUIRED_FIELDS
 from pyramid_bookstore.values.types import REQUIRED
@@ -31,11 +33,7 @@ Listener = Callable[[Merged], None]
 
 
 class Importer:
-    """Writes what an `Intake` holds, on a connection with a transaction that the caller ends.
-
-    ``merge`` may be left out, or the transaction be rolled back after it: nothing is lost but the
-    work.
-    """
+    """Writes the rows of an `Intake` on a connection, in a transaction that the caller commits."""
 
     def __init__(self, intake: Intake, connection: Connection) -> None:
         self._intake = intake
@@ -43,7 +41,7 @@ class Importer:
         self._bulk = _BULKS[connection.dialect.name](
             connection,
             fields=intake.given,
-            default_extra=intake.judge.default_extra,
+            default_extra=intake.validator.default_extra,
             now=self._now,
         )
 
@@ -58,10 +56,10 @@ class Importer:
     ) -> Report:
         """Write the good rows, all of them or none.
 
-        Raises `RowsRefused` where a row is bad, unless ``skip_invalid``. With ``dry_run`` nothing
-        is written, all else is the same. ``changed`` is called with the books of each batch,
-        ``progress`` with the rows written so far, ``rejects`` with all bad rows by line, before
-        anything is written.
+        Raises `RowsRefused` if there is a bad row, unless ``skip_invalid``. ``dry_run`` does
+        everything but write. Before anything is written, ``rejects`` is called with all bad rows,
+        ordered by line. ``changed`` is called with the books of each batch, ``progress`` with the
+        number of rows written so far.
         """
         refused = False
         with self._bulk.larger_cache():
@@ -85,7 +83,7 @@ class Importer:
 
     @property
     def _rejected(self) -> int:
-        return len(self._intake.bad) + self._bulk.refusals
+        return len(self._intake.bad) + self._bulk.rejected_count
 
     def _report(self, created: int, updated: int, dry_run: bool) -> Report:
         good = self._intake.rows - self._rejected
@@ -96,38 +94,39 @@ class Importer:
             unchanged=good - created - updated,
             rejected=self._rejected,
             dry_run=dry_run,
-            rejects=listed(self._rejects()),
+            rejects=list(islice(self._rejects(), MAX_LISTED)),
         )
 
     def _stage(self) -> None:
-        """Put the good rows into the temporary table, and take out what is bad in the light of the
-        other rows and of the books that are there."""
+        """Put the good rows into the temporary table, and reject those that do not fit the other
+        rows or the stored books."""
         bulk = self._bulk
-        bulk.exclude_others()
+        bulk.wait_for_other_imports()
         bulk.open()
         keys = ids(to_microseconds(self._now) // 1000)
         for batch in self._intake.good.batches():
             bulk.stage([(line, next(keys), row) for line, row in batch])
         bulk.analyze()
-        bulk.refuse_repeated()
+        bulk.reject_repeated()
         if self._intake.partial:
-            bulk.refuse_incomplete(extra=bool(self._intake.judge.faults_without_extra))
-            bulk.refuse_free_in_stock()
+            bulk.reject_incomplete(extra=bool(self._intake.validator.faults_without_extra))
+            bulk.reject_free_in_stock()
 
     def _rejects(self) -> Iterator[Reject]:
-        """All bad rows, by line."""
-        return in_order(self._intake.bad, map(self._late, self._bulk.refused()))
+        """All bad rows, ordered by line."""
+        staged = map(self._staging_reject, self._bulk.rejected())
+        return merge(self._intake.bad, staged, key=attrgetter("line"))
 
-    def _late(self, row: Row[Any]) -> Reject:
-        """What is wrong with a row that was found bad in the temporary table."""
+    def _staging_reject(self, row: Row[Any]) -> Reject:
+        """The faults of a row of `bulk.REJECTED`."""
         if row.first is not None:
-            return Reject(row.line, [_fault(KEY, f"This ISBN is on line {row.first} already.")])
+            return Reject(row.line, [fault(KEY, f"This ISBN is on line {row.first} already.")])
         if row.free:
-            return Reject(row.line, [_fault("price", FREE_STOCK)])
-        lacking = [name for name in LACKING if getattr(row, f"no_{name}")]
-        faults = [_fault(name, REQUIRED) for name in lacking if name in REQUIRED_FIELDS]
-        if len(faults) < len(lacking):
-            faults += self._intake.judge.faults_without_extra
+            return Reject(row.line, [fault("price", FREE_STOCK)])
+        missing = [name for name in REQUIRED_IN_NEW if getattr(row, f"no_{name}")]
+        faults = [fault(name, REQUIRED) for name in missing if name in REQUIRED_FIELDS]
+        if len(faults) < len(missing):
+            faults += self._intake.validator.faults_without_extra
         return Reject(row.line, faults)
 
     def _merge(self, changed: Listener | None, progress: Progress | None) -> tuple[int, int]:
@@ -136,15 +135,11 @@ class Importer:
         with self._bulk.deferred_indexes(good):
             ranges = list(self._bulk.ranges(BATCH))
             for number, (first, last) in enumerate(ranges, 1):
-                done = self._bulk.merge(first, last, wanted=changed is not None)
-                created += done.created
-                updated += done.updated
+                merged = self._bulk.merge(first, last, return_books=changed is not None)
+                created += merged.created
+                updated += merged.updated
                 if changed is not None:
-                    changed(done)
+                    changed(merged)
                 if progress is not None:
                     progress(good * number // len(ranges))
         return created, updated
-
-
-def _fault(field: str, message: str) -> Fault:
-    return Fault(field, f"/{field}", message)

@@ -1,46 +1,42 @@
-"""The first half of an import: the whole feed read and judged, before the database is asked.
+"""The first half of an import: read and validate the whole feed, without the database.
 
-So nothing is locked while a slow client sends, and a file that cannot be read costs the database
-nothing.
+So nothing is locked while a slow client sends, and an unreadable file costs the database nothing.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from operator import itemgetter
-from types import TracebackType
 from typing import Any, Literal, Self
 
 from pyramid_bookstore.errors import Fault, Reject
 from pyramid_bookstore.feeds.csv_feed import CsvFeed
-from pyramid_bookstore.feeds.judge import Judge
 from pyramid_bookstore.feeds.layout import FeedOptions
 from pyramid_bookstore.feeds.lines import Stream
 from pyramid_bookstore.feeds.ndjson_feed import NdjsonFeed
 from pyramid_bookstore.feeds.report import rejected
 from pyramid_bookstore.feeds.spool import Spool
 from pyramid_bookstore.feeds.staging import FIELDS, REQUIRED, ROW
+from pyramid_bookstore.feeds.validator import RowValidator
 
 _required = itemgetter(*map(FIELDS.index, REQUIRED))
 _PRICE, _STOCK, _EXTRA = (FIELDS.index(name) for name in ("price", "stock", "extra"))
 
 Format = Literal["csv", "ndjson"]
-#: A row as it came: its line, and its cells or, of NDJSON, its text.
+#: A row as it was sent: its line number, and its cells (CSV) or its text (NDJSON).
 Original = tuple[int, list[str]]
 
 
 class Intake:
-    """The rows of one feed, good and bad, in temporary files that `close` removes.
+    """The rows of one feed, ``good`` and ``bad``, in temporary files that `close` removes.
 
-    With ``keep_rows`` every row is kept as it came too, for a file of the rejected ones.
+    With ``keep_rows`` every row is also kept as it was sent, to write a file of rejected rows.
     """
 
     def __init__(self, options: FeedOptions | None = None, *, keep_rows: bool = False) -> None:
         self.options = options or FeedOptions()
         self.options.check()
-        self.judge = Judge(self.options)
-        self._extra_wanted = bool(self.judge.faults_without_extra)
+        self.validator = RowValidator(self.options)
+        self._extra_wanted = bool(self.validator.faults_without_extra)
         with ExitStack() as files:
             self.good: Spool[tuple[int, Any]] = files.enter_context(Spool(tuple[int, ROW]))
             self.bad: Spool[Reject] = files.enter_context(Spool(Reject))
@@ -48,18 +44,18 @@ class Intake:
                 files.enter_context(Spool(Original)) if keep_rows else None
             )
             self._files = files.pop_all()
-        #: What the header, or that of a rejects file, names; of NDJSON the one column "row".
+        #: The column names of the feed; of NDJSON the one column "row".
         self.header: Sequence[str] = ()
-        #: Columns that no field wanted.
-        self.passed_over: Sequence[str] = ()
-        #: Fields that the feed as a whole gives.
+        #: Columns that are no field.
+        self.ignored: Sequence[str] = ()
+        #: Fields that the feed has a column or a fixed value for.
         self.given: Sequence[str] = FIELDS
-        #: Whether some good row leaves out what a new book, or a rule, asks for.
+        #: Whether some good row can only be validated together with the stored book.
         self.partial = False
 
     @property
     def rows(self) -> int:
-        """All rows read."""
+        """The number of rows read."""
         return len(self.good) + len(self.bad)
 
     def read(
@@ -67,7 +63,7 @@ class Intake:
     ) -> None:
         """Read the feed to its end; ``progress`` is called with the bytes of text read so far.
 
-        Raises `ValidationFailed` where it cannot be read as a whole.
+        Raises `ValidationFailed` for a feed that cannot be read.
         """
         if format == "csv":
             self._read_csv(CsvFeed(stream, self.options, progress))
@@ -75,11 +71,11 @@ class Intake:
             self._read_ndjson(NdjsonFeed(stream, self.options, progress))
 
     def originals(self, lines: Iterator[int]) -> Iterator[list[str]]:
-        """The rows as they came of some lines, which ascend."""
-        assert self._originals is not None, "made with keep_rows"
-        kept = iter(self._originals)
+        """The rows as they were sent, of these line numbers, which must ascend."""
+        assert self._originals is not None, "needs keep_rows"
+        originals = iter(self._originals)
         for wanted in lines:
-            yield next(cells for line, cells in kept if line == wanted)
+            yield next(cells for line, cells in originals if line == wanted)
 
     def close(self) -> None:
         """Remove the temporary files."""
@@ -88,32 +84,27 @@ class Intake:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def _read_csv(self, feed: CsvFeed) -> None:
         layout = feed.layout
-        self.header, self.passed_over, self.given = layout.names, layout.passed_over, layout.given
-        verdict_of, pick, tail = self.judge.cells(layout.given), layout.pick, layout.tail
-        take, keep, lacks = self.good.append, self._originals, self._lacks
+        self.header, self.ignored, self.given = layout.names, layout.ignored, layout.given
+        validate, pick, tail = self.validator.cell_validator(layout.given), layout.pick, layout.tail
+        accept, originals, needs_book = self.good.append, self._originals, self._needs_book
         for line, cells, fault in feed.rows():
-            if keep is not None:
-                keep.append((line, cells))
+            if originals is not None:
+                originals.append((line, cells))
             if fault is not None:
                 self.bad.append(Reject(line, [Fault("", "", fault)]))
                 continue
-            verdict = verdict_of(pick([*cells, *tail]))
-            if isinstance(verdict, tuple):
-                take((line, verdict))
-                if not self.partial and lacks(verdict):
+            result = validate(pick([*cells, *tail]))
+            if isinstance(result, tuple):
+                accept((line, result))
+                if not self.partial and needs_book(result):
                     self.partial = True
             else:
-                self.bad.append(rejected(line, verdict))
+                self.bad.append(rejected(line, result))
 
     def _read_ndjson(self, feed: NdjsonFeed) -> None:
         self.header = ("row",)
@@ -123,16 +114,16 @@ class Intake:
             if fault is not None:
                 self.bad.append(Reject(line, [Fault("", "", fault)]))
                 continue
-            verdict = self.judge.document(value)
-            if isinstance(verdict, tuple):
-                self.good.append((line, verdict))
-                self.partial = self.partial or self._lacks(verdict)
+            result = self.validator.validate_document(value)
+            if isinstance(result, tuple):
+                self.good.append((line, result))
+                self.partial = self.partial or self._needs_book(result)
             else:
-                self.bad.append(rejected(line, verdict))
-        self.passed_over = feed.passed_over
+                self.bad.append(rejected(line, result))
+        self.ignored = feed.ignored
 
-    def _lacks(self, row: tuple[Any, ...]) -> bool:
-        """Whether it takes the stored book to tell if the row is right."""
+    def _needs_book(self, row: tuple[Any, ...]) -> bool:
+        """Whether the row can only be validated together with the stored book."""
         return (
             None in _required(row)
             or (row[_PRICE] == "0.00" and row[_STOCK] is None)

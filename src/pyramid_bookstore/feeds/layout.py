@@ -1,11 +1,9 @@
-"""What a feed's columns mean: which cell holds which field."""
-
-from __future__ import annotations
+"""The columns of a feed: which cell holds which field."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 import colander
 
@@ -16,7 +14,7 @@ from pyramid_bookstore.feeds.staging import FIELDS, KEY
 from pyramid_bookstore.values.types import REQUIRED
 
 _NAMES = ", ".join(FIELDS)
-#: Characters of a line that are shown to the one who sent it.
+#: Characters of a line that are shown in a message.
 _SHOWN = 80
 
 DELIMITERS: Final = (",", ";", "\t")
@@ -24,22 +22,22 @@ DELIMITERS: Final = (",", ";", "\t")
 
 @dataclass(frozen=True, slots=True)
 class FeedOptions:
-    """What whoever imports says about the feed, beside the feed itself.
+    """How to read a feed.
 
-    ``columns`` names the column of a field that has another name there; ``fixed`` gives a value,
-    as a CSV cell would hold it, to a field that the feed lacks; with ``repair_isbn`` zeros that an
-    ISBN lost at its front are put back where the checksum then holds; with ``pass_over`` columns
-    that no field wants are no fault; ``extra_schema`` is the host's.
+    ``columns`` maps fields to other column names; ``fixed`` has the values, as CSV cells, of fields
+    that the feed lacks. ``repair_isbn`` puts back the leading zeros that an ISBN lost, if its
+    checksum is right then. ``ignore_unknown`` allows columns that are no field. ``extra_schema`` is
+    the host's.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, str] = field(default_factory=dict)
     repair_isbn: bool = False
-    pass_over: bool = False
+    ignore_unknown: bool = False
     extra_schema: colander.SchemaNode | None = None
 
     def check(self) -> None:
-        """Refuse names that are no fields, with one fault each."""
+        """Raise `ValidationFailed` for names that are no field, or have column and fixed value."""
         for name in (*self.columns, *self.fixed):
             if name not in FIELDS:
                 refuse(f"There is no field {name!r} to import; the fields are {_NAMES}.", name)
@@ -48,7 +46,7 @@ class FeedOptions:
                 refuse(f"The field {name} has both a column and a fixed value.", name)
 
     def wanted(self) -> dict[str, str]:
-        """Column name, as `normal` makes it, to field, for every field the feed may hold."""
+        """The field of each column that the feed may have; names are as `normal` returns them."""
         return {
             normal(self.columns.get(name, name)): name for name in FIELDS if name not in self.fixed
         }
@@ -58,30 +56,25 @@ class FeedOptions:
 class Layout:
     """Where the fields are in a row of cells.
 
-    ``pick`` takes a row, with ``tail`` put after its cells, and gives the cells of `FIELDS`,
-    None for a field that is not there; ``given`` are the fields that are; ``passed_over`` the
-    columns that no field wants.
+    ``names`` are the columns. ``pick`` takes the cells of a row followed by ``tail``, and returns
+    the cells of `FIELDS`, None for fields without a column. ``given`` are the fields with a column
+    or a fixed value, ``ignored`` the columns that are no field.
     """
 
     names: tuple[str, ...]
     tail: tuple[str | None, ...]
     pick: Callable[[Sequence[str | None]], tuple[str | None, ...]]
     given: tuple[str, ...]
-    passed_over: tuple[str, ...]
-
-    @property
-    def width(self) -> int:
-        """Cells of a whole row."""
-        return len(self.names)
+    ignored: tuple[str, ...]
 
 
 def normal(name: str) -> str:
-    """A column's name as it is compared."""
+    """A column's name in the form in which names are compared."""
     return name.strip().casefold()
 
 
 def delimiter_of(line: str, options: FeedOptions) -> str:
-    """The delimiter of a file with this header: the one that shows most of the wanted columns."""
+    """The delimiter by which this header has most known columns; raises `ValidationFailed`."""
     wanted = options.wanted()
 
     def known(delimiter: str) -> int:
@@ -102,7 +95,7 @@ def _refuse_header(line: str, options: FeedOptions) -> NoReturn:
             "The file is JSON, not CSV; one object a line is NDJSON: --format ndjson on the command"
             " line, application/x-ndjson over HTTP."
         )
-    if options.columns:  # somebody knows the header, or believes to
+    if options.columns:  # the user names columns: say which of them are missing
         delimiter = max(DELIMITERS, key=line.count)
         names = [name.strip().strip('"') for name in line.split(delimiter)]
         raise ValidationFailed(_missing({}, [name for name in names if name], options))
@@ -115,55 +108,54 @@ def _refuse_header(line: str, options: FeedOptions) -> NoReturn:
 def layout_of(header: Sequence[str], options: FeedOptions) -> Layout:
     """The layout of a file with this header; raises `ValidationFailed` with every fault of it."""
     names = [name.strip() for name in header]
-    while names and not names[-1]:  # spreadsheets write columns that were once used
+    while names and not names[-1]:  # spreadsheets write empty columns after the last one
         names.pop()
     wanted = options.wanted()
-    found: dict[str, int] = {}
-    passed_over: list[str] = []
+    places: dict[str, int] = {}
+    ignored: list[str] = []
     faults: list[Fault] = []
     for index, name in enumerate(names):
         target = wanted.get(normal(name))
-        if target in found:
+        if target in places:
             faults.append(Fault(target, "", f"The column {name!r} is there twice."))
         elif target is not None:
-            found[target] = index
-        elif not options.pass_over:
-            faults.append(_unknown(name, index, options))
+            places[target] = index
+        elif not (options.ignore_unknown or normal(name) in options.fixed):
+            faults.append(_unknown(name, index))
         elif name:
-            passed_over.append(name)
-    faults += _missing(found, names, options)
+            ignored.append(name)
+    faults += _missing(places, names, options)
     if faults:
         raise ValidationFailed(faults)
-    # Counted from the end, for the tail comes after however many cells.
+    # Places in the tail are counted from the end of cells and tail together.
     tail = (*options.fixed.values(), None)
-    places = {name: index - len(tail) for index, name in enumerate(options.fixed)}
-    pick = itemgetter(*(found.get(name, places.get(name, -1)) for name in FIELDS))
-    given = tuple(name for name in FIELDS if name in found or name in places)
-    return Layout(tuple(names), tail, pick, given, tuple(passed_over))
+    places |= {name: index - len(tail) for index, name in enumerate(options.fixed)}
+    pick = itemgetter(*(places.get(name, -1) for name in FIELDS))
+    given = tuple(name for name in FIELDS if name in places)
+    return Layout(tuple(names), tail, pick, given, tuple(ignored))
 
 
-def _unknown(name: str, index: int, options: FeedOptions) -> Fault:
+def _unknown(name: str, index: int) -> Fault:
     if not name:
         return Fault("", "", f"Column {index + 1} has no name.")
-    field = normal(name)
-    if field in options.fixed:
-        return Fault(field, "", f"The file has a column {name!r}, and a fixed value was set too.")
-    message = SET_BY_SERVER.get(field, f"This is not a field of a book; the fields are {_NAMES}.")
+    message = SET_BY_SERVER.get(
+        normal(name), f"This is not a field of a book; the fields are {_NAMES}."
+    )
     return Fault(name[:_SHOWN], "", message)
 
 
-def _missing(found: Mapping[str, Any], names: Sequence[str], options: FeedOptions) -> list[Fault]:
-    there = ", ".join(names)[: 4 * _SHOWN]
+def _missing(places: Mapping[str, int], names: Sequence[str], options: FeedOptions) -> list[Fault]:
+    columns = ", ".join(names)[: 4 * _SHOWN]
     faults = [
-        Fault(name, "", f"The file has no column {column!r}; it has: {there}.")
+        Fault(name, "", f"The file has no column {column!r}; it has: {columns}.")
         for name, column in options.columns.items()
-        if name not in found
+        if name not in places
     ]
-    if KEY not in (*found, *options.fixed, *options.columns):
+    if KEY not in (*places, *options.fixed, *options.columns):
         faults.append(Fault(KEY, "", f"{REQUIRED} The file has no column of that name."))
-    clashes = [name for name in names if options.pass_over and normal(name) in options.fixed]
     faults += [
         Fault(normal(name), "", f"The file has a column {name!r}, and a fixed value was set too.")
-        for name in clashes
+        for name in names
+        if normal(name) in options.fixed
     ]
     return faults

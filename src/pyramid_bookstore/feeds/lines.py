@@ -1,7 +1,4 @@
-"""From a stream of bytes to lines of text, in constant memory and with clear words for what is no
-text at all."""
-
-from __future__ import annotations
+"""Lines of text from a stream of bytes, in constant memory."""
 
 import io
 import zlib
@@ -12,13 +9,13 @@ from typing import Final, NoReturn, Protocol
 from pyramid_bookstore.errors import Fault, ValidationFailed
 
 MAX_LINE: Final = 1024 * 1024
-"""Bytes of a line. A row at the limits of every field, all of it escaped, has less than half."""
+"""Bytes of a line; a row with the longest values, all of them escaped, has less than half."""
 
 BLOCK: Final = 256 * 1024
 
 _BOM = b"\xef\xbb\xbf"
 _SAVE_AS = "save the file as UTF-8 (in Excel: “CSV UTF-8”)"
-# What a file is not, by its first bytes.
+# Files of other formats, by their first bytes.
 _FOREIGN = (
     (b"\xff\xfe", f"Line 1, byte 1: the file is UTF-16, not UTF-8; {_SAVE_AS}."),
     (b"\xfe\xff", f"Line 1, byte 1: the file is UTF-16, not UTF-8; {_SAVE_AS}."),
@@ -42,18 +39,17 @@ def refuse(message: str, field: str = "") -> NoReturn:
 
 
 class Lines:
-    """The lines of a UTF-8 text with their line ends, be they LF, CRLF or CR.
+    """The lines of a UTF-8 text with their line ends (LF, CRLF or CR), without byte order mark.
 
-    A byte order mark is passed over. Raises :exc:`~pyramid_bookstore.errors.ValidationFailed` with
-    one sentence for what cannot be read: other encodings (naming line and byte), a line over
-    `MAX_LINE` bytes, a compressed file that ends too early, files of other formats.
-    ``progress`` is called with the bytes of text read so far.
+    Raises `ValidationFailed` for other encodings (with line and byte), for a line of more than
+    `MAX_LINE` bytes, a damaged gzip file, and files of other formats. ``progress`` is called with
+    the bytes of text read so far.
     """
 
     def __init__(self, stream: Stream, progress: Callable[[int], None] | None = None) -> None:
         self._stream = stream
         self._progress = progress or (lambda done: None)
-        #: Bytes and line ends before the block in hand.
+        #: Bytes and line ends before the current block.
         self._bytes = 0
         self._lines = 0
         self._left = self._read()
@@ -69,7 +65,7 @@ class Lines:
     def __iter__(self) -> Iterator[str]:
         """Every line once."""
         for text in self._blocks():
-            # Splits at line ends alone; str.splitlines would at form feeds and others too.
+            # Splits only at line ends; str.splitlines also splits at form feeds, for example.
             yield from io.StringIO(text, newline="")
 
     def _blocks(self) -> Iterator[str]:

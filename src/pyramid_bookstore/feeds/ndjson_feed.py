@@ -1,6 +1,4 @@
-"""NDJSON: one JSON object a line."""
-
-from __future__ import annotations
+"""NDJSON: one JSON object on each line."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -10,12 +8,12 @@ from pyramid_bookstore.feeds.layout import FeedOptions, normal
 from pyramid_bookstore.feeds.lines import Lines, Stream, refuse
 from pyramid_bookstore.values import jsontext
 
-#: Names of members that no field wants which are kept, to be told once.
-_MAX_PASSED_OVER = 50
+#: Names of ignored members that are reported.
+_MAX_IGNORED = 50
 
 
 class Document(NamedTuple):
-    """A line: its number, its text, and the value in it or what is wrong with it."""
+    """A line: its number, its text, and its JSON value or a message if it is not JSON."""
 
     line: int
     text: str
@@ -24,10 +22,10 @@ class Document(NamedTuple):
 
 
 class NdjsonFeed:
-    """The lines of an NDJSON file, members renamed to fields as the options say.
+    """An NDJSON file, its members renamed to fields as the options say.
 
-    Raises `ValidationFailed` for a file that cannot be read as a whole; what is wrong with a single
-    line comes with the line.
+    Raises `ValidationFailed` for a file that cannot be read; the fault of a single line comes with
+    the line.
     """
 
     def __init__(
@@ -36,33 +34,32 @@ class NdjsonFeed:
         self._lines = Lines(stream, progress)
         self._options = options
         self._wanted = options.wanted()
-        self._plain = not (options.columns or options.fixed or options.pass_over)
-        self._passed_over: dict[str, None] = {}
+        self._renames = bool(options.columns or options.fixed or options.ignore_unknown)
+        self._ignored: dict[str, None] = {}
 
     @property
-    def passed_over(self) -> tuple[str, ...]:
-        """Members that no field wanted, of the lines read so far."""
-        return tuple(self._passed_over)
+    def ignored(self) -> tuple[str, ...]:
+        """Members that are no field, of the lines read so far."""
+        return tuple(self._ignored)
 
     def documents(self) -> Iterator[Document]:
         """Every line that is not empty."""
-        there = False
+        first = True
         for number, line in enumerate(self._lines, 1):
             text = line.strip()
             if not text:
                 continue
-            if not there:  # only the first line tells what a file is; others stand for themselves
+            if first:  # the format of the file; a wrong line further down is one rejected row
                 _refuse_foreign(number, text)
-            there = True
+            first = False
             try:
                 value = jsontext.loads(text.encode())
             except InvalidJSON as error:
-                yield Document(number, text, None, _in_line(error.message))
+                yield Document(number, text, None, error.message.replace("The body", "The line"))
                 continue
-            if self._plain or not isinstance(value, dict):
-                yield Document(number, text, value)
-            else:
-                yield Document(number, text, self._renamed(value))
+            if self._renames and isinstance(value, dict):
+                value = self._renamed(value)
+            yield Document(number, text, value)
 
     def _renamed(self, value: dict[str, Any]) -> dict[str, Any]:
         fields: dict[str, Any] = {}
@@ -70,10 +67,10 @@ class NdjsonFeed:
             field = self._wanted.get(normal(name))
             if field is not None:
                 fields[field] = item
-            elif not self._options.pass_over:
-                fields.setdefault(name, item)  # the schema names it
-            elif len(self._passed_over) < _MAX_PASSED_OVER:
-                self._passed_over[name] = None
+            elif not self._options.ignore_unknown:
+                fields.setdefault(name, item)  # the schema reports it
+            elif len(self._ignored) < _MAX_IGNORED:
+                self._ignored[name] = None
         return fields
 
 
@@ -82,8 +79,3 @@ def _refuse_foreign(number: int, text: str) -> None:
         refuse(f"Line {number}: the file is XML or HTML, not NDJSON.")
     if text.startswith("["):
         refuse(f"Line {number}: a JSON list; NDJSON has one object a line.")
-
-
-def _in_line(message: str) -> str:
-    """The words of `jsontext` for a body, for a line of a file."""
-    return message.replace("The body is ", "The line is ").replace("The body ", "The line ")

@@ -1,7 +1,4 @@
-"""The sample catalogue: well-known books with true titles, authors and ISBNs; prices and stock are
-made up."""
-
-from __future__ import annotations
+"""The sample catalogue: real books, with invented prices and stock."""
 
 import csv
 import io
@@ -25,10 +22,10 @@ APART = timedelta(minutes=1)
 
 
 def load_sample(engine: Engine) -> int:
-    """Put the sample catalogue into an empty database; the number of books that were added.
+    """Add the sample catalogue if there are no books; returns the number of books added.
 
-    With a single book there it adds none. It is one transaction, and any number of processes may
-    try at once. Raises `Unavailable` where the schema is not the code's.
+    It is one transaction, and several processes may call it at once. Raises `Unavailable` if the
+    database's schema is not at the code's revision.
     """
     return retry_while_locked(lambda: _load(engine))
 
@@ -39,7 +36,7 @@ def _load(engine: Engine) -> int:
         if connection.execute(select(BOOKS.c.id).limit(1)).first() is not None:
             return 0
         statement = dialect_named(engine.dialect.name).insert(BOOKS).values(_rows())
-        # A client that creates one of these books at the same moment does not hold this lock.
+        # A client may create one of these books at this moment; it does not take this lock.
         added = connection.execute(statement.on_conflict_do_nothing().returning(BOOKS.c.id))
         return len(added.all())
 
@@ -57,7 +54,7 @@ def _rows() -> list[dict[str, Any]]:
 
 
 def _catalogue() -> Iterator[dict[str, Any]]:
-    """The books of the file, as a client would send them."""
+    """The books of the file, as JSON values."""
     path = resources.files("pyramid_bookstore") / "data" / "sample_catalogue.csv"
     for row in csv.DictReader(io.StringIO(path.read_text(encoding="utf-8")), strict=True):
         yield values_of(row, [])

@@ -1,7 +1,5 @@
 """The query parameters of the export and the import."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
@@ -9,7 +7,7 @@ from typing import Literal
 import colander
 
 from pyramid_bookstore.catalogue.field import parameter
-from pyramid_bookstore.catalogue.query import FilterParameters, Filters, filters_in
+from pyramid_bookstore.catalogue.query import FilterParameters, Filters, given_filters
 from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.parameters import Choice, Flag, Parameters
 
@@ -31,7 +29,7 @@ class ImportParameters(colander.MappingSchema):  # type: ignore[misc]  # colande
 
 @dataclass(frozen=True, slots=True)
 class ExportQuery:
-    """Which books, and as what."""
+    """Which books, and in which format."""
 
     filters: Filters = field(default_factory=dict)
     format: Literal["csv", "ndjson"] = "csv"
@@ -39,20 +37,20 @@ class ExportQuery:
 
 @dataclass(frozen=True, slots=True)
 class ImportQuery:
-    """Whether bad rows are passed over, and whether nothing is written."""
+    """The options of an import."""
 
     skip_invalid: bool = False
     dry_run: bool = False
 
 
 def parse_export(pairs: Iterable[tuple[str, str]]) -> ExportQuery:
-    """The query of an export; raises as :func:`parse_listing`."""
+    """The query of an export; raises `ValidationFailed`."""
     values = deserialized(_EXPORT, pairs, pointers=False)
-    return ExportQuery(filters_in(values, ["format"]), values["format"])
+    return ExportQuery(given_filters(values, ["format"]), values["format"])
 
 
 def parse_import(pairs: Iterable[tuple[str, str]]) -> ImportQuery:
-    """The query of an import; raises as :func:`parse_listing`."""
+    """The query of an import; raises `ValidationFailed`."""
     return ImportQuery(**deserialized(_IMPORT, pairs, pointers=False))
 
 

@@ -1,12 +1,12 @@
-"""What can be done with files of books, on one unit of work."""
+"""Import and export of books, in one unit of work."""
 
-from __future__ import annotations
+from __future__ import annotations  # help() then shows `Format`, not all of its values
 
 from collections.abc import Collection, Iterator
 from functools import partial
 
 from pyramid_bookstore.catalogue.events import BookCreated, BookUpdated
-from pyramid_bookstore.catalogue.query import NO_FILTERS, Filters, listing_of
+from pyramid_bookstore.catalogue.query import NO_FILTERS, Filters, list_query
 from pyramid_bookstore.catalogue.service import Service
 from pyramid_bookstore.catalogue.statements import book_from_row
 from pyramid_bookstore.errors import Report
@@ -21,7 +21,7 @@ from pyramid_bookstore.feeds.staging import KEY
 
 
 class FeedsService(Service):
-    """Books in bulk."""
+    """Import and export of books."""
 
     def import_books(
         self,
@@ -40,13 +40,13 @@ class FeedsService(Service):
         that is changed, but only where somebody subscribed: that costs memory and time per book.
         """
         with Intake(FeedOptions(extra_schema=self._extra_schema)) as intake:
-            # The session comes later: nothing is locked while the file is read.
+            # Before the session is used: nothing is locked while the file is read.
             intake.read(stream, format)
             if not dry_run:
                 self._unit.mark_changed()
             self._unit.session.flush()
             importer = Importer(intake, self._unit.connection())
-            with self._unit.undoable():
+            with self._unit.event_savepoint():
                 return importer.run(
                     skip_invalid=skip_invalid,
                     dry_run=dry_run,
@@ -63,7 +63,7 @@ class FeedsService(Service):
         ``filters`` are named as the list's parameters. The pages of the file come one by one and
         are not kept. Close the iterator if it is not read to its end. Raises `ValidationFailed`.
         """
-        return self.export(ExportQuery(listing_of(**filters).filters, format))
+        return self.export(ExportQuery(list_query(**filters).filters, format))
 
     def export(self, query: ExportQuery) -> Iterator[bytes]:
         """`export_books`, for a query that is checked already."""

@@ -1,11 +1,8 @@
-"""A row on its way into the catalogue: what is kept of it, in files and in the temporary table.
+"""The layout of validated rows in the spool and in the temporary table.
 
-Made once from the declaration of the fields. Of each field there is its value, `None` where the
-feed leaves it out; of one that can be null, whether it was given besides; and of one that is
-searched, its folded text.
+It follows from the declaration of the fields: the value of each field, `None` if the feed leaves it
+out; for fields that can be null, whether the feed has it; for searched fields, the folded text.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -21,28 +18,28 @@ from pyramid_bookstore.db.types import Money
 from pyramid_bookstore.values.types import Integer as IntegerType
 from pyramid_bookstore.values.types import Price
 
-#: The field that tells which book a row is about.
+#: The field that identifies the book of a row.
 KEY: Final = "isbn"
 #: The writable fields, in the order of the export's columns.
 FIELDS: Final = (KEY, *(field.name for field in WRITABLE if field.name != KEY))
 NULLABLE: Final = tuple(name for name in FIELDS if ALL_FIELDS[name].type.nullable)
 SEARCHED: Final = tuple(name for name in FIELDS if ALL_FIELDS[name].folded)
-#: What a new book must have beside its key.
+#: The fields that a new book must have besides its key.
 REQUIRED: Final = tuple(name for name in FIELDS if ALL_FIELDS[name].required and name != KEY)
 
 
 def given(name: str) -> str:
-    """The column that tells null from what was left out."""
+    """The column that tells whether the feed has the field: NULL may be a value, or left out."""
     return f"{name}_given"
 
 
 def _python_type(name: str) -> Any:
-    """Prices are text with exactly two decimals, and `extra` is JSON text: exact in any file."""
+    """Prices are text with two decimals, and ``extra`` is JSON text."""
     return int if type(ALL_FIELDS[name].type) is IntegerType else str
 
 
 def _column(name: str) -> Column[Any]:
-    """As in the books' table, but that null is what was left out."""
+    """As in the books' table, but nullable, and without a limit for texts."""
     typ = BOOKS.c[name].type
     is_text = isinstance(typ, String) or type(ALL_FIELDS[name].type) is Extra
     return Column(name, Text() if is_text else typ)
@@ -54,7 +51,7 @@ _TYPES: dict[str, Any] = {
     **{ALL_FIELDS[name].key: str | None for name in SEARCHED},
 }
 
-#: What a row that is right by itself has, in order; and that as a type, for files.
+#: The columns of a validated row in order, and the type of a row, for `Spool`.
 COLUMNS: Final = tuple(_TYPES)
 ROW: Any = tuple[*_TYPES.values()]  # type: ignore[misc]  # made at start
 
@@ -71,14 +68,14 @@ STAGED = Table(
     postgresql_on_commit="DROP",
 )
 
-#: Where a row of the temporary table has amounts of money.
+#: The places of prices in a row of the temporary table.
 MONEY: Final = tuple(
     place for place, column in enumerate(STAGED.columns) if isinstance(column.type, Money)
 )
 
 
 def row_of(fields: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The row of fields that the schema passed."""
+    """The row of a book's fields, as the schema returns them."""
     columns = columns_of(fields)
     for name, value in fields.items():
         if type(ALL_FIELDS[name].type) is Price:

@@ -1,6 +1,4 @@
-"""Books in bulk: the import and the export."""
-
-from __future__ import annotations
+"""Import and export over HTTP."""
 
 from pyramid.request import Request
 from pyramid.response import Response
@@ -39,7 +37,7 @@ def export_books(request: Request) -> Response:
     kind = f"{CSV}; charset=utf-8" if query.format == "csv" else NDJSON
     response = answer(request, content_type=kind)
     response.headers["Content-Disposition"] = f'attachment; filename="books.{query.format}"'
-    # Not even the length of the answer to GET is known to HEAD.
+    # HEAD exports nothing; the length is not known without doing so.
     head = request.method == "HEAD"
     response.app_iter = iter(()) if head else request.bookstore.export(query)
     return response

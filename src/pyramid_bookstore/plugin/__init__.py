@@ -1,1 +1,1 @@
-"""The steps of `includeme`, and what happens at start: the room that knows all others."""
+"""The steps of `includeme`, and what happens at start: the package that knows all others."""

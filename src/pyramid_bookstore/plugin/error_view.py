@@ -10,7 +10,7 @@ from pyramid.response import Response
 from pyramid.security import forget
 
 from pyramid_bookstore import errors
-from pyramid_bookstore.catalogue.constraints import refusal
+from pyramid_bookstore.catalogue.constraints import error_of_constraint
 from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.errors import BookstoreError
 from pyramid_bookstore.observability.observe import observe
@@ -66,7 +66,7 @@ def as_bookstore_error(error: Exception, request: Request) -> BookstoreError:
         return BadRequest("The URL is not UTF-8.")
     diagnosis = diagnose(error)
     if diagnosis.kind == "constraint":
-        found = refusal(diagnosis.constraint)
+        found = error_of_constraint(diagnosis.constraint)
         if found is not None:
             return found
     if diagnosis.kind in ("unavailable", "retry"):

@@ -1,4 +1,4 @@
-"""Finding books by text: what a term is, and how each database looks it up."""
+"""Text search: folding, and how each database finds terms."""
 
 from pyramid_bookstore.search.base import Search
 from pyramid_bookstore.search.postgresql import PostgreSQLSearch

@@ -1,11 +1,9 @@
-"""Which books a list is about, and how a database finds them without looking at every one.
+"""The filters of a list, and how a database finds the matches without reading every book.
 
-`Conditions` is the *shape* of the filters: what is asked, without the values. A dialect's `Search`
-turns a shape into SQL. The values go by fixed parameter names (``author``, ``term0`` ...,
+`Conditions` is the *shape* of the filters: which there are, without the values. A dialect's
+`Search` turns a shape into SQL. The values have fixed parameter names (``author``, ``term0`` …,
 ``min_price`` …), so that one shape is one statement.
 """
-
-from __future__ import annotations
 
 import operator
 from abc import ABC, abstractmethod
@@ -17,9 +15,9 @@ from sqlalchemy.sql.elements import ColumnElement
 
 
 class TextShape(NamedTuple):
-    """How each term is looked up, in words of the dialect's own; ``""`` is no author filter.
+    """How each term is found, as names of the dialect; ``""`` is no author filter.
 
-    Several ``terms`` are writings of one search, of which one has to match.
+    Several ``terms`` are spellings of one search; one of them has to match.
     """
 
     author: str = ""
@@ -34,7 +32,7 @@ class Comparison(NamedTuple):
     parameter: str = ""
 
     def clause(self, column: Any) -> ColumnElement[bool]:
-        """The comparison, of the column in whatever form."""
+        """The comparison as a clause; ``column`` may be an expression."""
         value = bindparam(self.parameter, type_=column.type) if self.parameter else 0
         clause: ColumnElement[bool] = _OPERATORS[self.operator](column, value)
         return clause
@@ -44,42 +42,42 @@ _OPERATORS = {">=": operator.ge, "<=": operator.le, "=": operator.eq, ">": opera
 
 
 class Conditions(NamedTuple):
-    """The shape of the filters: which there are."""
+    """The shape of the filters."""
 
     text: TextShape = TextShape()
     comparisons: tuple[Comparison, ...] = ()
 
     @property
     def none(self) -> bool:
-        """Whether all books are meant."""
+        """Whether there is no filter."""
         return self == Conditions()
 
     @property
     def valued(self) -> bool:
-        """Whether it depends on values of parameters how many books pass a comparison."""
+        """Whether a comparison has a parameter."""
         return any(each.parameter for each in self.comparisons)
 
 
 class Choice(NamedTuple):
-    """The path to take, and values for parameters of its own."""
+    """The path to take, and the values of its parameters."""
 
     path: str
     values: dict[str, Any]
 
 
 class Probe(NamedTuple):
-    """A cheap ``statement`` of one row, from which, and from how many books are wanted (those that
-    are passed over included), ``choose`` makes the choice."""
+    """A cheap ``statement`` that returns one row. ``choose`` takes this row and the number of
+    wanted books (``OFFSET`` included)."""
 
     statement: Select[Any]
     choose: Callable[[Sequence[Any], int], Choice]
 
 
 class Search(ABC):
-    """Finding books on one database system.
+    """Text search on one kind of database.
 
-    ``indexes`` are what it needs besides the models' own, all made by the migrations. A *path* is
-    the way a statement is made to take: ``""`` leaves it to the planner.
+    ``indexes`` are those that it needs besides the models'; the migrations make them. A *path* is
+    the plan that a statement is written for; with ``""`` the planner chooses.
     """
 
     indexes: ClassVar[tuple[str, ...]]
@@ -87,8 +85,7 @@ class Search(ABC):
     def __init__(
         self, books: Table, total: ScalarSelect[int], indexed: Collection[str] = ()
     ) -> None:
-        """``total`` is the number of all ``books``, at the cost of reading a handful of rows;
-        ``indexed`` are the columns that have an index."""
+        """``total`` is the number of all ``books``; ``indexed`` are the columns with an index."""
         self.books = books
         self.total = total
         self.indexed = indexed
@@ -99,17 +96,17 @@ class Search(ABC):
 
     @abstractmethod
     def where(self, conditions: Conditions, path: str = "", order: str = "") -> list[Any]:
-        """The conditions as clauses, written so that the path is taken by a list whose
-        first key is the column ``order``."""
+        """The conditions as clauses, written for the path and a list whose first sort key is the
+        column ``order``."""
 
     @abstractmethod
     def sorts(self, path: str) -> bool:
-        """Whether on this path all matches are collected and sorted, so that an index of the order
-        is of no use, and the number of matches is known at no extra cost."""
+        """Whether this path collects and sorts all matches; then no index of the order is used, and
+        their number costs nothing."""
 
     @abstractmethod
     def probe(self, conditions: Conditions) -> Probe | None:
-        """How to find out which path to take; ``None`` where the planner knows enough."""
+        """How to choose the path; ``None`` if the planner can choose."""
 
     @abstractmethod
     def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
@@ -117,12 +114,12 @@ class Search(ABC):
 
     @abstractmethod
     def estimate(self, conditions: Conditions, path: str) -> ColumnElement[int]:
-        """Roughly the number of matches, at a cost that does not grow with it: exact up to some
-        thousands, beyond them by the share of matches in a sample of the books.
+        """The number of matches, at a limited cost: exact up to some thousands, above that from the
+        share of matches in a sample of the books.
 
-        A sample with 200 matches is off by 7 % (one standard deviation), one with more by less; so
-        many there are where 1 % of the books match (SQLite), or 0.4 % (PostgreSQL). The sample is
-        the same each time, so that an unchanged list keeps its total, and its ETag.
+        With 200 matches in the sample the standard deviation is 7 %, with more it is smaller. The
+        sample has 200 if 1 % of the books match (SQLite), or 0.4 % (PostgreSQL). It is always the
+        same, so that an unchanged list keeps its total and its ETag.
         """
 
 

@@ -1,14 +1,12 @@
-"""Text in the form in which it is searched and sorted.
+"""Folding: the form of text for search and sorting.
 
-Folding is done here and not in the database because SQLite folds ASCII only and PostgreSQL by
-locale: one form, made by the application and stored beside the text, gives one answer on both.
+The application folds, not the database, because SQLite folds only ASCII and PostgreSQL by locale.
+The folded form is stored beside the text, so both databases give the same answers.
 """
-
-from __future__ import annotations
 
 import unicodedata
 
-# Letters that Unicode neither decomposes nor folds to the letter people type for them.
+# Letters that Unicode neither decomposes nor folds, and the letters that people type for them.
 _LETTERS = {
     "æ": "ae", "œ": "oe", "ø": "o", "ð": "d", "þ": "th", "đ": "d", "ħ": "h", "ı": "i", "ȷ": "j",
     "ĸ": "k", "ł": "l", "ŋ": "n", "ŧ": "t", "ƀ": "b", "ɓ": "b", "ƈ": "c", "ɖ": "d", "ɗ": "d",
@@ -22,7 +20,7 @@ _MARKS = {
     "-": "\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u207b\u208b\u2212\u2e3a\u2e3b\ufe58\ufe63"
     "\uff0d",
 }
-# Characters nobody sees: soft hyphen, zero-width space and joiners, direction marks, BOM.
+# Invisible characters: soft hyphen, zero-width space and joiners, direction marks, BOM.
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _PLAIN = str.maketrans(
     {typed: plain for plain, group in _MARKS.items() for typed in group}
@@ -32,34 +30,34 @@ _LETTERS_AND_MARKS = _PLAIN | str.maketrans(_LETTERS)
 
 
 def fold(s: str) -> str:
-    """The form in which text is searched and sorted, whatever its case, accents and typography.
+    """Text without case, accents and typographic marks: ``Große  “Œuvre”`` is ``grosse "oeuvre"``.
 
-    ``Große  “Œuvre”`` becomes ``grosse "oeuvre"``. Runs of white space become one space, so the
-    result holds no newline; folding twice changes nothing. The result can be longer than ``s``.
+    Runs of white space become one space, so the result has no newline. Folding twice changes
+    nothing. The result can be longer than ``s``.
     """
-    if s.isascii():  # nearly every row of an import: eight times as fast, with the same result
+    if s.isascii():  # eight times as fast, with the same result
         return " ".join(s.lower().split())
     s = _without_marks(s.translate(_PLAIN)).casefold()
     s = _without_marks(s.translate(_LETTERS_AND_MARKS)).casefold()
-    # NFC again, so that Hangul syllables are found whole and not by their first letters.
+    # NFC, so that Hangul syllables are whole and are not found by their first letters.
     return unicodedata.normalize("NFC", " ".join(s.split()))
 
 
-#: Characters of a folded text that are kept. Only text made of ligatures that unfold into whole
-#: sentences gets there; a B-tree of PostgreSQL takes no key over 2,700 bytes.
+#: Characters of a folded text that are stored: PostgreSQL's B-tree has no keys over 2,700 bytes.
+#: Only text of ligatures that fold into many letters is longer.
 FOLDED_LENGTH = 600
 
 
 def folded(text: str) -> str:
-    """The text as it is kept to be searched, compared and sorted by."""
-    if text.isascii():  # as `fold` has it, without the call: an import makes two of each book
+    """The folded text as it is stored."""
+    if text.isascii():  # as in `fold`, without the call: an import folds two texts of each book
         return " ".join(text.lower().split())[:FOLDED_LENGTH]
     return fold(text)[:FOLDED_LENGTH]
 
 
 def _without_marks(s: str) -> str:
-    """``s`` with compatibility characters and accents taken apart, and the accents dropped."""
-    apart = unicodedata.normalize("NFKD", s)
-    if apart.isascii():
-        return apart
-    return "".join([char for char in apart if unicodedata.category(char) != "Mn"])
+    """``s`` with compatibility characters decomposed, and without accents."""
+    decomposed = unicodedata.normalize("NFKD", s)
+    if decomposed.isascii():
+        return decomposed
+    return "".join([char for char in decomposed if unicodedata.category(char) != "Mn"])

@@ -11,8 +11,6 @@ is walked until the page is full. The choice is written into the statement, so t
 whose statistics know nothing of rare words, cannot get it wrong.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

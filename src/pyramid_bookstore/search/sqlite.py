@@ -15,8 +15,6 @@ in them. Which trigrams are rare is seen in the oldest books, with which their l
 trigram: a term of one or two letters is a range in the list of trigrams (``fts5vocab``).
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from functools import partial

@@ -1,4 +1,4 @@
-"""What may be set in the INI: the table of keys, its reader, and the environment over it."""
+"""The settings: the table of keys, its reader, the converters, and the environment."""
 
 from pyramid_bookstore.settings.table import KEYS, JwtSettings, Settings, as_text
 

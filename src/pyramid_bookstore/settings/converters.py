@@ -1,7 +1,7 @@
-"""Converters from an INI value, or a Python value, to what `Settings` holds.
+"""Converters from an INI value, or a Python value, to the value in `Settings`.
 
-A converter is called with one value and answers with the converted one, or raises `ValueError`
-whose text completes the sentence "KEY: …". It never shows a value that could carry a password.
+They raise `ValueError` with a text that completes the sentence "KEY: …". It never shows a value
+that could have a password.
 """
 
 import difflib
@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-#: Permissions as the INI writes them; the views ask for ``bookstore.<permission>``, which
-#: `web.operation` names in this order.
+#: Permissions as in the INI; views have ``bookstore.<permission>``, see `web.operation`, which
+#: unpacks them in this order.
 PERMISSIONS = ("view", "add", "edit", "delete", "stock", "import")
 
 #: Shared-secret algorithms (RFC 7518, section 3.2).
@@ -29,22 +29,22 @@ _BOOLEANS = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
 }
-# One path segment of an unescaped URL path (RFC 3986 pchar) without ':' and '*', which are
-# placeholders to Pyramid's route patterns, and without '%', which patterns take literally.
+# A segment of a URL path (pchar of RFC 3986) without ':' and '*', which are placeholders in
+# Pyramid's route patterns, and '%', which is a literal there.
 _SEGMENT = re.compile(r"[A-Za-z0-9\-._~!$&'()+,;=@]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Converter:
-    """What a key accepts (in words, for errors and docs) and the function that converts it."""
+    """``allowed`` says which values a key accepts, for errors and docs; ``parse`` converts them."""
 
     allowed: str
     parse: Callable[[Any], Any]
-    #: The value is never shown, not even when refused.
+    #: Whether the value is never shown, also not in errors.
     hidden: bool = False
 
     def __call__(self, value: Any) -> Any:
-        """The converted value; `ValueError` says what is wrong and what is allowed."""
+        """The converted value; raises `ValueError`."""
         try:
             return self.parse(value)
         except _RefusedError:
@@ -53,11 +53,11 @@ class Converter:
 
 
 class _RefusedError(ValueError):
-    """The value is not among those allowed, and there is no more to say about it."""
+    """The value is not one of those allowed."""
 
 
 def shown(value: object) -> str:
-    """The value for an error text: shortened, and a URL, which may hold a password, not at all."""
+    """The value for an error text: shortened, and no URL, because it may have a password."""
     text = repr(value)
     if "://" in text:
         return "the URL given (not shown)"
@@ -65,7 +65,7 @@ def shown(value: object) -> str:
 
 
 def nearest(word: str, options: Iterable[str]) -> str:
-    """The option most like the word, whatever the case."""
+    """The option that is most similar to the word, whatever the case."""
     by_fold = {option.casefold(): option for option in options}
     return by_fold[difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=0)[0]]
 
@@ -79,7 +79,7 @@ def _boolean(value: Any) -> bool:
 
 
 def integer(low: int, high: int, unit: str = "") -> Converter:
-    """Whole numbers in a closed range: a Python int, or a string of ASCII digits."""
+    """A whole number, ``low`` and ``high`` included: an `int`, or a string of ASCII digits."""
 
     def parse(value: Any) -> int:
         if isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value.strip()):
@@ -115,7 +115,7 @@ def _optional_text(value: Any) -> str | None:
 
 
 def _secret(value: Any) -> str | None:
-    # Nothing is stripped: blanks may be part of a secret.
+    # Not stripped, because a secret may have blanks at its ends.
     if not isinstance(value, str):
         raise _RefusedError
     return value if value.strip() else None
@@ -178,5 +178,5 @@ WORDS = Converter("a list of words, separated by spaces", _words)
 PERMISSION_LIST = _words_of("permission", PERMISSIONS)
 ALGORITHM_LIST = _words_of("algorithm", (*SYMMETRIC, *ASYMMETRIC))
 PREFIX = Converter("a plain URL path such as /api/v1, or / for the root", _prefix)
-#: `pyramid_bookstore.settings.engine_options` judges them, each by its name.
+#: `pyramid_bookstore.settings.engine_options` converts them by their names.
 ENGINE = Converter("what sqlalchemy.engine_from_config takes; url is required", lambda value: value)

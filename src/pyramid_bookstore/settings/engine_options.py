@@ -1,17 +1,15 @@
-"""Engine settings of an INI: texts to what ``create_engine`` takes.
+"""Engine settings of an INI, converted from text to what ``create_engine`` takes.
 
-``engine_from_config`` converts seven of them and hands on the others, so that ``false`` would count
-as true. Here are those that people set; what else there is, and which names there are at all,
-SQLAlchemy knows, and refuses the rest when the engine is made (`pyramid_bookstore.db.engines`).
+SQLAlchemy's ``engine_from_config`` converts seven of them and passes on the others as text, so that
+``false`` would be true. These are the common ones; of all others, and of unknown names, SQLAlchemy
+raises when the engine is made (`pyramid_bookstore.db.engines`).
 """
-
-from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from pyramid_bookstore.settings.converters import BOOLEAN, shown
@@ -24,14 +22,14 @@ _LOWEST = {
     "query_cache_size": 0,
 }
 _BOOLEANS = ("pool_pre_ping", "pool_use_lifo", "hide_parameters", "skip_autocommit_rollback")
-_ECHOES = ("echo", "echo_pool")
+_BOOLEANS_OR_DEBUG = ("echo", "echo_pool")
 
 
 def converted(name: str, value: Any) -> Any:
-    """The value of an option; raises `ValueError` for a text that is none of it."""
+    """The converted value of an option; raises `ValueError`."""
     if name in _LOWEST:
         return _integer(value, _LOWEST[name])
-    if name in _BOOLEANS or (name in _ECHOES and value != "debug"):
+    if name in _BOOLEANS or (name in _BOOLEANS_OR_DEBUG and value != "debug"):
         return BOOLEAN(value)
     if name == "isolation_level" and str(value).strip().upper() == "AUTOCOMMIT":
         raise ValueError("AUTOCOMMIT would leave changes without transactions")
@@ -47,16 +45,14 @@ def _integer(value: Any, low: int) -> int:
 
 
 def all_converted(options: Mapping[str, Any]) -> dict[str, Any]:
-    """All options; raises `ValueError` for the first that is none."""
+    """All options, converted; raises `ValueError` for the first that is invalid."""
     return {name: converted(name, value) for name, value in options.items()}
 
 
-def url_fault(url: object) -> bool:
-    """Whether this is no database URL; whether there is such a database is not looked at."""
-    if not isinstance(url, str | URL):
-        return True
+def is_database_url(url: Any) -> bool:
+    """Whether SQLAlchemy can parse it."""
     try:
         make_url(url)
     except (ArgumentError, ValueError):  # ValueError: a port that is no number
-        return True
-    return False
+        return False
+    return True

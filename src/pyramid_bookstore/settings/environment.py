@@ -1,6 +1,6 @@
-"""Environment variables over the INI, for the standalone application and its command line.
+"""Environment variables that override the INI, for the standalone application and the commands.
 
-A plug-in in a host's process reads no environment: nothing but the standalone calls this.
+In a host the plug-in does not read the environment.
 """
 
 import re
@@ -10,10 +10,10 @@ from pyramid_bookstore.settings import KEYS
 from pyramid_bookstore.settings.reader import ROOT, variable
 
 _ROOT = variable(ROOT)
-#: Names the INI to read (`pyramid_bookstore.wsgi`), so it cannot be a setting in it.
+#: The path of the INI (`pyramid_bookstore.wsgi`), so it is no setting.
 _NOT_SETTINGS = frozenset({f"{_ROOT}INI"})
-# Kubernetes puts the address of every service of the namespace into the environment; for one
-# that is called bookstore, or bookstore-db, the names look like ours.
+# Kubernetes adds variables with the address of every service of the namespace; those of a service
+# named bookstore, or bookstore-db, look like settings.
 _SERVICE = re.compile(
     r"(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_\w+)?)"
 )
@@ -21,14 +21,14 @@ _SERVICE_ADDRESS = re.compile(r"(?:tcp|udp|sctp)://")
 
 
 def override(settings: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """The settings with those of the environment put over them, key by key.
+    """The settings, overridden by those in the environment.
 
-    A variable is a key in upper case, dots to underscores: ``BOOKSTORE_LIMIT_MAX`` is
-    ``bookstore.limit.max``. In the open families the rest keeps its underscores:
-    ``BOOKSTORE_SQLALCHEMY_POOL_SIZE`` is ``bookstore.sqlalchemy.pool_size``. A variable that is
-    no setting becomes a key that is none, for `Settings.from_mapping` to name with the others.
+    A variable is a key in upper case with underscores for dots: ``BOOKSTORE_LIMIT_MAX`` is
+    ``bookstore.limit.max``. In families the last part keeps its underscores:
+    ``BOOKSTORE_SQLALCHEMY_POOL_SIZE`` is ``bookstore.sqlalchemy.pool_size``. A variable that is no
+    setting becomes an unknown key, so that `Settings.from_mapping` reports it.
     """
-    # A key of the INI comes first, or BOOKSTORE_ROLES_STAFF would not replace roles.Staff.
+    # With the keys of the INI, so that BOOKSTORE_ROLES_STAFF overrides roles.Staff.
     known = {variable(name): name for name in sorted(settings) if name.startswith(ROOT)}
     known |= {variable(key.name): key.name for key in KEYS if not key.family}
     families = {variable(key.prefix): key.prefix for key in KEYS if key.family}

@@ -1,7 +1,4 @@
-"""Reads a settings mapping against the table of keys and collects every fault on the way.
-
-The table itself, and what the values mean, is in `pyramid_bookstore.settings`.
-"""
+"""Reads settings by the table of keys and collects every fault. The table is in `table`."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,17 +8,17 @@ from typing import Any, TypeAlias
 from sqlalchemy.engine import make_url
 
 from pyramid_bookstore.settings.converters import ASYMMETRIC, SYMMETRIC, Converter, nearest
-from pyramid_bookstore.settings.engine_options import converted, url_fault
+from pyramid_bookstore.settings.engine_options import converted, is_database_url
 
 ROOT = "bookstore."
 OWN_DATABASE = "bookstore.sqlalchemy."
 HOST_DATABASE = "sqlalchemy."
 REPLICA = "bookstore.replica.sqlalchemy."
-#: `environment.override` files a variable it does not know under this, so that it is named here.
+#: The beginning of the keys that `environment.override` makes of unknown variables.
 UNKNOWN_VARIABLE = "bookstore.BOOKSTORE_"
 
-#: Where people look for a key out of habit, and no likeness of the letters would lead them right.
-_MISNOMERS = {
+#: Common wrong names that are not similar to the right ones.
+_WRONG_NAMES = {
     "replica.url": "bookstore.replica.sqlalchemy.url",
     "jwt.secret": "bookstore.jwt.key",
     "jwt.secret_key": "bookstore.jwt.key",
@@ -47,17 +44,17 @@ class Key:
     convert: Converter
     meaning: str
     family: bool = False
-    #: Under which the value is kept.
+    #: The name of its value in `Settings`.
     attribute: str = ""
 
     @property
     def prefix(self) -> str:
-        """What all names of a family begin with, final dot included."""
+        """The beginning of all names of a family, with the final dot."""
         return self.name.rpartition(".")[0] + "."
 
     @property
     def example(self) -> str:
-        """A name that an operator can write: the key's own, or the best known of the family."""
+        """The key's name, or a common name of the family."""
         return self.name.replace("*", "url")
 
 
@@ -74,27 +71,26 @@ class Faults:
     keys: set[str] = field(default_factory=set)
 
     def add(self, key: str, text: str) -> None:
-        """Note a fault of one key."""
         self.texts.append(f"{key}: {text}")
         self.keys.add(key)
 
-    def about(self, *keys: str) -> bool:
-        """Whether one of the keys (or families) is at fault already: then rules that join it
-        with others would only repeat that in other words."""
-        return any(fault.startswith(keys) for fault in self.keys)
+    def about(self, *prefixes: str) -> bool:
+        """Whether a key with one of these prefixes has a fault already, so that rules about several
+        keys need not report it again."""
+        return any(key.startswith(prefixes) for key in self.keys)
 
 
-#: Looks beyond the mapping: at the values, where nothing is at fault with them.
+#: A check that needs more than the settings, such as a driver or a file.
 Probe: TypeAlias = Callable[[Mapping[str, Any], Faults], None]
 
 
 def read(
     mapping: Mapping[Any, Any], keys: Iterable[Key], probes: Iterable[Probe] = ()
 ) -> tuple[dict[str, Any], list[str]]:
-    """The converted values by attribute name, and the faults (then the values are not usable).
+    """The converted values by attribute name, and the faults; with faults, do not use the values.
 
-    ``None`` counts as not given. Keys that are not ours are not looked at, but for the host's
-    ``sqlalchemy.*``.
+    ``None`` counts as not given. Of keys without our prefix only the host's ``sqlalchemy.*`` are
+    read.
     """
     given = {k: v for k, v in mapping.items() if isinstance(k, str) and v is not None}
     ours = {name: value for name, value in given.items() if name.startswith(ROOT)}
@@ -132,7 +128,7 @@ def _value(key: Key, name: str, given: Mapping[str, Any], faults: Faults) -> Any
 
 
 def _unknown(name: str, keys: Iterable[Key], faults: Faults) -> None:
-    # The part that all keys share is left out of the comparison, or all would look alike.
+    # Compared without the prefix, which would make all names similar.
     options = {key.example.removeprefix(ROOT): key.example for key in keys}
     if name.startswith(UNKNOWN_VARIABLE):
         name = name.removeprefix(ROOT)
@@ -140,7 +136,7 @@ def _unknown(name: str, keys: Iterable[Key], faults: Faults) -> None:
         best = variables[nearest(name.removeprefix(variable(ROOT)), variables)]
         faults.add(name, f"no such environment variable, did you mean {variable(best)} ({best})?")
     else:
-        options |= _MISNOMERS
+        options |= _WRONG_NAMES
         best = options[nearest(name.removeprefix(ROOT), options)]
         faults.add(name, f"no such setting, did you mean {best}?")
 
@@ -153,12 +149,12 @@ def _limits(values: dict[str, Any], given: Mapping[str, Any], faults: Faults) ->
             "bookstore.limit.default",
             f"{values['limit_default']} is more than bookstore.limit.max, {values['limit_max']}",
         )
-    # Who lowers the maximum alone means the default too.
+    # A lower maximum lowers the default too.
     values["limit_default"] = values["limit_max"]
 
 
 def _engine_options(prefix: str, options: Mapping[str, Any], faults: Faults) -> None:
-    """Names every option with a bad value; the url is another matter."""
+    """Adds a fault for every invalid option but the URL."""
     for name, value in options.items():
         try:
             converted(name, value)
@@ -167,7 +163,7 @@ def _engine_options(prefix: str, options: Mapping[str, Any], faults: Faults) -> 
 
 
 def _databases(values: dict[str, Any], given: Mapping[str, Any], faults: Faults) -> None:
-    """Chooses the engine settings: our own, else the host's; none needed with its session."""
+    """Chooses the engine settings: our own, or the host's, or none with the host's session."""
     own, replica, session = values["database"], values["replica"], values["dbsession"]
     host = {
         name.removeprefix(HOST_DATABASE): value
@@ -177,43 +173,35 @@ def _databases(values: dict[str, Any], given: Mapping[str, Any], faults: Faults)
     values |= {"database": None, "database_prefix": None, "replica": replica or None}
     for prefix, engine in ((OWN_DATABASE, own), (REPLICA, replica)):
         _engine_options(prefix, engine, faults)
-        if engine and url_fault(engine.get("url")) and not faults.about(f"{prefix}url"):
+        if engine and not is_database_url(engine.get("url")) and not faults.about(f"{prefix}url"):
             problem = "the value is not" if "url" in engine else "missing; it must be"
             faults.add(f"{prefix}url", f"{problem} {_URL_HINT}")
     if own:
         values |= {"database": own, "database_prefix": OWN_DATABASE}
-    elif "url" in host and not url_fault(host["url"]):
+    elif "url" in host and is_database_url(host["url"]):
         values |= {"database": MappingProxyType(host), "database_prefix": HOST_DATABASE}
         if session is None or values["migrate"] or values["sample_data"]:
             _engine_options(HOST_DATABASE, host, faults)
     elif session is None and not faults.about("bookstore.dbsession"):
-        _no_database("url" in host, faults)
+        if "url" in host:
+            faults.add("sqlalchemy.url", f"the value is not {_URL_HINT}")
+        else:
+            faults.add(
+                "bookstore.sqlalchemy.url",
+                "no database: set it (or sqlalchemy.url, when host and bookstore share a database,"
+                " or bookstore.dbsession, when the host offers its session on the request)",
+            )
     if session is not None:
         _host_session(values, faults)
     elif replica and values["database"] and not faults.texts:
-        _same_kind(values["database"], replica, faults)
-
-
-def _same_kind(database: Mapping[str, Any], replica: Mapping[str, Any], faults: Faults) -> None:
-    primary, copy = (make_url(each["url"]).get_backend_name() for each in (database, replica))
-    if primary != copy:
-        faults.add(f"{REPLICA}url", f"a replica of {primary} cannot be {copy}")
-
-
-def _no_database(host_has_url: bool, faults: Faults) -> None:
-    if host_has_url:
-        faults.add("sqlalchemy.url", f"the value is not {_URL_HINT}")
-    else:
-        faults.add(
-            "bookstore.sqlalchemy.url",
-            "no database: set it (or sqlalchemy.url, when host and bookstore share a database,"
-            " or bookstore.dbsession, when the host offers its session on the request)",
-        )
+        engines = (values["database"], replica)
+        primary, copy = (make_url(each["url"]).get_backend_name() for each in engines)
+        if primary != copy:
+            faults.add(f"{REPLICA}url", f"a replica of {primary} cannot be {copy}")
 
 
 def _host_session(values: Mapping[str, Any], faults: Faults) -> None:
-    """What goes not together with ``bookstore.dbsession``. A host that gives its session may
-    keep its engine settings where it likes, but then nothing can be done before a request."""
+    """Settings that exclude ``bookstore.dbsession``, or need a database besides it."""
     for name in ("migrate", "sample_data"):
         if values[name] and values["database"] is None:
             needed = "needs a database at start, before there is a request with a session"
@@ -226,7 +214,7 @@ def _host_session(values: Mapping[str, Any], faults: Faults) -> None:
 
 
 def _tokens(values: dict[str, Any], faults: Faults) -> None:
-    """What ``bookstore.auth = jwt`` cannot do without."""
+    """The settings that ``bookstore.auth = jwt`` needs."""
     if values["auth"] != "jwt":
         return
     sources = values["jwt_key"], values["jwt_key_file"]
@@ -244,7 +232,7 @@ def _tokens(values: dict[str, Any], faults: Faults) -> None:
             f"bookstore.auth = jwt needs at least one of {' '.join((*SYMMETRIC, *ASYMMETRIC))}",
         )
     if {*algorithms} & {*SYMMETRIC} and {*algorithms} & {*ASYMMETRIC}:
-        # Else a public key, known to all, could be used as the shared secret (RFC 8725, 3.1).
+        # A public key could be used as a shared secret (RFC 8725, section 3.1).
         faults.add("bookstore.jwt.algorithms", "HS* must not be mixed with RS*, PS*, ES* or EdDSA")
     granted = (*values["roles"].values(), values["anonymous"])
     if not any(granted) and not faults.about("bookstore.roles.", "bookstore.anonymous"):

@@ -1,7 +1,7 @@
-"""What may be set in the INI: the one table of keys, which is the object made from it.
+"""The settings: the class `Settings` is also the table of all keys.
 
-An unknown ``bookstore.*`` key or a bad value stops start-up with one `ConfigurationError` that
-names every fault. Values may be strings, as an INI gives them, or Python values.
+An unknown ``bookstore.*`` key or an invalid value stops start-up with one `ConfigurationError` that
+names every fault. Values may be strings, as in an INI, or Python values.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -34,7 +34,7 @@ _DAY = 24 * 60 * 60
 
 
 def _key(name: str, default: Any, convert: Converter, meaning: str, *, family: bool = False) -> Any:
-    """One key of the INI, as the field of the object that is made from it."""
+    """A field of the settings, with its key in the INI."""
     key = Key(name, default, convert, meaning, family=family)
     return field(metadata={"key": key}, repr=not (convert.hidden or convert is ENGINE))
 
@@ -63,18 +63,18 @@ class JwtSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The one table of keys: one field, one key. docs/reference/settings.md is held to it by a
-    test. An object of it has all settings, checked."""
+    """All settings, validated. Each field has its key; a test compares docs/reference/settings.md
+    with them."""
 
     #: Without a final slash: ``/api/v1``, or ``""`` for the root.
     prefix: str = _key("bookstore.prefix", "/api/v1", PREFIX,
         "Mount path; comes after the `route_prefix` given to `config.include`.")
-    #: Without the prefix of their names, as given; ``None`` only with `dbsession`, and with it for
-    #: migrations and tools alone.
+    #: The options without their prefix, as given. With `dbsession` only migrations and commands use
+    #: them, and they may be ``None``.
     database: Mapping[str, Any] | None = _key("bookstore.sqlalchemy.*", None, ENGINE,
         "Engine settings of the database; without any, the host's `sqlalchemy.*` are taken.",
         family=True)
-    #: Where `database` was found: ``bookstore.sqlalchemy.`` or ``sqlalchemy.``.
+    #: The prefix of the options in `database`: ``bookstore.sqlalchemy.`` or ``sqlalchemy.``.
     database_prefix: str | None
     #: Never together with `dbsession`.
     replica: Mapping[str, Any] | None = _key("bookstore.replica.sqlalchemy.*", None, ENGINE,
@@ -113,7 +113,7 @@ class Settings:
     auth: Literal["host", "jwt"] = _key("bookstore.auth", "host", choice("host", "jwt"),
         "`host`: the host's security policy decides, and without one all is open; `jwt`: bearer"
         " tokens.")
-    #: Set if and only if `auth` is ``jwt``; here the table has its keys.
+    #: Set if and only if `auth` is ``jwt``; has its own keys.
     jwt: JwtSettings | None
     #: Role to permissions, short names (``view``, not ``bookstore.view``).
     roles: Mapping[str, tuple[str, ...]] = _key("bookstore.roles.NAME", (), PERMISSION_LIST,
@@ -136,10 +136,10 @@ class Settings:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], probes: Iterable[Probe] = ()) -> "Settings":
-        """Settings from an INI section or ``registry.settings``; foreign keys are passed over.
+        """Settings from an INI section or ``registry.settings``; other keys are ignored.
 
-        ``probes`` look beyond the mapping (`pyramid_bookstore.plugin.probes`). Raises
-        `pyramid.exceptions.ConfigurationError` once, with a line for every fault.
+        ``probes`` check more than the values (`pyramid_bookstore.plugin.probes`). Raises
+        `pyramid.exceptions.ConfigurationError` with a line for every fault.
         """
         values, faults = read(mapping, KEYS, probes)
         if faults:
@@ -150,8 +150,8 @@ class Settings:
         return cls(**values)
 
     def effective(self) -> Iterator[tuple[str, str]]:
-        """Key and value as text of every setting in force, in the table's order, for people to
-        read: no password or key among them, ``-`` for what is not set."""
+        """Key and value of every setting as text, in the table's order, for people to read: without
+        passwords and keys, and with ``-`` for what is not set."""
         for key in KEYS:
             if key.attribute == "roles":
                 yield from ((key.prefix + name, as_text(self.roles[name])) for name in self.roles)
@@ -181,7 +181,7 @@ KEYS: tuple[Key, ...] = tuple(_keys())
 
 
 def as_text(value: object) -> str:
-    """A setting's value as an INI would write it; ``-`` for what is not set."""
+    """A setting's value as in an INI; ``-`` for what is not set."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
@@ -194,5 +194,5 @@ def _engine_text(name: str, value: Any) -> str:
         url = make_url(value)
         query = {k: "hidden" if "pass" in k.lower() else v for k, v in url.query.items()}
         return url.set(query=query).render_as_string(hide_password=True)
-    # connect_args and the like may carry a password of their own.
+    # connect_args, for example, may have a password.
     return str(value) if isinstance(value, str | int | float) else "***"

@@ -1,1 +1,1 @@
-"""Copies in and out."""
+"""Changes of the stock: copies in and out."""

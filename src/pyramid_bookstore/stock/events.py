@@ -1,6 +1,4 @@
-"""What happens to the copies of a book."""
-
-from __future__ import annotations
+"""The event of a book's stock."""
 
 from dataclasses import dataclass
 
@@ -9,6 +7,6 @@ from pyramid_bookstore.catalogue.events import BookEvent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockChanged(BookEvent):
-    """Copies came in or went out, ``delta`` of them; ``book.stock`` is what is there now."""
+    """The stock changed by ``delta``; ``book.stock`` is the new stock."""
 
     delta: int

@@ -1,6 +1,4 @@
-"""What a change of the stock looks like."""
-
-from __future__ import annotations
+"""Validation of a change of the stock."""
 
 from typing import Any
 
@@ -11,11 +9,11 @@ from pyramid_bookstore.values.types import INTEGER_MAX, Fields, Integer, field
 
 
 class StockChange(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
-    """A change of the stock by some copies, up or down."""
+    """A change of the stock."""
 
     delta = field(
         Integer(-INTEGER_MAX, INTEGER_MAX),
-        description="Copies to add; below 0, copies to take out.",
+        description="Copies to add; below 0, copies to remove.",
     )
 
     @staticmethod
@@ -24,10 +22,7 @@ class StockChange(colander.MappingSchema):  # type: ignore[misc]  # colander shi
 
 
 def validate_stock_change(data: Any) -> int:
-    """The ``delta`` of a stock change, -2147483647 to 2147483647.
-
-    Raises :exc:`~pyramid_bookstore.errors.ValidationFailed`.
-    """
+    """The ``delta`` of a stock change, -2147483647 to 2147483647; raises `ValidationFailed`."""
     delta: int = deserialized(_STOCK_CHANGE, data)["delta"]
     return delta
 

@@ -1,15 +1,13 @@
-"""What can be done with copies, on one unit of work."""
-
-from __future__ import annotations
+"""Changes of the stock, in one unit of work."""
 
 from datetime import UTC, datetime
 from uuid import UUID
 
 from pyramid_bookstore.catalogue.constraints import FREE_STOCK
 from pyramid_bookstore.catalogue.fields import BookData
-from pyramid_bookstore.catalogue.service import Service, book_uuid
+from pyramid_bookstore.catalogue.service import Service, parse_book_id
 from pyramid_bookstore.catalogue.statements import book_from_row, guard_of
-from pyramid_bookstore.catalogue.store import ATTEMPTS, Store, overtaken
+from pyramid_bookstore.catalogue.store import ATTEMPTS, Store, too_many_retries
 from pyramid_bookstore.errors import Fault, InsufficientStock, ValidationFailed
 from pyramid_bookstore.stock.events import StockChanged
 from pyramid_bookstore.stock.schema import validate_stock_change
@@ -20,20 +18,20 @@ from pyramid_bookstore.values.types import INTEGER_MAX
 
 
 class StockService(Service):
-    """Copies in and out."""
+    """Changes of the stock."""
 
     def change_stock(
         self, book_id: UUID | str, delta: int, condition: Condition = ANY_STATE
     ) -> BookData:
-        """Add ``delta`` copies, or take them out, in one guarded statement.
+        """Add ``delta`` copies, or remove them if it is below 0, in one statement.
 
-        Raises `BookNotFound`, `VersionMismatch`, `InsufficientStock` where fewer are left, and
-        `ValidationFailed` where the stock would pass its maximum or the book is free of charge.
+        Raises `BookNotFound`, `VersionMismatch`, `InsufficientStock` if fewer are left, and
+        `ValidationFailed` if the stock would exceed its maximum or the book is free of charge.
         """
         delta = validate_stock_change({"delta": delta})
-        found, writer = book_uuid(book_id), self._unit.writer()
-        with self._unit.undoable():
-            book = _changed(writer, found, delta, condition)
+        uuid, writer = parse_book_id(book_id), self._unit.writer()
+        with self._unit.event_savepoint():
+            book = _changed(writer, uuid, delta, condition)
             self._unit.announce(StockChanged, book=book, delta=delta)
         return book
 
@@ -48,12 +46,12 @@ def _changed(writer: Writer, book_id: UUID, delta: int, condition: Condition) ->
         row = writer.write(statement, parameters)
         if row is not None:
             return book_from_row(row)
-        found = Store(writer).checked(book_id, condition)
-        if found.stock + delta < 0:
-            raise InsufficientStock(found.stock)
-        if found.stock + delta > INTEGER_MAX:
-            message = f"Would take the stock of {found.stock} above {INTEGER_MAX}."
+        book = Store(writer).require(book_id, condition)
+        if book.stock + delta < 0:
+            raise InsufficientStock(book.stock)
+        if book.stock + delta > INTEGER_MAX:
+            message = f"Would take the stock of {book.stock} above {INTEGER_MAX}."
             raise ValidationFailed([Fault("delta", "/delta", message)])
-        if found.price == 0 and delta > 0:
+        if book.price == 0 and delta > 0:
             raise ValidationFailed([Fault("delta", "/delta", FREE_STOCK)])
-    raise overtaken()
+    raise too_many_retries()

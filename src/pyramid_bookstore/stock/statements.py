@@ -1,13 +1,11 @@
 """The statement that changes a stock."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 from sqlalchemy import bindparam, update
 
 from pyramid_bookstore.catalogue.models import BOOKS
-from pyramid_bookstore.catalogue.statements import COLUMNS, Guard, guarded, next_timestamp
+from pyramid_bookstore.catalogue.statements import COLUMNS, Guard, guard_clauses, next_updated_at
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query
 
@@ -15,14 +13,14 @@ from pyramid_bookstore.db.query import Query
 @lru_cache(maxsize=64)
 def stock_statement(dialect: Dialect, guard: Guard) -> Query:
     """Adds ``delta`` to a stock of ``low`` to ``high``; returns the book."""
-    # Not "stock + delta >= 0": the sum might leave the range of the column.
+    # Not "stock + delta >= 0", as the sum may exceed the range of the column.
     stock = BOOKS.c.stock
     in_range = stock.between(
         bindparam("low", type_=stock.type), bindparam("high", type_=stock.type)
     )
     written = {
         "stock": stock + bindparam("delta", type_=stock.type),
-        "updated_at": next_timestamp(dialect),
+        "updated_at": next_updated_at(dialect),
     }
-    statement = update(BOOKS).where(*guarded(guard), in_range).values(written)
+    statement = update(BOOKS).where(*guard_clauses(guard), in_range).values(written)
     return Query(statement.returning(*COLUMNS))

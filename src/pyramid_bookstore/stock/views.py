@@ -1,17 +1,17 @@
-"""Copies in and out over HTTP."""
-
-from __future__ import annotations
+"""Changes of the stock over HTTP."""
 
 from pyramid.request import Request
 from pyramid.response import Response
 
-from pyramid_bookstore.catalogue.views import book_id, json_body, written
+from pyramid_bookstore.catalogue.views import book_id, change_answer, json_body
 from pyramid_bookstore.stock.schema import validate_stock_change
 from pyramid_bookstore.web.conditional import change_condition
 
 
 def change_stock(request: Request) -> Response:
-    """Copies in or out, never below none."""
+    """Change the stock of a book."""
     condition = change_condition(request)
     delta = validate_stock_change(json_body(request))
-    return written(request, request.bookstore.change_stock(book_id(request), delta, condition))
+    return change_answer(
+        request, request.bookstore.change_stock(book_id(request), delta, condition)
+    )

@@ -1,9 +1,7 @@
 """Events: to subscribers inside the transaction, and after the commit."""
 
-from __future__ import annotations
-
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -11,39 +9,40 @@ from typing import Any
 from pyramid.request import Request
 from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
-from transaction import TransactionManager
 from zope.interface import implementedBy
+
+from pyramid_bookstore.transactions.sessions import session_and_manager
 
 log = logging.getLogger(__name__)
 
-#: Where a session keeps the announcers of the transaction that it is in.
-_WAITING = "bookstore_announcers"
+#: The key of `Session.info` with the announcers of its current transaction.
+_ANNOUNCERS = "bookstore_announcers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A change that subscribers hear of; the capabilities declare the kinds."""
+    """The base class of events; the capabilities declare the kinds."""
 
     request: Request
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangesCommitted:
-    """The transaction with these changes is committed; in the order in which they were made."""
+    """The transaction with these changes, in order, is committed."""
 
     request: Request
     changes: tuple[Change, ...]
 
 
 def has_subscribers(request: Request) -> bool:
-    """Whether anybody subscribed to changes."""
+    """Whether there is a subscriber to any kind of event."""
     subscriptions = request.registry.adapters.subscriptions
     return any(subscriptions([implementedBy(kind)], None) for kind in _kinds())
 
 
 @cache
 def _kinds() -> tuple[type, ...]:
-    """Every kind of event; all are declared before the first request is served."""
+    """Every kind of event; all are imported before the first request."""
     kinds: list[type] = [ChangesCommitted, Change]
     for kind in kinds:
         kinds += kind.__subclasses__()
@@ -51,88 +50,87 @@ def _kinds() -> tuple[type, ...]:
 
 
 class Announcer:
-    """Called with the class of an event and its members; tells the application's subscribers.
+    """Sends the events of a request: each change at once, and all of them after the commit."""
 
-    ``joined`` gives the session that the request writes in, and the manager of its transaction, if
-    one has it.
-    """
-
-    def __init__(
-        self, request: Request, joined: Callable[[], tuple[Session, TransactionManager | None]]
-    ) -> None:
+    def __init__(self, request: Request) -> None:
         self._request = request
-        self._joined = joined
-        #: Each change, with the savepoint it was made behind.
+        #: Each change, with the savepoint that was active.
         self._changes: list[tuple[Change, SessionTransaction | None]] = []
 
     def __call__(self, kind: type[Change], **members: Any) -> None:
+        """Send an event of this class with these members, if there are subscribers."""
         request = self._request
         if not has_subscribers(request):
             return
         change = kind(request=request, **members)
-        session, manager = self._joined()
-        _wait(session, self, alone=manager is None)
+        session, manager = session_and_manager(request)
+        _follow(session, self, own_commit=manager is None)
         if manager is not None and not self._changes:
-            # The end comes when all databases that take part are committed, not with the session's.
-            manager.get().addAfterCommitHook(self.ended)
+            # With a manager the transaction ends when all of its databases have committed.
+            manager.get().addAfterCommitHook(self.transaction_ended)
         self._changes.append((change, session.get_nested_transaction()))
         request.registry.notify(change)
 
-    def undone(self, savepoint: SessionTransaction) -> None:
-        """Forget what was changed behind the savepoint."""
-        self._changes = [made for made in self._changes if savepoint not in _behind(made[1])]
+    def savepoint_rolled_back(self, savepoint: SessionTransaction) -> None:
+        """Forget the changes within the savepoint."""
+        self._changes = [
+            (change, active)
+            for change, active in self._changes
+            if savepoint not in _with_parents(active)
+        ]
 
-    def ended(self, committed: bool) -> None:
-        """The transaction is over; what it changed is told now, or never."""
+    def transaction_ended(self, committed: bool) -> None:
+        """Send `ChangesCommitted` if there were changes and they are committed."""
         changes, self._changes = tuple(change for change, _ in self._changes), []
         if not (committed and changes):
             return
         try:
             notice = ChangesCommitted(request=self._request, changes=changes)
             self._request.registry.notify(notice)
-        except Exception:  # committed is committed, whatever a subscriber meets
+        except Exception:  # too late to fail the request: the changes are committed
             log.exception("A subscriber of ChangesCommitted failed.")
 
 
-def _wait(session: Session, announcer: Announcer, *, alone: bool) -> None:
-    """Have the announcer told of savepoints undone and, with the session ``alone``, of the end.
+def _follow(session: Session, announcer: Announcer, *, own_commit: bool) -> None:
+    """Call the announcer at rolled back savepoints; with ``own_commit``, which is without a
+    transaction manager, also at the end of the session's transaction.
 
-    The listeners stay: SQLAlchemy lets none be taken away while it goes through them. A session
-    that outlives its transactions gets them once, and they do nothing where nobody waits.
+    A session gets the listeners once and keeps them, because SQLAlchemy does not allow to remove
+    them while they run. Without announcers they do nothing.
     """
-    if _WAITING not in session.info:
-        session.info[_WAITING] = {}
+    if _ANNOUNCERS not in session.info:
+        session.info[_ANNOUNCERS] = {}
         event.listen(session, "after_commit", _committed)
         event.listen(session, "after_soft_rollback", _rolled_back)
-        event.listen(session, "after_transaction_end", _over)
-    session.info[_WAITING].setdefault(announcer, alone)
+        event.listen(session, "after_transaction_end", _ended)
+    session.info[_ANNOUNCERS].setdefault(announcer, own_commit)
 
 
 def _committed(session: Session) -> None:
     if session.in_nested_transaction():
-        return  # a savepoint was released, which commits nothing yet
-    for announcer, alone in [*session.info[_WAITING].items()]:
-        if alone:
-            announcer.ended(committed=True)
+        return  # released savepoints are not committed yet
+    for announcer, own_commit in [*session.info[_ANNOUNCERS].items()]:
+        if own_commit:
+            announcer.transaction_ended(committed=True)
 
 
 def _rolled_back(session: Session, transaction: SessionTransaction) -> None:
     if transaction.nested:
-        for announcer in session.info[_WAITING]:
-            announcer.undone(transaction)
+        for announcer in session.info[_ANNOUNCERS]:
+            announcer.savepoint_rolled_back(transaction)
 
 
-def _over(session: Session, transaction: SessionTransaction) -> None:
-    """Who was not told of a commit by now will not be: rolled back, or closed without a word."""
+def _ended(session: Session, transaction: SessionTransaction) -> None:
+    """Comes after `_committed`; announcers that still have changes were not committed."""
     if transaction.parent is not None:
         return
-    waiting, session.info[_WAITING] = session.info[_WAITING], {}
-    for announcer, alone in waiting.items():
-        if alone:
-            announcer.ended(committed=False)
+    announcers, session.info[_ANNOUNCERS] = session.info[_ANNOUNCERS], {}
+    for announcer, own_commit in announcers.items():
+        if own_commit:
+            announcer.transaction_ended(committed=False)
 
 
-def _behind(savepoint: SessionTransaction | None) -> Iterator[SessionTransaction]:
+def _with_parents(savepoint: SessionTransaction | None) -> Iterator[SessionTransaction]:
     """The savepoint and those around it."""
     while savepoint is not None:
         yield savepoint

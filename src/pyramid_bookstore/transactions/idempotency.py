@@ -1,11 +1,8 @@
-"""Answers kept under idempotency keys, in the transaction of the write they answer.
+"""Answers stored under idempotency keys (IETF draft "The Idempotency-Key HTTP Header Field").
 
-Key, write and answer are committed together or not at all, so whether a request that got no answer
-was carried out is known to the second one with its key. (IETF draft
-"The Idempotency-Key HTTP Header Field".)
+Key, write and answer are committed in one transaction. So a repeated request gets the answer if the
+first one was carried out, and is carried out if it was not.
 """
-
-from __future__ import annotations
 
 import hashlib
 import json
@@ -24,8 +21,8 @@ from pyramid_bookstore.transactions.models import IdempotencyKey
 
 _KEYS = cast(sa.Table, IdempotencyKey.__table__)
 
-#: How many expired answers a request with a key takes along: more than the one it adds, so that
-#: they get fewer without anybody having to clean up.
+#: How many expired answers a request with a key deletes: more than it adds, so no other cleanup is
+#: needed.
 CLEANED = 8
 
 _FIND = sa.select(
@@ -38,14 +35,14 @@ _CLEAN = sa.delete(_KEYS).where(
         .where(_KEYS.c.expires_at < sa.bindparam("now", type_=_KEYS.c.expires_at.type))
         .order_by(_KEYS.c.expires_at)
         .limit(CLEANED)
-        # Two that clean at the same time take different ones, and neither waits.
+        # Concurrent requests delete different rows, and do not wait for each other.
         .with_for_update(skip_locked=True)
     )
 )
 
 
-class KeptAnswer(NamedTuple):
-    """An answer as it was given."""
+class StoredAnswer(NamedTuple):
+    """An answer as it was sent."""
 
     status: int
     headers: Mapping[str, str]
@@ -53,7 +50,7 @@ class KeptAnswer(NamedTuple):
 
 
 def digest(*parts: bytes) -> str:
-    """A name for these parts, in this order; no two lists of parts share one."""
+    """A digest of these parts; their lengths count, so ``ab``, ``c`` differs from ``a``, ``bc``."""
     state = hashlib.blake2b(digest_size=32)
     for part in parts:
         state.update(len(part).to_bytes(8, "big"))
@@ -62,38 +59,38 @@ def digest(*parts: bytes) -> str:
 
 
 class RunningKeys:
-    """The keys that this process is serving now."""
+    """The keys of the requests that this process serves now."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._keys: set[str] = set()
 
     def enter(self, key: str) -> None:
-        """Raises `IdempotencyInProgress` if the key is being served."""
+        """Add a key; raises `IdempotencyInProgress` if it is there."""
         with self._lock:
             if key in self._keys:
                 raise IdempotencyInProgress
             self._keys.add(key)
 
     def leave(self, key: str) -> None:
-        """The key is not served any more."""
+        """Remove a key."""
         with self._lock:
             self._keys.discard(key)
 
 
 class IdempotencyStore:
-    """The kept answers, on one session, in its transaction."""
+    """The stored answers, read and written in the transaction of one session."""
 
     def __init__(self, session: Session) -> None:
         self._connection = session.connection(BIND)
         self._dialect = dialect_named(self._connection.dialect.name)
         self._dialect.begin_writing(self._connection)
 
-    def find(self, key: str, fingerprint: str) -> KeptAnswer | None:
-        """The answer that was given under the key; `None` for a new one.
+    def find(self, key: str, fingerprint: str) -> StoredAnswer | None:
+        """The answer that was stored under the key; `None` for a new key.
 
-        Raises `IdempotencyInProgress` while another transaction serves it, and
-        `IdempotencyKeyReused` where it was given to a request with another fingerprint.
+        Raises `IdempotencyInProgress` while another transaction has the key, and
+        `IdempotencyKeyReused` if the key belongs to a request with another fingerprint.
         """
         if not self._dialect.try_lock(self._connection, key):
             raise IdempotencyInProgress
@@ -102,10 +99,10 @@ class IdempotencyStore:
             return None
         if row.fingerprint != fingerprint:
             raise IdempotencyKeyReused
-        return KeptAnswer(row.status, json.loads(row.headers), row.body)
+        return StoredAnswer(row.status, json.loads(row.headers), row.body)
 
-    def keep(self, key: str, fingerprint: str, answer: KeptAnswer, *, ttl: int) -> None:
-        """Keep an answer for ``ttl`` seconds, and let a few go whose time is over."""
+    def save(self, key: str, fingerprint: str, answer: StoredAnswer, *, ttl: int) -> None:
+        """Store an answer for ``ttl`` seconds, and delete some expired ones."""
         now = datetime.now(UTC)
         self._connection.execute(_CLEAN, {"now": now})
         row = {
@@ -117,8 +114,8 @@ class IdempotencyStore:
             "expires_at": now + timedelta(seconds=ttl),
         }
         insert = self._dialect.insert(_KEYS).values(row)
-        fresh = {name: insert.excluded[name] for name in row if name != "key"}
-        # An expired answer of the same key may still lie there.
+        changed = {name: insert.excluded[name] for name in row if name != "key"}
+        # There may be an expired answer under the same key.
         self._connection.execute(
-            insert.on_conflict_do_update(index_elements=[_KEYS.c.key], set_=fresh)
+            insert.on_conflict_do_update(index_elements=[_KEYS.c.key], set_=changed)
         )

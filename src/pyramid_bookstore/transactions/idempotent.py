@@ -1,6 +1,4 @@
-"""The `Idempotency-Key` header: a request sent again gets the answer that it got before."""
-
-from __future__ import annotations
+"""The ``Idempotency-Key`` header: a repeated request gets the answer to the first one."""
 
 import re
 from collections.abc import Callable
@@ -11,8 +9,8 @@ from pyramid.response import Response
 
 from pyramid_bookstore.transactions.idempotency import (
     IdempotencyStore,
-    KeptAnswer,
     RunningKeys,
+    StoredAnswer,
     digest,
 )
 from pyramid_bookstore.transactions.sessions import mark_changed, session_of
@@ -24,24 +22,25 @@ from pyramid_bookstore.web.responses import answer
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 
-#: What belongs to the answer; the rest of the headers is made for each.
-_KEPT = ("Content-Type", "ETag", "Last-Modified", "Location", "Preference-Applied")
+#: The headers that are stored; all others are made for each answer.
+_STORED = ("Content-Type", "ETag", "Last-Modified", "Location", "Preference-Applied")
 
-# A structured-field string, as the draft has it, or the bare key that most clients send.
+# A string of RFC 8941, as in the draft, or the bare key that most clients send.
 _KEY = re.compile(r'"([\x20\x21\x23-\x5b\x5d-\x7e]{1,255})"|([\x21\x23-\x7e]{1,255})')
 
-_ENTERED = "_bookstore_idempotency_key"
+_SERVED_KEY = "_bookstore_idempotency_key"
 
 View = Callable[[Any, Request], Response]
 
 
 def idempotent(view: View) -> View:
-    """Decorator for views that write, inside their transaction; without the header it does nothing.
+    """Decorator for views that write, inside their transaction; needs the header to do anything.
 
-    Only answers of success are kept: a refusal left nothing behind, so the request may come again.
+    Only answers of success are stored. After an error nothing is written, so the request may be
+    repeated.
     """
 
-    def once(context: Any, request: Request) -> Response:
+    def run_once(context: Any, request: Request) -> Response:
         header = request.environ.get("HTTP_IDEMPOTENCY_KEY")
         if header is None:
             return view(context, request)
@@ -52,50 +51,50 @@ def idempotent(view: View) -> View:
         fingerprint = digest(body)
         _enter(request, mount.part(RunningKeys), key)
         store = IdempotencyStore(session_of(request))
-        kept = store.find(key, fingerprint)
-        if kept is not None:
-            return _again(request, kept)
+        stored = store.find(key, fingerprint)
+        if stored is not None:
+            return _replay(request, stored)
         response = view(context, request)
-        headers = {name: response.headers[name] for name in _KEPT if name in response.headers}
+        headers = {name: response.headers[name] for name in _STORED if name in response.headers}
         mark_changed(request)
-        store.keep(
+        store.save(
             key,
             fingerprint,
-            KeptAnswer(response.status_int, headers, response.body),
+            StoredAnswer(response.status_int, headers, response.body),
             ttl=mount.settings.idempotency_ttl,
         )
         return response
 
-    return once
+    return run_once
 
 
 def _enter(request: Request, running: RunningKeys, key: str) -> None:
-    """Serve the key until the request is over: the host may commit after the view."""
-    if request.__dict__.get(_ENTERED) == key:
-        return  # another attempt at the same request
+    """Hold the key until the end of the request, as the host may commit after the view."""
+    if request.__dict__.get(_SERVED_KEY) == key:
+        return  # a retry of the same request
     running.enter(key)
-    request.__dict__[_ENTERED] = key
+    request.__dict__[_SERVED_KEY] = key
     request.add_finished_callback(lambda _request: running.leave(key))
 
 
 def _parsed(header: str) -> str:
-    found = _KEY.fullmatch(header.strip())
-    if not found:
+    match = _KEY.fullmatch(header.strip())
+    if not match:
         raise BadRequest(f"{HEADER} must be 1 to 255 visible ASCII characters.")
-    return found[1] or found[2]
+    return match[1] or match[2]
 
 
 def _scoped(request: Request, key: str) -> str:
-    """The key of this caller on this route: what others call theirs makes no difference."""
+    """A digest of caller, route and key, so that callers cannot meet each other's keys."""
     caller = request.authenticated_userid
     route = f"{request.method} {request.path_info}"
     return digest(repr(caller).encode(), route.encode(), key.encode())
 
 
-def _again(request: Request, kept: KeptAnswer) -> Response:
+def _replay(request: Request, stored: StoredAnswer) -> Response:
     response = answer(
-        request, kept.body, status=kept.status, content_type=kept.headers.get("Content-Type")
+        request, stored.body, status=stored.status, content_type=stored.headers.get("Content-Type")
     )
-    response.headers.update(kept.headers)
+    response.headers.update(stored.headers)
     response.headers[REPLAYED] = "true"
     return response

@@ -1,6 +1,4 @@
-"""The table of answers that are kept for idempotency keys."""
-
-from __future__ import annotations
+"""The table of answers that are stored under idempotency keys."""
 
 from datetime import datetime
 
@@ -12,12 +10,12 @@ from pyramid_bookstore.db.types import UTCDateTime
 
 
 class IdempotencyKey(Base):
-    """An answer that was given under an idempotency key, kept to be given again."""
+    """An answer that is stored under an idempotency key."""
 
     __tablename__ = "bookstore_idempotency_keys"
     __table_args__ = (Index("bookstore_idempotency_keys_expires_at_idx", "expires_at"),)
 
-    #: A digest of caller, route and key: how a caller names its keys is nobody else's business.
+    #: A digest of caller, route and key, so that the keys themselves are not stored.
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     #: A digest of the request's body.
     fingerprint: Mapped[str] = mapped_column(String(64))

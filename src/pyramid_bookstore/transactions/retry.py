@@ -1,6 +1,4 @@
-"""The mark by which pyramid_retry, where a host has it, knows what to try again."""
-
-from __future__ import annotations
+"""Marks for pyramid_retry, if the host has it: which errors to retry."""
 
 from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
@@ -12,12 +10,12 @@ try:
 except ImportError:
 
     def mark_error_retryable(error: BaseException) -> None:
-        """Nobody is there to try anything again."""
+        """Without pyramid_retry there is nothing to mark."""
 
 
 def mark_retryable_errors(engine: Engine) -> None:
-    """Mark the errors of lost races on this engine when they are raised, so that the request is
-    tried again whatever exception views and commit vetoes the host has."""
+    """Mark serialization failures and deadlocks on this engine when they are raised, so that the
+    host's exception views and commit vetoes do not prevent the retry."""
 
     @event.listens_for(engine, "handle_error")
     def mark(context: ExceptionContext) -> None:

@@ -1,6 +1,4 @@
-"""Which session a request works on, who manages its transaction, and how it reads."""
-
-from __future__ import annotations
+"""The session of a request, the manager of its transaction, and the reader."""
 
 import transaction as transactions
 import zope.sqlalchemy
@@ -20,15 +18,15 @@ from pyramid_bookstore.web.mount import Mount
 #: The prefix of all names that the plug-in registers with Pyramid.
 OWN = "bookstore."
 
-#: Methods that change nothing (RFC 9110, 9.2.1).
+#: Methods that change nothing (RFC 9110, section 9.2.1).
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def active_manager(request: Request) -> TransactionManager | None:
-    """The manager of the transaction that runs around this request, if one does.
+    """The manager of the transaction around this request, if there is one.
 
-    ``tm.active`` and ``tm.manager`` are the words of pyramid_tm, which others speak too;
-    ``repoze.tm.active`` that of repoze.tm2, which goes by the thread's manager.
+    pyramid_tm sets ``tm.active`` and ``tm.manager``; repoze.tm2 sets ``repoze.tm.active`` and uses
+    the manager of the thread.
     """
     environ = request.environ
     if environ.get("tm.active"):
@@ -37,28 +35,28 @@ def active_manager(request: Request) -> TransactionManager | None:
 
 
 def registration(session: Session) -> ZopeTransactionEvents | None:
-    """What ties the session to a transaction manager (``zope.sqlalchemy.register``), if anything
-    does; the session can then only be committed through that manager."""
+    """The registration of the session with a transaction manager (``zope.sqlalchemy.register``), if
+    it has one; the session can then only be committed by that manager."""
     for listener in session.dispatch.before_commit:
-        found = getattr(listener, "__self__", None)
-        if isinstance(found, ZopeTransactionEvents):
-            return found
+        owner = getattr(listener, "__self__", None)
+        if isinstance(owner, ZopeTransactionEvents):
+            return owner
     return None
 
 
 def session_of(request: Request) -> Session:
     """The session in which this request writes, joined to the transaction.
 
-    It is the host's where `bookstore.dbsession` names one, or where a test put one on our database
-    into the environ (``app.dbsession``); else one of our own, which lives as long as the
-    transaction. Raises `RuntimeError` where nothing would commit what is written.
+    It is the host's with `bookstore.dbsession`, or a test's in the environ (``app.dbsession``) on
+    our database; otherwise our own, which ends with the transaction. Raises `RuntimeError` without
+    a transaction that would commit.
     """
     mount = Mount.of(request.registry)
     if mount.database is None:
         return _hosts_session(request, mount.settings.dbsession or "")
-    given = _given_session(request, mount.database)
-    if given is not None:
-        return given
+    session = _tests_session(request, mount.database)
+    if session is not None:
+        return session
     manager = active_manager(request)
     if manager is None:
         raise RuntimeError(
@@ -70,7 +68,7 @@ def session_of(request: Request) -> Session:
 
 
 def mark_changed(request: Request) -> None:
-    """Say that there is something to commit: zope.sqlalchemy itself sees only the ORM's writes."""
+    """Tell zope.sqlalchemy that there is something to commit; it detects only writes by the ORM."""
     session = session_of(request)
     registered = registration(session)
     if registered is not None:
@@ -86,12 +84,12 @@ def _hosts_session(request: Request, name: str) -> Session:
         raise RuntimeError(
             f"bookstore.dbsession names request.{name}, which there is not: {error}"
         ) from error
-    # A registry of sessions passes on most of what is asked of it, not all.
+    # A scoped_session has most attributes of a session, but not all.
     return session() if isinstance(session, scoped_session) else session
 
 
-def _given_session(request: Request, database: Database) -> Session | None:
-    """The test's session, unless it is one on another database of the host's."""
+def _tests_session(request: Request, database: Database) -> Session | None:
+    """The test's session in the environ, unless it is on another database of the host's."""
     session: Session | None = request.environ.get("app.dbsession")
     if session is None:
         return None
@@ -123,12 +121,12 @@ def _has_own_session(manager: TransactionManager, database: Database) -> bool:
 
 
 def reader_of(request: Request) -> Reader:
-    """How this request reads: lean where it sees no less than its transaction would show."""
+    """The reader of this request: lean, unless its transaction may have writes of the bookstore."""
     database = Mount.of(request.registry).database
-    if database is None or _given_session(request, database) is not None:
+    if database is None or _tests_session(request, database) is not None:
         return SessionReader(session_of(request))
     manager = active_manager(request)
-    if manager is not None and not _may_read_lean(request, manager, database):
+    if manager is not None and not (_is_read(request) and not _has_own_session(manager, database)):
         return SessionReader(session_of(request))
     primary = LeanReader(database.reading, database.dialect)
     if database.replica is not None and _is_read(request) and not _wants_primary(request):
@@ -136,28 +134,23 @@ def reader_of(request: Request) -> Reader:
     return primary
 
 
-def _may_read_lean(request: Request, manager: TransactionManager, database: Database) -> bool:
-    """Whether the transaction around the request is none of the bookstore's so far."""
-    return _is_read(request) and not _has_own_session(manager, database)
-
-
 def _is_read(request: Request) -> bool:
-    """Whether this is one of our routes, and a method that changes nothing."""
+    """Whether this is a safe method of one of our routes."""
     route = getattr(request, "matched_route", None)
     ours = route is not None and route.name.startswith(OWN)
     return ours and request.method in SAFE_METHODS
 
 
 def _wants_primary(request: Request) -> bool:
-    """Whether the client wants what is true now (RFC 9111, 5.2.1.4, and 5.4 for Pragma)."""
-    said: str | None = request.environ.get("HTTP_CACHE_CONTROL")
-    if said is None:
-        said = request.environ.get("HTTP_PRAGMA", "")
-    return any(word.strip().lower() == "no-cache" for word in said.split(","))
+    """Whether the client asks for current data (RFC 9111, 5.2.1.4, and 5.4 for Pragma)."""
+    header: str | None = request.environ.get("HTTP_CACHE_CONTROL")
+    if header is None:
+        header = request.environ.get("HTTP_PRAGMA", "")
+    return any(word.strip().lower() == "no-cache" for word in header.split(","))
 
 
-def joined(request: Request) -> tuple[Session, TransactionManager | None]:
-    """The session that the request writes in, and the manager of its transaction, if one has it."""
+def session_and_manager(request: Request) -> tuple[Session, TransactionManager | None]:
+    """The session in which the request writes, and the manager of its transaction, if any."""
     session = session_of(request)
     registered = registration(session)
     manager = registered.transaction_manager if registered else active_manager(request)

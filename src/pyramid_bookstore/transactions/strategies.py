@@ -1,28 +1,23 @@
-"""Who commits: the one place that decides on whose transaction a request writes.
-
-A *strategy* runs a writing view and ends its transaction:
+"""Who commits: each writing view runs by one of these strategies.
 
 =====================  ========================================  ==========================
 strategy               applies when                              who commits
 =====================  ========================================  ==========================
 `HostTransaction`      a transaction manager is active for the   the host (pyramid_tm, or
                        request                                   a test)
-`Autocommit`           the view sends one writing statement,     the database, with the
-                       and nobody else takes part: no host's     statement; we try again
-                       transaction or session, no subscriber,
-                       no idempotency key
+`Autocommit`           the view sends one writing statement;     the database, with the
+                       there is no host's transaction or         statement; we retry
+                       session, no subscriber, no idempotency
+                       key
 `OwnTransaction`       none is active; the session is our own,   we, by a manager of our
-                       or the host's is registered with a        own or the host's; we try
-                       transaction manager                       again
+                       or the host's is registered with a        own or the host's; we
+                       transaction manager                       retry
 `HostSession`          none is active, and the host's session    we, by ``session.commit``
                        (``bookstore.dbsession``) has no manager
 =====================  ========================================  ==========================
 
-Where no transaction runs, our own writing views run in one of their own, so that the plug-in needs
-no tween: a tween would act on all the host's routes.
+There is no tween for this, because a tween would act on all routes of the host.
 """
-
-from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
@@ -55,7 +50,7 @@ View = Callable[[Any, Request], Response]
 
 
 def transactional(view: View) -> View:
-    """Decorator for views that write: all or nothing, tried again if the database asks for it."""
+    """Decorator for views that write in a transaction."""
 
     def run(context: Any, request: Request) -> Response:
         return _transaction_of(request).run(view, context, request)
@@ -64,8 +59,8 @@ def transactional(view: View) -> View:
 
 
 def one_statement(view: View) -> View:
-    """Decorator for views that write with a single statement, which may go in autocommit: one round
-    trip instead of three (6 to 17 % of a request)."""
+    """Decorator for views that write with a single statement, so that autocommit is possible: one
+    round trip instead of three (6 to 17 % of a request)."""
 
     def run(context: Any, request: Request) -> Response:
         strategy = Autocommit() if _may_autocommit(request) else _transaction_of(request)
@@ -87,7 +82,7 @@ def _may_autocommit(request: Request) -> bool:
     )
 
 
-def _transaction_of(request: Request) -> Strategy:
+def _transaction_of(request: Request) -> "Strategy":
     if active_manager(request) is not None:
         return HostTransaction()
     manager = _hosts_manager(request)
@@ -97,7 +92,7 @@ def _transaction_of(request: Request) -> Strategy:
 
 
 def _hosts_manager(request: Request) -> TransactionManager | None:
-    """The host's transaction manager, where it has one that does not run for this request."""
+    """The host's transaction manager, if it has one; it is not active for this request."""
     manager: TransactionManager | None = getattr(request, "tm", None)
     if manager is None and Mount.of(request.registry).database is None:
         registered = registration(session_of(request))
@@ -110,18 +105,18 @@ class Strategy(ABC):
 
     @abstractmethod
     def run(self, view: View, context: Any, request: Request) -> Response:
-        """The view's answer, once what it wrote is committed, or is part of the host's."""
+        """The view's answer; its writes are committed, or in the host's transaction."""
 
 
 class HostTransaction(Strategy):
-    """The host commits, tries again, or gives up."""
+    """The host commits and retries."""
 
     def run(self, view: View, context: Any, request: Request) -> Response:
         return view(context, request)
 
 
 class HostSession(Strategy):
-    """A host with a session but no transaction manager: its session is committed here."""
+    """The host has a session but no transaction manager."""
 
     def run(self, view: View, context: Any, request: Request) -> Response:
         session = session_of(request)
@@ -135,7 +130,7 @@ class HostSession(Strategy):
 
 
 class _Retryable(Exception):
-    """The attempt left nothing behind, and another one may succeed."""
+    """The attempt wrote nothing, and another one may succeed."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
@@ -143,51 +138,51 @@ class _Retryable(Exception):
 
 
 class _Retrying(Strategy):
-    """Runs the view again while the database asks for it, `bookstore.retry.attempts` times."""
+    """Retries the view, up to `bookstore.retry.attempts` in all."""
 
     def run(self, view: View, context: Any, request: Request) -> Response:
-        left = Mount.of(request.registry).settings.retry_attempts
+        attempts_left = Mount.of(request.registry).settings.retry_attempts
         while True:
             try:
                 return self.attempt(view, context, request)
             except _Retryable as failed:
-                left -= 1
-                if not left:
+                attempts_left -= 1
+                if not attempts_left:
                     raise failed.error from None
-                said = getattr(failed.error, "orig", None) or failed.error
-                log.info("Request %s is tried again: %s", request_id(request), said)
+                reason = getattr(failed.error, "orig", None) or failed.error
+                log.info("Request %s is tried again: %s", request_id(request), reason)
 
     @abstractmethod
     def attempt(self, view: View, context: Any, request: Request) -> Response:
-        """Run it once; raises `_Retryable` where it left nothing behind."""
+        """Run the view once; raises `_Retryable`."""
 
 
 class Autocommit(_Retrying):
-    """On a connection in autocommit mode, taken when the view comes to writing: what is refused
-    before needs no database."""
+    """Uses a connection in autocommit mode, taken at the first statement, so that a request that is
+    refused before needs no database."""
 
     def attempt(self, view: View, context: Any, request: Request) -> Response:
         database = Mount.of(request.registry).database
-        assert database is not None, "_may_autocommit looked"
+        assert database is not None, "see _may_autocommit"
         with ExitStack() as stack:
 
             @cache
             def open_connection() -> Connection:
-                taken = stack.enter_context(database.reading.connect())
-                # A statement that was lost on its way may have been carried out, so it is not sent
-                # again. A connection that was closed in the pool is therefore found out before.
-                if database.dialect.is_disconnected(taken.connection.dbapi_connection):
-                    taken.invalidate()
-                return taken
+                connection = stack.enter_context(database.reading.connect())
+                # A statement must not be sent again if the connection fails during it, because it
+                # may have been executed. So connections that are closed already are found before.
+                if database.dialect.is_disconnected(connection.connection.dbapi_connection):
+                    connection.invalidate()
+                return connection
 
             request.__dict__[AUTOCOMMIT] = open_connection
             try:
                 return view(context, request)
             except Exception as error:
-                found = diagnose(error)
-                # Refused by a server that became read-only: a new connection may reach its
-                # successor.
-                if found.kind == "retry" or found is READ_ONLY:
+                diagnosis = diagnose(error)
+                # After a failover the old primary is read-only; a new connection may reach the new
+                # one.
+                if diagnosis.kind == "retry" or diagnosis is READ_ONLY:
                     raise _Retryable(error) from error
                 raise
             finally:
@@ -195,7 +190,8 @@ class Autocommit(_Retrying):
 
 
 class OwnTransaction(_Retrying):
-    """A transaction of ours, with pyramid_tm's words in the environ so that all take part in it."""
+    """Begins and commits a transaction, with pyramid_tm's keys in the environ, so that `sessions`
+    and the host's code join it."""
 
     def __init__(self, manager: TransactionManager) -> None:
         self._manager = manager
@@ -204,13 +200,13 @@ class OwnTransaction(_Retrying):
         manager, environ = self._manager, request.environ
         environ["tm.active"] = True
         environ["tm.manager"] = manager
-        if manager.explicit:  # one that is not begins by itself, and may have done so for the host
+        if manager.explicit:  # others begin by themselves, and may have begun for the host
             manager.begin()
         try:
             response = view(context, request)
         except Exception as error:
             manager.abort()
-            # Nothing was committed, so a connection found closed is as good as a lost race.
+            # Nothing was committed, so a lost connection can be retried as well.
             if diagnose(error).kind == "retry" or lost_connection(error):
                 raise _Retryable(error) from error
             raise
@@ -226,8 +222,8 @@ class OwnTransaction(_Retrying):
             self._manager.commit()
         except Exception as error:
             self._manager.abort()
-            # Only where the database said that it rolled back. After a connection lost during
-            # COMMIT nobody knows, and doing it again might do it twice.
+            # Only if the database reports a rollback. After a connection lost during COMMIT the
+            # result is unknown, and a retry could write twice.
             if diagnose(error).kind == "retry":
                 raise _Retryable(error) from error
             raise

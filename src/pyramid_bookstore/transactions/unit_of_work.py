@@ -1,8 +1,7 @@
-"""What the services see of a transaction: the session, how to read and write, and who hears of
-changes. Who commits is decided in `strategies`.
-"""
+"""What a service knows of a transaction: session, reader, writer and events.
 
-from __future__ import annotations
+Who commits is decided in `strategies`.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,20 +15,15 @@ from pyramid_bookstore.db.base import BIND
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.query import Reader, SessionReader
 from pyramid_bookstore.transactions.events import Announcer, Change, has_subscribers
-from pyramid_bookstore.transactions.sessions import (
-    joined,
-    mark_changed,
-    reader_of,
-    session_of,
-)
+from pyramid_bookstore.transactions.sessions import mark_changed, reader_of, session_of
 from pyramid_bookstore.transactions.writers import AutocommitWriter, TransactionWriter, Writer
 
-#: Where a request keeps what opens the connection of the `Autocommit` strategy.
+#: The attribute of a request with the function that opens the `Autocommit` strategy's connection.
 AUTOCOMMIT = "_bookstore_autocommit"
 
 
 class UnitOfWork:
-    """A session that somebody else commits, without a request and without subscribers."""
+    """On a session that the caller commits, without a request and without subscribers."""
 
     has_subscribers = False
 
@@ -43,54 +37,53 @@ class UnitOfWork:
         return self._session
 
     def connection(self) -> Connection:
-        """The session's connection to our database, its transaction begun, ready for savepoints."""
+        """The session's connection to our database, with its transaction begun."""
         connection = self.session.connection(BIND)
         dialect_named(connection.dialect.name).begin_writing(connection)
         return connection
 
     def reader(self) -> Reader:
-        """How to read."""
+        """A reader on this transaction."""
         return SessionReader(self.session)
 
     def writer(self) -> Writer:
-        """How to write."""
+        """A writer on this transaction."""
         return TransactionWriter(self.connection(), self.mark_changed)
 
     def mark_changed(self) -> None:
-        """Say that there is something to commit."""
+        """Note that there is something to commit."""
 
     def announce(self, kind: type[Change], **members: Any) -> None:
-        """Tell the subscribers of an event of this class, with these members."""
+        """Send an event of this class with these members to the subscribers."""
 
     @contextmanager
-    def undoable(self) -> Iterator[None]:
-        """A change and its events. What a subscriber raises undoes the change by itself, as whoever
-        asked for it may catch that and go on."""
+    def event_savepoint(self) -> Iterator[None]:
+        """A savepoint around a change and its events, if there are subscribers: what one of them
+        raises rolls back the change, also if the caller catches it and goes on."""
         if not self.has_subscribers:
             yield
             return
         session = self.session
         with session.begin_nested():
-            # A connection is part of it from when the session is asked for it.
-            session.connection(BIND)
+            session.connection(BIND)  # the savepoint begins when the connection is used
             yield
 
 
 class RequestUnit(UnitOfWork):
-    """A request's. Everything is looked up when it is needed: a host may begin its transaction, or
-    make its session, after it has touched `request.bookstore`."""
+    """The unit of work of a request. It looks everything up when it is used, as a host may begin
+    its transaction or make its session after the first use of `request.bookstore`."""
 
     def __init__(self, request: Request) -> None:
         super().__init__()
         self._request = request
-        self._announcer = Announcer(request, lambda: joined(request))
+        self._announcer = Announcer(request)
 
     @property
     def session(self) -> Session:
         return session_of(self._request)
 
     @property
-    def has_subscribers(self) -> bool:  # type: ignore[override]  # what is fixed there is asked here
+    def has_subscribers(self) -> bool:  # type: ignore[override]  # a constant in the base class
         return has_subscribers(self._request)
 
     def reader(self) -> Reader:

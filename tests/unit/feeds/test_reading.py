@@ -201,7 +201,7 @@ def test_a_misplaced_quote_is_a_fault_of_that_row_only():
         ("ean;titel;", {"columns": {"isbn": "NO"}}, "isbn", "no column 'NO'; it has: ean, titel."),
         ('"ean"', {"columns": {"isbn": "NO"}}, "isbn", "no column 'NO'; it has: ean."),
         ("isbn,title", {"fixed": {"title": "x"}}, "title", "a fixed value was set too"),
-        ("isbn,title", {"fixed": {"title": "x"}, "pass_over": True}, "title", "fixed value"),
+        ("isbn,title", {"fixed": {"title": "x"}, "ignore_unknown": True}, "title", "fixed value"),
     ],
 )
 def test_an_invalid_csv_header_is_refused_with_the_field_and_the_reason(
@@ -219,13 +219,13 @@ def test_all_faults_of_a_header_are_reported_together():
 
 def test_columns_can_be_renamed_set_to_a_fixed_value_or_ignored():
     options = FeedOptions(
-        columns={"author": "Authors", "isbn": "EAN"}, fixed={"price": "1"}, pass_over=True
+        columns={"author": "Authors", "isbn": "EAN"}, fixed={"price": "1"}, ignore_unknown=True
     )
     text = "ean,isbn,title,authors,author,\n9783522202558,x,T,A,B,\n"
     feed = CsvFeed(io.BytesIO(text.encode()), options)
     [(_, row, _)] = feed.rows()
     layout = feed.layout
-    assert layout.passed_over == ("isbn", "author")
+    assert layout.ignored == ("isbn", "author")
     assert layout.given == ("isbn", "title", "author", "price")
     cells = dict(zip(FIELDS, layout.pick([*row, *layout.tail]), strict=True))
     assert {name: cell for name, cell in cells.items() if cell is not None} == {
@@ -234,8 +234,8 @@ def test_columns_can_be_renamed_set_to_a_fixed_value_or_ignored():
 
 
 def test_unnamed_columns_are_ignored_and_not_reported():
-    _, layout = read_csv("isbn,,title\n1,2,3\n", pass_over=True)
-    assert layout.passed_over == ()
+    _, layout = read_csv("isbn,,title\n1,2,3\n", ignore_unknown=True)
+    assert layout.ignored == ()
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_each_ndjson_document_has_its_line_number_and_its_fault():
     assert found[:3] == [(2, {"isbn": "1"}, None), (4, 7, None), (5, [1], None)]
     assert [each[0] for each in found[3:]] == [6, 7]
     assert all(each[2].startswith("The line is not JSON") for each in found[3:])
-    assert feed.passed_over == ()
+    assert feed.ignored == ()
 
 
 @pytest.mark.parametrize(
@@ -280,10 +280,10 @@ def test_an_empty_ndjson_file_has_no_documents(text):
 
 
 def test_ndjson_members_can_be_renamed_and_unknown_ones_ignored(monkeypatch):
-    monkeypatch.setattr("pyramid_bookstore.feeds.ndjson_feed._MAX_PASSED_OVER", 2)
+    monkeypatch.setattr("pyramid_bookstore.feeds.ndjson_feed._MAX_IGNORED", 2)
     text = '{"EAN":"1","isbn":"2","x":1,"y":2,"z":3}\n3\n'
-    found, feed = documents(text, columns={"isbn": "ean"}, pass_over=True)
+    found, feed = documents(text, columns={"isbn": "ean"}, ignore_unknown=True)
     assert [each[1] for each in found] == [{"isbn": "1"}, 3]
-    assert feed.passed_over == ("isbn", "x")
+    assert feed.ignored == ("isbn", "x")
     found, _ = documents(text, columns={"isbn": "ean"})
     assert found[0][1] == {"isbn": "1", "x": 1, "y": 2, "z": 3}

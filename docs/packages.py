@@ -1,4 +1,4 @@
-"""The picture of the rooms, from the imports as they are: `make rooms` writes docs/rooms.svg.
+"""The picture of the packages and their imports; `make packages` writes docs/packages.svg.
 
 Rows are the layers of import-linter (pyproject.toml). An arrow is an import; those that follow from
 others are left out.
@@ -27,29 +27,29 @@ path {{ fill: none; stroke: #5b7a99; marker-end: url(#head) }}
 
 
 def layers():
-    """The rooms of each layer, the top one first."""
+    """The packages of each layer, the top one first."""
     tools = tomllib.loads((TOP / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
     return [row.split(" | ") for row in tools["importlinter"]["contracts"][0]["layers"]]
 
 
-def arrows(rooms):
-    """Pairs of rooms, of which the first imports the second and no other that leads there."""
+def arrows(packages):
+    """Pairs of packages, of which the first imports the second and no other that leads there."""
     graph = build_graph("pyramid_bookstore", cache_dir=None)
-    leads, below = {room: set() for room in rooms}, {}
+    leads, below = {package: set() for package in packages}, {}
     for module in graph.modules:
         for other in graph.find_modules_directly_imported_by(module):
             ends = [*module.split(".")[1:2], *other.split(".")[1:2]]
             if len(ends) == 2 and ends[0] != ends[1]:
                 leads[ends[0]].add(ends[1])
-    for room in reversed(rooms):  # what is lower is known by then
-        below[room] = leads[room].union(*(below[other] for other in leads[room]))
-        others = leads[room].difference(*(below[other] for other in leads[room]))
-        yield from ((room, other) for other in sorted(others))
+    for package in reversed(packages):  # what is lower is known by then
+        below[package] = leads[package].union(*(below[other] for other in leads[package]))
+        others = leads[package].difference(*(below[other] for other in leads[package]))
+        yield from ((package, other) for other in sorted(others))
 
 
-def purpose(room):
-    """The first words of the room's docstring, in lines that fit into its box."""
-    path = TOP / "src" / "pyramid_bookstore" / room
+def purpose(package):
+    """The first words of the package's docstring, in lines that fit into its box."""
+    path = TOP / "src" / "pyramid_bookstore" / package
     file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
     said = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
     first = " ".join(said.split("\n\n")[0].replace("`", "").split())
@@ -59,18 +59,18 @@ def purpose(room):
 def svg():
     rows, place, parts = layers(), {}, []
     for level, row in enumerate(rows):
-        for number, room in enumerate(row):
-            place[room] = (2 * number + 1) * WIDTH // (2 * len(row)), 8 + ROW * level
+        for number, package in enumerate(row):
+            place[package] = (2 * number + 1) * WIDTH // (2 * len(row)), 8 + ROW * level
     for (x, y), (to, down) in ((place[a], place[b]) for a, b in arrows([*place])):
         aside, right = 150 * ((down - y) // ROW - 1), x + to >= WIDTH
         room_left = WIDTH - max(x, to) if right else min(x, to)
         aside = min(aside, 4 * room_left // 3) * (1 if right else -1)
         curve = f"C{x + aside} {y + HEIGHT + 30} {to + aside} {down - 30} {to} {down - 4}"
         parts.append(f'<path d="M{x} {y + HEIGHT} {curve}"/>')
-    for room, (x, y) in place.items():
+    for package, (x, y) in place.items():
         parts.append(f'<rect x="{x - BOX // 2}" y="{y}" width="{BOX}" height="{HEIGHT}" rx="6"/>')
-        parts.append(f'<text class="name" x="{x}" y="{y + 17}">{room}</text>')
-        for number, line in enumerate(purpose(room)):
+        parts.append(f'<text class="name" x="{x}" y="{y + 17}">{package}</text>')
+        for number, line in enumerate(purpose(package)):
             parts.append(f'<text x="{x}" y="{y + 32 + 12 * number}">{escape(line)}</text>')
     return START % (ROW * len(rows)) + "\n".join([*parts, "</svg>", ""])
 

@@ -1,4 +1,4 @@
-"""docs/rooms.svg shows the rooms and their imports as they are; `make rooms` draws it again."""
+"""docs/packages.svg shows the packages and their imports; `make packages` draws it again."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ PAGE = (DOCS / "explanation" / "architecture.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
-def rooms():
+def packages():
     pytest.importorskip("grimp", reason="import-linter brings it: make lint")
-    return runpy.run_path(str(DOCS / "rooms.py"))
+    return runpy.run_path(str(DOCS / "packages.py"))
 
 
-def test_the_picture_is_up_to_date(rooms):
-    drawn = (DOCS / "rooms.svg").read_text(encoding="utf-8")
-    assert rooms["svg"]() == drawn, "make rooms"
+def test_the_picture_is_up_to_date(packages):
+    drawn = (DOCS / "packages.svg").read_text(encoding="utf-8")
+    assert packages["svg"]() == drawn, "make packages"
 
 
-def test_the_page_has_a_row_for_every_room_in_the_order_of_the_layers(rooms):
+def test_the_page_has_a_row_for_every_room_in_the_order_of_the_layers(packages):
     described = re.findall(r"^\| `(\w+)/?` \|", PAGE, re.MULTILINE)
-    assert described == [room for layer in rooms["layers"]() for room in layer]
+    assert described == [package for layer in packages["layers"]() for package in layer]
 
 
 def test_every_file_named_on_the_page_is_there():

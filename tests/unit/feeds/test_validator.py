@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from pyramid_bookstore.catalogue.models import columns_of
 from pyramid_bookstore.catalogue.schema import validate_book
 from pyramid_bookstore.errors import ValidationFailed
-from pyramid_bookstore.feeds.judge import Judge
 from pyramid_bookstore.feeds.layout import FeedOptions
 from pyramid_bookstore.feeds.staging import COLUMNS, FIELDS, NULLABLE
 from pyramid_bookstore.feeds.staging import given as given_flag
+from pyramid_bookstore.feeds.validator import RowValidator
 from pyramid_bookstore.values import jsontext
 from tests.support.feeds import FAUST, MOMO, isbn
 
@@ -28,15 +28,19 @@ ROW = dict.fromkeys(FIELDS) | {
 }  # fmt: skip
 
 
-def judged(judge, cells):
+def make(**options):
+    return RowValidator(FeedOptions(**options))
+
+
+def validated(validator, cells):
     """Check a row of a file that has only the columns whose cell is not None here."""
     given = [name for name, cell in zip(FIELDS, cells, strict=True) if cell is not None]
-    return judge.cells(given)(cells)
+    return validator.cell_validator(given)(cells)
 
 
-def named(verdict):
+def named(result):
     """A row with its columns as attributes."""
-    return SimpleNamespace(**dict(zip(COLUMNS, verdict, strict=True)))
+    return SimpleNamespace(**dict(zip(COLUMNS, result, strict=True)))
 
 
 class ExtraSchema(colander.MappingSchema):
@@ -107,33 +111,38 @@ clean_rows = st.tuples(
     texts,
     st.just("{}"),
 )
-judges = st.sampled_from(
-    [Judge(FeedOptions()), Judge(WITH_SCHEMA), Judge(FeedOptions(repair_isbn=True))]
+validators = st.sampled_from(
+    [
+        make(),
+        RowValidator(WITH_SCHEMA),
+        make(repair_isbn=True),
+    ]
 )
 
 
 @given(
-    st.one_of(rows, clean_rows).map(lambda cells: row(**dict(zip(ODD, cells, strict=True)))), judges
+    st.one_of(rows, clean_rows).map(lambda cells: row(**dict(zip(ODD, cells, strict=True)))),
+    validators,
 )
-def test_any_cells_get_the_same_result_from_fast_check_and_schema(cells, judge):
-    assert judged(judge, cells) == judge.examine_cells(cells)
+def test_any_cells_get_the_same_result_from_fast_check_and_schema(cells, validator):
+    assert validated(validator, cells) == validator.apply_schema_to_cells(cells)
 
 
 @pytest.mark.parametrize("field", ODD)
-@pytest.mark.parametrize("judge", [Judge(FeedOptions()), Judge(WITH_SCHEMA)], ids=["plain", "host"])
-def test_unusual_cells_get_the_same_result_from_fast_check_and_schema(field, judge):
+@pytest.mark.parametrize("validator", [make(), RowValidator(WITH_SCHEMA)], ids=["plain", "host"])
+def test_unusual_cells_get_the_same_result_from_fast_check_and_schema(field, validator):
     for value in [*ODD[field], None]:
         cells = row(**{field: value})
-        assert judged(judge, cells) == judge.examine_cells(cells), value
+        assert validated(validator, cells) == validator.apply_schema_to_cells(cells), value
 
 
 @pytest.mark.parametrize("field", ODD)
 def test_unusual_json_values_get_the_same_result_from_fast_check_and_schema(field):
-    judge = Judge(FeedOptions())
+    validator = make()
     plain = {"isbn": MOMO, "title": "T", "author": "A", "price": 1}
     for value in [*ODD[field], "\ud800", "é\ud800", None, True, 1, -1, Decimal("1.5"), [], {}]:
         document = plain | {field: value}
-        assert judge.document(document) == judge.examine(document), value
+        assert validator.validate_document(document) == validator.apply_schema(document), value
 
 
 values = st.one_of(
@@ -148,23 +157,25 @@ good = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-@given(st.one_of(good, st.dictionaries(st.sampled_from([*FIELDS, "id", "other"]), values)), judges)
-def test_any_json_object_gets_the_same_result_from_fast_check_and_schema(value, judge):
-    assert judge.document(value) == judge.examine(value)
+@given(
+    st.one_of(good, st.dictionaries(st.sampled_from([*FIELDS, "id", "other"]), values)), validators
+)
+def test_any_json_object_gets_the_same_result_from_fast_check_and_schema(value, validator):
+    assert validator.validate_document(value) == validator.apply_schema(value)
 
 
 @given(good)
 def test_an_imported_book_has_the_same_columns_as_one_sent_by_post(value):
     """An import writes the same columns as POST, the derived ones included."""
-    verdict = Judge(FeedOptions()).document(value)
-    if isinstance(verdict, list):
+    result = make().validate_document(value)
+    if isinstance(result, list):
         with pytest.raises(ValidationFailed) as refused:
             validate_book(value)
-        assert sorted(verdict) == sorted(refused.value.faults)
+        assert sorted(result) == sorted(refused.value.faults)
         return
     columns = columns_of(validate_book(value))
     columns["extra"] = bytes(columns["extra"]).decode()
-    found = vars(named(verdict))
+    found = vars(named(result))
     found["price"] = Decimal(found["price"])
     for name in NULLABLE:
         assert found.pop(given_flag(name)) is (name in value)
@@ -198,44 +209,44 @@ def test_an_imported_book_has_the_same_columns_as_one_sent_by_post(value):
     ],
 )
 def test_an_invalid_cell_is_reported_with_its_field_and_the_reason(changes, field, message):
-    [fault] = judged(Judge(FeedOptions()), row(**changes))
+    [fault] = validated(make(), row(**changes))
     assert fault.field == field
     assert fault.pointer == "/" + field.replace(".", "/")
     assert message in fault.message
 
 
 def test_all_faults_of_a_row_are_reported_in_field_order():
-    faults = judged(Judge(FeedOptions()), row(extra="[", isbn="", price="x", title="", stock="-1"))
+    faults = validated(make(), row(extra="[", isbn="", price="x", title="", stock="-1"))
     assert [fault.field for fault in faults] == ["isbn", "title", "price", "stock", "extra"]
 
 
 def test_the_apostrophe_that_protects_from_formulas_is_removed():
-    checked = named(judged(Judge(FeedOptions()), row(title="'=1", author="''=1", description="'")))
+    checked = named(validated(make(), row(title="'=1", author="''=1", description="'")))
     assert (checked.title, checked.author, checked.description) == ("=1", "'=1", "")
-    assert named(judged(Judge(FeedOptions()), row(title="'Tis"))).title == "'Tis"
+    assert named(validated(make(), row(title="'Tis"))).title == "'Tis"
 
 
 def test_an_isbn_is_repaired_only_with_the_option_repair_isbn():
     lost = row(isbn="439023483")
-    assert isinstance(judged(Judge(FeedOptions()), lost), list)
-    assert named(judged(Judge(FeedOptions(repair_isbn=True)), lost)).isbn == "9780439023481"
-    [fault] = judged(Judge(FeedOptions(repair_isbn=True)), row(isbn="439023484"))
+    assert isinstance(validated(make(), lost), list)
+    assert named(validated(make(repair_isbn=True), lost)).isbn == "9780439023481"
+    [fault] = validated(make(repair_isbn=True), row(isbn="439023484"))
     assert fault.field == "isbn"
-    assert isinstance(Judge(FeedOptions(repair_isbn=True)).document({"isbn": 1}), list)
+    assert isinstance(make(repair_isbn=True).validate_document({"isbn": 1}), list)
 
 
 def test_invalid_fixed_values_are_refused_and_valid_ones_fill_every_row():
     with pytest.raises(ValidationFailed) as refused:
-        Judge(FeedOptions(fixed={"price": "9,99", "stock": "-1", "title": "T"}))
+        make(fixed={"price": "9,99", "stock": "-1", "title": "T"})
     assert [fault.field for fault in refused.value.faults] == ["price", "stock"]
-    judge = Judge(FeedOptions(fixed={"price": "9.99", "stock": "2"}))
-    checked = named(judge.document({"isbn": MOMO, "title": "T", "author": "A"}))
+    validator = make(fixed={"price": "9.99", "stock": "2"})
+    checked = named(validator.validate_document({"isbn": MOMO, "title": "T", "author": "A"}))
     assert (checked.price, checked.stock) == ("9.99", 2)
 
 
 @pytest.mark.parametrize("value", [[], 1, None, "x"])
 def test_an_ndjson_line_must_be_a_json_object(value):
-    [fault] = Judge(FeedOptions()).document(value)
+    [fault] = make().validate_document(value)
     assert fault.field == ""
     assert "JSON object" in fault.message
 
@@ -244,26 +255,32 @@ def test_the_host_schema_gives_new_books_without_extra_their_default():
     class WithDefault(colander.MappingSchema):
         language = colander.SchemaNode(colander.String(), missing="de")
 
-    judge = Judge(FeedOptions(extra_schema=WithDefault().bind()))
-    assert jsontext.loads(judge.default_extra.encode()) == {"language": "de"}
-    assert judge.faults_without_extra == []
-    [fault] = Judge(WITH_SCHEMA).faults_without_extra
+    validator = RowValidator(FeedOptions(extra_schema=WithDefault().bind()))
+    assert jsontext.loads(validator.default_extra.encode()) == {"language": "de"}
+    assert validator.faults_without_extra == []
+    [fault] = RowValidator(WITH_SCHEMA).faults_without_extra
     assert fault.field == "extra.publisher"
 
 
 def test_authors_are_folded_correctly_when_their_cache_is_full(monkeypatch):
-    monkeypatch.setattr("pyramid_bookstore.feeds.judge._REMEMBERED", 2)
-    judge = Judge(FeedOptions())
+    monkeypatch.setattr("pyramid_bookstore.feeds.validator._CACHE_SIZE", 2)
+    validator = make()
     for author in "ABCDABCD":
-        assert named(judged(judge, row(author=author))).author_folded == author.lower()
+        assert named(validated(validator, row(author=author))).author_folded == author.lower()
 
 
 def test_plain_rows_are_checked_without_the_schema(monkeypatch):
     """By the schema, an import would take ten times as long."""
-    judge = Judge(FeedOptions())
-    monkeypatch.setattr(judge, "examine", None)
+    validator = make()
+    monkeypatch.setattr(validator, "apply_schema", None)
     assert (
-        named(judged(judge, row(title="Größe", description="Ä", extra='{"a":1}'))).title == "Größe"
+        named(validated(validator, row(title="Größe", description="Ä", extra='{"a":1}'))).title
+        == "Größe"
     )
-    assert named(judged(judge, row(isbn="978-3-522-20255-8", price="1", stock=""))).price == "1.00"
-    assert judge.document({"isbn": MOMO, "title": "T", "author": "A", "price": Decimal("1.5")})
+    assert (
+        named(validated(validator, row(isbn="978-3-522-20255-8", price="1", stock=""))).price
+        == "1.00"
+    )
+    assert validator.validate_document(
+        {"isbn": MOMO, "title": "T", "author": "A", "price": Decimal("1.5")}
+    )

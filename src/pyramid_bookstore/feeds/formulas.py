@@ -1,0 +1,25 @@
+"""Escaping of CSV cells that a spreadsheet would run as formulas (OWASP, "CSV Injection").
+
+Excel, LibreOffice and Google Sheets read a cell that begins with ``=``, ``+``, ``-``, ``@`` or a
+control character as a formula, which can call programs and send data elsewhere. An apostrophe
+before it marks plain text in all of them. A cell that has apostrophes before such a character gets
+one more, so that unescaping is exact. A single apostrophe is the empty text; the empty cell is
+null. All other cells stay as they are, ``'Tis`` too.
+"""
+
+import re
+
+# The full-width forms too: spreadsheets in East Asian locales read them as the ASCII ones.
+_FORMULA_START = r"(?:[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]|\Z)"
+_NEEDS_ESCAPE = re.compile(f"'*{_FORMULA_START}")
+_IS_ESCAPED = re.compile(f"'+{_FORMULA_START}")
+
+
+def escape_formula(text: str) -> str:
+    """The text as it goes into a cell."""
+    return "'" + text if _NEEDS_ESCAPE.match(text) else text
+
+
+def unescape_formula(cell: str) -> str:
+    """The text of a cell; the reverse of `escape_formula`."""
+    return cell[1:] if _IS_ESCAPED.match(cell) else cell
