@@ -15,11 +15,11 @@ from pyramid.paster import setup_logging
 from sqlalchemy import Connection, make_url
 
 from pyramid_bookstore.db.autogenerate import own_objects
-from pyramid_bookstore.db.base import Base
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.db.inifile import app_settings, database_options
 from pyramid_bookstore.db.revision import VERSION_TABLE
+from pyramid_bookstore.plugin.tables import Base
 
 config = context.config
 

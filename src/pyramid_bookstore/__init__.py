@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from pyramid_bookstore.catalogue.listing import Page
     from pyramid_bookstore.catalogue.models import Book
     from pyramid_bookstore.db.migrations import downgrade, include_object, upgrade
-    from pyramid_bookstore.db.revision import is_current
     from pyramid_bookstore.feeds.sample import load_sample
     from pyramid_bookstore.plugin.bookstore import Bookstore
+    from pyramid_bookstore.plugin.tables import is_current
     from pyramid_bookstore.values.condition import Condition
 
 __all__ = [
@@ -54,7 +54,7 @@ _FROM = {
     "Page": "catalogue.listing",
     "downgrade": "db.migrations",
     "include_object": "db.migrations",
-    "is_current": "db.revision",
+    "is_current": "plugin.tables",
     "load_sample": "feeds.sample",
     "upgrade": "db.migrations",
 }

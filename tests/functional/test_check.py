@@ -115,8 +115,8 @@ def test_a_key_that_would_stop_the_start_is_a_fault(
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        ("pool_sise = 5", "*: Invalid argument(s) 'pool_sise'"),
-        ("isolation_level = FOO", "*: isolation_level 'FOO' is not one of"),
+        ("pool_sise = 5", "*: SQLAlchemy says: Invalid argument(s) 'pool_sise'"),
+        ("isolation_level = FOO", "*: SQLAlchemy says: isolation_level 'FOO' is not one of"),
         ("echo = loud", "echo: 'loud' is not true or false"),
     ],
 )

@@ -21,7 +21,7 @@ from tests.support.filters import check_every_filter
 CHECKOUT = Path(__file__).parents[2]
 
 FIELDS = """
-    publisher: Annotated[
+    label: Annotated[
         str | None,
         Field(
             Text(0, 120, nullable=True),
@@ -33,7 +33,7 @@ FIELDS = """
             sort=True,
         ),
     ]
-    pages: Annotated[
+    weight: Annotated[
         int | None,
         Field(
             Integer(1, 30_000, nullable=True),
@@ -58,12 +58,12 @@ BOOKS = "bookstore_books"
 
 def upgrade():
     folded = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-    op.add_column(BOOKS, sa.Column("publisher", sa.String(120)))
-    op.add_column(BOOKS, sa.Column("pages", sa.Integer()))
+    op.add_column(BOOKS, sa.Column("label", sa.String(120)))
+    op.add_column(BOOKS, sa.Column("weight", sa.Integer()))
     op.add_column(
-        BOOKS, sa.Column("publisher_folded", folded, nullable=False, server_default="")
+        BOOKS, sa.Column("label_folded", folded, nullable=False, server_default="")
     )
-    op.create_index("bookstore_books_publisher_idx", BOOKS, ["publisher_folded", "id"])
+    op.create_index("bookstore_books_label_idx", BOOKS, ["label_folded", "id"])
 """
 
 
@@ -87,7 +87,7 @@ def test_a_field_that_is_declared_once_works_in_every_part(database: str, tmp_pa
     names = "from pyramid_bookstore.catalogue.field import Equals\n\n\n"
     replace_in(fields, "class BookData(", f"{names}class BookData(")
     replace_in(copy / "db" / "revision.py", HEAD, "bookstore_9999")
-    (top / "alembic" / "versions" / "9999_publisher.py").write_text(REVISION)
+    (top / "alembic" / "versions" / "9999_tried.py").write_text(REVISION)
     environ = os.environ | {"PYTHONPATH": f"{top / 'src'}{os.pathsep}{CHECKOUT}"}
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.declared_field", database],

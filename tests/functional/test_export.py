@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from webtest import TestApp
 
-from pyramid_bookstore.feeds.staging import FIELDS
+from pyramid_bookstore.feeds.staging import FEED_FIELDS
 from pyramid_bookstore.web.mount import Mount
 from tests.support.feeds import BOOKS, CSV, EXPORT, FAUST, MOMO, NDJSON, csv_of, isbn, send
 
-HEADER = f"{','.join(FIELDS)}\r\n".encode()
+HEADER = f"{','.join(FEED_FIELDS)}\r\n".encode()
 BOOK = {"isbn": MOMO, "title": "Momo", "author": "Michael Ende", "price": 15, "stock": 3}
 
 
@@ -51,7 +51,7 @@ def test_an_export_in_ndjson_has_all_fields_and_a_file_name(client):
     start = f'{{"isbn":"{MOMO}","title":"Momo","author":"Michael Ende","price":15.00,"stock":3,'
     assert answer.body.decode().startswith(start)
     (line,) = answer.body.decode().splitlines()
-    assert list(json.loads(line)) == list(FIELDS)
+    assert list(json.loads(line)) == list(FEED_FIELDS)
     assert json.loads(line)["description"] is None
     assert line.endswith(',"extra":{"a":"é"}}')
 

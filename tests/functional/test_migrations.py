@@ -36,11 +36,12 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError
 from uuid6 import uuid7
 
+from pyramid_bookstore.catalogue.constraints import CHECKS
 from pyramid_bookstore.catalogue.models import Book, columns_of
 from pyramid_bookstore.db import autogenerate, migrations, revision
-from pyramid_bookstore.db.base import Base
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_engine, make_one_time_engine
+from pyramid_bookstore.plugin.tables import Base
 from pyramid_bookstore.search import SEARCHES
 from tests.support.crowd import PROCESSES, crowd
 
@@ -138,6 +139,12 @@ class TestRevisions:
         with engine.connect() as connection:
             assert own_differences(connection, include_object=autogenerate.own_objects) == []
 
+    def test_every_declared_check_constraint_is_in_the_migrated_schema(self, engine):
+        """Alembic's comparison does not look at them."""
+        with engine.connect() as connection:
+            found = inspect(connection).get_check_constraints("bookstore_books")
+        assert {check["name"] for check in found} == {check.name for check in CHECKS}
+
     def test_the_schema_comparison_ignores_only_what_models_cannot_declare(self, engine):
         """Ignored are SQLite's hidden column with its key, and each database's own kind of
         search index."""
@@ -202,6 +209,21 @@ def run_script(url, script):
         plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         with psycopg.connect(plain, autocommit=True) as connection:
             connection.execute(script)
+
+
+def test_an_empty_database_is_not_current_whatever_was_imported(bare):
+    """A deployment script has imported nothing but the package."""
+    script = (
+        "import sys, sqlalchemy, pyramid_bookstore\n"
+        "engine = sqlalchemy.create_engine(sys.argv[1])\n"
+        "with engine.connect() as connection:\n"
+        "    print(pyramid_bookstore.is_current(connection))\n"
+        "pyramid_bookstore.upgrade(engine)\n"
+        "with engine.connect() as connection:\n"
+        "    print(pyramid_bookstore.is_current(connection))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, bare], capture_output=True, check=True)
+    assert done.stdout.decode().split() == ["False", "True"]
 
 
 class TestMigrationsOfAHost:

@@ -458,8 +458,9 @@ class TestSQLite:
         }
         with pytest.raises(ConfigurationExecutionError) as raised:
             make_app(settings)
-        assert "bookstore.replica.sqlalchemy.*: Invalid argument(s) 'no_such_thing'" in str(
-            raised.value
+        assert (
+            "bookstore.replica.sqlalchemy.*: SQLAlchemy says: Invalid argument(s) 'no_such_thing'"
+            in str(raised.value)
         )
 
     def test_a_forked_child_has_new_pools_and_checks_the_replica_again(

@@ -109,7 +109,9 @@ class TestStartFaults:
         key, prefix, engine = sorted(line.strip() for line in lines)
         assert key == "bookstore.jwt.key: has 5 bytes; HS256 needs at least 32"
         assert prefix == "bookstore.prefiks: no such setting, did you mean bookstore.prefix?"
-        assert engine.startswith("bookstore.sqlalchemy.*: Invalid argument(s) 'pool_sise'")
+        assert engine.startswith(
+            "bookstore.sqlalchemy.*: SQLAlchemy says: Invalid argument(s) 'pool_sise'"
+        )
 
     def test_a_session_of_a_host_stops_the_start(self, make, monkeypatch):
         """A standalone application adds no attributes to requests."""

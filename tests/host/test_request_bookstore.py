@@ -38,6 +38,8 @@ def store(dbsession: Session) -> Bookstore:
         ("max_price", -1),
         ("count", "roughly"),
         ("cursor", "x"),
+        ("fields", "title"),
+        ("publisher", "Piper"),
     ],
 )
 def test_list_refuses_an_invalid_argument_and_names_it(
@@ -46,6 +48,14 @@ def test_list_refuses_an_invalid_argument_and_names_it(
     with pytest.raises(ValidationFailed) as refused:
         store.list(**{field: value})
     assert [fault.field for fault in refused.value.faults] == [field]
+
+
+@pytest.mark.parametrize("format", ["xml", "", None])
+def test_an_unknown_format_is_refused(store: Bookstore, format: Any) -> None:
+    for call in (lambda: store.export_books({}, format), lambda: store.import_books(None, format)):
+        with pytest.raises(ValidationFailed) as refused:
+            call()
+        assert [fault.field for fault in refused.value.faults] == ["format"]
 
 
 def test_list_accepts_python_values(store: Bookstore) -> None:

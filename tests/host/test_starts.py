@@ -101,7 +101,7 @@ def test_sample_data_without_migrations_stops_the_start(started: Any, tmp_path: 
         ({"sqlalchemy.url": "sqlite://", "sqlalchemy.pool_size": "many"}, "'many'"),
         (
             {"sqlalchemy.url": "sqlite://", "sqlalchemy.colour": "red"},
-            r"sqlalchemy\.\*: Invalid argument\(s\) 'colour'",
+            r"sqlalchemy\.\*: SQLAlchemy says: Invalid argument\(s\) 'colour'",
         ),
         (
             {"bookstore.dbsession": "dbsession", "bookstore.migrate": "true"},

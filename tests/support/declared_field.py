@@ -1,6 +1,6 @@
 """Run by a test on a copy of the package with two more fields: do they work everywhere?
 
-``publisher`` is a text that can be null, filtered whole and sorted; ``pages`` a number that can be
+``label`` is a text that can be null, filtered whole and sorted; ``weight`` a number that can be
 null and is filtered by a range, without an index. The argument is the URL of a database.
 """
 
@@ -33,30 +33,33 @@ def faults(answer: Any) -> list[str]:
 
 
 def json_in_and_out(app: Any) -> None:
-    for number, publisher in enumerate(PUBLISHERS * 3):
-        fields = book_fields(publisher=publisher, stock=number % 2, title=f"Book {number:02}")
+    for number, label in enumerate(PUBLISHERS * 3):
+        fields = book_fields(label=label, stock=number % 2, title=f"Book {number:02}")
         if number % 4:
-            fields["pages"] = 100 * number
+            fields["weight"] = 100 * number
         made = app.post_json(BOOKS, fields).json
-        assert (made["publisher"], made["pages"]) == (publisher, fields.get("pages"))
+        assert (made["label"], made["weight"]) == (
+            label,
+            fields.get("weight"),
+        )
         url = f"{BOOKS}/{made['id']}"
         assert app.get(url).json == made
-        assert app.patch_json(url, {"pages": None}).json["pages"] is None
-        changed = app.put_json(url, {"publisher": publisher, "pages": made["pages"]}).json
+        assert app.patch_json(url, {"weight": None}).json["weight"] is None
+        changed = app.put_json(url, {"label": label, "weight": made["weight"]}).json
         assert changed | {"updated_at": made["updated_at"]} == made
-    assert app.post_json(BOOKS, book_fields()).json["publisher"] is None
-    bad = book_fields(publisher="x" * 121, pages="many")
-    assert faults(app.post_json(BOOKS, bad, status=422)) == ["publisher", "pages"]
-    assert faults(app.get(f"{BOOKS}?min_pages=2&max_pages=1", status=422)) == ["min_pages"]
+    assert app.post_json(BOOKS, book_fields()).json["label"] is None
+    bad = book_fields(label="x" * 121, weight="many")
+    assert faults(app.post_json(BOOKS, bad, status=422)) == ["label", "weight"]
+    assert faults(app.get(f"{BOOKS}?min_weight=2&max_weight=1", status=422)) == ["min_weight"]
 
 
 def lists(app: Any) -> None:
-    found = books(app.get(f"{BOOKS}?publisher=piper&fields=publisher,pages"))
+    found = books(app.get(f"{BOOKS}?label=piper&fields=label,weight"))
     assert len(found) == 6
-    assert {book["publisher"] for book in found} == {"Piper", "PIPER"}
-    assert all([*book] == ["publisher", "pages"] for book in found)
-    assert all(book["pages"] >= 500 for book in books(app.get(f"{BOOKS}?min_pages=500")))
-    for sort in ("publisher", "-publisher,title"):
+    assert {book["label"] for book in found} == {"Piper", "PIPER"}
+    assert all([*book] == ["label", "weight"] for book in found)
+    assert all(book["weight"] >= 500 for book in books(app.get(f"{BOOKS}?min_weight=500")))
+    for sort in ("label", "-label,title"):
         whole = books(app.get(f"{BOOKS}?sort={sort}&limit=100"))
         page, walked = app.get(f"{BOOKS}?sort={sort}&limit=3"), []
         while True:
@@ -71,19 +74,19 @@ def lists(app: Any) -> None:
 def feeds(app: Any) -> None:
     for kind, media in (("csv", "text/csv"), ("ndjson", "application/x-ndjson")):
         exported = app.get(f"{BOOKS}/export?format={kind}").body
-        assert b"publisher" in exported.splitlines()[0]
+        assert b"label" in exported.splitlines()[0]
         again = app.post(f"{BOOKS}/import", exported, content_type=media).json
         assert (again["unchanged"], again["rejected"]) == (16, 0), again
         changed = exported.replace(b"Suhrkamp", b"Hanser")
         report = app.post(f"{BOOKS}/import", changed, content_type=media).json
         assert (report["updated"], report["unchanged"]) == (3, 13), report
-        assert len(books(app.get(f"{BOOKS}?publisher=HANSER"))) == 3
+        assert len(books(app.get(f"{BOOKS}?label=HANSER"))) == 3
         app.post(f"{BOOKS}/import", exported, content_type=media)
         assert app.get(f"{BOOKS}/export?format={kind}").body == exported
-    some = f"isbn,publisher\n{books(app.get(BOOKS))[0]['isbn']},\n".encode()
+    some = f"isbn,label\n{books(app.get(BOOKS))[0]['isbn']},\n".encode()
     assert app.post(f"{BOOKS}/import", some, content_type="text/csv").json["unchanged"] == 1
-    one = f"{BOOKS}/export?format=ndjson&publisher=suhrkamp"
-    assert [json.loads(line)["publisher"] for line in app.get(one).body.splitlines()] == [
+    one = f"{BOOKS}/export?format=ndjson&label=suhrkamp"
+    assert [json.loads(line)["label"] for line in app.get(one).body.splitlines()] == [
         "Suhrkamp"
     ] * 3
 
@@ -92,19 +95,19 @@ def description(app: Any) -> None:
     document = app.get("/api/v1/openapi.json").json
     schemas = document["components"]["schemas"]
     for name in ("Book", "NewBook", "BookChanges", "BookPatch"):
-        assert schemas[name]["properties"]["publisher"]["maxLength"] == 120, name
-        assert schemas[name]["properties"]["pages"]["type"] == ["integer", "null"], name
+        assert schemas[name]["properties"]["label"]["maxLength"] == 120, name
+        assert schemas[name]["properties"]["weight"]["type"] == ["integer", "null"], name
     parameters = {each["name"]: each for each in document["paths"]["/books"]["get"]["parameters"]}
-    assert {"publisher", "min_pages", "max_pages"} <= {*parameters}
-    assert "-publisher" in parameters["sort"]["schema"]["items"]["enum"]
-    assert "pages" not in parameters["sort"]["schema"]["items"]["enum"]
+    assert {"label", "min_weight", "max_weight"} <= {*parameters}
+    assert "-label" in parameters["sort"]["schema"]["items"]["enum"]
+    assert "weight" not in parameters["sort"]["schema"]["items"]["enum"]
 
 
 def python(url: Any) -> None:
     with Session(url) as session:
         bookstore = Bookstore.on(session)
-        assert len(bookstore.list(publisher="PIPER", sort="publisher").books) == 6
-        assert bookstore.list(publisher="piper").books[0].publisher in ("Piper", "PIPER")  # type: ignore[attr-defined]  # it is the copy's
+        assert len(bookstore.list(label="PIPER", sort="label").books) == 6
+        assert bookstore.list(label="piper").books[0].label in ("Piper", "PIPER")  # type: ignore[attr-defined]  # it is the copy's
         assert check_every_filter(bookstore) > 100
 
 

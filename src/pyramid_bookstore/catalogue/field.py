@@ -49,6 +49,8 @@ class Field:
     def __post_init__(self) -> None:
         # The databases sort null differently; a folded null is "".
         assert not (self.sort and self.type.nullable and not self.folded), "null has no place"
+        for each in self.filters:
+            assert not (isinstance(each, Range) and self.folded), "a text has no range"
 
     @property
     def required(self) -> bool:

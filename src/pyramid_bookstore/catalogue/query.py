@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 import colander
 
-from pyramid_bookstore.catalogue.field import Field, Filter, parameter
+from pyramid_bookstore.catalogue.field import Field, Filter, TextSearch, parameter
 from pyramid_bookstore.catalogue.fields import FIELDS
+from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.parameters import (
     Choice,
@@ -44,6 +45,8 @@ def filters() -> Iterator[tuple[Field, Filter]]:
     """Every filter, with its field."""
     for declared in FIELDS.values():
         for each in declared.filters:
+            # The search indexes know the words of titles and authors alone.
+            assert declared.name == "author" or not isinstance(each, TextSearch), declared.name
             yield declared, each
 
 
@@ -162,6 +165,8 @@ def list_query(
     ``sort`` is the parameter's text, or a sequence of its keys, each a text or a pair of field and
     whether it is descending. Raises `ValidationFailed`.
     """
+    if "fields" in values:
+        raise ValidationFailed([Fault("fields", "", "Books are always whole here.")])
     if not isinstance(sort, str):
         sort = ",".join(key if isinstance(key, str) else "-" * key[1] + key[0] for key in sort)
     values |= {"sort": sort, "page": None if cursor and page == 1 else page, "cursor": cursor}

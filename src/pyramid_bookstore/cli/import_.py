@@ -17,7 +17,7 @@ from pyramid_bookstore.feeds.files import source
 from pyramid_bookstore.feeds.importer import Importer
 from pyramid_bookstore.feeds.intake import Format, Intake
 from pyramid_bookstore.feeds.layout import FeedOptions
-from pyramid_bookstore.feeds.staging import FIELDS
+from pyramid_bookstore.feeds.staging import FEED_FIELDS
 
 #: Rejected rows that are printed at most, without --rejects.
 SHOWN = 20
@@ -33,8 +33,10 @@ def _pairs(
     for value in values:
         field, equals, rest = value.partition("=")
         field = field.strip()
-        if not equals or field not in FIELDS:
-            raise click.BadParameter(f"{value!r} is not FIELD=…; FIELD is {', '.join(FIELDS)}.")
+        if not equals or field not in FEED_FIELDS:
+            raise click.BadParameter(
+                f"{value!r} is not FIELD=…; FIELD is {', '.join(FEED_FIELDS)}."
+            )
         if field in pairs:
             raise click.BadParameter(f"{field} is given twice.")
         pairs[field] = rest

@@ -86,5 +86,5 @@ def _check_engine(options: Mapping[str, Any], prefix: str, faults: Faults) -> No
         )
     except UnknownDialect as error:
         faults.add(f"{prefix}url", str(error))
-    except (ArgumentError, AttributeError, TypeError, ValueError) as error:
-        faults.add(f"{prefix}*", str(error))
+    except (ArgumentError, AttributeError, KeyError, TypeError, ValueError) as error:
+        faults.add(f"{prefix}*", f"SQLAlchemy says: {error}")

@@ -41,9 +41,11 @@ def is_current(connection: Connection) -> bool:
     if found is not None:
         return found == HEAD
     inspector = inspect(connection)
-    return not inspector.has_table(VERSION_TABLE) and all(
-        inspector.has_table(table.name)
-        and {column["name"] for column in inspector.get_columns(table.name)} >= {*table.c.keys()}
+    names = {BOOKS_TABLE, *Base.metadata.tables}
+    if inspector.has_table(VERSION_TABLE) or not all(map(inspector.has_table, names)):
+        return False
+    return all(
+        {column["name"] for column in inspector.get_columns(table.name)} >= {*table.c.keys()}
         for table in Base.metadata.tables.values()
     )
 

@@ -15,23 +15,23 @@ from sqlalchemy.schema import CreateTable, DropTable
 from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.catalogue.extra import Extra
-from pyramid_bookstore.catalogue.fields import FIELDS as ALL_FIELDS
+from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.catalogue.statements import COLUMNS
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
 from pyramid_bookstore.db.types import JSONText, UTCDateTime
 from pyramid_bookstore.feeds.staging import (
-    FIELDS,
+    FEED_FIELDS,
+    FOLDED_FIELDS,
     KEY,
-    NULLABLE,
-    REQUIRED,
-    SEARCHED,
+    NULLABLE_FIELDS,
+    REQUIRED_FIELDS,
     STAGED,
     given,
 )
 
 #: What a new book must have: the required fields, and ``extra`` if the host's schema requires it.
-REQUIRED_IN_NEW = (*REQUIRED, "extra")
+REQUIRED_IN_NEW = (*REQUIRED_FIELDS, "extra")
 
 #: Rows that do not fit the other rows or the stored books: the line on which their ISBN was first,
 #: the required fields that are missing, whether the book would be free and in stock.
@@ -126,7 +126,7 @@ class Bulk(ABC):
 
     def reject_incomplete(self, *, extra: bool) -> None:
         """Reject new books that lack a required field; with ``extra`` that is required too."""
-        names = REQUIRED_IN_NEW if extra else REQUIRED
+        names = REQUIRED_IN_NEW if extra else REQUIRED_FIELDS
         rows = (
             sa.select(_S.line, *(_S[name].is_(None) for name in names))
             .where(sa.or_(*(_S[name].is_(None) for name in names)))
@@ -222,17 +222,17 @@ class Bulk(ABC):
         """The names of the columns of new books, and a SELECT of their rows."""
         moment = sa.literal(self._now, UTCDateTime())
         columns: dict[str, Any] = {"id": _S.id, "created_at": moment, "updated_at": moment}
-        for name in FIELDS:
+        for name in FEED_FIELDS:
             columns[name] = self._with_default(name)
-            if name in SEARCHED:
-                key = ALL_FIELDS[name].key
+            if name in FOLDED_FIELDS:
+                key = FIELDS[name].key
                 columns[key] = sa.func.coalesce(_S[key], "")
         # Rows without a required field are updates; their book may have been deleted meanwhile.
-        complete = sa.and_(*(_S[name].is_not(None) for name in REQUIRED))
+        complete = sa.and_(*(_S[name].is_not(None) for name in REQUIRED_FIELDS))
         return list(columns), sa.select(*columns.values()).where(lines, complete)
 
     def _with_default(self, name: str) -> ColumnElement[Any]:
-        field = ALL_FIELDS[name]
+        field = FIELDS[name]
         if type(field.type) is Extra:
             return sa.cast(sa.func.coalesce(_S[name], self._default_extra), JSONText())
         if field.required or field.default is None:
@@ -243,17 +243,17 @@ class Bulk(ABC):
         """The new values of the updatable fields: the row's, or the stored one if it has none."""
         changed: dict[str, Any] = {}
         for name in self._updatable:
-            if name in NULLABLE:
+            if name in NULLABLE_FIELDS:
                 changed[name] = sa.case((_S[given(name)], _S[name]), else_=_B[name])
-            elif type(ALL_FIELDS[name].type) is Extra:
+            elif type(FIELDS[name].type) is Extra:
                 stored = sa.cast(_B[name], sa.Text)
                 changed[name] = sa.cast(sa.func.coalesce(_S[name], stored), JSONText())
             else:
                 changed[name] = sa.func.coalesce(_S[name], _B[name])
-            if name in SEARCHED:
-                key = ALL_FIELDS[name].key
+            if name in FOLDED_FIELDS:
+                key = FIELDS[name].key
                 changed[key] = sa.func.coalesce(_S[key], _B[key])
-                if name in NULLABLE:
+                if name in NULLABLE_FIELDS:
                     changed[key] = sa.case(
                         (_S[given(name)], sa.func.coalesce(_S[key], "")), else_=_B[key]
                     )
@@ -263,9 +263,9 @@ class Bulk(ABC):
         """Whether a row has a value that differs from the stored book's."""
         differences: list[ColumnElement[bool]] = []
         for name in self._updatable:
-            if name in NULLABLE:
+            if name in NULLABLE_FIELDS:
                 differences.append(sa.and_(_S[given(name)], _S[name].is_distinct_from(_B[name])))
-            elif type(ALL_FIELDS[name].type) is Extra:
+            elif type(FIELDS[name].type) is Extra:
                 differences.append(_S[name] != sa.cast(_B[name], sa.Text))
             else:
                 differences.append(_S[name] != _B[name])

@@ -10,13 +10,13 @@ import msgspec
 
 from pyramid_bookstore.catalogue.extra import Extra
 from pyramid_bookstore.catalogue.field import Field
-from pyramid_bookstore.catalogue.fields import FIELDS as ALL_FIELDS
+from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.catalogue.listing import walk
 from pyramid_bookstore.catalogue.query import Filters
 from pyramid_bookstore.db.query import Reader, Row, SessionReader
 from pyramid_bookstore.feeds.formulas import escape_formula
 from pyramid_bookstore.feeds.intake import Format
-from pyramid_bookstore.feeds.staging import FIELDS
+from pyramid_bookstore.feeds.staging import FEED_FIELDS
 from pyramid_bookstore.values.types import Text
 
 #: Books that are read at once.
@@ -26,10 +26,10 @@ _FILE_BLOCK = 64 * 1024
 
 # Semicolon and tab too, because some spreadsheets split at those.
 _NEEDS_QUOTES = re.compile('[",;\t\r\n]')
-_HEADER = ",".join(FIELDS) + "\r\n"
+_HEADER = ",".join(FEED_FIELDS) + "\r\n"
 
 #: A line of NDJSON.
-_Line = msgspec.defstruct("_Line", [(name, Any) for name in FIELDS])
+_Line = msgspec.defstruct("_Line", [(name, Any) for name in FEED_FIELDS])
 
 _encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
 
@@ -113,8 +113,8 @@ def _writer(field: Field) -> Callable[[Any], str]:
     return write
 
 
-_PLACES = [list(ALL_FIELDS).index(name) for name in FIELDS]
-_CELLS = [(place, _writer(ALL_FIELDS[name])) for name, place in zip(FIELDS, _PLACES, strict=True)]
+_PLACES = [list(FIELDS).index(name) for name in FEED_FIELDS]
+_CELLS = [(place, _writer(FIELDS[name])) for name, place in zip(FEED_FIELDS, _PLACES, strict=True)]
 
 
 def _ndjson(rows: Sequence[Row]) -> bytes:

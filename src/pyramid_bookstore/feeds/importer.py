@@ -19,8 +19,7 @@ from pyramid_bookstore.feeds.cells import fault
 from pyramid_bookstore.feeds.ids import ids
 from pyramid_bookstore.feeds.intake import Intake
 from pyramid_bookstore.feeds.report import MAX_LISTED
-from pyramid_bookstore.feeds.staging import KEY
-from pyramid_bookstore.feeds.staging import REQUIRED as REQUIRED_FIELDS
+from pyramid_bookstore.feeds.staging import KEY, REQUIRED_FIELDS
 from pyramid_bookstore.values.types import REQUIRED
 
 #: Rows that one statement writes.

@@ -15,11 +15,11 @@ from pyramid_bookstore.feeds.lines import Stream
 from pyramid_bookstore.feeds.ndjson_feed import NdjsonFeed
 from pyramid_bookstore.feeds.report import rejected
 from pyramid_bookstore.feeds.spool import Spool
-from pyramid_bookstore.feeds.staging import FIELDS, REQUIRED, ROW
+from pyramid_bookstore.feeds.staging import FEED_FIELDS, REQUIRED_FIELDS, ROW
 from pyramid_bookstore.feeds.validator import RowValidator
 
-_required = itemgetter(*map(FIELDS.index, REQUIRED))
-_PRICE, _STOCK, _EXTRA = (FIELDS.index(name) for name in ("price", "stock", "extra"))
+_required = itemgetter(*map(FEED_FIELDS.index, REQUIRED_FIELDS))
+_PRICE, _STOCK, _EXTRA = (FEED_FIELDS.index(name) for name in ("price", "stock", "extra"))
 
 Format = Literal["csv", "ndjson"]
 #: A row as it was sent: its line number, and its cells (CSV) or its text (NDJSON).
@@ -49,7 +49,7 @@ class Intake:
         #: Columns that are no field.
         self.ignored: Sequence[str] = ()
         #: Fields that the feed has a column or a fixed value for.
-        self.given: Sequence[str] = FIELDS
+        self.given: Sequence[str] = FEED_FIELDS
         #: Whether some good row can only be validated together with the stored book.
         self.partial = False
 

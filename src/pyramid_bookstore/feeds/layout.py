@@ -10,10 +10,10 @@ import colander
 from pyramid_bookstore.catalogue.schema import SET_BY_SERVER
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.feeds.lines import refuse
-from pyramid_bookstore.feeds.staging import FIELDS, KEY
+from pyramid_bookstore.feeds.staging import FEED_FIELDS, KEY
 from pyramid_bookstore.values.types import REQUIRED
 
-_NAMES = ", ".join(FIELDS)
+_NAMES = ", ".join(FEED_FIELDS)
 #: Characters of a line that are shown in a message.
 _SHOWN = 80
 
@@ -39,7 +39,7 @@ class FeedOptions:
     def check(self) -> None:
         """Raise `ValidationFailed` for names that are no field, or have column and fixed value."""
         for name in (*self.columns, *self.fixed):
-            if name not in FIELDS:
+            if name not in FEED_FIELDS:
                 refuse(f"There is no field {name!r} to import; the fields are {_NAMES}.", name)
         for name in self.columns:
             if name in self.fixed:
@@ -48,7 +48,9 @@ class FeedOptions:
     def wanted(self) -> dict[str, str]:
         """The field of each column that the feed may have; names are as `normal` returns them."""
         return {
-            normal(self.columns.get(name, name)): name for name in FIELDS if name not in self.fixed
+            normal(self.columns.get(name, name)): name
+            for name in FEED_FIELDS
+            if name not in self.fixed
         }
 
 
@@ -57,8 +59,8 @@ class Layout:
     """Where the fields are in a row of cells.
 
     ``names`` are the columns. ``pick`` takes the cells of a row followed by ``tail``, and returns
-    the cells of `FIELDS`, None for fields without a column. ``given`` are the fields with a column
-    or a fixed value, ``ignored`` the columns that are no field.
+    the cells of `FEED_FIELDS`, None for fields without a column. ``given`` are the fields with a
+    column or a fixed value, ``ignored`` the columns that are no field.
     """
 
     names: tuple[str, ...]
@@ -130,8 +132,8 @@ def layout_of(header: Sequence[str], options: FeedOptions) -> Layout:
     # Places in the tail are counted from the end of cells and tail together.
     tail = (*options.fixed.values(), None)
     places |= {name: index - len(tail) for index, name in enumerate(options.fixed)}
-    pick = itemgetter(*(places.get(name, -1) for name in FIELDS))
-    given = tuple(name for name in FIELDS if name in places)
+    pick = itemgetter(*(places.get(name, -1) for name in FEED_FIELDS))
+    given = tuple(name for name in FEED_FIELDS if name in places)
     return Layout(tuple(names), tail, pick, given, tuple(ignored))
 
 

@@ -11,8 +11,7 @@ from sqlalchemy import Boolean, Column, Integer, MetaData, String, Table, Text
 from sqlalchemy.types import Uuid
 
 from pyramid_bookstore.catalogue.extra import Extra
-from pyramid_bookstore.catalogue.fields import FIELDS as ALL_FIELDS
-from pyramid_bookstore.catalogue.fields import WRITABLE
+from pyramid_bookstore.catalogue.fields import FIELDS, WRITABLE
 from pyramid_bookstore.catalogue.models import BOOKS, columns_of
 from pyramid_bookstore.db.types import Money
 from pyramid_bookstore.values.types import Integer as IntegerType
@@ -21,11 +20,13 @@ from pyramid_bookstore.values.types import Price
 #: The field that identifies the book of a row.
 KEY: Final = "isbn"
 #: The writable fields, in the order of the export's columns.
-FIELDS: Final = (KEY, *(field.name for field in WRITABLE if field.name != KEY))
-NULLABLE: Final = tuple(name for name in FIELDS if ALL_FIELDS[name].type.nullable)
-SEARCHED: Final = tuple(name for name in FIELDS if ALL_FIELDS[name].folded)
+FEED_FIELDS: Final = (KEY, *(field.name for field in WRITABLE if field.name != KEY))
+NULLABLE_FIELDS: Final = tuple(name for name in FEED_FIELDS if FIELDS[name].type.nullable)
+FOLDED_FIELDS: Final = tuple(name for name in FEED_FIELDS if FIELDS[name].folded)
 #: The fields that a new book must have besides its key.
-REQUIRED: Final = tuple(name for name in FIELDS if ALL_FIELDS[name].required and name != KEY)
+REQUIRED_FIELDS: Final = tuple(
+    name for name in FEED_FIELDS if FIELDS[name].required and name != KEY
+)
 
 
 def given(name: str) -> str:
@@ -35,35 +36,35 @@ def given(name: str) -> str:
 
 def _python_type(name: str) -> Any:
     """Prices are text with two decimals, and ``extra`` is JSON text."""
-    return int if type(ALL_FIELDS[name].type) is IntegerType else str
+    return int if type(FIELDS[name].type) is IntegerType else str
 
 
 def _column(name: str) -> Column[Any]:
     """As in the books' table, but nullable, and without a limit for texts."""
     typ = BOOKS.c[name].type
-    is_text = isinstance(typ, String) or type(ALL_FIELDS[name].type) is Extra
+    is_text = isinstance(typ, String) or type(FIELDS[name].type) is Extra
     return Column(name, Text() if is_text else typ)
 
 
 _TYPES: dict[str, Any] = {
-    **{name: _python_type(name) | None for name in FIELDS},
-    **{given(name): bool for name in NULLABLE},
-    **{ALL_FIELDS[name].key: str | None for name in SEARCHED},
+    **{name: _python_type(name) | None for name in FEED_FIELDS},
+    **{given(name): bool for name in NULLABLE_FIELDS},
+    **{FIELDS[name].key: str | None for name in FOLDED_FIELDS},
 }
 
 #: The columns of a validated row in order, and the type of a row, for `Spool`.
-COLUMNS: Final = tuple(_TYPES)
+ROW_COLUMNS: Final = tuple(_TYPES)
 ROW: Any = tuple[*_TYPES.values()]  # type: ignore[misc]  # made at start
 
-#: The temporary table; its columns are `COLUMNS` after ``line`` and ``id``.
+#: The temporary table; its columns are `ROW_COLUMNS` after ``line`` and ``id``.
 STAGED = Table(
     "bookstore_import",
     MetaData(),
     Column("line", Integer, primary_key=True, autoincrement=False),
     Column("id", Uuid),
-    *map(_column, FIELDS),
-    *(Column(given(name), Boolean) for name in NULLABLE),
-    *(Column(key, BOOKS.c[key].type) for key in (ALL_FIELDS[name].key for name in SEARCHED)),
+    *map(_column, FEED_FIELDS),
+    *(Column(given(name), Boolean) for name in NULLABLE_FIELDS),
+    *(Column(key, BOOKS.c[key].type) for key in (FIELDS[name].key for name in FOLDED_FIELDS)),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
 )
@@ -78,9 +79,9 @@ def row_of(fields: Mapping[str, Any]) -> tuple[Any, ...]:
     """The row of a book's fields, as the schema returns them."""
     columns = columns_of(fields)
     for name, value in fields.items():
-        if type(ALL_FIELDS[name].type) is Price:
+        if type(FIELDS[name].type) is Price:
             columns[name] = str(value)
-        elif type(ALL_FIELDS[name].type) is Extra:
+        elif type(FIELDS[name].type) is Extra:
             columns[name] = bytes(columns[name]).decode()
-    columns |= {given(each): each in fields for each in NULLABLE}
-    return tuple(columns.get(each) for each in COLUMNS)
+    columns |= {given(each): each in fields for each in NULLABLE_FIELDS}
+    return tuple(columns.get(each) for each in ROW_COLUMNS)

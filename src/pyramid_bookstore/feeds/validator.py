@@ -9,14 +9,20 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
-from pyramid_bookstore.catalogue.fields import FIELDS as ALL_FIELDS
+from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.catalogue.schema import validate_book, validate_changes
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.feeds.cells import fault, values_of
 from pyramid_bookstore.feeds.fast_path import NeedsSchema, fast_reader
 from pyramid_bookstore.feeds.layout import FeedOptions
-from pyramid_bookstore.feeds.staging import FIELDS, KEY, NULLABLE, SEARCHED, row_of
-from pyramid_bookstore.feeds.staging import REQUIRED as REQUIRED_FIELDS
+from pyramid_bookstore.feeds.staging import (
+    FEED_FIELDS,
+    FOLDED_FIELDS,
+    KEY,
+    NULLABLE_FIELDS,
+    REQUIRED_FIELDS,
+    row_of,
+)
 from pyramid_bookstore.search.folding import folded
 from pyramid_bookstore.values import isbn as isbns
 from pyramid_bookstore.values import jsontext
@@ -28,8 +34,8 @@ _CACHE_SIZE: Final = 20_000
 #: A row of `staging.ROW`, or the faults.
 Result = tuple[Any, ...] | list[Fault]
 
-_PRICE, _STOCK = FIELDS.index("price"), FIELDS.index("stock")
-_searched = itemgetter(*map(FIELDS.index, SEARCHED))
+_PRICE, _STOCK = FEED_FIELDS.index("price"), FEED_FIELDS.index("stock")
+_searched = itemgetter(*map(FEED_FIELDS.index, FOLDED_FIELDS))
 
 
 class RowValidator:
@@ -42,19 +48,19 @@ class RowValidator:
         self._options = options
         self._schema = options.extra_schema
         self._fixed = _fixed_values(options)
-        readers = {name: fast_reader(ALL_FIELDS[name], self._schema) for name in FIELDS}
+        readers = {name: fast_reader(FIELDS[name], self._schema) for name in FEED_FIELDS}
         self._fold = lru_cache(_CACHE_SIZE)(_folded)
         self._cell_readers = [reader.cell for reader in readers.values()]
         self._value_readers = [(name, reader.value) for name, reader in readers.items()]
         self.default_extra, self.faults_without_extra = _without_extra(self._schema)
 
     def cell_validator(self, given: Collection[str]) -> Callable[[Sequence[str | None]], Result]:
-        """A function that validates the cells of `FIELDS`, of a file that has the fields ``given``.
+        """A function that validates the cells of `FEED_FIELDS`; the file has the fields ``given``.
 
         The cells of all other fields are `None`.
         """
         readers, row = self._cell_readers, self._row
-        flags = [name in given for name in NULLABLE]
+        flags = [name in given for name in NULLABLE_FIELDS]
 
         def validate(cells: Sequence[str | None]) -> Result:
             try:
@@ -80,15 +86,17 @@ class RowValidator:
                     read(value[name]) if name in value else None
                     for name, read in self._value_readers
                 ]
-                return self._row(values, [name in value for name in NULLABLE])
+                return self._row(values, [name in value for name in NULLABLE_FIELDS])
             except NeedsSchema:
                 pass
         return self.apply_schema(value)
 
     def apply_schema_to_cells(self, cells: Sequence[str | None]) -> Result:
-        """Validate the cells of `FIELDS` by the schema."""
+        """Validate the cells of `FEED_FIELDS` by the schema."""
         faults: list[Fault] = []
-        texts = {name: cell for name, cell in zip(FIELDS, cells, strict=True) if cell is not None}
+        texts = {
+            name: cell for name, cell in zip(FEED_FIELDS, cells, strict=True) if cell is not None
+        }
         return self.apply_schema(values_of(texts, faults), faults)
 
     def apply_schema(self, value: Any, cell_faults: Iterable[Fault] = ()) -> Result:
@@ -123,12 +131,12 @@ def _folded(text: str | None) -> str | None:
     return None if text is None else folded(text)
 
 
-_FIELD_SET = frozenset(FIELDS)
+_FIELD_SET = frozenset(FEED_FIELDS)
 
 
 def _without_extra(schema: Any) -> tuple[str, list[Fault]]:
     """The JSON text of ``extra`` for new books without one; and the faults if it is required."""
-    book = {name: ALL_FIELDS[name].example for name in (KEY, *REQUIRED_FIELDS)}
+    book = {name: FIELDS[name].example for name in (KEY, *REQUIRED_FIELDS)}
     book["price"] = 1  # the example is a float
     try:
         extra = validate_book(book, extra_schema=schema)["extra"]
@@ -140,7 +148,7 @@ def _without_extra(schema: Any) -> tuple[str, list[Fault]]:
 def _position(fault: Fault) -> int:
     """The sort key of a fault: the faults of a row are in the order of the fields."""
     field = fault.field.partition(".")[0]
-    return FIELDS.index(field) if field in _FIELD_SET else len(FIELDS)
+    return FEED_FIELDS.index(field) if field in _FIELD_SET else len(FEED_FIELDS)
 
 
 def _fixed_values(options: FeedOptions) -> dict[str, Any]:

@@ -25,12 +25,21 @@ _BOOLEANS = ("pool_pre_ping", "pool_use_lifo", "hide_parameters", "skip_autocomm
 _BOOLEANS_OR_DEBUG = ("echo", "echo_pool")
 
 
+#: What no text can be; the query of the URL has what the driver takes.
+_PYTHON_ONLY = (
+    *("connect_args", "execution_options", "creator", "module", "plugins", "pool", "poolclass"),
+    *("pool_events", "json_serializer", "json_deserializer"),
+)
+
+
 def converted(name: str, value: Any) -> Any:
     """The converted value of an option; raises `ValueError`."""
     if name in _LOWEST:
         return _integer(value, _LOWEST[name])
     if name in _BOOLEANS or (name in _BOOLEANS_OR_DEBUG and value != "debug"):
         return BOOLEAN(value)
+    if name in _PYTHON_ONLY and isinstance(value, str):
+        raise ValueError("can be given in Python only, not as text")
     if name == "isolation_level" and str(value).strip().upper() == "AUTOCOMMIT":
         raise ValueError("AUTOCOMMIT would leave changes without transactions")
     return value

@@ -16,7 +16,7 @@ from pyramid_bookstore.feeds.intake import Intake
 from pyramid_bookstore.feeds.layout import FeedOptions
 from pyramid_bookstore.feeds.lines import MAX_LINE, Lines
 from pyramid_bookstore.feeds.ndjson_feed import NdjsonFeed
-from pyramid_bookstore.feeds.staging import FIELDS
+from pyramid_bookstore.feeds.staging import FEED_FIELDS
 
 KNOWN = "The first line must name the columns"
 
@@ -227,7 +227,7 @@ def test_columns_can_be_renamed_set_to_a_fixed_value_or_ignored():
     layout = feed.layout
     assert layout.ignored == ("isbn", "author")
     assert layout.given == ("isbn", "title", "author", "price")
-    cells = dict(zip(FIELDS, layout.pick([*row, *layout.tail]), strict=True))
+    cells = dict(zip(FEED_FIELDS, layout.pick([*row, *layout.tail]), strict=True))
     assert {name: cell for name, cell in cells.items() if cell is not None} == {
         "isbn": "9783522202558", "title": "T", "author": "A", "price": "1",
     }  # fmt: skip

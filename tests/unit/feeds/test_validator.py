@@ -15,14 +15,14 @@ from pyramid_bookstore.catalogue.models import columns_of
 from pyramid_bookstore.catalogue.schema import validate_book
 from pyramid_bookstore.errors import ValidationFailed
 from pyramid_bookstore.feeds.layout import FeedOptions
-from pyramid_bookstore.feeds.staging import COLUMNS, FIELDS, NULLABLE
+from pyramid_bookstore.feeds.staging import FEED_FIELDS, NULLABLE_FIELDS, ROW_COLUMNS
 from pyramid_bookstore.feeds.staging import given as given_flag
 from pyramid_bookstore.feeds.validator import RowValidator
 from pyramid_bookstore.values import jsontext
 from tests.support.feeds import FAUST, MOMO, isbn
 
 #: The cells of a good row; a field that is not here has no column.
-ROW = dict.fromkeys(FIELDS) | {
+ROW = dict.fromkeys(FEED_FIELDS) | {
     "isbn": MOMO, "title": "Momo", "author": "Michael Ende", "price": "15.00", "stock": "3",
     "description": "", "extra": "{}",
 }  # fmt: skip
@@ -34,13 +34,13 @@ def make(**options):
 
 def validated(validator, cells):
     """Check a row of a file that has only the columns whose cell is not None here."""
-    given = [name for name, cell in zip(FIELDS, cells, strict=True) if cell is not None]
+    given = [name for name, cell in zip(FEED_FIELDS, cells, strict=True) if cell is not None]
     return validator.cell_validator(given)(cells)
 
 
 def named(result):
     """A row with its columns as attributes."""
-    return SimpleNamespace(**dict(zip(COLUMNS, result, strict=True)))
+    return SimpleNamespace(**dict(zip(ROW_COLUMNS, result, strict=True)))
 
 
 class ExtraSchema(colander.MappingSchema):
@@ -158,7 +158,8 @@ good = st.fixed_dictionaries(
 
 
 @given(
-    st.one_of(good, st.dictionaries(st.sampled_from([*FIELDS, "id", "other"]), values)), validators
+    st.one_of(good, st.dictionaries(st.sampled_from([*FEED_FIELDS, "id", "other"]), values)),
+    validators,
 )
 def test_any_json_object_gets_the_same_result_from_fast_check_and_schema(value, validator):
     assert validator.validate_document(value) == validator.apply_schema(value)
@@ -177,7 +178,7 @@ def test_an_imported_book_has_the_same_columns_as_one_sent_by_post(value):
     columns["extra"] = bytes(columns["extra"]).decode()
     found = vars(named(result))
     found["price"] = Decimal(found["price"])
-    for name in NULLABLE:
+    for name in NULLABLE_FIELDS:
         assert found.pop(given_flag(name)) is (name in value)
     left_out = {"stock": 0, "extra": "{}"} | {n: "" for n in found if n.endswith("_folded")}
     assert {n: left_out.get(n) if v is None else v for n, v in found.items()} == columns

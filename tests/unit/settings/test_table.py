@@ -279,7 +279,7 @@ class TestEngineOptions:
         lines = faults({**other, **given, **wrong}, [check_engines])
         assert len(lines) == 4
         text = "\n".join(lines)
-        assert f"{prefix}*: Invalid argument(s) 'pool_sise'" in text
+        assert f"{prefix}*: SQLAlchemy says: Invalid argument(s) 'pool_sise'" in text
         assert f"{prefix}echo: 'loud' is not true or false" in text
         assert "bookstore.migrate: 'maybe'" in text
         assert "bookstore.foo: no such setting" in text
@@ -289,7 +289,7 @@ class TestEngineOptions:
         session = {"bookstore.dbsession": "dbsession"}
         assert Settings.from_mapping({**session, **host}).dbsession == "dbsession"
         [line] = faults({**session, **host, "bookstore.migrate": "true"}, [check_engines])
-        assert line.startswith("sqlalchemy.*: Invalid argument(s) 'colour'")
+        assert line.startswith("sqlalchemy.*: SQLAlchemy says: Invalid argument(s) 'colour'")
 
 
 @pytest.mark.parametrize(
