@@ -58,7 +58,8 @@ BOOKS = "bookstore_books"
 
 def upgrade():
     folded = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-    op.add_column(BOOKS, sa.Column("label", sa.String(120)))
+    check = sa.CheckConstraint("length(label) <= 120", name="bookstore_books_label_check")
+    op.add_column(BOOKS, sa.Column("label", sa.String(120), check))
     op.add_column(BOOKS, sa.Column("weight", sa.Integer()))
     op.add_column(
         BOOKS, sa.Column("label_folded", folded, nullable=False, server_default="")

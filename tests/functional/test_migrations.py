@@ -39,6 +39,7 @@ from uuid6 import uuid7
 from pyramid_bookstore.catalogue.constraints import CHECKS
 from pyramid_bookstore.catalogue.models import Book, columns_of
 from pyramid_bookstore.db import autogenerate, migrations, revision
+from pyramid_bookstore.db.base import TABLES
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_engine, make_one_time_engine
 from pyramid_bookstore.plugin.tables import Base
@@ -211,6 +212,26 @@ def run_script(url, script):
             connection.execute(script)
 
 
+def test_all_our_tables_are_named_without_their_models():
+    assert {*TABLES} == {*Base.metadata.tables}
+
+
+def test_an_upgrade_refuses_a_joint_history_that_lacks_a_table_whatever_was_imported(
+    bare, bare_engine
+):
+    migrations.upgrade(bare_engine)
+    with bare_engine.begin() as connection:
+        connection.execute(text(f"DROP TABLE {revision.VERSION_TABLE}"))
+        connection.execute(text("DROP TABLE bookstore_idempotency_keys"))
+    script = (
+        "import sys, sqlalchemy\n"
+        "from pyramid_bookstore.db.migrations import upgrade\n"
+        "upgrade(sqlalchemy.create_engine(sys.argv[1]))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, bare], capture_output=True, check=False)
+    assert b"Unavailable: The database is not set up" in done.stderr
+
+
 def test_an_empty_database_is_not_current_whatever_was_imported(bare):
     """A deployment script has imported nothing but the package."""
     script = (
@@ -310,6 +331,19 @@ class TestAlembicCommand:
         with bare_engine.connect() as connection:
             assert revision.is_current(connection)
         assert revision.HEAD in self.alembic("-c", str(ini), "current").stdout
+
+    def test_alembic_check_sees_a_dropped_index(self, bare, bare_engine, tmp_path):
+        """In a process of its own, which has imported nothing but the environment."""
+        ini = self.ini(tmp_path, f"sqlalchemy.url = {bare.replace('%', '%%')}")
+        self.alembic("-c", str(ini), "upgrade", "head")
+        self.alembic("-c", str(ini), "check")
+        with bare_engine.begin() as connection:
+            connection.execute(text("DROP INDEX bookstore_idempotency_keys_expires_at_idx"))
+        command = [sys.executable, "-c", "from alembic.config import main; main()"]
+        command += ["-c", str(ini), "check"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode != 0
+        assert "bookstore_idempotency_keys_expires_at_idx" in done.stdout + done.stderr
 
     def test_alembic_migrates_the_database_of_the_alembic_section(
         self, bare, bare_engine, tmp_path

@@ -50,7 +50,14 @@ def test_list_refuses_an_invalid_argument_and_names_it(
     assert [fault.field for fault in refused.value.faults] == [field]
 
 
-@pytest.mark.parametrize("format", ["xml", "", None])
+@pytest.mark.parametrize("name", ["limit", "page", "cursor", "sort", "fields", "bogus"])
+def test_an_export_refuses_what_is_no_filter(store: Bookstore, name: str) -> None:
+    with pytest.raises(ValidationFailed) as refused:
+        store.export_books({name: "1"})
+    assert [fault.field for fault in refused.value.faults] == [name]
+
+
+@pytest.mark.parametrize("format", ["xml", ""])
 def test_an_unknown_format_is_refused(store: Bookstore, format: Any) -> None:
     for call in (lambda: store.export_books({}, format), lambda: store.import_books(None, format)):
         with pytest.raises(ValidationFailed) as refused:

@@ -170,10 +170,10 @@ def list_query(
     if not isinstance(sort, str):
         sort = ",".join(key if isinstance(key, str) else "-" * key[1] + key[0] for key in sort)
     values |= {"sort": sort, "page": None if cursor and page == 1 else page, "cursor": cursor}
-    return parse_listing(_parameters(values), max_limit=LARGEST_PAGE)
+    return parse_listing(as_parameters(values), max_limit=LARGEST_PAGE)
 
 
-def _parameters(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def as_parameters(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Values from Python as query parameters; `None` is left out."""
     for name, value in values.items():
         if isinstance(value, bool):

@@ -9,10 +9,11 @@ from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from pyramid_bookstore.db.autogenerate import PREFIX
-from pyramid_bookstore.db.base import BOOKS_TABLE, Base
+from pyramid_bookstore.db.base import BOOKS_TABLE
 from pyramid_bookstore.db.dialects.sqlite import in_memory
 from pyramid_bookstore.db.revision import HEAD, current, is_current
 from pyramid_bookstore.plugin.probes import PROBES
+from pyramid_bookstore.plugin.tables import Base
 from pyramid_bookstore.search import SEARCHES
 from pyramid_bookstore.settings import KEYS, Settings
 from pyramid_bookstore.settings.reader import read

@@ -38,7 +38,7 @@ def make_engine(options: Mapping[str, Any], *, statement_timeout: int = 0, **fix
 def _check_isolation_level(engine: Engine, level: str | None) -> None:
     """SQLAlchemy itself checks it only with the first connection."""
     known = engine.dialect.get_isolation_level_values(None)  # type: ignore[arg-type]  # of any
-    if level is not None and str(level).replace("_", " ").upper() not in known:
+    if level is not None and level.replace("_", " ").upper() not in known:
         allowed = ", ".join(sorted({*known} - {"AUTOCOMMIT"}))
         raise ArgumentError(f"isolation_level {level!r} is not one of {allowed}")
 

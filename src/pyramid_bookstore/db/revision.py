@@ -6,7 +6,7 @@ Does not import Alembic, which a process that only serves requests does not need
 from sqlalchemy import Connection, String, column, inspect, select, table
 
 from pyramid_bookstore.db.autogenerate import PREFIX
-from pyramid_bookstore.db.base import BOOKS_TABLE, Base
+from pyramid_bookstore.db.base import BOOKS_TABLE, TABLES, Base
 from pyramid_bookstore.errors import Unavailable
 
 #: The newest revision in ``alembic/versions``; a test compares the two.
@@ -41,8 +41,7 @@ def is_current(connection: Connection) -> bool:
     if found is not None:
         return found == HEAD
     inspector = inspect(connection)
-    names = {BOOKS_TABLE, *Base.metadata.tables}
-    if inspector.has_table(VERSION_TABLE) or not all(map(inspector.has_table, names)):
+    if inspector.has_table(VERSION_TABLE) or not all(map(inspector.has_table, TABLES)):
         return False
     return all(
         {column["name"] for column in inspector.get_columns(table.name)} >= {*table.c.keys()}

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
+from operator import itemgetter
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
@@ -89,8 +90,11 @@ class Spooled(Iterator[bytes]):
 
 
 def _csv(rows: Sequence[Row]) -> bytes:
-    lines = [",".join([write(row[place]) for place, write in _CELLS]) + "\r\n" for row in rows]
-    return "".join(lines).encode()
+    lines = [
+        ",".join([write(value) for write, value in zip(_CELL_WRITERS, _pick(row), strict=True)])
+        for row in rows
+    ]
+    return "\r\n".join([*lines, ""]).encode()
 
 
 def _quoted(text: str) -> str:
@@ -113,9 +117,9 @@ def _writer(field: Field) -> Callable[[Any], str]:
     return write
 
 
-_PLACES = [list(FIELDS).index(name) for name in FEED_FIELDS]
-_CELLS = [(place, _writer(FIELDS[name])) for name, place in zip(FEED_FIELDS, _PLACES, strict=True)]
+_pick = itemgetter(*map(list(FIELDS).index, FEED_FIELDS))
+_CELL_WRITERS = [_writer(FIELDS[name]) for name in FEED_FIELDS]
 
 
 def _ndjson(rows: Sequence[Row]) -> bytes:
-    return _encode_lines([_Line(*(row[place] for place in _PLACES)) for row in rows])
+    return _encode_lines([_Line(*_pick(row)) for row in rows])

@@ -7,7 +7,7 @@ from functools import partial
 from typing import get_args
 
 from pyramid_bookstore.catalogue.events import BookCreated, BookUpdated
-from pyramid_bookstore.catalogue.query import NO_FILTERS, Filters, list_query
+from pyramid_bookstore.catalogue.query import NO_FILTERS, Filters, as_parameters
 from pyramid_bookstore.catalogue.service import Service
 from pyramid_bookstore.catalogue.statements import book_from_row
 from pyramid_bookstore.errors import Fault, Report, ValidationFailed
@@ -17,7 +17,7 @@ from pyramid_bookstore.feeds.importer import Importer
 from pyramid_bookstore.feeds.intake import Format, Intake
 from pyramid_bookstore.feeds.layout import FeedOptions
 from pyramid_bookstore.feeds.lines import Stream
-from pyramid_bookstore.feeds.schema import ExportQuery
+from pyramid_bookstore.feeds.schema import ExportQuery, parse_export
 from pyramid_bookstore.feeds.staging import KEY
 
 
@@ -40,7 +40,9 @@ class FeedsService(Service):
         others. A ``dry_run`` writes nothing and reports the same. Events are sent for each book
         that is changed, but only where somebody subscribed: that costs memory and time per book.
         """
-        _check_format(format)
+        if format not in get_args(Format):
+            message = f"The value must be {' or '.join(get_args(Format))}."
+            raise ValidationFailed([Fault("format", "", message)])
         with Intake(FeedOptions(extra_schema=self._extra_schema)) as intake:
             # Before the session is used: nothing is locked while the file is read.
             intake.read(stream, format)
@@ -65,8 +67,7 @@ class FeedsService(Service):
         ``filters`` are named as the list's parameters. The pages of the file come one by one and
         are not kept. Close the iterator if it is not read to its end. Raises `ValidationFailed`.
         """
-        _check_format(format)
-        return self.export(ExportQuery(list_query(**filters).filters, format))
+        return self.export(parse_export(as_parameters({**filters, "format": format})))
 
     def export(self, query: ExportQuery) -> Iterator[bytes]:
         """`export_books`, for a query that is checked already."""
@@ -79,9 +80,3 @@ class FeedsService(Service):
             book = book_from_row(row)
             changes = {name: getattr(book, name) for name in given if name != KEY}
             self._unit.announce(BookUpdated, book=book, changes=changes)
-
-
-def _check_format(format: str) -> None:
-    if format not in get_args(Format):
-        message = f"The value must be {' or '.join(get_args(Format))}."
-        raise ValidationFailed([Fault("format", "", message)])

@@ -15,34 +15,38 @@ from sqlalchemy.exc import ArgumentError
 from pyramid_bookstore.settings.converters import BOOLEAN, shown
 
 _LOWEST = {
-    "pool_size": 0,
-    "pool_timeout": 0,
-    "max_overflow": -1,
-    "pool_recycle": -1,
-    "query_cache_size": 0,
+    **dict.fromkeys(("pool_size", "pool_timeout", "query_cache_size"), 0),
+    **dict.fromkeys(("max_overflow", "pool_recycle"), -1),
+    **dict.fromkeys(("label_length", "max_identifier_length", "insertmanyvalues_page_size"), 1),
 }
 _BOOLEANS = ("pool_pre_ping", "pool_use_lifo", "hide_parameters", "skip_autocommit_rollback")
 _BOOLEANS_OR_DEBUG = ("echo", "echo_pool")
-
-
+_WORDS = ("isolation_level", "pool_reset_on_return")
 #: What no text can be; the query of the URL has what the driver takes.
 _PYTHON_ONLY = (
     *("connect_args", "execution_options", "creator", "module", "plugins", "pool", "poolclass"),
     *("pool_events", "json_serializer", "json_deserializer"),
 )
+#: Options whose values hold no secret.
+PUBLIC = frozenset({*_LOWEST, *_BOOLEANS, *_BOOLEANS_OR_DEBUG, *_WORDS})
 
 
 def converted(name: str, value: Any) -> Any:
     """The converted value of an option; raises `ValueError`."""
+    word = value.strip().lower() if isinstance(value, str) else value
     if name in _LOWEST:
         return _integer(value, _LOWEST[name])
-    if name in _BOOLEANS or (name in _BOOLEANS_OR_DEBUG and value != "debug"):
+    if name in _BOOLEANS_OR_DEBUG and word == "debug":
+        return word
+    if name in _BOOLEANS or name in _BOOLEANS_OR_DEBUG:
         return BOOLEAN(value)
     if name in _PYTHON_ONLY and isinstance(value, str):
         raise ValueError("can be given in Python only, not as text")
-    if name == "isolation_level" and str(value).strip().upper() == "AUTOCOMMIT":
+    if name == "isolation_level" and word == "autocommit":
         raise ValueError("AUTOCOMMIT would leave changes without transactions")
-    return value
+    if name == "isolation_level" and isinstance(value, str):
+        return value.strip().upper()
+    return word if name == "pool_reset_on_return" else value
 
 
 def _integer(value: Any, low: int) -> int:

@@ -27,6 +27,7 @@ from pyramid_bookstore.settings.converters import (
     choice,
     integer,
 )
+from pyramid_bookstore.settings.engine_options import PUBLIC
 from pyramid_bookstore.settings.reader import Key, Probe, read
 
 _MIB = 1024 * 1024
@@ -194,5 +195,4 @@ def _engine_text(name: str, value: Any) -> str:
         url = make_url(value)
         query = {k: "hidden" if "pass" in k.lower() else v for k, v in url.query.items()}
         return url.set(query=query).render_as_string(hide_password=True)
-    # connect_args, for example, may have a password.
-    return str(value) if isinstance(value, str | int | float) else "***"
+    return str(value) if name in PUBLIC else "***"  # connect_args, say, may have a password

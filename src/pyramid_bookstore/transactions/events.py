@@ -46,7 +46,8 @@ def _kinds() -> tuple[type, ...]:
     kinds: list[type] = [ChangesCommitted, Change]
     for kind in kinds:
         kinds += kind.__subclasses__()
-    return tuple(kinds)
+    # `dataclass(slots=True)` makes each class a second time; the second one is in use.
+    return tuple({kind.__qualname__: kind for kind in kinds}.values())
 
 
 class Announcer:

@@ -44,7 +44,10 @@ def test_an_invalid_engine_setting_stops_the_start_and_is_named(settings, named)
         ("max_overflow", ["-1", -1], ["-2", "1e3"]),
         ("pool_recycle", ["-1", "3600"], [math.inf]),
         ("query_cache_size", ["0"], ["big"]),
-        ("echo", ["true", "debug", True], ["loud"]),
+        ("label_length", ["30"], ["0", "x"]),
+        ("echo", ["true", "debug", " DEBUG ", True], ["loud"]),
+        ("pool_reset_on_return", [" ROLLBACK ", "None", None, False], []),
+        ("creator", [print], ["x"]),
         ("pool_pre_ping", ["false", "1", False], ["maybe"]),
         ("isolation_level", ["serializable", "READ_UNCOMMITTED"], ["autocommit"]),
         ("what only SQLAlchemy knows", ["anything", None], []),
@@ -54,7 +57,7 @@ def test_engine_settings_accept_valid_values_and_refuse_invalid_ones(name, good,
     for value in good:
         converted(name, value)
     for value in bad:
-        with pytest.raises(ValueError, match=r"is not|AUTOCOMMIT"):
+        with pytest.raises(ValueError, match=r"is not|AUTOCOMMIT|in Python only"):
             converted(name, value)
 
 

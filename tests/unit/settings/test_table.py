@@ -437,6 +437,7 @@ class TestShownValues:
         "bookstore.sqlalchemy.url": "postgresql://u:hunter2@h/b?sslpassword=hunter2&sslmode=require",
         "bookstore.sqlalchemy.connect_args": {"password": "hunter2"},
         "bookstore.sqlalchemy.pool_size": 5,
+        "bookstore.sqlalchemy.password": "hunter2",
         "bookstore.replica.sqlalchemy.url": make_url("postgresql://u:hunter2@h2/b"),
     }
 
