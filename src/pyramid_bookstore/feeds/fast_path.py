@@ -115,17 +115,22 @@ def _price(typ: Price, schema: Any) -> FastReader:
 
 
 def _integer(typ: Integer, schema: Any) -> FastReader:
+    least, most, nullable = typ.minimum, typ.maximum, typ.nullable
+
     def cell(text: str) -> int | None:
         if not text:
             return None
         if len(text) > 10 or not (text.isascii() and text.isdigit()):
             raise NeedsSchema
-        return value(int(text))
+        number = int(text)
+        if not least <= number <= most:
+            raise NeedsSchema
+        return number
 
     def value(number: Any) -> int | None:
-        if number is None and typ.nullable:
+        if number is None and nullable:
             return None
-        if type(number) is not int or not typ.minimum <= number <= typ.maximum:
+        if type(number) is not int or not least <= number <= most:
             raise NeedsSchema
         return number
 

@@ -28,7 +28,7 @@ from pyramid_bookstore.values import isbn as isbns
 from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.values.types import REQUIRED
 
-#: Size of the cache of folded texts: a catalogue names each author many times.
+#: Size of the cache of folded texts that are not ASCII: a catalogue names each author many times.
 _CACHE_SIZE: Final = 20_000
 
 #: A row of `staging.ROW`, or the faults.
@@ -49,7 +49,7 @@ class RowValidator:
         self._schema = options.extra_schema
         self._fixed = _fixed_values(options)
         readers = {name: fast_reader(FIELDS[name], self._schema) for name in FEED_FIELDS}
-        self._fold = lru_cache(_CACHE_SIZE)(_folded)
+        self._cached_fold = lru_cache(_CACHE_SIZE)(folded)
         self._cell_readers = [reader.cell for reader in readers.values()]
         self._value_readers = [(name, reader.value) for name, reader in readers.items()]
         self.default_extra, self.faults_without_extra = _without_extra(self._schema)
@@ -126,9 +126,10 @@ class RowValidator:
             raise NeedsSchema
         return (*values, *given, *map(self._fold, _searched(values)))
 
-
-def _folded(text: str | None) -> str | None:
-    return None if text is None else folded(text)
+    def _fold(self, text: str | None) -> str | None:
+        if text is None:
+            return None
+        return folded(text) if text.isascii() else self._cached_fold(text)
 
 
 _FIELD_SET = frozenset(FEED_FIELDS)
