@@ -24,8 +24,8 @@ FOLDED = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 SORTED_BY = {
     "created_at": "created_at",
     "updated_at": "updated_at",
-    "title": "title_folded",
-    "author": "author_folded",
+    "title": "title_words",
+    "author": "author_words",
     "price": "price",
     "stock": "stock",
 }
@@ -150,8 +150,8 @@ def upgrade() -> None:
         sa.Column("extra", DOCUMENT, nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("updated_at", MOMENT, nullable=False),
-        sa.Column("title_folded", FOLDED, nullable=False),
-        sa.Column("author_folded", FOLDED, nullable=False),
+        sa.Column("title_words", FOLDED, nullable=False),
+        sa.Column("author_words", FOLDED, nullable=False),
         sa.UniqueConstraint("isbn", name="bookstore_books_isbn_key"),
         sa.CheckConstraint("price >= 0", name="bookstore_books_price_check"),
         sa.CheckConstraint(

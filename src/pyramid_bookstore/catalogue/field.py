@@ -9,6 +9,7 @@ import colander
 
 from pyramid_bookstore.search.base import Comparison
 from pyramid_bookstore.search.folding import folded
+from pyramid_bookstore.search.words import stored
 from pyramid_bookstore.values.parameters import Amount, Flag, Term, WholeNumber
 from pyramid_bookstore.values.types import Integer, Price, StrictType, Text
 
@@ -42,15 +43,17 @@ class Field:
     filters: "tuple[Filter, ...]" = ()
     #: Whether the list can be sorted by it; it has an index then.
     sort: bool = False
-    #: Whether its folded form is stored too, in the column `key`, to search, compare and sort.
+    #: Whether its folded form is stored too, in the column `key`, to compare and sort.
     folded: bool = False
+    #: Whether its words are stored too, in the column `key`, to search and sort.
+    words: bool = False
     name: str = ""
 
     def __post_init__(self) -> None:
         # The databases sort null differently; a folded null is "".
-        assert not (self.sort and self.type.nullable and not self.folded), "null has no place"
+        assert not (self.sort and self.type.nullable and not self.derive), "null has no place"
         for each in self.filters:
-            assert not (isinstance(each, Range) and self.folded), "a text has no range"
+            assert not (isinstance(each, Range) and self.derive), "a text has no range"
 
     @property
     def required(self) -> bool:
@@ -60,7 +63,14 @@ class Field:
     @property
     def key(self) -> str:
         """The column that it is sorted and compared by."""
+        if self.words:
+            return f"{self.name}_words"
         return f"{self.name}_folded" if self.folded else self.name
+
+    @property
+    def derive(self) -> Callable[[str], str] | None:
+        """Makes the value of `key` from the text; `None` if that is the field's own column."""
+        return stored if self.words else folded if self.folded else None
 
 
 class Filter(ABC):
@@ -85,10 +95,10 @@ class Filter(ABC):
 
 
 class TextSearch(Filter):
-    """``author=``: part of the text, found by the search."""
+    """``author=``: words of the text, found by the search."""
 
     def parameters(self, field: Field) -> Iterator[Any]:
-        text = f"Part of the {field.name}, whatever the case or accents."
+        text = f"Words of the {field.name}, as in `search`."
         yield parameter(Term(), text, field.name)
 
     def comparisons(self, field: Field, values: Mapping[str, Any]) -> Iterator[Comparison]:

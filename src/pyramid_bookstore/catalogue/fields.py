@@ -47,7 +47,7 @@ class BookData(msgspec.Struct, frozen=True):
             writable=False,
         ),
     ]
-    title: Annotated[str, Field(Text(1, 255), _LINE, "Programming Rust", folded=True, sort=True)]
+    title: Annotated[str, Field(Text(1, 255), _LINE, "Programming Rust", words=True, sort=True)]
     author: Annotated[
         str,
         Field(
@@ -55,7 +55,7 @@ class BookData(msgspec.Struct, frozen=True):
             _LINE,
             "Jim Blandy, Jason Orendorff, Leonora F. S. Tindall",
             filters=(TextSearch(),),
-            folded=True,
+            words=True,
             sort=True,
         ),
     ]

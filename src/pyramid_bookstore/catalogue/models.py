@@ -28,7 +28,6 @@ from pyramid_bookstore.catalogue.extra import Extra
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.db.base import BIND, BOOKS_TABLE, Base
 from pyramid_bookstore.db.types import FOLDED, JSONText, Money, UTCDateTime
-from pyramid_bookstore.search.folding import folded
 from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.values.types import Identifier, Integer, Isbn, Moment, Price, Text
 
@@ -46,7 +45,7 @@ _COLUMN_TYPES: Mapping[type, Callable[[Any], Any]] = {
     Moment: lambda typ: UTCDateTime(),
 }
 
-#: The books. The indexes for text search differ by database and are only in the migrations (0002).
+#: The books. The indexes for text search differ by database and are only in the migrations (0003).
 BOOKS = Table(
     BOOKS_TABLE,
     Base.metadata,
@@ -59,7 +58,7 @@ BOOKS = Table(
         )
         for field in FIELDS.values()
     ),
-    *(Column(field.key, FOLDED, nullable=False) for field in FIELDS.values() if field.folded),
+    *(Column(field.key, FOLDED, nullable=False) for field in FIELDS.values() if field.derive),
     UniqueConstraint("isbn", name=ISBN_KEY),
     *(CheckConstraint(check.sql, name=check.name) for check in CHECKS),
     # One index for each sort, with the id that breaks ties, so that a page reads only its own rows.
@@ -101,8 +100,8 @@ def columns_of(fields: Mapping[str, Any]) -> dict[str, Any]:
     columns = dict(fields)
     for name in fields:
         field = FIELDS[name]
-        if field.folded:
-            columns[field.key] = folded(fields[name] or "")
+        if field.derive:
+            columns[field.key] = field.derive(fields[name] or "")
         elif type(field.type) is Extra:
             columns[name] = msgspec.Raw(jsontext.dumps(fields[name]))
     return columns

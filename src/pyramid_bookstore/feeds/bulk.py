@@ -22,7 +22,7 @@ from pyramid_bookstore.db.dialects import Dialect, dialect_named
 from pyramid_bookstore.db.types import JSONText, UTCDateTime
 from pyramid_bookstore.feeds.staging import (
     FEED_FIELDS,
-    FOLDED_FIELDS,
+    DERIVED_FIELDS,
     KEY,
     NULLABLE_FIELDS,
     REQUIRED_FIELDS,
@@ -224,7 +224,7 @@ class Bulk(ABC):
         columns: dict[str, Any] = {"id": _S.id, "created_at": moment, "updated_at": moment}
         for name in FEED_FIELDS:
             columns[name] = self._with_default(name)
-            if name in FOLDED_FIELDS:
+            if name in DERIVED_FIELDS:
                 key = FIELDS[name].key
                 columns[key] = sa.func.coalesce(_S[key], "")
         # Rows without a required field are updates; their book may have been deleted meanwhile.
@@ -250,7 +250,7 @@ class Bulk(ABC):
                 changed[name] = sa.cast(sa.func.coalesce(_S[name], stored), JSONText())
             else:
                 changed[name] = sa.func.coalesce(_S[name], _B[name])
-            if name in FOLDED_FIELDS:
+            if name in DERIVED_FIELDS:
                 key = FIELDS[name].key
                 changed[key] = sa.func.coalesce(_S[key], _B[key])
                 if name in NULLABLE_FIELDS:

@@ -1,7 +1,7 @@
 """The layout of validated rows in the spool and in the temporary table.
 
 It follows from the declaration of the fields: the value of each field, `None` if the feed leaves it
-out; for fields that can be null, whether the feed has it; for searched fields, the folded text.
+out; for fields that can be null, whether the feed has it; the derived texts to search and sort by.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ KEY: Final = "isbn"
 #: The writable fields, in the order of the export's columns.
 FEED_FIELDS: Final = (KEY, *(field.name for field in WRITABLE if field.name != KEY))
 NULLABLE_FIELDS: Final = tuple(name for name in FEED_FIELDS if FIELDS[name].type.nullable)
-FOLDED_FIELDS: Final = tuple(name for name in FEED_FIELDS if FIELDS[name].folded)
+DERIVED_FIELDS: Final = tuple(name for name in FEED_FIELDS if FIELDS[name].derive)
 #: The fields that a new book must have besides its key.
 REQUIRED_FIELDS: Final = tuple(
     name for name in FEED_FIELDS if FIELDS[name].required and name != KEY
@@ -49,7 +49,7 @@ def _column(name: str) -> Column[Any]:
 _TYPES: dict[str, Any] = {
     **{name: _python_type(name) | None for name in FEED_FIELDS},
     **{given(name): bool for name in NULLABLE_FIELDS},
-    **{FIELDS[name].key: str | None for name in FOLDED_FIELDS},
+    **{FIELDS[name].key: str | None for name in DERIVED_FIELDS},
 }
 
 #: The columns of a validated row in order, and the type of a row, for `Spool`.
@@ -64,7 +64,7 @@ STAGED = Table(
     Column("id", Uuid),
     *map(_column, FEED_FIELDS),
     *(Column(given(name), Boolean) for name in NULLABLE_FIELDS),
-    *(Column(key, BOOKS.c[key].type) for key in (FIELDS[name].key for name in FOLDED_FIELDS)),
+    *(Column(key, BOOKS.c[key].type) for key in (FIELDS[name].key for name in DERIVED_FIELDS)),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
 )

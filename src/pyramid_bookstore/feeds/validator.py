@@ -17,25 +17,24 @@ from pyramid_bookstore.feeds.fast_path import NeedsSchema, fast_reader
 from pyramid_bookstore.feeds.layout import FeedOptions
 from pyramid_bookstore.feeds.staging import (
     FEED_FIELDS,
-    FOLDED_FIELDS,
+    DERIVED_FIELDS,
     KEY,
     NULLABLE_FIELDS,
     REQUIRED_FIELDS,
     row_of,
 )
-from pyramid_bookstore.search.folding import folded
 from pyramid_bookstore.values import isbn as isbns
 from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.values.types import REQUIRED
 
-#: Size of the cache of folded texts that are not ASCII: a catalogue names each author many times.
+#: Size of the cache of derived texts: a catalogue names each author many times.
 _CACHE_SIZE: Final = 20_000
 
 #: A row of `staging.ROW`, or the faults.
 Result = tuple[Any, ...] | list[Fault]
 
 _PRICE, _STOCK = FEED_FIELDS.index("price"), FEED_FIELDS.index("stock")
-_searched = itemgetter(*map(FEED_FIELDS.index, FOLDED_FIELDS))
+_texts = itemgetter(*map(FEED_FIELDS.index, DERIVED_FIELDS))
 
 
 class RowValidator:
@@ -49,7 +48,7 @@ class RowValidator:
         self._schema = options.extra_schema
         self._fixed = _fixed_values(options)
         readers = {name: fast_reader(FIELDS[name], self._schema) for name in FEED_FIELDS}
-        self._cached_fold = lru_cache(_CACHE_SIZE)(folded)
+        self._derive = [lru_cache(_CACHE_SIZE)(_derive(name)) for name in DERIVED_FIELDS]
         self._cell_readers = [reader.cell for reader in readers.values()]
         self._value_readers = [(name, reader.value) for name, reader in readers.items()]
         self.default_extra, self.faults_without_extra = _without_extra(self._schema)
@@ -124,12 +123,15 @@ class RowValidator:
         """The row of values from the fast path; raises `NeedsSchema` for no ISBN, or free stock."""
         if values[0] is None or (values[_PRICE] == "0.00" and values[_STOCK]):
             raise NeedsSchema
-        return (*values, *given, *map(self._fold, _searched(values)))
+        derived = [derive(text) for derive, text in zip(self._derive, _texts(values), strict=True)]
+        return (*values, *given, *derived)
 
-    def _fold(self, text: str | None) -> str | None:
-        if text is None:
-            return None
-        return folded(text) if text.isascii() else self._cached_fold(text)
+
+def _derive(name: str) -> Callable[[str | None], str | None]:
+    """What makes the text to search and sort by; `None` for a field that is left out."""
+    derive = FIELDS[name].derive
+    assert derive, name
+    return lambda text: None if text is None else derive(text)
 
 
 _FIELD_SET = frozenset(FEED_FIELDS)

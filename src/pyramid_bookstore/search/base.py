@@ -1,7 +1,7 @@
 """The filters of a list, and how a database finds the matches without reading every book.
 
 `Conditions` is the *shape* of the filters: which there are, without the values. A dialect's
-`Search` turns a shape into SQL. The values have fixed parameter names (``author``, ``term0`` …,
+`Search` turns a shape into SQL. The values have fixed parameter names (``piece0_0`` …,
 ``min_price`` …), so that one shape is one statement.
 """
 
@@ -10,18 +10,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from sqlalchemy import ScalarSelect, Select, Table, bindparam, func, select
-from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy import ColumnElement, ScalarSelect, Select, Table, Text
+from sqlalchemy import bindparam, func, or_, select
 
-
-class TextShape(NamedTuple):
-    """How each term is found, as names of the dialect; ``""`` is no author filter.
-
-    Several ``terms`` are spellings of one search; one of them has to match.
-    """
-
-    author: str = ""
-    terms: tuple[str, ...] = ()
+from pyramid_bookstore.search.words import Group, Place
 
 
 class Comparison(NamedTuple):
@@ -39,6 +31,15 @@ class Comparison(NamedTuple):
 
 
 _OPERATORS = {">=": operator.ge, "<=": operator.le, "=": operator.eq, ">": operator.gt}
+
+class TextShape(NamedTuple):
+    """Where the alternatives of each group are looked for; their texts are parameters.
+
+    ``indexed`` is how many of the groups the index of texts can find, where that makes a difference.
+    """
+
+    groups: tuple[tuple[Place, ...], ...] = ()
+    indexed: int = 0
 
 
 class Conditions(NamedTuple):
@@ -59,18 +60,23 @@ class Conditions(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """The path to take, and the values of its parameters."""
+    """The path to take, and the values of its parameters.
+
+    ``walked``: books to look at by the walk; where it has not found the page by then, the matches
+    are collected. 0 is no limit.
+    """
 
     path: str
     values: dict[str, Any]
+    walked: int = 0
 
 
 class Probe(NamedTuple):
-    """A cheap ``statement`` that returns one row. ``choose`` takes this row and the number of
-    wanted books (``OFFSET`` included)."""
+    """A cheap ``statement`` that returns one row. ``choose`` takes this row, the number of
+    wanted books (``OFFSET`` included), and the column that they are sorted by."""
 
     statement: Select[Any]
-    choose: Callable[[Sequence[Any], int], Choice]
+    choose: Callable[[Sequence[Any], int, str], Choice]
 
 
 class Search(ABC):
@@ -81,6 +87,12 @@ class Search(ABC):
     """
 
     indexes: ClassVar[tuple[str, ...]]
+    #: The path that reads the books in the order of the list, until the page is full.
+    WALK: ClassVar[str] = "walk"
+    #: The path that finds all matches by the index of texts, and sorts them.
+    COLLECT: ClassVar[str] = "collect"
+    #: The same for a walk that gave up, however many matches there are.
+    ALL: ClassVar[str] = "collect"
 
     def __init__(
         self, books: Table, total: ScalarSelect[int], indexed: Collection[str] = ()
@@ -90,12 +102,16 @@ class Search(ABC):
         self.total = total
         self.indexed = indexed
 
-    @abstractmethod
-    def read(self, author: str, terms: Sequence[str]) -> tuple[TextShape, dict[str, Any]]:
-        """The shape of folded terms, and the values for its parameters; ``""`` is no author."""
+    def read(self, groups: Sequence[Group]) -> tuple[TextShape, dict[str, Any]]:
+        """The shape of the groups, and the values of its parameters."""
+        values: dict[str, Any] = {}
+        for number, group in enumerate(groups):
+            for alternative, found in enumerate(group):
+                values[_name(number, alternative)] = found.text
+        return TextShape(tuple(tuple(found.place for found in group) for group in groups)), values
 
     @abstractmethod
-    def where(self, conditions: Conditions, path: str = "", order: str = "") -> list[Any]:
+    def where(self, conditions: Conditions, path: str, order: str = "") -> list[Any]:
         """The conditions as clauses, written for the path and a list whose first sort key is the
         column ``order``."""
 
@@ -121,6 +137,45 @@ class Search(ABC):
         sample has 200 if 1 % of the books match (SQLite), or 0.4 % (PostgreSQL). It is always the
         same, so that an unchanged list keeps its total and its ETag.
         """
+
+    @abstractmethod
+    def contains(self, text: Any, piece: Any) -> ColumnElement[bool]:
+        """Whether the text has the piece, by no index."""
+
+    def texts(self, shape: TextShape) -> list[ColumnElement[bool]]:
+        """The conditions on texts, as a book by itself is asked."""
+        return [
+            self.one_of(number, group, self.contains)
+            for number, group in enumerate(shape.groups)
+        ]
+
+    def one_of(
+        self, number: int, group: Sequence[Place], contains: Callable[[Any, Any], Any]
+    ) -> ColumnElement[bool]:
+        """Whether a book has an alternative of the group."""
+        books: Any = self.books.c
+        columns = {
+            "text": books.title_words.concat(books.author_words),
+            "author": books.author_words,
+            "isbn": books.isbn,
+        }
+        return or_(
+            *(
+                books.isbn == piece(number, alternative)
+                if place == "whole isbn"
+                else contains(columns[place], piece(number, alternative))
+                for alternative, place in enumerate(group)
+            )
+        )
+
+
+def piece(number: int, alternative: int = 0) -> Any:
+    """The parameter with an alternative of a group."""
+    return bindparam(_name(number, alternative), type_=Text())
+
+
+def _name(number: int, alternative: int) -> str:
+    return f"piece{number}_{alternative}"
 
 
 def compared(conditions: Conditions, columns: Any) -> list[Any]:

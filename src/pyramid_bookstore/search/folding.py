@@ -12,33 +12,44 @@ _LETTERS = {
     "ĸ": "k", "ł": "l", "ŋ": "n", "ŧ": "t", "ƀ": "b", "ɓ": "b", "ƈ": "c", "ɖ": "d", "ɗ": "d",
     "ƒ": "f", "ɠ": "g", "ǥ": "g", "ɨ": "i", "ƙ": "k", "ƚ": "l", "ɲ": "n", "ƞ": "n", "ɔ": "o",
     "ə": "e", "ɛ": "e", "ƥ": "p", "ʂ": "s", "ƭ": "t", "ʉ": "u", "ʋ": "v", "ƴ": "y", "ƶ": "z",
+    # Arabic and Persian keyboards have different code points for yeh and kaf.
+    "\u064a": "\u06cc", "\u0649": "\u06cc", "\u0643": "\u06a9",
 }  # fmt: skip
-# Typographic marks, by the ASCII character that people type for them.
+# Typographic marks, by the ASCII character that people type for them; Hebrew's own among them.
 _MARKS = {
-    "'": "\u2018\u2019\u201a\u201b\u2032\u2035\u2039\u203a\u02b9\u02bb\u02bc\u02bd\u00b4\uff07",
-    '"': "\u201c\u201d\u201e\u201f\u2033\u2036\u00ab\u00bb\u02ba\u301d\u301e\u301f\uff02",
+    "'": "`\u2018\u2019\u201a\u201b\u2032\u2035\u2039\u203a\u02b9\u02bb\u02bc\u02bd\u02be\u02bf"
+    "\u00b4\uff07\uff40\u055a\u05f3\u1fbd\u1fbf\ua78c",
+    '"': "\u201c\u201d\u201e\u201f\u2033\u2036\u00ab\u00bb\u02ba\u301d\u301e\u301f\uff02\u05f4",
     "-": "\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u207b\u208b\u2212\u2e3a\u2e3b\ufe58\ufe63"
-    "\uff0d",
+    "\uff0d\u05be",
 }
-# Invisible characters: soft hyphen, zero-width space and joiners, direction marks, BOM.
-_INVISIBLE = "\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
+# Characters that show nothing: soft hyphen, zero-width space and joiners, direction marks, BOM,
+# variation selectors; and the Arabic tatweel, which only stretches a word.
+_INVISIBLE = (
+    "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068"
+    "\u2069\u061c\ufeff\u0640" + "".join(map(chr, range(0xFE00, 0xFE10)))
+)
 _PLAIN = str.maketrans(
     {typed: plain for plain, group in _MARKS.items() for typed in group}
     | dict.fromkeys(_INVISIBLE, "")
 )
 _LETTERS_AND_MARKS = _PLAIN | str.maketrans(_LETTERS)
 
+#: Latin, Greek and Cyrillic letters are below; only their accents are taken off.
+_FIRST_OTHER_SCRIPT = "\u0530"
+
 
 def fold(s: str) -> str:
     """Text without case, accents and typographic marks: ``Große  “Œuvre”`` is ``grosse "oeuvre"``.
 
-    Runs of white space become one space, so the result has no newline. Folding twice changes
-    nothing. The result can be longer than ``s``.
+    The marks of other scripts stay, because they tell words apart: カ is not ガ. Runs of white space
+    become one space, so the result has no newline. Folding twice changes nothing. The result can be
+    longer than ``s``.
     """
     if s.isascii():  # eight times as fast, with the same result
-        return " ".join(s.lower().split())
-    s = _without_marks(s.translate(_PLAIN)).casefold()
-    s = _without_marks(s.translate(_LETTERS_AND_MARKS)).casefold()
+        return " ".join(s.lower().replace("`", "'").split())
+    s = _without_accents(s.translate(_PLAIN)).casefold()
+    s = _without_accents(s.translate(_LETTERS_AND_MARKS)).casefold()
     # NFC, so that Hangul syllables are whole and are not found by their first letters.
     return unicodedata.normalize("NFC", " ".join(s.split()))
 
@@ -50,14 +61,20 @@ FOLDED_LENGTH = 600
 
 def folded(text: str) -> str:
     """The folded text as it is stored."""
-    if text.isascii():  # as in `fold`, without the call: an import folds two texts of each book
-        return " ".join(text.lower().split())[:FOLDED_LENGTH]
     return fold(text)[:FOLDED_LENGTH]
 
 
-def _without_marks(s: str) -> str:
+def _without_accents(s: str) -> str:
     """``s`` with compatibility characters decomposed, and without accents."""
     decomposed = unicodedata.normalize("NFKD", s)
     if decomposed.isascii():
         return decomposed
-    return "".join([char for char in decomposed if unicodedata.category(char) != "Mn"])
+    kept = []
+    base = ""
+    for char in decomposed:
+        if unicodedata.category(char) != "Mn":
+            base = char
+        elif base < _FIRST_OTHER_SCRIPT:
+            continue
+        kept.append(char)
+    return "".join(kept)
