@@ -14,30 +14,22 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, NamedTuple
-from uuid import UUID
 
 import databases
-from generate import generate, rare_words
-from load import load_ours, load_ours_sqlite
+from catalogues import Catalogue, on_postgresql, on_sqlite, taking_turns
+from generate import generate
 from machine import describe
 from plot import lines
-from sqlalchemy import Engine, text
+from titles import rare_words
 
 from pyramid_bookstore.catalogue.listing import list_books
 from pyramid_bookstore.catalogue.query import NEWEST_FIRST, NO_FILTERS, Filters, ListQuery
-from pyramid_bookstore.catalogue.statements import BY_ID
-from pyramid_bookstore.db.dialects import dialect_named
-from pyramid_bookstore.db.engines import make_engine, make_one_time_engine, make_reading_engine
-from pyramid_bookstore.db.migrations import upgrade
 from pyramid_bookstore.db.query import LeanReader
 from pyramid_bookstore.search.folding import fold
 
@@ -142,27 +134,13 @@ def _counts(length: int) -> Counter[str]:
     return found
 
 
-def measure(engine: Engine, books: int, rounds: int) -> dict[tuple[str, str], float]:
+def measure(catalogue: Catalogue, books: int, rounds: int) -> dict[tuple[str, str], float]:
     """Milliseconds of each kind, and of a book by its id."""
-    reader = LeanReader(engine, dialect_named(engine.dialect.name))
-    with engine.connect() as connection:
-        newest = connection.execute(
-            text("SELECT id FROM bookstore_books ORDER BY created_at DESC LIMIT 1")
-        ).scalar_one()
-    newest = newest if isinstance(newest, UUID) else UUID(newest)
-    work: dict[tuple[str, str], Callable[[], object]] = {
-        ("", "book by id"): lambda: reader.rows(BY_ID, {"id": newest})
-    }
+    reader = catalogue.reader()
+    work: dict[tuple[str, str], Callable[[], object]] = {("", "book by id"): catalogue.book_by_id()}
     for kind in kinds(books):
         work[kind.panel, kind.name] = _listing(reader, kind, books)
-    taken: dict[tuple[str, str], list[float]] = {key: [] for key in work}
-    for number in range(rounds + 2):
-        for key, run in work.items():
-            start = time.perf_counter()
-            run()
-            if number > 1:  # the first warm caches and compile statements
-                taken[key].append((time.perf_counter() - start) * 1e3)
-    return {key: min(values) for key, values in taken.items()}
+    return {key: min(values) for key, values in taking_turns(work, rounds).items()}
 
 
 def _listing(reader: LeanReader, kind: Kind, books: int) -> Callable[[], object]:
@@ -171,38 +149,6 @@ def _listing(reader: LeanReader, kind: Kind, books: int) -> Callable[[], object]
         half = list_books(reader, replace(query, page=books // 40))
         query = replace(query, page=1, cursor=half.next_cursor)
     return lambda: list_books(reader, query)
-
-
-@contextmanager
-def _sqlite(books: int) -> Iterator[Engine]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "books.sqlite"
-        url = f"sqlite:///{path}"
-        _fill(url, lambda: load_ours_sqlite(path, books))
-        engine = make_reading_engine({"url": url})
-        yield engine
-        engine.dispose()
-
-
-@contextmanager
-def _postgresql(running: databases.Server, books: int) -> Iterator[Engine]:
-    with databases.database(running, f"growth_{books}") as plain:
-        url = plain.replace("postgresql://", "postgresql+psycopg://")
-        _fill(url, lambda: load_ours(plain, books))
-        with make_engine({"url": url}, isolation_level="AUTOCOMMIT").connect() as connection:
-            connection.execute(text("VACUUM ANALYZE"))
-        engine = make_reading_engine({"url": url})
-        yield engine
-        engine.dispose()
-
-
-def _fill(url: str, load: Callable[[], None]) -> None:
-    """Books first and their search index after them, which takes a fraction of the time."""
-    engine = make_one_time_engine({"url": url})
-    upgrade(engine, "bookstore_0001")
-    load()
-    upgrade(engine)
-    engine.dispose()
 
 
 Result = dict[int, dict[tuple[str, str], float]]
@@ -288,14 +234,14 @@ def main() -> None:
         with databases.server(options.postgres) as running:
             results["PostgreSQL"] = {}
             for books in options.sizes:
-                with _postgresql(running, books) as engine:
-                    results["PostgreSQL"][books] = measure(engine, books, options.rounds)
+                with on_postgresql(running, books) as catalogue:
+                    results["PostgreSQL"][books] = measure(catalogue, books, options.rounds)
                 _say(f"PostgreSQL, {books:,} books", results["PostgreSQL"][books])
     if not options.postgresql_only:
         results["SQLite"] = {}
         for books in options.sizes:
-            with _sqlite(books) as engine:
-                results["SQLite"][books] = measure(engine, books, options.rounds)
+            with on_sqlite(books) as catalogue:
+                results["SQLite"][books] = measure(catalogue, books, options.rounds)
             _say(f"SQLite, {books:,} books", results["SQLite"][books])
     _keep(results)
     report(results, options.sizes)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import time
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from stacks import OurDatabase
 from usage import Meter
 
 
-def _import(database: OurDatabase, file: Path, books: int, dialect: str) -> dict[str, Any]:
+def _import(database: OurDatabase, file: Path, books: int) -> dict[str, Any]:
     begun = time.perf_counter()
     log = file.with_suffix(".log")
     with log.open("wb") as output:
@@ -26,7 +27,7 @@ def _import(database: OurDatabase, file: Path, books: int, dialect: str) -> dict
     seconds = time.perf_counter() - begun
     if process.returncode != 0:
         raise RuntimeError(f"import of {books} books: {log.read_text()[-2000:]}")
-    return {"database": dialect, "books": books, "seconds": seconds, "peak_rss_mb": peak}
+    return {"books": books, "seconds": seconds, "peak_rss_mb": peak}
 
 
 def _peak(process: subprocess.Popen[bytes]) -> float:
@@ -46,34 +47,48 @@ def _peak(process: subprocess.Popen[bytes]) -> float:
     return peak
 
 
-def _watched(
-    meter: Meter, database: OurDatabase, file: Path, books: int, dialect: str
-) -> dict[str, Any]:
+def _watched(meter: Meter, database: OurDatabase, file: Path, books: int) -> dict[str, Any]:
     load: dict[str, Any] = {}
     with meter.watch(load):
-        entry = _import(database, file, books, dialect)
+        entry = _import(database, file, books)
     return entry | load
 
 
+@contextmanager
+def _empty(dialect: str, running: databases.Server, folder: Path) -> Iterator[OurDatabase]:
+    """A migrated database without books, which goes with the block."""
+    if dialect == "PostgreSQL":
+        with databases.database(running, "bookstore_bench_import") as url:
+            target = OurDatabase(url, folder, "import_postgresql")
+            target.migrate()
+            yield target
+    else:
+        path = folder / "import.sqlite"
+        target = OurDatabase(f"sqlite:///{path}", folder, "import_sqlite")
+        target.migrate()
+        yield target
+        path.unlink()
+
+
 def measure(
-    running: databases.Server, meter: Meter, folder: Path, sizes: list[int]
+    running: databases.Server,
+    meter: Meter,
+    folder: Path,
+    sizes: list[int],
+    *,
+    kind: str = "natural",
+    dialects: Sequence[str] = ("PostgreSQL", "SQLite"),
 ) -> list[dict[str, Any]]:
-    """Import catalogues of `sizes` into PostgreSQL and SQLite, start of the process included."""
+    """Import catalogues of `sizes`, start of the process included."""
     found: list[dict[str, Any]] = []
     for books in sizes:
         file = folder / f"import_{books}.csv"
         with file.open("w", encoding="utf-8", newline="") as stream:
-            write_csv(stream, books)
-        with databases.database(running, "bookstore_bench_import") as url:
-            target = OurDatabase(url, folder, "import_postgresql")
-            target.migrate()
-            found.append(_watched(meter, target, file, books, "PostgreSQL"))
-        path = folder / f"import_{books}.sqlite"
-        target = OurDatabase(f"sqlite:///{path}", folder, "import_sqlite")
-        target.migrate()
-        found.append(_watched(meter, target, file, books, "SQLite"))
+            write_csv(stream, books, kind=kind)
+        for dialect in dialects:
+            with _empty(dialect, running, folder) as target:
+                entry = _watched(meter, target, file, books)
+            found.append({"database": dialect, "kind": kind, **entry})
+            say(f"import: {found[-1]}")
         file.unlink()
-        path.unlink()
-        for entry in found[-2:]:
-            say(f"import: {entry}")
     return found

@@ -59,14 +59,14 @@ def peers_columns(books: Books) -> Columns:
 
 def our_columns(books: Books, dialect: str) -> Columns:
     """The columns of `bookstore_books` as `dialect` ("postgresql" or "sqlite") stores them."""
-    from pyramid_bookstore.search.folding import folded
+    from pyramid_bookstore.search.words import stored
 
-    folded_author = lru_cache(maxsize=None)(folded)  # authors are shared
+    stored_author = lru_cache(maxsize=None)(stored)  # authors are shared
     columns = dict(peers_columns(books))
     columns |= {
         "extra": ["{}"] * len(books),
-        "title_folded": [folded(title) for title in books.title],
-        "author_folded": [folded_author(author) for author in books.author],
+        "title_words": [stored(title) for title in books.title],
+        "author_words": [stored_author(author) for author in books.author],
     }
     if dialect == "sqlite":
         columns |= {
@@ -104,20 +104,20 @@ def load_peers(url: str, count: int, seed: int = 1) -> None:
     copy_postgresql(url, PEERS_TABLE, generate(count, seed), peers_columns)
 
 
-def load_ours(url: str, count: int, seed: int = 1) -> None:
+def load_ours(url: str, count: int, seed: int = 1, kind: str = "natural") -> None:
     """Fill our migrated table on PostgreSQL; triggers and indexes do their work meanwhile."""
-    chunks = generate(count, seed)
+    chunks = generate(count, seed, kind=kind)
     copy_postgresql(url, OUR_TABLE, chunks, lambda books: our_columns(books, "postgresql"))
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("VACUUM ANALYZE")  # the tables that triggers filled
 
 
-def load_ours_sqlite(path: Path, count: int, seed: int = 1) -> None:
+def load_ours_sqlite(path: Path, count: int, seed: int = 1, kind: str = "natural") -> None:
     """Fill our migrated table on SQLite."""
     connection = sqlite3.connect(path, isolation_level=None)
     try:
         connection.execute("BEGIN IMMEDIATE")
-        for books in generate(count, seed):
+        for books in generate(count, seed, kind=kind):
             columns = our_columns(books, "sqlite")
             names, marks = ", ".join(columns), ", ".join("?" * len(columns))
             connection.executemany(

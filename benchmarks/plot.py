@@ -12,6 +12,11 @@ COLOURS = {
     "fastapi_sqlalchemy": "#00695c",
     "fastapi_asyncpg": "#1a5fb4",
     "drf": "#6a4c93",
+    # the kinds of catalogues
+    "natural": "#b3261e",
+    "tokens": "#1a5fb4",
+    "unblanked": "#00695c",
+    "runs": "#e08b00",
 }
 _DASHES = {"ours_sqlite": "6 3", "fastapi_asyncpg": "2 3", "drf": "8 3 2 3"}
 _OTHERS = "#8d8d8d"

@@ -17,7 +17,7 @@ _VERDICTS = {True: "met", False: "**missed**", None: "undecided"}
 _LABELS = {work.name: work.label for work in WORKS}
 
 
-def _table(header: list[str], rows: list[list[str]]) -> Iterator[str]:
+def table(header: list[str], rows: list[list[str]]) -> Iterator[str]:
     yield f"| {' | '.join(header)} |"
     yield f"|{'|'.join([' --- ', *[' ---: '] * (len(header) - 1)])}|"
     for row in rows:
@@ -82,7 +82,7 @@ def _sections(results: Results) -> Iterator[str]:
     if found:
         yield "## Targets"
         yield ""
-        yield from _table(
+        yield from table(
             ["work", "target", "measured", ""],
             [[v.work, v.target, v.measured, _VERDICTS[v.met]] for v in found],
         )
@@ -96,7 +96,7 @@ def _sections(results: Results) -> Iterator[str]:
             [_LABELS[work], *[_rate(row.get(name)) for name in stacks]]
             for work, row in works.items()
         ]
-        yield from _table(["work", *[names[name] for name in stacks]], rows)
+        yield from table(["work", *[names[name] for name in stacks]], rows)
     yield "## Processor time per request, server processes and PostgreSQL together, ms"
     yield ""
     for size, works in results["sizes"].items():
@@ -107,7 +107,7 @@ def _sections(results: Results) -> Iterator[str]:
             [_LABELS[work], *[_cpu(row.get(name)) for name in stacks]]
             for work, row in works.items()
         ]
-        yield from _table(["work", *[names[name] for name in stacks]], rows)
+        yield from table(["work", *[names[name] for name in stacks]], rows)
     yield "![Requests per second by work and stack](compare.svg)"
     yield ""
     if results.get("growth"):
@@ -119,13 +119,14 @@ def _sections(results: Results) -> Iterator[str]:
         rows = [
             [
                 r["database"],
+                r["kind"],
                 f"{r['books']:,}",
                 f"{r['books'] / r['seconds']:,.0f}",
                 f"{r['peak_rss_mb']:.0f}",
             ]
             for r in results["imports"]
         ]
-        yield from _table(["database", "books", "books/s", "peak memory, MB"], rows)
+        yield from table(["database", "catalogue", "books", "books/s", "peak memory, MB"], rows)
     if results.get("writes"):
         yield "## Writes in SQL, beside the tutorial's table"
         yield ""
@@ -134,7 +135,7 @@ def _sections(results: Results) -> Iterator[str]:
             for dialect, kinds in results["writes"].items()
             for kind, r in kinds.items()
         ]
-        yield from _table(["books/s", "ours", "plain"], rows)
+        yield from table(["books/s", "ours", "plain"], rows)
     yield "## Processes"
     yield ""
     rows = [
@@ -146,7 +147,7 @@ def _sections(results: Results) -> Iterator[str]:
         ]
         for row in results["processes"].values()
     ]
-    yield from _table(["stack", "ready after, s", "largest process, MB", "all, MB"], rows)
+    yield from table(["stack", "ready after, s", "largest process, MB", "all, MB"], rows)
     yield "## Versions and settings"
     yield ""
     for name, value in {**machine, **results["postgresql"]}.items():

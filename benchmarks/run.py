@@ -24,6 +24,7 @@ import machine
 import psycopg
 import report
 import stacks
+import titles
 import works
 import writes
 from console import say
@@ -215,12 +216,15 @@ class Bench:
                         self.urls[count], self.meter
                     )
                     self.results["writes"]["SQLite"] = writes.on_sqlite(path, self.meter)
-                self.results["imports"] = imports.measure(
-                    self.running,
-                    self.meter,
-                    self.folder,
-                    sorted({10_000, max(10_000, *self.options.sizes)}),
-                )
+                largest = max(10_000, *self.options.sizes)
+                for kind in titles.KINDS:
+                    self.results["imports"] += imports.measure(
+                        self.running,
+                        self.meter,
+                        self.folder,
+                        sorted({10_000, largest}) if kind == "natural" else [largest],
+                        kind=kind,
+                    )
                 self.save()
 
     def save(self) -> None:

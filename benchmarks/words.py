@@ -139,6 +139,62 @@ LANGUAGES: tuple[Language, ...] = (
     ),
 )
 
+
+class Script(NamedTuple):
+    """A script without blanks: frequent words, and the parts that others are made of."""
+
+    words: tuple[str, ...]
+    parts: str
+
+
+UNBLANKED: tuple[Script, ...] = (
+    Script(  # Japanese
+        _words(
+            """の 物語 と 時間 世界 夜の 東京 図書館 記憶 こころ 旅 春 秋の 海辺 ノルウェイ 森
+            影 光 花 雪国 風 名探偵 事件 日記 はじめて 入門 料理 歴史 少女 先生"""
+        ),
+        "あいうえおかきくけこさしすせそたちつてとなにぬねのはひふへほまみむめもやゆよらりるれろわん"
+        "アイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン"
+        + "".join(map(chr, range(0x6A00, 0x6B00))),
+    ),
+    Script(  # Chinese
+        _words(
+            """的 中国 历史 红楼 梦 三体 活着 城市 少年 长安 故事 山 水 天下 人生 史记 与 世纪
+            小说 研究 文学 大学 月亮 江湖 经济 教程 手册 诗歌 战争 生活"""
+        ),
+        "".join(map(chr, range(0x5000, 0x5800))),
+    ),
+    Script(  # Thai
+        _words(
+            """การ ความ รัก เมือง และ คน แห่ง ชีวิต บ้าน เรื่อง หนังสือ ประวัติ โลก ไทย ดวง ดาว
+            แม่ สาย ฝน ฟ้า เด็ก เล่า นิทาน ภาษา ศิลปะ อาหาร ผี เงา ป่า ทะเล"""
+        ),
+        " ".join(
+            consonant + vowel
+            for consonant in "กขคงจชซดตถทนบปผพฟมยรลวสหอ"
+            for vowel in ("า", "ิ", "ี", "ุ", "ู", "ะ", "อง", "าน", "ัน", "้ม", "่อ", "็ด")
+        ),
+    ),
+)
+
+
+class Titles(NamedTuple):
+    """First and second words of titles, of the oldest, the usual and the newest books."""
+
+    old: tuple[list[str], list[str]]
+    usual: tuple[list[str], list[str]]
+    new: tuple[list[str], list[str]]
+
+
+RUNS = Titles(
+    old=(["Ancient", "Parish", "Forgotten"], ["Ledger", "Chronicle", "Register"]),
+    usual=(
+        ["Collected", "Selected", "Complete", "Annual", "Illustrated", "Shorter", "Practical"],
+        ["Works", "Poems", "Letters", "Report", "Essays", "Stories", "Proceedings", "Atlas"],
+    ),
+    new=(["Digital", "Weekly", "Instant"], ["Gazette", "Bulletin", "Broadcast"]),
+)
+
 # Coined proper names are strung together from these: rare words, each in a handful of books.
 SYLLABLES: tuple[str, ...] = _words(
     """ba bel bor cal cor dan del dor eth fan fel gor gal har hel ith jan jor kal kel lan lor

@@ -8,9 +8,10 @@ import random
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from generate import generate, rare_words
+from generate import generate
 from loadgen import Plan
 from stacks import Server
+from titles import rare_words
 
 LIMIT = 20
 COMMON_TERM = "the"

@@ -1,6 +1,7 @@
 """What our table's indexes and kept totals cost: the same rows into ours and into a plain table.
 
-The plain table is the tutorial's: no folded text, no `extra`, a primary key and the unique ISBN.
+The plain table is the tutorial's: no words for the search, no `extra`, a primary key and the unique
+ISBN.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sqlite3
 import statistics
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,11 +45,11 @@ Work = Callable[[str, list[str], Rows], None]
 _ISBN_BATCHES = itertools.count(900_000_000, BULK)
 
 
-def _fresh(count: int, dialect: str, table: str) -> tuple[list[str], Rows]:
+def _fresh(count: int, dialect: str, table: str, titles: str) -> tuple[list[str], Rows]:
     """Column names and `count` rows for `table` that it does not hold yet."""
     names: list[str] = []
     rows: Rows = []
-    for books in generate(count, first_isbn=next(_ISBN_BATCHES)):
+    for books in generate(count, first_isbn=next(_ISBN_BATCHES), kind=titles):
         columns: Columns = our_columns(books, dialect)
         names = list(PLAIN_COLUMNS if table == PLAIN_TABLE else columns)
         rows += zip(*(columns[name] for name in names), strict=True)
@@ -56,15 +57,21 @@ def _fresh(count: int, dialect: str, table: str) -> tuple[list[str], Rows]:
 
 
 def _medians(
-    kinds: dict[str, tuple[int, Work]], dialect: str, meter: Meter
+    kinds: dict[str, tuple[int, Work]],
+    dialect: str,
+    meter: Meter,
+    titles: str,
+    only: Collection[str],
 ) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for kind, (count, work) in kinds.items():
+        if only and kind not in only:
+            continue
         times: dict[str, list[float]] = {OUR_TABLE: [], PLAIN_TABLE: []}
         loads: list[float] = []
         for _ in range(ROUNDS):
             for table, taken in times.items():
-                names, rows = _fresh(count, dialect, table)
+                names, rows = _fresh(count, dialect, table, titles)
                 load: dict[str, Any] = {}
                 with meter.watch(load):
                     begun = time.perf_counter()
@@ -81,8 +88,10 @@ def _medians(
     return found
 
 
-def on_postgresql(url: str, meter: Meter) -> dict[str, dict[str, Any]]:
-    """Single commits, single commits from eight writers at once, and COPY."""
+def on_postgresql(
+    url: str, meter: Meter, titles: str = "natural", only: Collection[str] = ()
+) -> dict[str, dict[str, Any]]:
+    """Single commits, single commits from eight writers at once, and COPY; or some of them."""
 
     def insert(table: str, names: Sequence[str], rows: Rows) -> None:
         statement = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
@@ -136,10 +145,12 @@ def on_postgresql(url: str, meter: Meter) -> dict[str, dict[str, Any]]:
         f"single inserts, {WRITERS} writers": (SINGLE, insert_at_once),
         "bulk": (BULK, copy),
     }
-    return _medians(kinds, "postgresql", meter)
+    return _medians(kinds, "postgresql", meter, titles, only)
 
 
-def on_sqlite(path: Path, meter: Meter) -> dict[str, dict[str, Any]]:
+def on_sqlite(
+    path: Path, meter: Meter, titles: str = "natural", only: Collection[str] = ()
+) -> dict[str, dict[str, Any]]:
     """Single commits and one transaction of many rows, as durable as SQLite is by default."""
 
     def statement(table: str, names: Sequence[str]) -> str:
@@ -168,4 +179,4 @@ def on_sqlite(path: Path, meter: Meter) -> dict[str, dict[str, Any]]:
         "single inserts": (SINGLE, insert),
         "bulk": (BULK, insert_together),
     }
-    return _medians(kinds, "sqlite", meter)
+    return _medians(kinds, "sqlite", meter, titles, only)
