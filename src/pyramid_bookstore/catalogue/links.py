@@ -41,7 +41,7 @@ def list_links(request: Request, pairs: Sequence[tuple[str, str]], page: Page) -
         # From a page after the end, the previous one is the last page.
         last = page.total_pages if page.total_pages is not None else page.page - 1
         links.append(link("prev", ("page", str(max(1, min(page.page - 1, last))))))
-    if page.next_cursor:
+    if page.has_next:
         links.append(link("next", ("page", str(page.page + 1))))
     if page.total_pages:
         links.append(link("last", ("page", str(page.total_pages))))

@@ -58,11 +58,18 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     total: int | None
     next_cursor: str | None
     previous_cursor: str | None
+    #: Whether the list goes on behind this page.
+    has_next: bool = False
+    #: Books up to which pages reach, of which there may be more.
+    reach: int | None = None
 
     @property
     def total_pages(self) -> int | None:
         """The number of pages of this size."""
-        return None if self.total is None else -(-self.total // self.limit)
+        if self.total is None:
+            return None
+        books = self.total if self.reach is None else min(self.total, self.reach)
+        return -(-books // self.limit)
 
 
 class Shape(NamedTuple):
@@ -95,7 +102,7 @@ def list_books(reader: Reader, query: ListQuery) -> Page:
     filters, sort, limit = query.filters, query.sort, query.limit
     page = 1 if query.cursor else query.page
     count = query.count or ("none" if query.cursor else "exact")
-    conditions, choice, values = _read(reader, filters, sort, limit * page + 1)
+    conditions, choice, values = read_filters(reader, filters, sort, limit * page + 1)
     digest = fingerprint(sorted(filters.items()), sort)
     cursor = decode(query.cursor, digest, [name for name, _ in sort]) if query.cursor else None
     backwards = bool(cursor and cursor.backwards)
@@ -115,14 +122,14 @@ def list_books(reader: Reader, query: ListQuery) -> Page:
     values["offset"] = (page - 1) * limit
     if cursor:
         values |= {f"key{index}": key for index, key in enumerate(cursor.keys)}
-    rows = reader.rows(_page_query(shape), values)
+    rows = reader.rows(page_query(shape), values)
     if shape.bounded and len(rows) <= limit:
         # The matches are far down the list, or there are no more: the index knows.
         shape = shape._replace(path=search_on(reader.dialect).ALL, bounded=False)
-        rows = reader.rows(_page_query(shape), values)
+        rows = reader.rows(page_query(shape), values)
     more = len(rows) > limit
     rows = rows[:limit]
-    total = None if count == "none" else _total(reader, shape, values, rows, len(rows) + more)
+    total = None if count == "none" else total_of(reader, shape, values, rows, len(rows) + more)
     if backwards:
         rows = rows[::-1]
     has_next = bool(rows) and (more or backwards)
@@ -132,12 +139,13 @@ def list_books(reader: Reader, query: ListQuery) -> Page:
         limit=limit,
         page=None if cursor else page,
         total=total,
+        has_next=has_next,
         next_cursor=_cursor(rows[-1], sort, digest, backwards=False) if has_next else None,
         previous_cursor=_cursor(rows[0], sort, digest, backwards=True) if has_previous else None,
     )
 
 
-def _read(
+def read_filters(
     reader: Reader, filters: Filters, sort: Sort, needed: int
 ) -> tuple[Conditions, Choice, dict[str, Any]]:
     """The shape of the filters, the path to the ``needed`` books, and the values of parameters."""
@@ -163,7 +171,7 @@ def _read(
     return conditions, choice, values | choice.values | {"walked": choice.walked}
 
 
-def _total(
+def total_of(
     reader: Reader, shape: Shape, values: dict[str, Any], rows: Sequence[Row], matches: int
 ) -> int:
     """The total of a list of which a page has at least ``matches`` books."""
@@ -183,7 +191,7 @@ def _cursor(row: Row, sort: Sort, digest: str, *, backwards: bool) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _page_query(shape: Shape) -> Query:
+def page_query(shape: Shape) -> Query:
     search = search_on(shape.dialect)
     sorts = search.sorts(shape.path)
     order = _order(shape)
@@ -192,7 +200,7 @@ def _page_query(shape: Shape) -> Query:
     if shape.total != "none":
         # To sort, the database collects all matches and can count them; not those before a cursor.
         collected = sorts and not shape.after_cursor
-        columns.append((func.count().over() if collected else _count(shape)).label("total"))
+        columns.append((func.count().over() if collected else count_of(shape)).label("total"))
     clauses = search.where(shape.conditions, shape.path, order[0][0].name)
     statement = select(*columns).where(*clauses)
     if shape.after_cursor:
@@ -227,7 +235,7 @@ def _directed(key: tuple[Any, bool]) -> Any:
 
 @lru_cache(maxsize=256)
 def _count_query(shape: Shape) -> Query:
-    return Query(select(_count(shape).label("total")), custom_plan=_by_value(shape))
+    return Query(select(count_of(shape).label("total")), custom_plan=_by_value(shape))
 
 
 def _by_value(shape: Shape) -> bool:
@@ -245,7 +253,7 @@ def _probe_query(
     return None if probe is None else (Query(probe.statement), probe.choose)
 
 
-def _count(shape: Shape) -> ColumnElement[int]:
+def count_of(shape: Shape) -> ColumnElement[int]:
     """The number of matches, as a subquery of the statement that reads the page."""
     if shape.conditions.none:
         return TOTAL
@@ -298,11 +306,11 @@ def walk(reader: Reader, filters: Filters, *, size: int) -> Iterator[Sequence[Ro
     pages cost the same, and shows what is committed when it is read. No book comes twice, and none
     that stays is left out, because ``created_at`` never changes.
     """
-    conditions, choice, values = _read(reader, filters, _OLDEST_FIRST, size)
+    conditions, choice, values = read_filters(reader, filters, _OLDEST_FIRST, size)
     shape = Shape(reader.dialect, conditions, _OLDEST_FIRST, False, False, "none", choice.path)
     values |= {"limit": size, "offset": 0}
     while True:
-        rows = reader.rows(_page_query(shape), values)
+        rows = reader.rows(page_query(shape), values)
         if rows:
             yield rows
         if len(rows) < size:

@@ -12,6 +12,8 @@ import colander
 from pyramid_bookstore.catalogue.field import Field, Filter, TextSearch, parameter
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.errors import Fault, ValidationFailed
+from pyramid_bookstore.search.ranking import RANKED
+from pyramid_bookstore.search.words import COUNTED
 from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.parameters import (
     Choice,
@@ -26,6 +28,7 @@ from pyramid_bookstore.values.types import INTEGER_MAX
 
 SORT_FIELDS = tuple(name for name, declared in FIELDS.items() if declared.sort)
 NEWEST_FIRST = (("created_at", True),)
+RELEVANCE = (("relevance", False),)
 MAX_CURSOR = 2048
 LARGEST_PAGE = 1000
 """The largest page for Python code; over HTTP it is a setting."""
@@ -36,8 +39,9 @@ Filters = Mapping[str, Any]
 NO_FILTERS: Filters = MappingProxyType({})
 
 _SEARCH = (
-    "Part of the title, the author or the ISBN, whatever the case or accents; an ISBN with or"
-    " without hyphens."
+    "Words of the title or the author, each of which may be part of a longer one, in any order,"
+    ' whatever the case or accents; `"in quotes"` as one run of whole words; an ISBN in any form,'
+    f" or four digits of one. The first {COUNTED} words count."
 )
 
 
@@ -81,8 +85,9 @@ class ListParameters(FilterParameters):
     )
     limit = parameter(WholeNumber(1, 100), "Books on a page.", missing=20)
     sort = parameter(
-        SortOrder(SORT_FIELDS),
-        "Fields to sort by, each once, `-` for descending; ties are broken by `id`.",
+        SortOrder((*SORT_FIELDS, "relevance")),
+        "Fields to sort by, each once, `-` for descending; ties are broken by `id`. `relevance`"
+        f" stands alone, with a `search`: the best {RANKED:,} matches, the best first.",
         missing=NEWEST_FIRST,
     )
     fields = parameter(Names(tuple(FIELDS)), "Fields to show of each book; all by default.")
@@ -100,6 +105,19 @@ class ListParameters(FilterParameters):
         super().check(values, error)
         if values["page"] is not None and values["cursor"] is not None:
             error["page"] = "A page cannot be asked for together with a cursor."
+        names = {name for name, _ in values["sort"]}
+        if "relevance" in names:
+            if values["sort"] != RELEVANCE:
+                error["sort"] = "`relevance` stands alone, without `-`."
+            elif not values["search"]:
+                error["sort"] = "`relevance` needs a `search`."
+            if values["cursor"] is not None:
+                error["cursor"] = "A list by `relevance` has no cursor; go by `page`."
+            elif (values["page"] or 1) * values["limit"] > RANKED:
+                error["page"] = (
+                    f"A list by `relevance` ends after {RANKED:,} books: `page` times `limit` is"
+                    " at most that. Refine the search, or sort by a field."
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,8 @@ from pyramid_bookstore.catalogue.events import BookCreated, BookDeleted, BookUpd
 from pyramid_bookstore.catalogue.extra import apply_merge_patch
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.listing import Page, list_books
-from pyramid_bookstore.catalogue.query import NEWEST_FIRST, Count, ListQuery, list_query
+from pyramid_bookstore.catalogue.query import NEWEST_FIRST, RELEVANCE, Count, ListQuery, list_query
+from pyramid_bookstore.catalogue.relevance import list_by_relevance
 from pyramid_bookstore.catalogue.statements import BY_ID, BY_ISBN, book_from_row
 from pyramid_bookstore.catalogue.store import ATTEMPTS, Store, too_many_retries
 from pyramid_bookstore.db.query import Query
@@ -74,7 +75,8 @@ class CatalogueService(Service):
 
     def page(self, query: ListQuery) -> Page:
         """`list`, for a query that is validated already."""
-        return list_books(self._unit.reader(), query)
+        make = list_by_relevance if query.sort == RELEVANCE else list_books
+        return make(self._unit.reader(), query)
 
     def create(self, fields: Mapping[str, Any]) -> BookData:
         """Add a book from all its fields; raises `ValidationFailed`, `IsbnTaken`."""

@@ -21,8 +21,8 @@ from pyramid_bookstore.catalogue.statements import COLUMNS
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
 from pyramid_bookstore.db.types import JSONText, UTCDateTime
 from pyramid_bookstore.feeds.staging import (
-    FEED_FIELDS,
     DERIVED_FIELDS,
+    FEED_FIELDS,
     KEY,
     NULLABLE_FIELDS,
     REQUIRED_FIELDS,

@@ -16,8 +16,8 @@ from pyramid_bookstore.feeds.cells import fault, values_of
 from pyramid_bookstore.feeds.fast_path import NeedsSchema, fast_reader
 from pyramid_bookstore.feeds.layout import FeedOptions
 from pyramid_bookstore.feeds.staging import (
-    FEED_FIELDS,
     DERIVED_FIELDS,
+    FEED_FIELDS,
     KEY,
     NULLABLE_FIELDS,
     REQUIRED_FIELDS,

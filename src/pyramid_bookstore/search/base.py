@@ -10,8 +10,17 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from typing import Any, ClassVar, NamedTuple
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, Table, Text
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    func,
+    or_,
+    select,
+)
 
 from pyramid_bookstore.search.words import Group, Place
 
@@ -32,10 +41,11 @@ class Comparison(NamedTuple):
 
 _OPERATORS = {">=": operator.ge, "<=": operator.le, "=": operator.eq, ">": operator.gt}
 
+
 class TextShape(NamedTuple):
     """Where the alternatives of each group are looked for; their texts are parameters.
 
-    ``indexed`` is how many of the groups the index of texts can find, where that makes a difference.
+    ``indexed`` is how many of the groups the index of texts can find, if that makes a difference.
     """
 
     groups: tuple[tuple[Place, ...], ...] = ()
@@ -63,12 +73,13 @@ class Choice(NamedTuple):
     """The path to take, and the values of its parameters.
 
     ``walked``: books to look at by the walk; where it has not found the page by then, the matches
-    are collected. 0 is no limit.
+    are collected. 0 is no limit. ``books`` are those of the catalogue.
     """
 
     path: str
     values: dict[str, Any]
     walked: int = 0
+    books: int = 0
 
 
 class Probe(NamedTuple):
@@ -145,33 +156,39 @@ class Search(ABC):
     def texts(self, shape: TextShape) -> list[ColumnElement[bool]]:
         """The conditions on texts, as a book by itself is asked."""
         return [
-            self.one_of(number, group, self.contains)
-            for number, group in enumerate(shape.groups)
+            self.one_of(number, group, self.contains) for number, group in enumerate(shape.groups)
         ]
 
     def one_of(
         self, number: int, group: Sequence[Place], contains: Callable[[Any, Any], Any]
     ) -> ColumnElement[bool]:
         """Whether a book has an alternative of the group."""
+        return or_(*(self.alternative(number, group, place, contains) for place in group))
+
+    def alternative(
+        self,
+        number: int,
+        group: Sequence[Place],
+        place: Place,
+        contains: Callable[[Any, Any], Any] | None = None,
+    ) -> ColumnElement[bool]:
+        """Whether a book has the group's piece of this place."""
         books: Any = self.books.c
+        text = self.piece(number, group.index(place))
+        if place == "whole isbn":
+            return books.isbn == text
         columns = {
             "text": books.title_words.concat(books.author_words),
             "author": books.author_words,
             "isbn": books.isbn,
         }
-        return or_(
-            *(
-                books.isbn == piece(number, alternative)
-                if place == "whole isbn"
-                else contains(columns[place], piece(number, alternative))
-                for alternative, place in enumerate(group)
-            )
-        )
+        found: ColumnElement[bool] = (contains or self.contains)(columns[place], text)
+        return found
 
-
-def piece(number: int, alternative: int = 0) -> Any:
-    """The parameter with an alternative of a group."""
-    return bindparam(_name(number, alternative), type_=Text())
+    @staticmethod
+    def piece(number: int, alternative: int = 0) -> Any:
+        """The parameter with an alternative of a group."""
+        return bindparam(_name(number, alternative), type_=Text())
 
 
 def _name(number: int, alternative: int) -> str:

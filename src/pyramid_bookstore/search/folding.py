@@ -42,16 +42,49 @@ _FIRST_OTHER_SCRIPT = "\u0530"
 def fold(s: str) -> str:
     """Text without case, accents and typographic marks: ``Große  “Œuvre”`` is ``grosse "oeuvre"``.
 
-    The marks of other scripts stay, because they tell words apart: カ is not ガ. Runs of white space
-    become one space, so the result has no newline. Folding twice changes nothing. The result can be
-    longer than ``s``.
+    The marks of other scripts stay, because they tell words apart: カ is not ガ. Runs of white
+    space become one space, so the result has no newline. Folding twice changes nothing. The result
+    can be longer than ``s``.
     """
-    if s.isascii():  # eight times as fast, with the same result
+    if s.isascii():
         return " ".join(s.lower().replace("`", "'").split())
+    try:
+        return " ".join(s.translate(_BY_CHARACTER).split())
+    except _DependsOnOthers:
+        return " ".join(_fold(s).split())
+
+
+def _fold(s: str) -> str:
     s = _without_accents(s.translate(_PLAIN)).casefold()
     s = _without_accents(s.translate(_LETTERS_AND_MARKS)).casefold()
     # NFC, so that Hangul syllables are whole and are not found by their first letters.
-    return unicodedata.normalize("NFC", " ".join(s.split()))
+    return unicodedata.normalize("NFC", s)
+
+
+class _DependsOnOthers(Exception):
+    """The character is folded together with those around it."""
+
+
+class _ByCharacter(dict[int, str]):
+    """For ``str.translate``: each character folded, in a quarter of the time of `_fold`."""
+
+    def __missing__(self, code: int) -> str:
+        char = chr(code)
+        folded = _fold(char)
+        decomposed = unicodedata.normalize("NFKD", char)
+        marks = decomposed if decomposed[0] in " \u0640" else decomposed[0] + folded[:1]
+        if any(unicodedata.category(each)[0] == "M" or _is_jamo(each) for each in marks):
+            raise _DependsOnOthers
+        self[code] = folded
+        return folded
+
+
+def _is_jamo(char: str) -> bool:
+    """Whether it is a letter of Hangul, of which NFC makes syllables."""
+    return "\u1100" <= char <= "\u11ff"
+
+
+_BY_CHARACTER = _ByCharacter()
 
 
 #: Characters of a folded text that are stored: PostgreSQL's B-tree has no keys over 2,700 bytes.

@@ -70,14 +70,17 @@ class PostgreSQLSearch(Search):
     def probe(self, conditions: Conditions) -> Probe | None:
         if not conditions.text.groups:
             return None
-        columns = [self.total.label("total"), _number_of(self._in_sample(conditions), ENOUGH)]
+        columns: list[Any] = [
+            self.total.label("total"),
+            _number_of(self._in_sample(conditions), ENOUGH),
+        ]
         groups = conditions.text.groups
         if len(groups) > 1:
             columns += [
                 _number_of(
-                    sa.select(sa.literal(1)).select_from(self.books).where(
-                        _IN_SAMPLE, self.one_of(number, group, _like)
-                    ),
+                    sa.select(sa.literal(1))
+                    .select_from(self.books)
+                    .where(_IN_SAMPLE, self.one_of(number, group, _like)),
                     _ALONE,
                 )
                 for number, group in enumerate(groups)
@@ -86,14 +89,15 @@ class PostgreSQLSearch(Search):
 
     def _choose(self, probed: Sequence[Any], wanted: int, order: str) -> Choice:
         total, hits, *alone = probed
-        walked = _WALKED_BY_AGE if order == "created_at" else _WALKED_PER_COLLECTED
+        price = _WALKED_BY_AGE if order == "created_at" else _WALKED_PER_COLLECTED
         # As many as were counted at most may be any number.
-        if hits < ENOUGH and (hits * SAMPLED) ** 2 * walked < wanted * total:
+        if hits < ENOUGH and (hits * SAMPLED) ** 2 * price < wanted * total:
             path = self.COLLECT
             if alone and min(alone) < _ALONE:
                 path += f" {alone.index(min(alone))}"
-            return Choice(path, {})
-        return Choice(self.WALK, {}, int(_PATIENCE * wanted * total / (hits * SAMPLED)) + 1)
+            return Choice(path, {}, 0, int(total))
+        walked = int(_PATIENCE * wanted * total / (hits * SAMPLED)) + 1
+        return Choice(self.WALK, {}, walked, int(total))
 
     def count(self, conditions: Conditions, path: str) -> sa.ColumnElement[int]:
         matches = sa.select(sa.func.count()).select_from(self.books)
@@ -118,7 +122,7 @@ class PostgreSQLSearch(Search):
         return sa.func.strpos(text, piece) > 0
 
     def _by_index(self, conditions: Conditions, path: str = "") -> list[sa.ColumnElement[bool]]:
-        """The conditions, those on texts by the index: of the group that the path names, or of all."""
+        """The conditions; of texts by the index, that of the group in the path, or all of them."""
         alone = path.removeprefix(self.COLLECT)
         return [
             *(

@@ -28,7 +28,6 @@ from pyramid_bookstore.search.base import (
     Search,
     TextShape,
     number_of,
-    piece,
 )
 from pyramid_bookstore.search.words import Group, Piece
 
@@ -44,7 +43,7 @@ RARE = 2_000
 #: A search that one of so many of the latest books meets is not thought to be rare.
 LATEST = 100
 
-#: So many trigrams of a search are weighed, by so many of the oldest books, for so many to look for.
+#: So many trigrams of a search are weighed, by so many of the oldest books, to look for so many.
 WEIGHED, OLDEST, LOOKED_FOR = 12, 2_000, 3
 
 # Fetching a candidate and sorting it costs about as much as walking past seven books. So many books
@@ -77,9 +76,7 @@ class SQLiteSearch(Search):
         shape, values = super().read(groups)
         indexed = [group for group in groups if all(map(_has_trigram, group))]
         if indexed:
-            whole = [group for group in indexed if group[-1].place == "whole isbn"]
-            phrases = [" OR ".join(map(_phrase, group[:1] if whole else group)) for group in whole or indexed]
-            values["match"] = " AND ".join(f"({phrase})" for phrase in phrases)
+            values["match"] = _match(indexed)
             # With several texts to choose from, a book may have none of one text's trigrams.
             texts = [group[0].text for group in indexed if len({each.text for each in group}) == 1]
             trigrams = [text[at : at + 3] for text in texts for at in range(len(text) - 2)]
@@ -141,8 +138,9 @@ class SQLiteSearch(Search):
         if fewest and not few:
             path = self.WALK
         if path == self.WALK and self.COLLECT in counted:
-            return Choice(path, {}, int(_PATIENCE * wanted * total / counted[self.COLLECT]) + 1)
-        return Choice(path, {"candidates": found[0]} if path == self.COLLECT else {})
+            walked = int(_PATIENCE * wanted * total / counted[self.COLLECT]) + 1
+            return Choice(path, {}, walked, total)
+        return Choice(path, {"candidates": found[0]} if path == self.COLLECT else {}, 0, total)
 
     def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
         single = self._single(conditions)
@@ -162,9 +160,7 @@ class SQLiteSearch(Search):
             # A sample may take as many books, and say less.
             return sa.case((self.total <= SAMPLE, self.count(conditions, path)), else_=sampled)
         exact = number_of(single.limit(EXACT_UP_TO + 1))
-        return sa.case(
-            (exact <= EXACT_UP_TO, exact), else_=sa.func.max(sampled, EXACT_UP_TO)
-        )
+        return sa.case((exact <= EXACT_UP_TO, exact), else_=sa.func.max(sampled, EXACT_UP_TO))
 
     def contains(self, text: Any, piece: Any) -> ColumnElement[bool]:
         return sa.func.instr(text, piece) > 0
@@ -179,9 +175,7 @@ class SQLiteSearch(Search):
         hits = sa.func.sum(sa.case((sa.and_(*clauses), 1), else_=0))
         return (
             sa.select((self.total * hits + sa.func.count() // 2) // sa.func.max(sa.func.count(), 1))
-            .select_from(
-                numbers.join(self.books, sa.and_(first < _SEQ, first + BLOCK >= _SEQ))
-            )
+            .select_from(numbers.join(self.books, sa.and_(first < _SEQ, first + BLOCK >= _SEQ)))
             .correlate(None)
             .scalar_subquery()
         )
@@ -201,7 +195,7 @@ class SQLiteSearch(Search):
             return None
         return self._candidates(conditions, paths[0])
 
-    def _candidates(self, conditions: Conditions, path: str) -> sa.Select[Any]:
+    def _candidates(self, conditions: Conditions, path: str) -> Any:
         """The numbers of the rows that one filter lets through, by its index alone; of texts, at
         least one of them."""
         if path not in (self.COLLECT, self.ALL):
@@ -213,7 +207,7 @@ class SQLiteSearch(Search):
             return sa.select(_SEQ).select_from(self.books).where(*clauses)
         for number, group in enumerate(conditions.text.groups):
             if "whole isbn" in group:
-                isbn = self.books.c.isbn == piece(number, group.index("whole isbn"))
+                isbn = self.alternative(number, group, "whole isbn")
                 books = sa.select(_SEQ.label("number")).select_from(self.books).where(isbn)
                 return books.union_all(_matching(sa.bindparam("match", type_=sa.Text())))
         if conditions.text.indexed:
@@ -262,6 +256,14 @@ class SQLiteSearch(Search):
 
 def _has_trigram(piece: Piece) -> bool:
     return len(piece.text) >= 3
+
+
+def _match(groups: Sequence[Group]) -> str:
+    """What has a piece of each group; or of one with a whole ISBN, which has an index of its own."""
+    for text, *others in groups:
+        if others and others[0].place == "whole isbn":
+            return _phrase(text)
+    return " AND ".join(f"({' OR '.join(map(_phrase, group))})" for group in groups)
 
 
 def _phrase(piece: Piece) -> str:

@@ -5,8 +5,8 @@ can ask for is a piece of the stored text: ``obbi`` a part of a word, `` ho`` th
 `` the hobbit `` a run of whole words. A search is a list of such pieces, and a book is found if its
 text has each of them. Both databases look for pieces, by trigrams, and neither knows more of words.
 
-- Scripts without blanks: each character begins a word of two, `` 雪国 国 ``. One character is then
-  the beginning of a word, and two are looked up together.
+- Scripts without blanks: each character is a word, `` 雪 国 ``, and what is written together is a
+  run of words.
 - Letters standing alone run together: ``J. R. R.`` is ``jrr``.
 - Behind two blanks, where no run of words reaches: what is left of such letters from the second on
   (``rr r``, for a search that begins there), and the punctuation, for searches of nothing else.
@@ -55,7 +55,12 @@ class Wanted(NamedTuple):
     """What a search asks for: a piece of each group; ``words`` are those typed, for the ranking."""
 
     groups: tuple[Group, ...]
-    words: tuple[str, ...] = ()
+    words: str = ""
+
+    @property
+    def whole(self) -> Iterator[str]:
+        """For each group, its first piece as whole words."""
+        return (f" {group[0].text.strip()} " for group in self.groups)
 
 
 class _Kept(dict[int, int]):
@@ -80,8 +85,10 @@ def _in_word(char: str) -> bool:
 
 
 _KEPT, _PUNCTUATION = _Kept(), _Punctuation()
-# Words, digits and blanks alone, which need no more than two blanks around them.
-_SIMPLE = re.compile(r"(?!.*\b[a-z] [a-z]\b)[a-z0-9 ]*", re.ASCII)
+# Where a word may have to be taken apart.
+_PARTED = re.compile("[+#&\u0e00-\U0010ffff]")
+# Letters standing alone, side by side.
+_LETTERS = re.compile(r"(?<!\w)[^\W\d_] [^\W\d_](?!\w)")
 # A word; `+` and `#` belong to it behind a letter.
 _WORD = re.compile(r"(?:[^+#&]|(?<=[^\W\d_])[+#]+)+")
 # Thai, Lao, Burmese, Khmer, kana, Bopomofo, Chinese characters.
@@ -98,15 +105,16 @@ _GROUPS = re.compile(r"(?<!\w)[0-9][0-9 -]*[0-9x](?!\w)", re.ASCII)
 
 def stored(text: str) -> str:
     """The words of a title or an author as they are stored, with a blank at both ends."""
-    low = text.lower()
-    if _SIMPLE.fullmatch(low):  # half of all titles; a tenth of the time
-        return f" {' '.join(low.split())} "
-    low = fold(text)
-    units = [*_units(low)]
-    words = " ".join(word for unit in units for word in unit.words)
-    more = [unit.words[0][at:] for unit in units if unit.joined for at in range(1, len(unit.words[0]))]
+    low = _folded(text)
+    # Words and blanks alone, as most texts are, in a quarter of the time.
+    if low.replace(" ", "").isalnum() and not _PARTED.search(low) and not _LETTERS.search(low):
+        return f" {low} "
+    if _UNBLANKED.fullmatch(low):
+        return f" {' '.join(low)} "
+    units, joined = _units(low)
+    whole = f" {' '.join(units)} "
+    more = [letters[at:] for letters in joined for at in range(1, len(letters))]
     more += _punctuation(low)
-    whole = f" {words} "
     if more:
         whole += "".join(f" {each} " for each in dict.fromkeys(more))
     return whole if len(whole) <= _LONGEST // 4 else _shortened(whole)
@@ -114,56 +122,54 @@ def stored(text: str) -> str:
 
 def wanted(search: str) -> Wanted:
     """What a ``search`` asks for."""
-    low = _ISBN_PREFIX.sub("", fold(search))
-    words = tuple(word for unit in _units(low) for word in unit.words)
+    low = _ISBN_PREFIX.sub("", _folded(search))
+    words = " ".join(_units(low)[0])
     groups = [*_groups(low)] if words else [(Piece(run),) for run in _punctuation(low)]
     return Wanted(tuple(dict.fromkeys(groups))[:COUNTED], words)
 
 
 def wanted_of_author(search: str) -> tuple[Group, ...]:
     """What a search for an author asks for."""
-    low = fold(search)
+    low = _folded(search)
     pieces = [*_pieces(low)] or [*map(Piece, _punctuation(low))]
     return tuple((Piece(each.text, "author"),) for each in dict.fromkeys(pieces))[:COUNTED]
 
 
-class _Unit(NamedTuple):
-    """A word, the words of a run of a script without blanks, or ``joined`` letters."""
-
-    words: tuple[str, ...]
-    unblanked: bool = False
-    joined: bool = False
+def _folded(text: str) -> str:
+    low = fold(text)
+    # Between letters of Hebrew it is a sign of their own, which joins them as an apostrophe does.
+    return _GERSHAYIM.sub("'", low) if '"' in low else low
 
 
-def _units(low: str) -> Iterator[_Unit]:
-    """The words of a folded text."""
+def _units(low: str) -> tuple[list[str], list[str]]:
+    """The words of a folded text, a run without blanks as one with its characters apart; and those
+    of them that are joined letters."""
+    units: list[str] = []
+    joined: list[str] = []
     letters = ""
-    for word in _words(_GERSHAYIM.sub("", low)):
+    for word in (*_words(low), ""):
         if len(word) == 1 and _is_letter(word):
             letters += word
             continue
         if letters:
-            yield _Unit((letters,), joined=len(letters) > 1)
+            units.append(letters)
+            joined.append(letters)
             letters = ""
-        if word[0] >= "\u0e00" and _UNBLANKED.match(word):
-            pairs = tuple(word[at : at + 2] for at in range(len(word)))
-            yield _Unit(pairs, unblanked=True)
-        else:
-            yield _Unit((word,))
-    if letters:
-        yield _Unit((letters,), joined=len(letters) > 1)
+        if word:
+            units.append(" ".join(word) if _UNBLANKED.match(word) else word)
+    return units, joined
 
 
-def _words(low: str) -> Iterator[str]:
-    """The words as they are written; runs of scripts without blanks are one each."""
-    for chunk in low.replace("'", "").translate(_KEPT).split():
-        if chunk == "&":
-            yield "and"
-        elif chunk.isalnum() and chunk.isascii():
-            yield chunk
-        else:
-            for word in _WORD.findall(chunk):
-                yield from filter(None, _UNBLANKED.split(word))
+def _words(low: str) -> Iterable[str]:
+    """The words as they are written."""
+    chunks = low.replace("'", "").translate(_KEPT).split()
+    return [word for chunk in chunks for word in _parts(chunk)] if _PARTED.search(low) else chunks
+
+
+def _parts(chunk: str) -> Iterable[str]:
+    if chunk == "&":
+        return ("and",)
+    return (part for word in _WORD.findall(chunk) for part in _UNBLANKED.split(word) if part)
 
 
 def _is_letter(char: str) -> bool:
@@ -173,17 +179,15 @@ def _is_letter(char: str) -> bool:
 
 def _pieces(low: str) -> Iterator[Piece]:
     """What a folded search asks for in title or author."""
-    texts = _PHRASE.split(_GERSHAYIM.sub("", low))
-    for number, text in enumerate(texts):
-        units = [*_units(text)]
+    for number, text in enumerate(_PHRASE.split(low)):
+        units, _ = _units(text)
         if number % 2 and units:  # in quotes
-            words = " ".join(word for unit in units for word in unit.words)
-            # A run of characters may go on behind the quoted ones.
-            yield Piece(f" {words}" if units[-1].unblanked else f" {words} ")
-            continue
+            units = [f" {' '.join(units)} "]
         for unit in units:
-            words = " ".join(unit.words)
-            yield Piece(f" {words}" if unit.unblanked or _is_short(words) else words)
+            if " " in unit or _UNBLANKED.match(unit):
+                yield Piece(f" {unit.strip()} ")
+            else:
+                yield Piece(f" {unit}" if _is_short(unit) else unit)
 
 
 def _is_short(word: str) -> bool:
@@ -229,7 +233,9 @@ def _coded(run: str) -> str:
 
     The databases' trigrams are of letters alone, and these letters are in no other word.
     """
-    return " ".join(chr(0x17000 + ord(char) // 4096) + chr(0x17000 + ord(char) % 4096) for char in run)
+    return " ".join(
+        chr(0x17000 + ord(char) // 4096) + chr(0x17000 + ord(char) % 4096) for char in run
+    )
 
 
 def _shortened(words: str) -> str:

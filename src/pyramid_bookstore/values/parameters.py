@@ -75,7 +75,7 @@ class Flag(Choice):
 class Term(Text):
     """A search term, trimmed and in NFC; `None`, for no filter, if it is empty."""
 
-    def __init__(self, max_length: int = 255) -> None:
+    def __init__(self, max_length: int = 500) -> None:
         super().__init__(0, max_length)
 
     def read(self, value: str) -> Any:

@@ -1,0 +1,137 @@
+"""The list by relevance: the best matches of a search first.
+
+Few matches are all put in order. Of very many, first come those whose titles begin with the words
+and those among the newest books, and behind them the others: to look at all of them for the first
+page would cost more the larger the catalogue is.
+"""
+
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import bindparam, case, func, select
+
+from pyramid_bookstore.catalogue.listing import (
+    Page,
+    Shape,
+    count_of,
+    page_query,
+    read_filters,
+    search_on,
+    total_of,
+)
+from pyramid_bookstore.catalogue.models import BOOKS
+from pyramid_bookstore.catalogue.query import NEWEST_FIRST, ListQuery
+from pyramid_bookstore.catalogue.statements import COLUMNS, book_from_row
+from pyramid_bookstore.db.query import Query, Reader
+from pyramid_bookstore.search import ranking
+from pyramid_bookstore.search.ranking import RANKED
+from pyramid_bookstore.search.words import wanted
+
+#: In a catalogue of up to so many books, all matches are put in order, however many.
+SMALL: Final = 20_000
+
+#: Of very many matches: so many titles that begin with the words, and newest books to look for
+#: others in.
+BEGINNING: Final = 500
+NEWEST: Final = 8_000
+
+
+class _Ranked(NamedTuple):
+    """What a statement depends on: the shape of a list of the newest matches; the groups to rank
+    by; whether some matches come ``first``, and the ``others`` behind them."""
+
+    newest: Shape
+    groups: int
+    first: bool
+    others: bool
+
+
+def list_by_relevance(reader: Reader, query: ListQuery) -> Page:
+    """One page by relevance, of the best `RANKED` matches."""
+    limit, page, count = query.limit, query.page, query.count or "exact"
+    # As for the first page of the newest: every page is of the same order.
+    conditions, choice, values = read_filters(reader, query.filters, NEWEST_FIRST, 20)
+    search = wanted(query.filters["search"])
+    values |= ranking.values(search) | {"walked": min(NEWEST, choice.books)}
+    values |= {"limit": limit + 1, "offset": (page - 1) * limit}
+    newest = Shape(
+        reader.dialect,
+        conditions,
+        NEWEST_FIRST,
+        after_cursor=False,
+        backwards=False,
+        total=count,
+        path=choice.path,
+        limit=RANKED - 1,
+        has_offset=False,
+        bounded=True,
+    )
+    database = search_on(reader.dialect)
+    few = database.sorts(choice.path)
+    if not few and choice.books <= SMALL:
+        newest, few = newest._replace(path=database.ALL), True
+    shape = _Ranked(newest, len(search.groups), first=not few, others=few)
+    rows = reader.rows(_query(shape), values)
+    if not few and len(rows) <= limit:
+        rows = reader.rows(_query(shape._replace(others=True)), values)
+    more, rows = len(rows) > limit, rows[:limit]
+    listed = newest._replace(has_offset=page > 1)
+    total = None if count == "none" else total_of(reader, listed, values, rows, len(rows) + more)
+    return Page(
+        books=[book_from_row(row) for row in rows],
+        limit=limit,
+        page=page,
+        total=total,
+        has_next=more and (page + 1) * limit <= RANKED,
+        next_cursor=None,
+        previous_cursor=None,
+        reach=RANKED,
+    )
+
+
+@lru_cache(maxsize=256)
+def _query(shape: _Ranked) -> Query:
+    """The keys alone are sorted, and the books fetched by them."""
+    newest = shape.newest
+    search = search_on(newest.dialect)
+    text = newest.conditions.text
+    text = text._replace(groups=text.groups[: shape.groups])
+    ranks = ranking.ranks(search, text)
+    keys: list[Any] = [key.label(f"rank{number}") for number, key in enumerate(ranks)]
+    keys += [BOOKS.c.created_at, BOOKS.c.id]
+    total: list[Any] = []
+    if newest.total != "none":
+        counted = func.count().over() if search.sorts(newest.path) else count_of(newest)
+        total = [counted.label("total")]
+    every = search.ALL if shape.first else newest.path
+    found = select(*keys, *total).where(*search.where(newest.conditions, every))
+    if shape.first:
+        walked = page_query(newest._replace(total="none")).statement.with_only_columns(*keys)
+        beginning = (
+            select(*keys)
+            .where(ranking.begins(search), *search.where(newest.conditions, search.WALK))
+            .order_by(BOOKS.c.title_words, BOOKS.c.id)
+            .limit(BEGINNING)
+        )
+        first = select(walked.subquery()).union(select(beginning.subquery())).cte("first")
+        if shape.others:
+            is_first = BOOKS.c.id.in_(select(first.c.id))
+            found = found.add_columns(case((is_first, 0), else_=1).label("first"))
+        else:
+            found = select(first, *total)
+    ranked = found.subquery("ranked")
+    page = select(ranked).order_by(*_order(ranked))
+    best = page.limit(bindparam("limit")).offset(bindparam("offset")).subquery("best")
+    statement = (
+        select(*COLUMNS, *(best.c[each.name] for each in total))
+        .join(best, best.c.id == BOOKS.c.id)
+        .order_by(*_order(best))
+    )
+    return Query(statement, custom_plan=shape.first)
+
+
+def _order(ranked: Any) -> list[Any]:
+    """By the keys of these names, in the order of their names, then the newest first."""
+    names = sorted(name for name in ranked.c.keys() if name.startswith(("first", "rank")))
+    keys = [ranked.c[name] for name in names]
+    return [*keys, ranked.c.created_at.desc(), ranked.c.id.desc()]
