@@ -132,6 +132,6 @@ def _query(shape: _Ranked) -> Query:
 
 def _order(ranked: Any) -> list[Any]:
     """By the keys of these names, in the order of their names, then the newest first."""
-    names = sorted(name for name in ranked.c.keys() if name.startswith(("first", "rank")))
-    keys = [ranked.c[name] for name in names]
+    named = {column.name: column for column in ranked.c}
+    keys = [named[name] for name in sorted(named) if name.startswith(("first", "rank"))]
     return [*keys, ranked.c.created_at.desc(), ranked.c.id.desc()]

@@ -176,7 +176,8 @@ class Search(ABC):
         books: Any = self.books.c
         text = self.piece(number, group.index(place))
         if place == "whole isbn":
-            return books.isbn == text
+            whole: ColumnElement[bool] = books.isbn == text
+            return whole
         columns = {
             "text": books.title_words.concat(books.author_words),
             "author": books.author_words,

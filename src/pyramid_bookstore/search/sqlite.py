@@ -29,7 +29,7 @@ from pyramid_bookstore.search.base import (
     TextShape,
     number_of,
 )
-from pyramid_bookstore.search.words import Group, Piece
+from pyramid_bookstore.search.words import Group, Piece, Place
 
 #: An estimated total is exact up to so many matches, beyond them it comes from so many blocks of so
 #: many books, spread evenly: books side by side are read at a tenth of the cost.
@@ -190,10 +190,11 @@ class SQLiteSearch(Search):
         """The matches, where one index alone knows them."""
         columns = {each.column for each in conditions.comparisons}
         paths, text = self._paths(conditions), conditions.text
-        known = text.indexed == len(text.groups) or len(text.groups) == 1
-        if len(paths) != 1 or not columns <= {*paths} or not known:
+        exact = text.indexed == len(text.groups) and not any(map(_by_isbn, text.groups))
+        if len(paths) != 1 or not columns <= {*paths} or not (exact or len(text.groups) == 1):
             return None
-        return self._candidates(conditions, paths[0])
+        single: sa.Select[Any] = self._candidates(conditions, paths[0])
+        return single
 
     def _candidates(self, conditions: Conditions, path: str) -> Any:
         """The numbers of the rows that one filter lets through, by its index alone; of texts, at
@@ -206,7 +207,7 @@ class SQLiteSearch(Search):
             ]
             return sa.select(_SEQ).select_from(self.books).where(*clauses)
         for number, group in enumerate(conditions.text.groups):
-            if "whole isbn" in group:
+            if _by_isbn(group):
                 isbn = self.alternative(number, group, "whole isbn")
                 books = sa.select(_SEQ.label("number")).select_from(self.books).where(isbn)
                 return books.union_all(_matching(sa.bindparam("match", type_=sa.Text())))
@@ -258,11 +259,16 @@ def _has_trigram(piece: Piece) -> bool:
     return len(piece.text) >= 3
 
 
+def _by_isbn(group: Sequence[Place]) -> bool:
+    """Whether it has a whole ISBN, which has an index of its own."""
+    return "whole isbn" in group
+
+
 def _match(groups: Sequence[Group]) -> str:
-    """What has a piece of each group; or of one with a whole ISBN, which has an index of its own."""
-    for text, *others in groups:
-        if others and others[0].place == "whole isbn":
-            return _phrase(text)
+    """What has a piece of each group; or of one alone with a whole ISBN, which is indexed apart."""
+    for group in groups:
+        if _by_isbn([piece.place for piece in group]):
+            return _phrase(group[0])
     return " AND ".join(f"({' OR '.join(map(_phrase, group))})" for group in groups)
 
 
