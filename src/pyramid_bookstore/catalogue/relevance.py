@@ -25,7 +25,7 @@ from pyramid_bookstore.catalogue.statements import COLUMNS, book_from_row
 from pyramid_bookstore.db.query import Query, Reader
 from pyramid_bookstore.search import ranking
 from pyramid_bookstore.search.ranking import RANKED
-from pyramid_bookstore.search.words import wanted
+from pyramid_bookstore.search.words import Wanted, wanted
 
 #: In a catalogue of up to so many books, all matches are put in order, however many.
 SMALL: Final = 20_000
@@ -51,7 +51,8 @@ def list_by_relevance(reader: Reader, query: ListQuery) -> Page:
     limit, page, count = query.limit, query.page, query.count or "exact"
     # As for the first page of the newest: every page is of the same order.
     conditions, choice, values = read_filters(reader, query.filters, NEWEST_FIRST, 20)
-    search = wanted(query.filters["search"])
+    search = query.filters["search"]
+    search = search if isinstance(search, Wanted) else wanted(search)
     values |= ranking.values(search) | {"walked": min(NEWEST, choice.books)}
     values |= {"limit": limit + 1, "offset": (page - 1) * limit}
     newest = Shape(

@@ -22,6 +22,7 @@ from sqlalchemy import (
     select,
 )
 
+from pyramid_bookstore.search.spelling import Spelling
 from pyramid_bookstore.search.words import Group, Place
 
 
@@ -112,6 +113,15 @@ class Search(ABC):
         self.books = books
         self.total = total
         self.indexed = indexed
+
+    @abstractmethod
+    def spelled(self, near: Sequence[Spelling]) -> Any:
+        """The spellings as the parameter ``spellings``."""
+
+    @abstractmethod
+    def with_spellings(self) -> Sequence[Select[Any]]:
+        """Statements for the texts of books with a word of one of the ``spellings``, and of some
+        others: of a sample, if there is one, and of more."""
 
     def read(self, groups: Sequence[Group]) -> tuple[TextShape, dict[str, Any]]:
         """The shape of the groups, and the values of its parameters."""

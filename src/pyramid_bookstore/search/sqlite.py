@@ -29,6 +29,7 @@ from pyramid_bookstore.search.base import (
     TextShape,
     number_of,
 )
+from pyramid_bookstore.search.spelling import Spelling
 from pyramid_bookstore.search.words import Group, Piece, Place
 
 #: An estimated total is exact up to so many matches, beyond them it comes from so many blocks of so
@@ -36,6 +37,9 @@ from pyramid_bookstore.search.words import Group, Piece, Place
 EXACT_UP_TO = 2_000
 BLOCKS, BLOCK = 64, 200
 SAMPLE = BLOCKS * BLOCK
+
+#: Books that are looked at for each spelling.
+SPELLED = 50
 
 #: Candidates are counted up to here; with so many, a filter is not rare in any catalogue.
 RARE = 2_000
@@ -165,6 +169,16 @@ class SQLiteSearch(Search):
     def contains(self, text: Any, piece: Any) -> ColumnElement[bool]:
         return sa.func.instr(text, piece) > 0
 
+    def spelled(self, near: Sequence[Spelling]) -> str:
+        return json.dumps([query for each in near if (query := _spelled(each))])
+
+    def with_spellings(self) -> Sequence[sa.Select[Any]]:
+        query = _members("spellings")
+        found = _matching(query).limit(SPELLED).correlate(query.table)
+        books: Any = self.books.c
+        text = books.title_words.concat(books.author_words)
+        return (sa.select(text).select_from(query.table.join(self.books, _SEQ.in_(found))),)
+
     def _sampled(self, conditions: Conditions) -> ColumnElement[int]:
         numbers = sa.select(sa.literal(0).label("number")).cte("numbers", recursive=True)
         numbers = numbers.union_all(
@@ -275,6 +289,14 @@ def _match(groups: Sequence[Group]) -> str:
 def _phrase(piece: Piece) -> str:
     """The piece in FTS5's query language."""
     return f'{_COLUMNS[piece.place]} : "{piece.text}"'
+
+
+def _spelled(spelling: Spelling) -> str:
+    """What has the trigrams of such a word, in FTS5's query language; ``""`` if it has none."""
+    begin, end = f" {spelling.begin}", f"{spelling.end} "
+    parts = [begin, end] if spelling.gap else [begin + end]
+    phrases = [f'"{part}"' for part in parts if len(part) >= 3]
+    return f"{_COLUMNS['text']} : ({' AND '.join(phrases)})" if phrases else ""
 
 
 def _array(candidates: sa.Select[Any]) -> ColumnElement[Any]:
