@@ -14,13 +14,14 @@ from pyramid_bookstore.catalogue.listing import (
     Page,
     Shape,
     count_of,
+    list_books,
     page_query,
     read_filters,
     search_on,
     total_of,
 )
 from pyramid_bookstore.catalogue.models import BOOKS
-from pyramid_bookstore.catalogue.query import NEWEST_FIRST, ListQuery
+from pyramid_bookstore.catalogue.query import NEWEST_FIRST, RELEVANCE, ListQuery
 from pyramid_bookstore.catalogue.statements import COLUMNS, book_from_row
 from pyramid_bookstore.db.query import Query, Reader
 from pyramid_bookstore.search import ranking
@@ -44,6 +45,11 @@ class _Ranked(NamedTuple):
     groups: int
     first: bool
     others: bool
+
+
+def list_page(reader: Reader, query: ListQuery) -> Page:
+    """One page of the list, whatever it is sorted by."""
+    return (list_by_relevance if query.sort == RELEVANCE else list_books)(reader, query)
 
 
 def list_by_relevance(reader: Reader, query: ListQuery) -> Page:

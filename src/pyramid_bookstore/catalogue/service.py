@@ -13,17 +13,16 @@ from pyramid_bookstore.catalogue import schema
 from pyramid_bookstore.catalogue.events import BookCreated, BookDeleted, BookUpdated
 from pyramid_bookstore.catalogue.extra import apply_merge_patch
 from pyramid_bookstore.catalogue.fields import BookData
-from pyramid_bookstore.catalogue.listing import Page, list_books
+from pyramid_bookstore.catalogue.listing import Page
 from pyramid_bookstore.catalogue.query import (
     NEWEST_FIRST,
-    RELEVANCE,
     SUGGEST,
     Count,
     ListQuery,
     as_parameters,
     list_query,
 )
-from pyramid_bookstore.catalogue.relevance import list_by_relevance
+from pyramid_bookstore.catalogue.relevance import list_page
 from pyramid_bookstore.catalogue.statements import BY_ID, BY_ISBN, book_from_row
 from pyramid_bookstore.catalogue.store import ATTEMPTS, Store, too_many_retries
 from pyramid_bookstore.catalogue.suggestions import Suggestions, nearest_spelling, suggest
@@ -87,7 +86,7 @@ class CatalogueService(Service):
     def page(self, query: ListQuery) -> Page:
         """`list`, for a query that is validated already."""
         reader = self._unit.reader()
-        page = (list_by_relevance if query.sort == RELEVANCE else list_books)(reader, query)
+        page = list_page(reader, query)
         search = query.filters.get("search")
         if page.books or not search or query.cursor or query.page > 1:
             return page

@@ -74,13 +74,27 @@ class Choice(NamedTuple):
     """The path to take, and the values of its parameters.
 
     ``walked``: books to look at by the walk; where it has not found the page by then, the matches
-    are collected. 0 is no limit. ``books`` are those of the catalogue.
+    are collected. 0 is no limit. ``books`` are those of the catalogue, ``matches`` about those that
+    were seen, none if that is not known.
     """
 
     path: str
     values: dict[str, Any]
     walked: int = 0
     books: int = 0
+    matches: int | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why this path."""
+        if self.matches is None:
+            return "There is no text to look for: the database's planner chooses."
+        number = f"{self.matches:,} or more" if self.matches else "Few or none"
+        seen = f"{number} of {self.books:,} books match."
+        if self.path != Search.WALK:
+            return f"{seen} They are collected by the index, and sorted."
+        bound = f", or {self.walked:,} are read; then all matches are collected" * bool(self.walked)
+        return f"{seen} Books are read in the order of the list until the page is full{bound}."
 
 
 class Probe(NamedTuple):

@@ -97,9 +97,9 @@ class PostgreSQLSearch(Search):
             path = self.COLLECT
             if alone and min(alone) < _ALONE:
                 path += f" {alone.index(min(alone))}"
-            return Choice(path, {}, 0, int(total))
+            return Choice(path, {}, 0, int(total), hits * SAMPLED)
         walked = int(_PATIENCE * wanted * total / (hits * SAMPLED)) + 1
-        return Choice(self.WALK, {}, walked, int(total))
+        return Choice(self.WALK, {}, walked, int(total), hits * SAMPLED)
 
     def count(self, conditions: Conditions, path: str) -> sa.ColumnElement[int]:
         matches = sa.select(sa.func.count()).select_from(self.books)

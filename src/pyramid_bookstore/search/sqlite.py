@@ -143,8 +143,9 @@ class SQLiteSearch(Search):
             path = self.WALK
         if path == self.WALK and self.COLLECT in counted:
             walked = int(_PATIENCE * wanted * total / counted[self.COLLECT]) + 1
-            return Choice(path, {}, walked, total)
-        return Choice(path, {"candidates": found[0]} if path == self.COLLECT else {}, 0, total)
+            return Choice(path, {}, walked, total, fewest)
+        candidates = {"candidates": found[0]} if path == self.COLLECT else {}
+        return Choice(path, candidates, 0, total, fewest)
 
     def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
         single = self._single(conditions)
