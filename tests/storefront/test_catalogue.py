@@ -118,12 +118,16 @@ def test_a_malformed_url_gets_the_400_page_of_the_shop(shop, path):
 
 
 def test_the_front_page_loads_files_only_from_the_shop(shop, books):
-    """Every link, script and image of the page is served by the shop."""
+    """Every link, script and image of the page is served by the shop, and the browser is told."""
     page = shop.browser().get("/")
     loaded = [tag.get("href") or tag.get("src") for tag in page.html.select("link, script, img")]
     assert loaded
     for address in loaded:
         assert shop.browser().get(address).status_int == 200
+    assert page.html.select("script[src]") == page.html.select("script")
+    for path in ("/", "/nowhere"):
+        answer = shop.browser().get(path, status="*")
+        assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize(
