@@ -145,7 +145,23 @@ def test_staff_can_add_stock_and_see_what_runs_out(window, passwords):
     window.shoot("counter")
 
 
-PAGES = ("/", "/?q=tolkien&sort=title", "/?q=xyzzy", "/books/9780261102217", "/basket", "/login")
+def test_without_javascript_a_misspelled_search_links_to_the_right_one(window):
+    window.disable_scripts()
+    window.open("/")
+    window.fill("#q", "tolkein")
+    assert window.find("#q").get_attribute("role") is None
+    window.click(".search .button")
+    assert window.find(".did-you-mean").text == "Did you mean tolkien?"
+    window.shoot("did-you-mean")
+    window.click(".did-you-mean a")
+    assert window.find(".results").text == "Found for tolkien"
+    assert "The Hobbit" in window.find_all(".card-title")
+
+
+PAGES = (
+    *("/", "/?q=tolkien&sort=title", "/?q=tolkein", "/?q=xyzzy&in_stock=1"),
+    *("/books/9780261102217", "/basket", "/login"),
+)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
