@@ -9,7 +9,7 @@ from webob import Request
 from pyramid_bookstore import Bookstore
 from pyramid_bookstore.testing import book_fields
 from storefront.advice import advice
-from storefront.views.catalogue import page_numbers
+from storefront.views.catalogue import author_hint, page_numbers
 from tests.storefront.conftest import DUNE, HOBBIT
 
 
@@ -167,6 +167,43 @@ def test_the_advice_is_about_what_was_searched_for(search, expected):
     assert len(given) == len(expected)
     for line, part in zip(given, expected, strict=True):
         assert part in line
+
+
+def test_visitors_get_suggestions_without_an_account(shop, books):
+    answer = shop.browser().get("/suggest?q=TOLK")
+    assert answer.json == {
+        "data": [
+            {
+                "text": "J. R. R. Tolkien",
+                "hint": "author, 1 book",
+                "href": "/?author=J.+R.+R.+Tolkien",
+            },
+            {"text": "The Hobbit", "hint": "book", "href": "/books/9780261102217"},
+        ],
+        "corrected": False,
+    }
+    for suggestion in answer.json["data"]:
+        assert "The Hobbit" in shop.browser().get(suggestion["href"]).text
+
+
+def test_suggestions_for_the_nearest_spelling_are_marked(shop, books):
+    answer = shop.browser().get("/suggest?q=tolkein").json
+    assert answer["corrected"]
+    assert answer["data"][0]["text"] == "J. R. R. Tolkien"
+
+
+@pytest.mark.parametrize("query", ["", "?q=", "?q=%00", "?q=%25", "?q=" + "x" * 5000])
+def test_text_that_nothing_begins_with_gets_no_suggestions(shop, books, query):
+    answer = shop.browser().get("/suggest" + query).json
+    assert answer == {"data": [], "corrected": False}
+
+
+@pytest.mark.parametrize(
+    ("books", "hint"),
+    [(1, "author, 1 book"), (999, "author, 999 books"), (1000, "author, 1,000+ books")],
+)
+def test_authors_are_suggested_with_the_number_of_their_books(books, hint):
+    assert author_hint(books) == hint
 
 
 def test_the_search_text_is_escaped_in_the_page(shop, books):

@@ -1,4 +1,4 @@
-"""The catalogue and the single book."""
+"""The catalogue, what its search field offers, and the single book."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from storefront.formats import search_words, whole_number
 
 PAGE_SIZE = 18
 MOST_PAGES = 1_000_000
+SUGGESTED = 8
 #: As far as the bookstore's lists by relevance go.
 BEST_BOOKS = 1_000
 
@@ -117,6 +118,31 @@ def page_numbers(current: int, last: int) -> list[int | None]:
         numbers.append(number)
         before = number
     return numbers
+
+
+@view_config(route_name="suggest", request_method="GET", renderer="json", http_cache=60)
+def suggest(request: Any) -> Any:
+    """What the search field offers while somebody types, for `static/search.js`.
+
+    Visitors need no account here, as on every page of the catalogue; the API would ask for one.
+    """
+    found = request.bookstore.suggest(search_words(request.GET.get("q")), limit=SUGGESTED)
+    return {"data": [offer(request, each) for each in found.data], "corrected": found.corrected}
+
+
+def offer(request: Any, suggestion: Any) -> dict[str, str]:
+    """A suggestion as the field shows it, and where it leads."""
+    if suggestion.field == "title":
+        href = request.route_path("book", isbn=suggestion.isbn)
+        return {"text": suggestion.text, "hint": "book", "href": href}
+    href = request.route_path("catalogue", _query={"author": suggestion.text})
+    return {"text": suggestion.text, "hint": author_hint(suggestion.books), "href": href}
+
+
+def author_hint(books: int) -> str:
+    """How many books an author has; the bookstore counts to 1,000."""
+    number = "1,000+" if books >= 1_000 else str(books)
+    return f"author, {number} {'book' if books == 1 else 'books'}"
 
 
 @view_config(route_name="book", request_method="GET", renderer="storefront:templates/book.jinja2")
