@@ -23,6 +23,9 @@ LOOKED_AT: Final = 100
 #: So many books of an author are counted; the number stands for it or more.
 COUNTED: Final = 1_000
 
+#: Words of a search that is corrected; more are looked up one by one for too long.
+CORRECTED: Final = 5
+
 #: Books of a sample in which a word is seen, for it to be the most frequent one.
 CERTAIN: Final = 3
 
@@ -58,6 +61,8 @@ def nearest_spelling(reader: Reader, search: str) -> str | None:
     """The search with each word that no book has in its nearest spelling; `None` if there is none,
     or if it finds nothing either."""
     words = plain_words(search)
+    if len(words) > CORRECTED:
+        return None
     corrected = [word if _is_found(reader, word) else _nearest(reader, word) for word in words]
     text = " ".join(word for word in corrected if word)
     if corrected == words or None in corrected or not _is_found(reader, text):
