@@ -32,7 +32,7 @@ def ranks(search: Search, shape: TextShape) -> Sequence[ColumnElement[int]]:
         whole_words.append(or_(search.contains(text, whole), *by_isbn))
         in_title.append(or_(search.contains(title, search.piece(number)), *by_isbn))
 
-    def starts(ending: str) -> ColumnElement[bool]:
+    def starts(ending: str) -> Any:
         return func.substr(title.concat(" "), 1, func.length(TYPED) + len(ending)) == TYPED.concat(
             ending
         )
