@@ -39,6 +39,7 @@ RESOURCES = (
             Operation("PUT", catalogue.upsert_by_isbn, EDIT, writes=True, single=True, bare=True),
         ),
     ),
+    Resource("suggest", "/books/suggest", (Operation("GET", catalogue.suggest, VIEW),)),
     Resource(
         "import",
         "/books/import",

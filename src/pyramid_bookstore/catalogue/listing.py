@@ -21,7 +21,7 @@ from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query, Reader, Row
 from pyramid_bookstore.search import SEARCHES
 from pyramid_bookstore.search.base import Choice, Comparison, Conditions, Search
-from pyramid_bookstore.search.words import wanted, wanted_of_author
+from pyramid_bookstore.search.words import Wanted, wanted, wanted_of_author
 
 #: The number of all books, from the few rows that the triggers keep.
 TOTAL = select(func.coalesce(func.sum(Total.books), 0)).scalar_subquery()
@@ -58,6 +58,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     total: int | None
     next_cursor: str | None
     previous_cursor: str | None
+    #: The nearest spelling of a search that finds nothing.
+    suggestion: str | None = None
     #: Whether the list goes on behind this page.
     has_next: bool = False
     #: Books up to which pages reach, of which there may be more.
@@ -150,10 +152,9 @@ def read_filters(
 ) -> tuple[Conditions, Choice, dict[str, Any]]:
     """The shape of the filters, the path to the ``needed`` books, and the values of parameters."""
     dialect = reader.dialect
-    groups = [
-        *wanted(filters.get("search", "")).groups,
-        *wanted_of_author(filters.get("author", "")),
-    ]
+    search, author = filters.get("search", ""), filters.get("author", "")
+    groups = search.groups if isinstance(search, Wanted) else wanted(search).groups
+    groups += wanted_of_author(author).groups
     text, values = search_on(dialect).read(groups)
     comparisons: list[Comparison] = []
     for field, each in _FILTERS:

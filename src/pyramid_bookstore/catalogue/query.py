@@ -148,6 +148,18 @@ def given_filters(values: Mapping[str, Any], others: Sequence[str]) -> Filters:
     }
 
 
+class SuggestParameters(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
+    """The parameters of suggestions."""
+
+    schema_type = Parameters
+
+    q = parameter(Term(), "What was typed so far.", missing=colander.required)
+    limit = parameter(WholeNumber(1, 100), "Suggestions, at most.", missing=10)
+
+
+SUGGEST: Any = SuggestParameters()
+
+
 @lru_cache(maxsize=16)  # an application has one pair of limits
 def list_schema(default_limit: int = 20, max_limit: int = 100) -> Any:
     """The schema of the list's parameters; shared, so do not change it."""

@@ -14,18 +14,19 @@ from pyramid_bookstore.catalogue.listing import (
     Page,
     Shape,
     count_of,
+    list_books,
     page_query,
     read_filters,
     search_on,
     total_of,
 )
 from pyramid_bookstore.catalogue.models import BOOKS
-from pyramid_bookstore.catalogue.query import NEWEST_FIRST, ListQuery
+from pyramid_bookstore.catalogue.query import NEWEST_FIRST, RELEVANCE, ListQuery
 from pyramid_bookstore.catalogue.statements import COLUMNS, book_from_row
 from pyramid_bookstore.db.query import Query, Reader
 from pyramid_bookstore.search import ranking
 from pyramid_bookstore.search.ranking import RANKED
-from pyramid_bookstore.search.words import wanted
+from pyramid_bookstore.search.words import Wanted, wanted
 
 #: In a catalogue of up to so many books, all matches are put in order, however many.
 SMALL: Final = 20_000
@@ -46,12 +47,18 @@ class _Ranked(NamedTuple):
     others: bool
 
 
+def list_page(reader: Reader, query: ListQuery) -> Page:
+    """One page of the list, whatever it is sorted by."""
+    return (list_by_relevance if query.sort == RELEVANCE else list_books)(reader, query)
+
+
 def list_by_relevance(reader: Reader, query: ListQuery) -> Page:
     """One page by relevance, of the best `RANKED` matches."""
     limit, page, count = query.limit, query.page, query.count or "exact"
     # As for the first page of the newest: every page is of the same order.
     conditions, choice, values = read_filters(reader, query.filters, NEWEST_FIRST, 20)
-    search = wanted(query.filters["search"])
+    search = query.filters["search"]
+    search = search if isinstance(search, Wanted) else wanted(search)
     values |= ranking.values(search) | {"walked": min(NEWEST, choice.books)}
     values |= {"limit": limit + 1, "offset": (page - 1) * limit}
     newest = Shape(
@@ -132,6 +139,6 @@ def _query(shape: _Ranked) -> Query:
 
 def _order(ranked: Any) -> list[Any]:
     """By the keys of these names, in the order of their names, then the newest first."""
-    names = sorted(name for name in ranked.c.keys() if name.startswith(("first", "rank")))
-    keys = [ranked.c[name] for name in names]
+    named = {column.name: column for column in ranked.c}
+    keys = [named[name] for name in sorted(named) if name.startswith(("first", "rank"))]
     return [*keys, ranked.c.created_at.desc(), ranked.c.id.desc()]

@@ -7,6 +7,7 @@ import msgspec
 
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.listing import Page
+from pyramid_bookstore.catalogue.suggestions import Suggestions
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 
@@ -30,7 +31,14 @@ def page_json(page: Page, fields: Sequence[str] | None) -> bytes:
     if page.total_pages is not None:
         document["total_pages"] = page.total_pages
     document["next_cursor"] = page.next_cursor
+    if page.suggestion is not None:
+        document["suggestion"] = page.suggestion
     return _encode(document)
+
+
+def suggestions_json(suggestions: Suggestions) -> bytes:
+    """What a search field offers."""
+    return _encode(suggestions)
 
 
 def _value(book: BookData, field: str) -> Any:

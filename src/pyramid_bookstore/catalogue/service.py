@@ -7,20 +7,30 @@ from typing import Any
 from uuid import UUID
 
 import colander
+import msgspec
 
 from pyramid_bookstore.catalogue import schema
 from pyramid_bookstore.catalogue.events import BookCreated, BookDeleted, BookUpdated
 from pyramid_bookstore.catalogue.extra import apply_merge_patch
 from pyramid_bookstore.catalogue.fields import BookData
-from pyramid_bookstore.catalogue.listing import Page, list_books
-from pyramid_bookstore.catalogue.query import NEWEST_FIRST, RELEVANCE, Count, ListQuery, list_query
-from pyramid_bookstore.catalogue.relevance import list_by_relevance
+from pyramid_bookstore.catalogue.listing import Page
+from pyramid_bookstore.catalogue.query import (
+    NEWEST_FIRST,
+    SUGGEST,
+    Count,
+    ListQuery,
+    as_parameters,
+    list_query,
+)
+from pyramid_bookstore.catalogue.relevance import list_page
 from pyramid_bookstore.catalogue.statements import BY_ID, BY_ISBN, book_from_row
 from pyramid_bookstore.catalogue.store import ATTEMPTS, Store, too_many_retries
+from pyramid_bookstore.catalogue.suggestions import Suggestions, nearest_spelling, suggest
 from pyramid_bookstore.db.query import Query
 from pyramid_bookstore.errors import BookNotFound, IsbnTaken, VersionMismatch
 from pyramid_bookstore.transactions.unit_of_work import UnitOfWork
 from pyramid_bookstore.values.condition import ANY_STATE, Condition
+from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.isbn import canonical
 
 
@@ -75,8 +85,22 @@ class CatalogueService(Service):
 
     def page(self, query: ListQuery) -> Page:
         """`list`, for a query that is validated already."""
-        make = list_by_relevance if query.sort == RELEVANCE else list_books
-        return make(self._unit.reader(), query)
+        reader = self._unit.reader()
+        page = list_page(reader, query)
+        search = query.filters.get("search")
+        if page.books or not search or query.cursor or query.page > 1:
+            return page
+        suggestion = nearest_spelling(reader, search)
+        return msgspec.structs.replace(page, suggestion=suggestion) if suggestion else page
+
+    def suggest(self, q: str, *, limit: int = 10) -> Suggestions:
+        """What a search field offers for the text typed so far: authors, then titles.
+
+        At most ``limit`` (up to 100) with words that begin as those of ``q``; where there are none,
+        with words of the nearest spelling. Raises `ValidationFailed`.
+        """
+        values = deserialized(SUGGEST, as_parameters({"q": q, "limit": limit}), pointers=False)
+        return suggest(self._unit.reader(), values["q"] or "", values["limit"])
 
     def create(self, fields: Mapping[str, Any]) -> BookData:
         """Add a book from all its fields; raises `ValidationFailed`, `IsbnTaken`."""

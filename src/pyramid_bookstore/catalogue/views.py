@@ -8,12 +8,13 @@ from pyramid.response import Response
 
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.links import book_path, list_links
-from pyramid_bookstore.catalogue.query import parse_listing
-from pyramid_bookstore.catalogue.representation import book_json, page_json
+from pyramid_bookstore.catalogue.query import SUGGEST, parse_listing
+from pyramid_bookstore.catalogue.representation import book_json, page_json, suggestions_json
 from pyramid_bookstore.catalogue.schema import validate_book
 from pyramid_bookstore.catalogue.service import parse_book_id
 from pyramid_bookstore.errors import BookNotFound, Fault, ValidationFailed
 from pyramid_bookstore.values.condition import Condition
+from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.isbn import canonical
 from pyramid_bookstore.web.body import JSON, MERGE_PATCH, read_json
 from pyramid_bookstore.web.conditional import (
@@ -47,6 +48,13 @@ def list_books(request: Request) -> Response:
     response.headers["ETag"] = tag
     response.headers["Link"] = list_links(request, pairs, page)
     return response
+
+
+def suggest(request: Request) -> Response:
+    """What a search field offers for what was typed so far."""
+    values = deserialized(SUGGEST, query_pairs(request), pointers=False)
+    found = request.bookstore.suggest(values["q"] or "", limit=values["limit"])
+    return answer(request, suggestions_json(found), cache=REVALIDATE)
 
 
 def show(request: Request) -> Response:

@@ -19,6 +19,13 @@ PAGE: dict[str, Any] = {
     "total_pages": 7,
     "next_cursor": "gqFrkrMyMDI2LTAzLTAxVDA5OjMw",
 }
+SUGGESTIONS: dict[str, Any] = {
+    "data": [
+        {"text": "J. R. R. Tolkien", "field": "author", "books": 11},
+        {"text": "The Hobbit", "field": "title", "isbn": "9780261102217"},
+    ],
+    "corrected": False,
+}
 REPORT: dict[str, Any] = {
     "rows": 3,
     "created": 1,

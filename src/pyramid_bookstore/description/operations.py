@@ -3,7 +3,7 @@
 A test compares it with the table of URLs, and every answer in the tests with it.
 """
 
-from pyramid_bookstore.catalogue.query import list_schema
+from pyramid_bookstore.catalogue.query import SUGGEST, list_schema
 from pyramid_bookstore.db.revision import HEAD
 from pyramid_bookstore.description import examples
 from pyramid_bookstore.description.described import Answer, Content, DescribedOperation
@@ -72,6 +72,17 @@ DESCRIBED: dict[tuple[str, str], DescribedOperation] = {
             200: Answer("A page of books.", ("ETag", "Link"), {JSON: Content("Page")}),
             304: Answer(_UNCHANGED, ("ETag", "Link")),
         },
+        errors=("unavailable",),
+    ),
+    ("GET", "/books/suggest"): DescribedOperation(
+        id="suggestBooks",
+        tag=BOOKS,
+        summary="Suggest authors and titles",
+        text="For a search field while somebody types: authors first, then titles, with words that"
+        " begin as those of `q`; where there are none, those of the nearest spelling.",
+        query=lambda settings: SUGGEST,
+        headers=("Cache-Control",),
+        answers={200: Answer("The suggestions.", (), {JSON: Content("Suggestions")})},
         errors=("unavailable",),
     ),
     ("POST", "/books"): DescribedOperation(

@@ -8,6 +8,7 @@ from pyramid_bookstore.catalogue.constraints import FREE_STOCK
 from pyramid_bookstore.catalogue.extra import Extra
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.catalogue.schema import book_schemas
+from pyramid_bookstore.catalogue.suggestions import COUNTED
 from pyramid_bookstore.db.replica import ReplicaState
 from pyramid_bookstore.description import examples
 from pyramid_bookstore.description.colander_types import mapping_schema
@@ -56,6 +57,7 @@ def schemas(extra_schema: colander.SchemaNode | None) -> dict[str, Schema]:
         "Book": _book(),
         "SparseBook": _object(_book()["properties"], description="A book by `fields`."),
         "Page": _page(),
+        "Suggestions": _suggestions(),
         "NewBook": _input(writable, "A whole book.", _example(extra_schema), required),
         "NewBookByIsbn": _input(
             writable,
@@ -154,8 +156,30 @@ def _page() -> Schema:
             "type": ["string", "null"],
             "description": "`cursor` for the next page; null on the last one.",
         },
+        "suggestion": {
+            "type": "string",
+            "description": "The nearest spelling of a `search` that finds nothing, if any.",
+        },
     }
     return _object(properties, ["data", "limit", "next_cursor"], examples=[examples.PAGE])
+
+
+def _suggestions() -> Schema:
+    suggestion = {
+        "text": {"type": "string"},
+        "field": {"type": "string", "enum": ["author", "title"]},
+        "books": _COUNT
+        | {"description": f"Of an author: the number of books; {COUNTED:,} stands for more, too."},
+        "isbn": {"type": "string", "description": "Of a title: the ISBN of its book."},
+    }
+    properties: dict[str, Schema] = {
+        "data": {"type": "array", "items": _object(suggestion, ["text", "field"])},
+        "corrected": {
+            "type": "boolean",
+            "description": "Whether only the nearest spelling of `q` was found.",
+        },
+    }
+    return _object(properties, ["data", "corrected"], examples=[examples.SUGGESTIONS])
 
 
 def _patched(properties: dict[str, Schema], whole: Any) -> dict[str, Schema]:

@@ -22,6 +22,7 @@ from sqlalchemy import (
     select,
 )
 
+from pyramid_bookstore.search.spelling import Spelling
 from pyramid_bookstore.search.words import Group, Place
 
 
@@ -73,13 +74,27 @@ class Choice(NamedTuple):
     """The path to take, and the values of its parameters.
 
     ``walked``: books to look at by the walk; where it has not found the page by then, the matches
-    are collected. 0 is no limit. ``books`` are those of the catalogue.
+    are collected. 0 is no limit. ``books`` are those of the catalogue, ``matches`` about those that
+    were seen, none if that is not known.
     """
 
     path: str
     values: dict[str, Any]
     walked: int = 0
     books: int = 0
+    matches: int | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why this path."""
+        if self.matches is None:
+            return "There is no text to look for: the database's planner chooses."
+        number = f"{self.matches:,} or more" if self.matches else "Few or none"
+        seen = f"{number} of {self.books:,} books match."
+        if self.path != Search.WALK:
+            return f"{seen} They are collected by the index, and sorted."
+        bound = f", or {self.walked:,} are read; then all matches are collected" * bool(self.walked)
+        return f"{seen} Books are read in the order of the list until the page is full{bound}."
 
 
 class Probe(NamedTuple):
@@ -112,6 +127,15 @@ class Search(ABC):
         self.books = books
         self.total = total
         self.indexed = indexed
+
+    @abstractmethod
+    def spelled(self, near: Sequence[Spelling]) -> Any:
+        """The spellings as the parameter ``spellings``."""
+
+    @abstractmethod
+    def with_spellings(self) -> Sequence[Select[Any]]:
+        """Statements for the texts of books with a word of one of the ``spellings``, and of some
+        others: of a sample, if there is one, and of more."""
 
     def read(self, groups: Sequence[Group]) -> tuple[TextShape, dict[str, Any]]:
         """The shape of the groups, and the values of its parameters."""
@@ -176,7 +200,8 @@ class Search(ABC):
         books: Any = self.books.c
         text = self.piece(number, group.index(place))
         if place == "whole isbn":
-            return books.isbn == text
+            whole: ColumnElement[bool] = books.isbn == text
+            return whole
         columns = {
             "text": books.title_words.concat(books.author_words),
             "author": books.author_words,

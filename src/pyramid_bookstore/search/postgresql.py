@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from pyramid_bookstore.search.base import (
     Choice,
@@ -23,6 +24,7 @@ from pyramid_bookstore.search.base import (
     compared,
     number_of,
 )
+from pyramid_bookstore.search.spelling import Spelling
 
 #: An estimated total of prices and stock is exact up to so many matches, and beyond from about
 #: `SAMPLE` books, which are read block by block.
@@ -95,9 +97,9 @@ class PostgreSQLSearch(Search):
             path = self.COLLECT
             if alone and min(alone) < _ALONE:
                 path += f" {alone.index(min(alone))}"
-            return Choice(path, {}, 0, int(total))
+            return Choice(path, {}, 0, int(total), hits * SAMPLED)
         walked = int(_PATIENCE * wanted * total / (hits * SAMPLED)) + 1
-        return Choice(self.WALK, {}, walked, int(total))
+        return Choice(self.WALK, {}, walked, int(total), hits * SAMPLED)
 
     def count(self, conditions: Conditions, path: str) -> sa.ColumnElement[int]:
         matches = sa.select(sa.func.count()).select_from(self.books)
@@ -120,6 +122,17 @@ class PostgreSQLSearch(Search):
     def contains(self, text: Any, piece: Any) -> sa.ColumnElement[bool]:
         # strpos() rather than LIKE: the planner takes it for something frequent, and so walks.
         return sa.func.strpos(text, piece) > 0
+
+    def spelled(self, near: Sequence[Spelling]) -> list[str]:
+        return [f"% {each.begin}{'_' * each.gap}{each.end} %" for each in near]
+
+    def with_spellings(self) -> Sequence[sa.Select[Any]]:
+        patterns = sa.bindparam("spellings", type_=ARRAY(sa.Text))
+        pattern = sa.func.unnest(patterns).table_valued("value").render_derived().c.value
+        books: Any = self.books.c
+        text = books.title_words.concat(books.author_words)
+        found = sa.select(text).select_from(pattern.table.join(self.books, text.like(pattern)))
+        return found.where(_IN_SAMPLE), found
 
     def _by_index(self, conditions: Conditions, path: str = "") -> list[sa.ColumnElement[bool]]:
         """The conditions; of texts by the index, that of the group in the path, or all of them."""

@@ -29,13 +29,17 @@ from pyramid_bookstore.search.base import (
     TextShape,
     number_of,
 )
-from pyramid_bookstore.search.words import Group, Piece
+from pyramid_bookstore.search.spelling import Spelling
+from pyramid_bookstore.search.words import Group, Piece, Place
 
 #: An estimated total is exact up to so many matches, beyond them it comes from so many blocks of so
 #: many books, spread evenly: books side by side are read at a tenth of the cost.
 EXACT_UP_TO = 2_000
 BLOCKS, BLOCK = 64, 200
 SAMPLE = BLOCKS * BLOCK
+
+#: Books that are looked at for each spelling.
+SPELLED = 50
 
 #: Candidates are counted up to here; with so many, a filter is not rare in any catalogue.
 RARE = 2_000
@@ -139,8 +143,9 @@ class SQLiteSearch(Search):
             path = self.WALK
         if path == self.WALK and self.COLLECT in counted:
             walked = int(_PATIENCE * wanted * total / counted[self.COLLECT]) + 1
-            return Choice(path, {}, walked, total)
-        return Choice(path, {"candidates": found[0]} if path == self.COLLECT else {}, 0, total)
+            return Choice(path, {}, walked, total, fewest)
+        candidates = {"candidates": found[0]} if path == self.COLLECT else {}
+        return Choice(path, candidates, 0, total, fewest)
 
     def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
         single = self._single(conditions)
@@ -164,6 +169,16 @@ class SQLiteSearch(Search):
 
     def contains(self, text: Any, piece: Any) -> ColumnElement[bool]:
         return sa.func.instr(text, piece) > 0
+
+    def spelled(self, near: Sequence[Spelling]) -> str:
+        return json.dumps([query for each in near if (query := _spelled(each))])
+
+    def with_spellings(self) -> Sequence[sa.Select[Any]]:
+        query = _members("spellings")
+        found = _matching(query).limit(SPELLED).correlate(query.table)
+        books: Any = self.books.c
+        text = books.title_words.concat(books.author_words)
+        return (sa.select(text).select_from(query.table.join(self.books, _SEQ.in_(found))),)
 
     def _sampled(self, conditions: Conditions) -> ColumnElement[int]:
         numbers = sa.select(sa.literal(0).label("number")).cte("numbers", recursive=True)
@@ -190,10 +205,11 @@ class SQLiteSearch(Search):
         """The matches, where one index alone knows them."""
         columns = {each.column for each in conditions.comparisons}
         paths, text = self._paths(conditions), conditions.text
-        known = text.indexed == len(text.groups) or len(text.groups) == 1
-        if len(paths) != 1 or not columns <= {*paths} or not known:
+        exact = text.indexed == len(text.groups) and not any(map(_by_isbn, text.groups))
+        if len(paths) != 1 or not columns <= {*paths} or not (exact or len(text.groups) == 1):
             return None
-        return self._candidates(conditions, paths[0])
+        single: sa.Select[Any] = self._candidates(conditions, paths[0])
+        return single
 
     def _candidates(self, conditions: Conditions, path: str) -> Any:
         """The numbers of the rows that one filter lets through, by its index alone; of texts, at
@@ -206,7 +222,7 @@ class SQLiteSearch(Search):
             ]
             return sa.select(_SEQ).select_from(self.books).where(*clauses)
         for number, group in enumerate(conditions.text.groups):
-            if "whole isbn" in group:
+            if _by_isbn(group):
                 isbn = self.alternative(number, group, "whole isbn")
                 books = sa.select(_SEQ.label("number")).select_from(self.books).where(isbn)
                 return books.union_all(_matching(sa.bindparam("match", type_=sa.Text())))
@@ -258,17 +274,30 @@ def _has_trigram(piece: Piece) -> bool:
     return len(piece.text) >= 3
 
 
+def _by_isbn(group: Sequence[Place]) -> bool:
+    """Whether it has a whole ISBN, which has an index of its own."""
+    return "whole isbn" in group
+
+
 def _match(groups: Sequence[Group]) -> str:
-    """What has a piece of each group; or of one with a whole ISBN, which has an index of its own."""
-    for text, *others in groups:
-        if others and others[0].place == "whole isbn":
-            return _phrase(text)
+    """What has a piece of each group; or of one alone with a whole ISBN, which is indexed apart."""
+    for group in groups:
+        if _by_isbn([piece.place for piece in group]):
+            return _phrase(group[0])
     return " AND ".join(f"({' OR '.join(map(_phrase, group))})" for group in groups)
 
 
 def _phrase(piece: Piece) -> str:
     """The piece in FTS5's query language."""
     return f'{_COLUMNS[piece.place]} : "{piece.text}"'
+
+
+def _spelled(spelling: Spelling) -> str:
+    """What has the trigrams of such a word, in FTS5's query language; ``""`` if it has none."""
+    begin, end = f" {spelling.begin}", f"{spelling.end} "
+    parts = [begin, end] if spelling.gap else [begin + end]
+    phrases = [f'"{part}"' for part in parts if len(part) >= 3]
+    return f"{_COLUMNS['text']} : ({' AND '.join(phrases)})" if phrases else ""
 
 
 def _array(candidates: sa.Select[Any]) -> ColumnElement[Any]:

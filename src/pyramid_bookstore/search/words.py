@@ -58,6 +58,12 @@ class Wanted(NamedTuple):
     words: str = ""
 
     @property
+    def of_author(self) -> "Wanted":
+        """The same, of the author alone."""
+        groups = tuple((group[0]._replace(place="author"),) for group in self.groups)
+        return Wanted(groups, self.words)
+
+    @property
     def whole(self) -> Iterator[str]:
         """For each group, its first piece as whole words."""
         return (f" {group[0].text.strip()} " for group in self.groups)
@@ -128,11 +134,23 @@ def wanted(search: str) -> Wanted:
     return Wanted(tuple(dict.fromkeys(groups))[:COUNTED], words)
 
 
-def wanted_of_author(search: str) -> tuple[Group, ...]:
+def wanted_of_author(search: str) -> Wanted:
     """What a search for an author asks for."""
     low = _folded(search)
     pieces = [*_pieces(low)] or [*map(Piece, _punctuation(low))]
-    return tuple((Piece(each.text, "author"),) for each in dict.fromkeys(pieces))[:COUNTED]
+    return Wanted(tuple((piece,) for piece in dict.fromkeys(pieces))[:COUNTED]).of_author
+
+
+def beginnings(text: str) -> Wanted:
+    """Asks for words that begin as those of the text do."""
+    units, _ = _units(_folded(text))
+    pieces = dict.fromkeys(f" {unit} " if " " in unit else f" {unit}" for unit in units)
+    return Wanted(tuple((Piece(piece),) for piece in pieces)[:COUNTED], " ".join(units))
+
+
+def plain_words(search: str) -> list[str]:
+    """The words of a search, folded, in their order."""
+    return _units(_folded(search))[0][:COUNTED]
 
 
 def _folded(text: str) -> str:

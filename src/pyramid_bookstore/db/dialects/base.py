@@ -13,6 +13,8 @@ class Dialect(ABC):
     """One database system: its engines, its expressions, its errors."""
 
     name: ClassVar[str]
+    #: What stands before a statement to get its plan instead of its rows.
+    explain: ClassVar[str]
 
     @abstractmethod
     def engine_options(self, url: sa.URL) -> dict[str, Any]:

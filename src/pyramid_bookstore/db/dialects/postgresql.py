@@ -54,6 +54,7 @@ class PostgreSQL(Dialect):
     """A server that many processes share."""
 
     name = "postgresql"
+    explain = "EXPLAIN (ANALYZE, BUFFERS)"
 
     def engine_options(self, url: sa.URL) -> dict[str, Any]:
         arguments: dict[str, Any] = {}

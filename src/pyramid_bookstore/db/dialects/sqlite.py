@@ -47,6 +47,7 @@ class SQLite(Dialect):
     """One file, many readers, one writer at a time."""
 
     name = "sqlite"
+    explain = "EXPLAIN QUERY PLAN"
 
     def engine_options(self, url: sa.URL) -> dict[str, Any]:
         # An argument in the URL would be overridden by ours.

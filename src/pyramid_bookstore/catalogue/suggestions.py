@@ -1,0 +1,132 @@
+"""What a search field offers while somebody types, and the nearest spelling of a search."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final, Literal
+
+import msgspec
+from sqlalchemy import bindparam, func, select
+
+from pyramid_bookstore.catalogue.listing import list_books, search_on
+from pyramid_bookstore.catalogue.models import BOOKS
+from pyramid_bookstore.catalogue.query import ListQuery
+from pyramid_bookstore.catalogue.relevance import list_by_relevance
+from pyramid_bookstore.db.dialects import Dialect
+from pyramid_bookstore.db.query import Query, Reader
+from pyramid_bookstore.search.spelling import is_one_step_apart, spellings
+from pyramid_bookstore.search.words import Wanted, beginnings, plain_words, stored
+
+#: Books whose authors are looked at, the newest that match.
+LOOKED_AT: Final = 100
+
+#: So many books of an author are counted; the number stands for it or more.
+COUNTED: Final = 1_000
+
+#: Books of a sample in which a word is seen, for it to be the most frequent one.
+CERTAIN: Final = 3
+
+
+class Suggestion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An author with the number of ``books`` (1,000 stands for more, too), or a title with the
+    ``isbn`` of its book."""
+
+    text: str
+    field: Literal["author", "title"]
+    books: int | None = None
+    isbn: str | None = None
+
+
+class Suggestions(msgspec.Struct, frozen=True, kw_only=True):
+    """Authors first, then titles; ``corrected`` where they fit the nearest spelling alone."""
+
+    data: Sequence[Suggestion]
+    corrected: bool = False
+
+
+def suggest(reader: Reader, text: str, limit: int) -> Suggestions:
+    """At most ``limit`` authors and titles with words that begin as those of the text do."""
+    found = _beginning_so(reader, text, limit)
+    if found:
+        return Suggestions(data=found)
+    nearest = nearest_spelling(reader, text)
+    found = _beginning_so(reader, nearest, limit) if nearest else []
+    return Suggestions(data=found, corrected=bool(found))
+
+
+def nearest_spelling(reader: Reader, search: str) -> str | None:
+    """The search with each word that no book has in its nearest spelling; `None` if there is none,
+    or if it finds nothing either."""
+    words = plain_words(search)
+    corrected = [word if _is_found(reader, word) else _nearest(reader, word) for word in words]
+    text = " ".join(word for word in corrected if word)
+    if corrected == words or None in corrected or not _is_found(reader, text):
+        return None
+    return text
+
+
+def _beginning_so(reader: Reader, text: str, limit: int) -> list[Suggestion]:
+    wanted = beginnings(text)
+    if not wanted.groups:
+        return []
+    query = ListQuery(filters={"search": wanted}, limit=limit, count="none")
+    titles: dict[str, Suggestion] = {}
+    for book in list_by_relevance(reader, query).books:
+        made = Suggestion(text=book.title, field="title", isbn=book.isbn)
+        titles.setdefault(stored(book.title), made)
+    authors = _authors(reader, wanted, limit)
+    # Half of each, or what the others leave.
+    room = max(limit - len(titles), (limit + 1) // 2)
+    return [*authors[:room], *titles.values()][:limit]
+
+
+def _authors(reader: Reader, wanted: Wanted, limit: int) -> list[Suggestion]:
+    """The authors who match, those with the most books first."""
+    query = ListQuery(filters={"search": wanted.of_author}, limit=LOOKED_AT, count="none")
+    seen: Counter[str] = Counter()
+    texts: dict[str, str] = {}
+    for book in list_books(reader, query).books:
+        words = stored(book.author)
+        seen[words] += 1
+        texts.setdefault(words, book.author)
+    counted = _count_query(reader.dialect)
+    found = [
+        Suggestion(
+            text=texts[words],
+            field="author",
+            books=reader.rows(counted, {"author": words})[0][0],
+        )
+        for words, _ in seen.most_common(limit)
+    ]
+    return sorted(found, key=lambda each: (-(each.books or 0), each.text))
+
+
+def _is_found(reader: Reader, search: str) -> bool:
+    query = ListQuery(filters={"search": search}, limit=1, count="none")
+    return bool(list_books(reader, query).books)
+
+
+def _nearest(reader: Reader, word: str) -> str | None:
+    """The word one step from this one that most books have."""
+    near = [*dict.fromkeys(spellings(word))]
+    values = {"spellings": search_on(reader.dialect).spelled(near)}
+    found: Counter[str] = Counter()
+    for query in _spelling_queries(reader.dialect) if near else ():
+        found = Counter()
+        for (text,) in reader.rows(query, values):
+            found.update({each for each in text.split() if is_one_step_apart(word, each)})
+        if found and max(found.values()) >= CERTAIN:
+            break
+    return min(found, key=lambda each: (-found[each], each), default=None)
+
+
+@lru_cache(maxsize=4)
+def _spelling_queries(dialect: Dialect) -> Sequence[Query]:
+    return [*map(Query, search_on(dialect).with_spellings())]
+
+
+@lru_cache(maxsize=4)
+def _count_query(dialect: Dialect) -> Query:
+    author: Any = BOOKS.c.author_words
+    some = select(author).where(author == bindparam("author")).limit(COUNTED).subquery()
+    return Query(select(func.count()).select_from(some))
