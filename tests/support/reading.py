@@ -29,13 +29,12 @@ APOSTROPHES = (
     "`´\u2018\u2019\u201a\u201b\u2032\u2035\u2039\u203a\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\uff07"
     "\uff40\u055a\u05f3\u1fbd\u1fbf\ua78c"
 )
-QUOTES = (
-    "\u201c\u201d\u201e\u201f\u2033\u2036\u00ab\u00bb\u02ba\u301d\u301e\u301f\uff02\u05f4"
-)  # with the Hebrew gershayim
+# With the Hebrew gershayim, and among the hyphens the maqaf.
+QUOTES = "\u201c\u201d\u201e\u201f\u2033\u2036\u00ab\u00bb\u02ba\u301d\u301e\u301f\uff02\u05f4"
 HYPHENS = (
     "\u2010\u2011\u2012\u2013\u2014\u2015\u2043\u207b\u208b\u2212\u2e3a\u2e3b\ufe58\ufe63\uff0d"
     "\u05be"
-)  # with the Hebrew maqaf
+)
 INVISIBLE = [
     *"\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068",
     *"\u2069\u061c\ufeff",
@@ -365,7 +364,7 @@ def relevance(book: Book, search: str) -> tuple[int, bool, bool, bool, float, in
     title, author = read_text(book["title"]), read_text(book["author"])
     typed = _run(folded_search(search))
     asked = pieces(search)
-    if typed and typed == title.words:
+    if typed == title.words:
         place = 0
     elif " ".join(title.words).startswith(" ".join(typed)):
         place = 1
