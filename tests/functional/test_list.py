@@ -209,7 +209,7 @@ class TestSort:
          ("stock", [1, 3, 7, 2, 6, 9, 11, 0, 10, 4, 8, 5]),
          ("price,-stock", [3, 10, 9, 0, 7, 8, 5, 1, 6, 11, 4, 2]),
          ("-price,stock,title", [2, 4, 11, 6, 1, 5, 8, 7, 0, 9, 10, 3]),
-         ("title", [10, 3, 7, 0, 1, 5, 9, 2, 6, 8, 4, 11]),
+         ("title", [10, 3, 7, 0, 1, 5, 2, 9, 6, 8, 4, 11]),
          ("author,-title", [3, 10, 1, 2, 8, 0, 7, 5, 6, 9, 4, 11])],
     )  # fmt: skip
     def test_a_list_is_sorted_by_one_or_several_keys(self, shelf, sort, order):
