@@ -60,7 +60,7 @@ BEGIN
     END IF;
     SELECT pg_catalog.format(
         'USING gin ((title_words || author_words) %1$I.gin_trgm_ops, '
-        'author_words %1$I.gin_trgm_ops, isbn %1$I.gin_trgm_ops)',
+        'author_words %1$I.gin_trgm_ops, substr(isbn, 4) %1$I.gin_trgm_ops)',
         space.nspname
     ) INTO columns
     FROM pg_catalog.pg_extension AS extension
@@ -102,18 +102,20 @@ $$
 
 _ADD = """
     INSERT INTO bookstore_search (rowid, title, author, isbn)
-    VALUES (new.seq, new.title_words, new.author_words, new.isbn);
+    VALUES (new.seq, new.title_words, new.author_words, substr(new.isbn, 4));
 """
 _TAKE_OUT = """
     INSERT INTO bookstore_search (bookstore_search, rowid, title, author, isbn)
-    VALUES ('delete', old.seq, old.title_words, old.author_words, old.isbn);
+    VALUES ('delete', old.seq, old.title_words, old.author_words, substr(old.isbn, 4));
 """
 
 SQLITE = (
     """
     CREATE VIEW bookstore_search_source AS
-    SELECT seq, title_words AS title, author_words AS author, isbn FROM bookstore_books
+    SELECT seq, title_words AS title, author_words AS author, substr(isbn, 4) AS isbn
+    FROM bookstore_books
     """,
+    # ISBNs without the 978 or 979, which nearly all books share.
     # External content: the index alone, no second copy of the texts. They are folded already.
     """
     CREATE VIRTUAL TABLE bookstore_search USING fts5(

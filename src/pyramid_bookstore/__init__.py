@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pyramid_bookstore.catalogue.fields import BookData
     from pyramid_bookstore.catalogue.listing import Page
     from pyramid_bookstore.catalogue.models import Book
+    from pyramid_bookstore.catalogue.suggestions import Suggestion, Suggestions
     from pyramid_bookstore.db.migrations import downgrade, include_object, upgrade
     from pyramid_bookstore.feeds.sample import load_sample
     from pyramid_bookstore.plugin.bookstore import Bookstore
@@ -36,6 +37,8 @@ __all__ = [
     "Bookstore",
     "Condition",
     "Page",
+    "Suggestion",
+    "Suggestions",
     "downgrade",
     "include_object",
     "includeme",
@@ -52,6 +55,8 @@ _FROM = {
     "Bookstore": "plugin.bookstore",
     "Condition": "values.condition",
     "Page": "catalogue.listing",
+    "Suggestion": "catalogue.suggestions",
+    "Suggestions": "catalogue.suggestions",
     "downgrade": "db.migrations",
     "include_object": "db.migrations",
     "is_current": "plugin.tables",

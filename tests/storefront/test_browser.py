@@ -10,8 +10,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from time import sleep
 
 import pytest
+
+pytest.importorskip("selenium", reason="selenium drives the browser")
+
+from selenium.webdriver.common.keys import Keys
 
 from tests.storefront.chromium import DESKTOP, PHONE, chromium
 from tests.support.processes import free_port
@@ -145,7 +150,140 @@ def test_staff_can_add_stock_and_see_what_runs_out(window, passwords):
     window.shoot("counter")
 
 
-PAGES = ("/", "/?q=tolkien&sort=title", "/?q=xyzzy", "/books/9780261102217", "/basket", "/login")
+OPEN = "#q[aria-expanded=true]"
+CLOSED = "#q[aria-expanded=false]"
+
+
+def type_in(window, *keys):
+    window.find("#q").send_keys(*keys)
+
+
+def suggested(window):
+    """The texts and the hints of the suggestions, once there are any."""
+    window.find(OPEN)
+    return [tuple(each.split("\n")) for each in window.find_all("[role=option]")]
+
+
+def active(window):
+    """The suggestion that the field says is the active one, and that looks so."""
+    option = window.find("[role=option][aria-selected=true]")
+    assert window.find("#q").get_attribute("aria-activedescendant") == option.get_attribute("id")
+    return option.text.partition("\n")[0]
+
+
+def test_typing_suggests_and_arrow_down_with_enter_opens_the_books_of_an_author(window):
+    window.open("/")
+    type_in(window, "tolk")
+    assert suggested(window)[:2] == [
+        ("J. R. R. Tolkien", "author, 11 books"),
+        ("The Letters of J. R. R. Tolkien", "book"),
+    ]
+    type_in(window, Keys.ARROW_DOWN)
+    window.shoot("suggestions")
+    assert active(window) == "J. R. R. Tolkien"
+    assert window.find("#q").get_attribute("value") == "tolk"
+    type_in(window, Keys.ENTER)
+    assert window.find(".results").text == "Books by J. R. R. Tolkien"
+    assert "11 books" in window.find(".count").text
+
+
+def test_a_click_on_a_suggested_title_opens_its_page(window):
+    window.resize(*PHONE)
+    window.open("/")
+    type_in(window, "hobb")
+    assert ("The Hobbit", "book") in suggested(window)
+    assert window.overflow() <= 0
+    window.shoot("suggestions")
+    window.find("[role=option]:last-child").click()
+    assert window.find(".book h1").text == "The Hobbit"
+
+
+def test_the_arrows_go_round_the_suggestions_and_enter_without_them_searches(window):
+    window.open("/")
+    type_in(window, "le guin")
+    texts = [text for text, _ in suggested(window)]
+    type_in(window, Keys.ARROW_UP)
+    assert active(window) == texts[-1]
+    type_in(window, Keys.ARROW_DOWN)
+    assert active(window) == texts[0]
+    type_in(window, " ")
+    window.find("#q:not([aria-activedescendant])")
+    type_in(window, Keys.ENTER)
+    assert window.find(".results").text == "Found for le guin"
+
+
+def test_escape_closes_the_suggestions_and_once_more_empties_the_field(window):
+    window.open("/")
+    type_in(window, "tolk")
+    window.find(OPEN)
+    type_in(window, Keys.ARROW_DOWN, Keys.ESCAPE)
+    window.find(CLOSED + ":not([aria-activedescendant])")
+    assert not window.find(".suggestions").is_displayed()
+    assert window.find("#q").get_attribute("value") == "tolk"
+    type_in(window, Keys.ARROW_DOWN)
+    window.find(OPEN)
+    type_in(window, Keys.ESCAPE, Keys.ESCAPE)
+    assert window.find("#q").get_attribute("value") == ""
+    assert window.driver.switch_to.active_element == window.find("#q")
+
+
+def test_leaving_the_field_closes_the_suggestions(window):
+    window.open("/")
+    type_in(window, "tolk")
+    window.find(OPEN)
+    type_in(window, Keys.TAB)
+    window.find(CLOSED)
+
+
+def test_a_misspelling_suggests_the_nearest_spelling_and_says_so(window):
+    window.open("/")
+    type_in(window, "tolkein")
+    assert suggested(window)[0] == ("J. R. R. Tolkien", "author, 11 books")
+    assert "Did you mean" in window.find(".suggestions .hint").text
+    assert "8 suggestions" in window.find("[role=status]").get_property("textContent")
+
+
+def test_suggestions_are_shown_as_text_whatever_is_in_them(window):
+    """And an answer to what was typed before does not replace a newer one."""
+    window.open("/")
+    window.driver.execute_script(
+        """
+        window.fetch = async (url, { signal }) => {
+            const late = url.endsWith("=first");
+            await new Promise((resolve) => setTimeout(resolve, late ? 1500 : 0));
+            signal.throwIfAborted();
+            const text = late ? "late" : "<img src=x onerror=alert(1)>";
+            const data = [{ text, hint: "<b>book</b>", href: "/" }];
+            return { ok: true, json: async () => ({ data, corrected: false }) };
+        };
+        """
+    )
+    type_in(window, "first")
+    sleep(0.5)
+    window.find("#q").send_keys(Keys.BACKSPACE * 5 + "second")
+    expected = [("<img src=x onerror=alert(1)>", "<b>book</b>")]
+    assert suggested(window) == expected
+    sleep(1.5)
+    assert suggested(window) == expected
+
+
+def test_without_javascript_a_misspelled_search_links_to_the_right_one(window):
+    window.disable_scripts()
+    window.open("/")
+    window.fill("#q", "tolkein")
+    assert window.find("#q").get_attribute("role") is None
+    window.click(".search .button")
+    assert window.find(".did-you-mean").text == "Did you mean tolkien?"
+    window.shoot("did-you-mean")
+    window.click(".did-you-mean a")
+    assert window.find(".results").text == "Found for tolkien"
+    assert "The Hobbit" in window.find_all(".card-title")
+
+
+PAGES = (
+    *("/", "/?q=tolkien&sort=title", "/?q=tolkein", "/?q=xyzzy&in_stock=1"),
+    *("/books/9780261102217", "/basket", "/login"),
+)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -1,10 +1,15 @@
 """The pages of the catalogue, and requests with invalid URLs."""
 
+import json
+from io import BytesIO
+
 import pytest
 from webob import Request
 
+from pyramid_bookstore import Bookstore
 from pyramid_bookstore.testing import book_fields
-from storefront.views.catalogue import page_numbers
+from storefront.advice import advice
+from storefront.views.catalogue import author_hint, page_numbers
 from tests.storefront.conftest import DUNE, HOBBIT
 
 
@@ -53,7 +58,7 @@ def test_each_search_sort_and_filter_lists_the_right_books(shop, books, query, e
 def test_the_links_to_other_pages_keep_the_search(shop):
     shop.add_books(*many(40))
     browser = shop.browser()
-    first = browser.get("/?q=volume")
+    first = browser.get("/?q=volume&sort=title")
     assert len(titles(first)) == 18
     assert "40 books, page 1 of 3" in first.text
     last = first.click("On").click("On")
@@ -73,8 +78,132 @@ def test_an_invalid_page_number_shows_the_first_page(shop, books, page):
     assert titles(shop.browser().get("/", {"page": page})) == ["Dune", "The Hobbit"]
 
 
-def test_a_search_without_results_shows_a_message(shop, books):
-    assert "Nothing on our shelves" in shop.browser().get("/?q=xyzzy").text
+def sorts(page):
+    return {chip.text: chip.has_attr("aria-current") for chip in page.html.select(".chip")}
+
+
+def test_a_search_lists_the_best_match_first(shop, books):
+    shop.add_books(
+        book_fields(title="About the Hobbit"), book_fields(title="Bag End", author="Hobbit")
+    )
+    page = shop.browser().get("/?q=hobbit")
+    assert titles(page) == ["About the Hobbit", "The Hobbit", "Bag End"]
+    assert sorts(page)["Best match"]
+    assert sorted(titles(page.click("^Title$"))) == titles(page.click("^Title$"))
+
+
+def test_only_a_search_can_be_sorted_by_best_match(shop, books):
+    for query in ("", "?sort=best", "?sort=best&author=herbert"):
+        page = shop.browser().get("/" + query)
+        assert "Best match" not in sorts(page)
+        assert sorts(page)["Title"]
+
+
+def test_the_best_matches_end_on_a_page_that_says_so(shop, shop_session):
+    """The bookstore puts 1,000 books in order of relevance: 55 pages of 18."""
+    rows = "\n".join(json.dumps(book) for book in many(1001))
+    Bookstore.on(shop_session).import_books(BytesIO(rows.encode()), "ndjson")
+    browser = shop.browser()
+    answer = browser.get("/?q=volume&page=56", status=303)
+    assert answer.location == "http://example.com/?q=volume&page=55"
+    last = answer.follow()
+    assert len(titles(last)) == 18
+    assert "1,001 books, page 55 of 55" in last.text
+    assert "page 1 of 56" in last.click("Sort by title").text
+    assert "best matches end" not in browser.get("/?q=volume&page=54").text
+
+
+def test_a_search_without_results_asks_for_the_nearest_spelling(shop, books):
+    """Whatever the filters, the link finds something."""
+    for query in ("q=tolkein", "q=tolkein&in_stock=1&author=herbert", "q=tolkein&sort=new"):
+        page = shop.browser().get("/?" + query)
+        assert page.html.select_one(".did-you-mean").text == "Did you mean tolkien?"
+        assert not page.html.select(".advice")
+        assert titles(page.click("^tolkien$")) == ["The Hobbit"]
+
+
+def test_a_page_number_does_not_hide_the_nearest_spelling(shop, books):
+    page = shop.browser().get("/?q=tolkein&page=3", status=303).follow()
+    assert page.html.select_one(".did-you-mean")
+
+
+@pytest.mark.parametrize(
+    ("query", "link", "found"),
+    [
+        ("q=hobbit&in_stock=1", "sold out", ["The Hobbit"]),
+        ("author=tolkien&in_stock=1", "sold out", ["The Hobbit"]),
+        ("q=hobbit&author=herbert", "all authors", ["The Hobbit"]),
+        ("author=hobbit", "Search titles", ["The Hobbit"]),
+        ("q=xyzzy", "Look at everything", ["Dune", "The Hobbit"]),
+    ],
+)
+def test_a_list_without_results_links_to_one_with_less_filters(shop, query, link, found):
+    shop.add_books(HOBBIT | {"stock": 0}, DUNE)
+    page = shop.browser().get("/?" + query)
+    assert "Nothing on our shelves" in page.text
+    assert titles(page.click(link)) == found
+
+
+def test_filters_that_are_not_set_are_not_mentioned(shop, books):
+    page = shop.browser().get("/?q=xyzzy")
+    advised = [item.text for item in page.html.select(".advice li")]
+    assert advised == advice("xyzzy")
+
+
+@pytest.mark.parametrize(
+    ("search", "expected"),
+    [
+        ("", []),
+        ("xyzzy", ["spelling", "ISBN"]),
+        ("ring lord", ["fewer words", "spelling", "ISBN"]),
+        ('"ring lord"', ["quotation", "fewer words", "spelling", "ISBN"]),
+        ("978-0-261 10221", ["digits"]),
+        ("043942089x", ["digits"]),
+        ("%", ["words of a title"]),
+    ],
+)
+def test_the_advice_is_about_what_was_searched_for(search, expected):
+    given = advice(search)
+    assert len(given) == len(expected)
+    for line, part in zip(given, expected, strict=True):
+        assert part in line
+
+
+def test_visitors_get_suggestions_without_an_account(shop, books):
+    answer = shop.browser().get("/suggest?q=TOLK")
+    assert answer.json == {
+        "data": [
+            {
+                "text": "J. R. R. Tolkien",
+                "hint": "author, 1 book",
+                "href": "/?author=J.+R.+R.+Tolkien",
+            },
+            {"text": "The Hobbit", "hint": "book", "href": "/books/9780261102217"},
+        ],
+        "corrected": False,
+    }
+    for suggestion in answer.json["data"]:
+        assert "The Hobbit" in shop.browser().get(suggestion["href"]).text
+
+
+def test_suggestions_for_the_nearest_spelling_are_marked(shop, books):
+    answer = shop.browser().get("/suggest?q=tolkein").json
+    assert answer["corrected"]
+    assert answer["data"][0]["text"] == "J. R. R. Tolkien"
+
+
+@pytest.mark.parametrize("query", ["", "?q=", "?q=%00", "?q=%25", "?q=" + "x" * 5000])
+def test_text_that_nothing_begins_with_gets_no_suggestions(shop, books, query):
+    answer = shop.browser().get("/suggest" + query).json
+    assert answer == {"data": [], "corrected": False}
+
+
+@pytest.mark.parametrize(
+    ("books", "hint"),
+    [(1, "author, 1 book"), (999, "author, 999 books"), (1000, "author, 1,000+ books")],
+)
+def test_authors_are_suggested_with_the_number_of_their_books(books, hint):
+    assert author_hint(books) == hint
 
 
 def test_the_search_text_is_escaped_in_the_page(shop, books):
@@ -118,12 +247,16 @@ def test_a_malformed_url_gets_the_400_page_of_the_shop(shop, path):
 
 
 def test_the_front_page_loads_files_only_from_the_shop(shop, books):
-    """Every link, script and image of the page is served by the shop."""
+    """Every link, script and image of the page is served by the shop, and the browser is told."""
     page = shop.browser().get("/")
     loaded = [tag.get("href") or tag.get("src") for tag in page.html.select("link, script, img")]
     assert loaded
     for address in loaded:
         assert shop.browser().get(address).status_int == 200
+    assert page.html.select("script[src]") == page.html.select("script")
+    for path in ("/", "/nowhere"):
+        answer = shop.browser().get(path, status="*")
+        assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ def includeme(config: Any) -> None:
     """Add the routes."""
     config.add_static_view("static", "storefront:static", cache_max_age=3600)
     config.add_route("catalogue", "/")
+    config.add_route("suggest", "/suggest")
     config.add_route("book", "/books/{isbn}")
     config.add_route("basket", "/basket")
     config.add_route("login", "/login")

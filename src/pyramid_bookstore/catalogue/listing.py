@@ -126,9 +126,15 @@ def list_books(reader: Reader, query: ListQuery) -> Page:
         values |= {f"key{index}": key for index, key in enumerate(cursor.keys)}
     rows = reader.rows(page_query(shape), values)
     if shape.bounded and len(rows) <= limit:
-        # The matches are far down the list, or there are no more: the index knows.
-        shape = shape._replace(path=search_on(reader.dialect).ALL, bounded=False)
-        rows = reader.rows(page_query(shape), values)
+        # The matches are far down the list. To collect very many takes longer than to look on.
+        search = search_on(reader.dialect)
+        matches = reader.rows(_count_query(shape._replace(total="estimated")), values)[0][0]
+        values["walked"] = int(matches * search.WALKED_PER_MATCH)
+        if values["walked"] > choice.walked:
+            rows = reader.rows(page_query(shape), values)
+        if len(rows) <= limit:
+            shape = shape._replace(path=search.ALL, bounded=False)
+            rows = reader.rows(page_query(shape), values)
     more = len(rows) > limit
     rows = rows[:limit]
     total = None if count == "none" else total_of(reader, shape, values, rows, len(rows) + more)

@@ -165,7 +165,7 @@ def _page() -> Schema:
 
 
 def _suggestions() -> Schema:
-    suggestion = {
+    suggestion: dict[str, Schema] = {
         "text": {"type": "string"},
         "field": {"type": "string", "enum": ["author", "title"]},
         "books": _COUNT

@@ -16,8 +16,10 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    and_,
     bindparam,
     func,
+    literal_column,
     or_,
     select,
 )
@@ -119,6 +121,8 @@ class Search(ABC):
     COLLECT: ClassVar[str] = "collect"
     #: The same for a walk that gave up, however many matches there are.
     ALL: ClassVar[str] = "collect"
+    #: To walk past so many books takes half the time of collecting a match.
+    WALKED_PER_MATCH: ClassVar[float] = 1.5
 
     def __init__(
         self, books: Table, total: ScalarSelect[int], indexed: Collection[str] = ()
@@ -143,6 +147,8 @@ class Search(ABC):
         for number, group in enumerate(groups):
             for alternative, found in enumerate(group):
                 values[_name(number, alternative)] = found.text
+                if found.place == "isbn prefix":
+                    values[_end(number, alternative)] = str(int(found.text) + 1)
         return TextShape(tuple(tuple(found.place for found in group) for group in groups)), values
 
     @abstractmethod
@@ -187,7 +193,8 @@ class Search(ABC):
         self, number: int, group: Sequence[Place], contains: Callable[[Any, Any], Any]
     ) -> ColumnElement[bool]:
         """Whether a book has an alternative of the group."""
-        return or_(*(self.alternative(number, group, place, contains) for place in group))
+        places = dict.fromkeys(group)
+        return or_(*(self.alternative(number, group, place, contains) for place in places))
 
     def alternative(
         self,
@@ -196,24 +203,33 @@ class Search(ABC):
         place: Place,
         contains: Callable[[Any, Any], Any] | None = None,
     ) -> ColumnElement[bool]:
-        """Whether a book has the group's piece of this place."""
+        """Whether a book has one of the group's pieces of this place."""
         books: Any = self.books.c
-        text = self.piece(number, group.index(place))
-        if place == "whole isbn":
-            whole: ColumnElement[bool] = books.isbn == text
-            return whole
         columns = {
             "text": books.title_words.concat(books.author_words),
             "author": books.author_words,
-            "isbn": books.isbn,
+            "isbn": literal_column("substr(bookstore_books.isbn, 4)", Text()),
         }
-        found: ColumnElement[bool] = (contains or self.contains)(columns[place], text)
-        return found
+        found: list[ColumnElement[bool]] = []
+        for alternative in (at for at, each in enumerate(group) if each == place):
+            text = self.piece(number, alternative)
+            if place == "whole isbn":
+                found.append(books.isbn == text)
+            elif place == "isbn prefix":
+                end = bindparam(_end(number, alternative), type_=Text())
+                found.append(and_(books.isbn >= text, books.isbn < end))
+            else:
+                found.append((contains or self.contains)(columns[place], text))
+        return or_(*found)
 
     @staticmethod
     def piece(number: int, alternative: int = 0) -> Any:
         """The parameter with an alternative of a group."""
         return bindparam(_name(number, alternative), type_=Text())
+
+
+def _end(number: int, alternative: int) -> str:
+    return f"{_name(number, alternative)}_end"
 
 
 def _name(number: int, alternative: int) -> str:

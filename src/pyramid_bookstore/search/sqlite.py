@@ -66,6 +66,7 @@ _GRAMS = sa.table(
 )
 _MATCHES = sa.literal_column("bookstore_search").op("MATCH", is_comparison=True)
 _SEQ: ColumnElement[int] = sa.literal_column("bookstore_books.seq")
+_MATCH = sa.bindparam("match", type_=sa.Text())
 #: The columns of the index that each place is.
 _COLUMNS = {"text": "{title author}", "author": "author", "isbn": "isbn"}
 
@@ -75,11 +76,17 @@ class SQLiteSearch(Search):
 
     indexes = ("bookstore_search", "bookstore_search_grams")
     ALL = "all"
+    WALKED_PER_MATCH = 3
 
     def read(self, groups: Sequence[Group]) -> tuple[TextShape, dict[str, Any]]:
         shape, values = super().read(groups)
         indexed = [group for group in groups if all(map(_has_trigram, group))]
-        if indexed:
+        by_isbn = _by_isbn(shape.groups)
+        short = ""
+        if by_isbn is not None:
+            values["match"] = _match([[*filter(_has_trigram, groups[by_isbn])]])
+            short = groups[by_isbn][0].text
+        elif indexed:
             values["match"] = _match(indexed)
             # With several texts to choose from, a book may have none of one text's trigrams.
             texts = [group[0].text for group in indexed if len({each.text for each in group}) == 1]
@@ -88,9 +95,11 @@ class SQLiteSearch(Search):
             step = -(-len(trigrams) // WEIGHED) or 1
             values["trigrams"] = json.dumps([f'"{each}"' for each in trigrams[::step]])
         elif groups:
-            for alternative, found in enumerate(groups[0]):
-                values[f"from{alternative}"] = found.text[:3]
-                values[f"to{alternative}"] = f"{found.text[:3]}\U0010ffff"
+            short = next(group[0].text for group in groups if len(group) == 1)
+        if len(short) < 3:
+            values |= {"from": short, "to": f"{short}\U0010ffff" if short else ""}
+        else:
+            values |= {"from": "", "to": ""}
         return shape._replace(indexed=len(indexed)), values
 
     def where(self, conditions: Conditions, path: str, order: str = "") -> list[Any]:
@@ -205,8 +214,10 @@ class SQLiteSearch(Search):
         """The matches, where one index alone knows them."""
         columns = {each.column for each in conditions.comparisons}
         paths, text = self._paths(conditions), conditions.text
-        exact = text.indexed == len(text.groups) and not any(map(_by_isbn, text.groups))
-        if len(paths) != 1 or not columns <= {*paths} or not (exact or len(text.groups) == 1):
+        exact = len(text.groups) == 1 or (
+            text.indexed == len(text.groups) and _by_isbn(text.groups) is None
+        )
+        if len(paths) != 1 or not columns <= {*paths} or not exact:
             return None
         single: sa.Select[Any] = self._candidates(conditions, paths[0])
         return single
@@ -214,35 +225,37 @@ class SQLiteSearch(Search):
     def _candidates(self, conditions: Conditions, path: str) -> Any:
         """The numbers of the rows that one filter lets through, by its index alone; of texts, at
         least one of them."""
+        books = sa.select(_SEQ.label("number")).select_from(self.books)
         if path not in (self.COLLECT, self.ALL):
             clauses = [
                 each.clause(self.books.c[path])
                 for each in conditions.comparisons
                 if each.column == path
             ]
-            return sa.select(_SEQ).select_from(self.books).where(*clauses)
-        for number, group in enumerate(conditions.text.groups):
-            if _by_isbn(group):
-                isbn = self.alternative(number, group, "whole isbn")
-                books = sa.select(_SEQ.label("number")).select_from(self.books).where(isbn)
-                return books.union_all(_matching(sa.bindparam("match", type_=sa.Text())))
-        if conditions.text.indexed:
-            return _matching(sa.bindparam("match", type_=sa.Text()))
-        ranges = [
-            sa.and_(
-                sa.bindparam(f"from{alternative}", type_=sa.Text()) <= _GRAMS.c.term,
-                sa.bindparam(f"to{alternative}", type_=sa.Text()) > _GRAMS.c.term,
-            )
-            for alternative, _ in enumerate(conditions.text.groups[0])
-        ]
-        rows = sa.select(_GRAMS.c.doc).distinct().where(sa.or_(*ranges))
-        author = conditions.text.groups[0] == ("author",)
-        return rows.where(_GRAMS.c.col == "author") if author else rows
+            return books.where(*clauses)
+        text = conditions.text
+        number = _by_isbn(text.groups)
+        if number is not None:
+            group = text.groups[number]
+            places = {*group} & {"isbn prefix", "whole isbn"}
+            ranges = [self.alternative(number, group, place) for place in places]
+            found = [books.where(each) for each in ranges]
+            return sa.union(_matching(_MATCH), self._short(group[0]), *found)
+        if text.indexed:
+            return _matching(_MATCH)
+        alone = next(group[0] for group in text.groups if len(group) == 1)
+        return self._short(alone)
+
+    def _short(self, place: Place) -> sa.Select[Any]:
+        """The rows with the piece of at most two characters, ``from`` and ``to``."""
+        begin, end = (sa.bindparam(name, type_=sa.Text()) for name in ("from", "to"))
+        rows = sa.select(_GRAMS.c.doc).distinct().where(begin <= _GRAMS.c.term, end > _GRAMS.c.term)
+        return rows.where(_GRAMS.c.col == "author") if place == "author" else rows
 
     def _found(self, text: TextShape) -> ColumnElement[Any]:
         """The candidates of the text as a JSON array, or NULL where there are `RARE` or more."""
         exact = _array(self._candidates(Conditions(text), self.COLLECT))
-        if not text.indexed:
+        if not text.indexed or _by_isbn(text.groups) is not None:
             return exact
         latest = sa.select(sa.literal(1)).select_from(self.books)
         latest = latest.where(self._end(sa.func.max) - LATEST < _SEQ)
@@ -261,9 +274,8 @@ class SQLiteSearch(Search):
         )
         rarest = sa.select(trigram).order_by(frequency.scalar_subquery()).limit(LOOKED_FOR)
         found = rarest.subquery()
-        match = sa.bindparam("match", type_=sa.Text())
         concatenated = sa.func.group_concat(found.c[0], " AND ")
-        return sa.select(sa.func.coalesce(concatenated, match)).scalar_subquery()
+        return sa.select(sa.func.coalesce(concatenated, _MATCH)).scalar_subquery()
 
     def _end(self, which: Any) -> ColumnElement[int]:
         """The number of the oldest or the latest book."""
@@ -271,19 +283,20 @@ class SQLiteSearch(Search):
 
 
 def _has_trigram(piece: Piece) -> bool:
-    return len(piece.text) >= 3
+    return piece.place in _COLUMNS and len(piece.text) >= 3
 
 
-def _by_isbn(group: Sequence[Place]) -> bool:
-    """Whether it has a whole ISBN, which has an index of its own."""
-    return "whole isbn" in group
+def _by_isbn(groups: Sequence[Sequence[Place]]) -> int | None:
+    """The group to be looked for in ISBNs, too: one with a whole ISBN, or where all groups have
+    alternatives there."""
+    for number, group in enumerate(groups):
+        if "whole isbn" in group:
+            return number
+    return 0 if groups and all(len(group) > 1 for group in groups) else None
 
 
-def _match(groups: Sequence[Group]) -> str:
-    """What has a piece of each group; or of one alone with a whole ISBN, which is indexed apart."""
-    for group in groups:
-        if _by_isbn([piece.place for piece in group]):
-            return _phrase(group[0])
+def _match(groups: Sequence[Sequence[Piece]]) -> str:
+    """What has a piece of each group, in FTS5's query language."""
     return " AND ".join(f"({' OR '.join(map(_phrase, group))})" for group in groups)
 
 

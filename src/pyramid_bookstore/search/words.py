@@ -5,8 +5,9 @@ can ask for is a piece of the stored text: ``obbi`` a part of a word, `` ho`` th
 `` the hobbit `` a run of whole words. A search is a list of such pieces, and a book is found if its
 text has each of them. Both databases look for pieces, by trigrams, and neither knows more of words.
 
-- Scripts without blanks: each character is a word, `` 雪 国 ``, and what is written together is a
-  run of words.
+- Scripts without blanks: each character begins a word, and what is written together is a run of
+  words. A Chinese character is a word by itself, `` 雪 国 ``. Of kana and of Thai there are so few
+  that one says little, so it takes the next along: `` ノル ルウ ウェ ェイ イ ``.
 - Letters standing alone run together: ``J. R. R.`` is ``jrr``.
 - Behind two blanks, where no run of words reaches: what is left of such letters from the second on
   (``rr r``, for a search that begins there), and the punctuation, for searches of nothing else.
@@ -37,11 +38,12 @@ ISBN_LENGTH: Final = 13
 _LONGEST = 2500
 
 #: Where a piece is looked for.
-Place = Literal["text", "author", "isbn", "whole isbn"]
+Place = Literal["text", "author", "isbn", "isbn prefix", "whole isbn"]
 
 
 class Piece(NamedTuple):
-    """A piece of text that a book must have: in its title or author, its author, its ISBN."""
+    """A piece of text that a book must have: in its title or author; in its author; in its ISBN
+    behind 978 and 979; or as the beginning of its ISBN, or as the whole of it."""
 
     text: str
     place: Place = "text"
@@ -66,7 +68,8 @@ class Wanted(NamedTuple):
     @property
     def whole(self) -> Iterator[str]:
         """For each group, its first piece as whole words."""
-        return (f" {group[0].text.strip()} " for group in self.groups)
+        for first, *_ in self.groups:
+            yield _as_whole(first.text.strip())
 
 
 class _Kept(dict[int, int]):
@@ -97,11 +100,12 @@ _PARTED = re.compile("[+#&\u0e00-\U0010ffff]")
 _LETTERS = re.compile(r"(?<!\w)[^\W\d_] [^\W\d_](?!\w)")
 # A word; `+` and `#` belong to it behind a letter.
 _WORD = re.compile(r"(?:[^+#&]|(?<=[^\W\d_])[+#]+)+")
-# Thai, Lao, Burmese, Khmer, kana, Bopomofo, Chinese characters.
-_UNBLANKED = re.compile(
-    "([\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30ff\u3105-\u312f\u31f0-\u31ff"
-    "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+)"
-)
+# Scripts without blanks: Thai, Lao, Burmese, Khmer, kana, Bopomofo; and Chinese characters.
+_PAIRED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u3105-\u312f\u31f0-\u31ff"
+_SINGLE = "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_UNBLANKED = re.compile(f"([{_PAIRED}{_SINGLE}]+)")
+_PAIR = re.compile(f"[{_PAIRED}](?=(.?))|.")
+_TAKES_NEXT = re.compile(f"[{_PAIRED}]")
 _GERSHAYIM = re.compile('(?<=[\u05d0-\u05ea])"(?=[\u05d0-\u05ea])')
 _PHRASE = re.compile('"([^"]+)"')
 _ISBN_PREFIX = re.compile(r"\b(?:urn:)?isbn(?:[- ]?1[03])?[: ]*(?=[0-9])")
@@ -116,7 +120,7 @@ def stored(text: str) -> str:
     if low.replace(" ", "").isalnum() and not _PARTED.search(low) and not _LETTERS.search(low):
         return f" {low} "
     if _UNBLANKED.fullmatch(low):
-        return f" {' '.join(low)} "
+        return f" {_apart(low)} "
     units, joined = _units(low)
     whole = f" {' '.join(units)} "
     more = [letters[at:] for letters in joined for at in range(1, len(letters))]
@@ -130,27 +134,27 @@ def wanted(search: str) -> Wanted:
     """What a ``search`` asks for."""
     low = _ISBN_PREFIX.sub("", _folded(search))
     words = " ".join(_units(low)[0])
-    groups = [*_groups(low)] if words else [(Piece(run),) for run in _punctuation(low)]
+    groups = [*_groups(low)] if words else [(piece,) for piece in _of_punctuation(low)]
     return Wanted(tuple(dict.fromkeys(groups))[:COUNTED], words)
 
 
 def wanted_of_author(search: str) -> Wanted:
     """What a search for an author asks for."""
     low = _folded(search)
-    pieces = [*_pieces(low)] or [*map(Piece, _punctuation(low))]
+    pieces = [*_pieces(low)] or [*_of_punctuation(low)]
     return Wanted(tuple((piece,) for piece in dict.fromkeys(pieces))[:COUNTED]).of_author
 
 
 def beginnings(text: str) -> Wanted:
     """Asks for words that begin as those of the text do."""
     units, _ = _units(_folded(text))
-    pieces = dict.fromkeys(f" {unit} " if " " in unit else f" {unit}" for unit in units)
+    pieces = dict.fromkeys(f" {unit}" for unit in units)
     return Wanted(tuple((Piece(piece),) for piece in pieces)[:COUNTED], " ".join(units))
 
 
 def plain_words(search: str) -> list[str]:
     """The words of a search, folded, in their order."""
-    return _units(_folded(search))[0][:COUNTED]
+    return [*_words(_folded(search))][:COUNTED]
 
 
 def _folded(text: str) -> str:
@@ -174,8 +178,13 @@ def _units(low: str) -> tuple[list[str], list[str]]:
             joined.append(letters)
             letters = ""
         if word:
-            units.append(" ".join(word) if _UNBLANKED.match(word) else word)
+            units.append(_apart(word) if _UNBLANKED.match(word) else word)
     return units, joined
+
+
+def _apart(run: str) -> str:
+    """The words of a run without blanks."""
+    return " ".join(found[0] + (found[1] or "") for found in _PAIR.finditer(run))
 
 
 def _words(low: str) -> Iterable[str]:
@@ -200,16 +209,26 @@ def _pieces(low: str) -> Iterator[Piece]:
     for number, text in enumerate(_PHRASE.split(low)):
         units, _ = _units(text)
         if number % 2 and units:  # in quotes
-            units = [f" {' '.join(units)} "]
+            yield Piece(_as_whole(" ".join(units)))
+            continue
         for unit in units:
-            if " " in unit or _UNBLANKED.match(unit):
-                yield Piece(f" {unit.strip()} ")
+            if _UNBLANKED.match(unit):
+                yield Piece(_as_whole(unit))
             else:
                 yield Piece(f" {unit}" if _is_short(unit) else unit)
 
 
 def _is_short(word: str) -> bool:
     return len(word) <= SHORT or sum(map(str.isalnum, word)) <= SHORT
+
+
+def _as_whole(words: str) -> str:
+    """The piece for whole words; the last may be a character that takes the next along."""
+    return f" {words}" if _TAKES_NEXT.match(words[-1]) else f" {words} "
+
+
+def _of_punctuation(low: str) -> Iterator[Piece]:
+    return (Piece(f" {run} ") for run in _punctuation(low))
 
 
 def _groups(low: str) -> Iterator[Group]:
@@ -225,8 +244,17 @@ def _groups(low: str) -> Iterator[Group]:
         if len(digits) == ISBN_LENGTH:
             yield Piece("".join(each.text.strip() for each in pieces)), Piece(digits, "whole isbn")
         else:
-            yield from ((piece, Piece(digits, "isbn")) for piece in pieces)
+            in_isbn = [Piece(digits, "isbn"), *_beginnings_of_isbn(digits)]
+            yield from ((piece, *in_isbn) for piece in pieces)
     yield from ((piece,) for piece in _pieces(low[begin:]))
+
+
+def _beginnings_of_isbn(digits: str) -> Iterator[Piece]:
+    """Where the digits can begin in the first three of an ISBN, which nearly all books share."""
+    for first in ("978", "979"):
+        for at in range(3):
+            if digits.startswith(first[at:]) and at + len(digits) <= ISBN_LENGTH:
+                yield Piece(first[:at] + digits, "isbn prefix")
 
 
 def _isbn(written: str) -> str | None:

@@ -1,4 +1,4 @@
-"""The catalogue and the single book."""
+"""The catalogue, what its search field offers, and the single book."""
 
 from __future__ import annotations
 
@@ -9,11 +9,16 @@ from pyramid.httpexceptions import HTTPSeeOther
 from pyramid.view import view_config
 
 from pyramid_bookstore import BookData
+from storefront.advice import advice
 from storefront.basket import MOST_COPIES
 from storefront.covers import cover
 from storefront.formats import search_words, whole_number
 
 PAGE_SIZE = 18
+MOST_PAGES = 1_000_000
+SUGGESTED = 8
+#: As far as the bookstore's lists by relevance go.
+BEST_BOOKS = 1_000
 
 
 class Sort(NamedTuple):
@@ -24,13 +29,13 @@ class Sort(NamedTuple):
 
 
 SORTS = {
+    "best": Sort("Best match", (("relevance", False),)),
     "title": Sort("Title", (("title", False),)),
     "author": Sort("Author", (("author", False), ("title", False))),
     "new": Sort("Newest", (("created_at", True),)),
     "cheap": Sort("Price, low to high", (("price", False),)),
     "dear": Sort("Price, high to low", (("price", True),)),
 }
-USUAL = "title"
 
 
 @view_config(
@@ -40,22 +45,26 @@ def catalogue(request: Any) -> Any:
     """Search, sort, filter, turn the page: all from the query string, so that it can be shared."""
     search = search_words(request.GET.get("q"))
     author = search_words(request.GET.get("author"))
-    sort = request.GET.get("sort")
     in_stock = request.GET.get("in_stock") == "1"
-    number = whole_number(request.GET.get("page"), least=1, most=1_000_000) or 1
-    sort = sort if sort in SORTS else USUAL
+    number = whole_number(request.GET.get("page"), least=1, most=MOST_PAGES) or 1
+    # Without words, no book matches better than another.
+    sorts = {name: way for name, way in SORTS.items() if search or name != "best"}
+    usual = next(iter(sorts))
+    sort = request.GET.get("sort")
+    sort = sort if sort in sorts else usual
+    reach = BEST_BOOKS // PAGE_SIZE if sort == "best" else MOST_PAGES
     page = request.bookstore.list(
         search=search or None,
         author=author or None,
         in_stock=True if in_stock else None,
         sort=SORTS[sort].keys,
         limit=PAGE_SIZE,
-        page=number,
+        page=min(number, reach),
     )
 
     def here(**changes: object) -> str:
         """The address of this list with something changed; a new list begins on page 1."""
-        query = {"q": search, "author": author, "sort": sort if sort != USUAL else ""}
+        query = {"q": search, "author": author, "sort": sort if sort != usual else ""}
         query |= {"in_stock": "1" if in_stock else "", "page": ""}
         query |= {name: str(value or "") for name, value in changes.items()}
         if query["page"] == "1":
@@ -64,23 +73,27 @@ def catalogue(request: Any) -> Any:
         url: str = request.route_path("catalogue", _query=query or None)
         return url
 
-    if not page.books and page.total:
-        return HTTPSeeOther(here(page=page.total_pages))
+    last = min(page.total_pages or 1, reach)
+    if number > last:
+        return HTTPSeeOther(here(page=last))
     return {
         "books": page.books,
         "total": page.total,
         "page": number,
-        "pages": page_numbers(number, page.total_pages or 1),
-        "last": page.total_pages or 1,
+        "pages": page_numbers(number, last),
+        "last": last,
+        "left_out": (page.total or 0) > last * PAGE_SIZE,
+        "suggestion": page.suggestion,
+        "advice": advice(search),
         "search": search,
         "author": author,
         "sort": sort,
-        "sorts": SORTS,
+        "sorts": sorts,
         "in_stock": in_stock,
         "here": here,
-        "front": number == 1 and not (search or author or in_stock) and sort == USUAL,
+        "front": number == 1 and not (search or author or in_stock) and sort == usual,
         "window": shop_window(page.books),
-        "usual": USUAL,
+        "usual": usual,
         "cover": cover,
     }
 
@@ -105,6 +118,31 @@ def page_numbers(current: int, last: int) -> list[int | None]:
         numbers.append(number)
         before = number
     return numbers
+
+
+@view_config(route_name="suggest", request_method="GET", renderer="json", http_cache=60)
+def suggest(request: Any) -> Any:
+    """What the search field offers while somebody types, for `static/search.js`.
+
+    Visitors need no account here, as on every page of the catalogue; the API would ask for one.
+    """
+    found = request.bookstore.suggest(search_words(request.GET.get("q")), limit=SUGGESTED)
+    return {"data": [offer(request, each) for each in found.data], "corrected": found.corrected}
+
+
+def offer(request: Any, suggestion: Any) -> dict[str, str]:
+    """A suggestion as the field shows it, and where it leads."""
+    if suggestion.field == "title":
+        href = request.route_path("book", isbn=suggestion.isbn)
+        return {"text": suggestion.text, "hint": "book", "href": href}
+    href = request.route_path("catalogue", _query={"author": suggestion.text})
+    return {"text": suggestion.text, "hint": author_hint(suggestion.books), "href": href}
+
+
+def author_hint(books: int) -> str:
+    """How many books an author has; the bookstore counts to 1,000."""
+    number = "1,000+" if books >= 1_000 else str(books)
+    return f"author, {number} {'book' if books == 1 else 'books'}"
 
 
 @view_config(route_name="book", request_method="GET", renderer="storefront:templates/book.jinja2")
