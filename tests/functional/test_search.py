@@ -389,7 +389,11 @@ def test_a_search_that_folds_to_nothing_is_answered(empty):
 @pytest.mark.parametrize(
     ("title", "search", "found"),
     [
-        ("ハリー・ポッター", "ハリーポッター", True),
+        ("ハリー・ポッター", "ハリー ポッター", True),
+        ("ハリー ポッター", '"ハリー・ポッター"', True),
+        ("ハリーポッター", "ハリーポ", True),
+        ("ハリーポッター", "ーポ", True),
+        ("ハリーポッター", "ポハ", False),
         ("ハリー・ポッター", "ハリー・ポッター", True),
         ("ハリー・ポッター", '"ハリー ポッター"', True),
         ("ハリー・ポッターと", "・", True),

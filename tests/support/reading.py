@@ -9,7 +9,9 @@ Where the contract leaves room:
 - A letter stands alone if it is a word of its own; the alphabets whose letters run together are
   Latin, Greek, Cyrillic, Armenian, Georgian, Hebrew and Arabic. What is left of such a run from a
   later letter on is a word as well, but has no neighbours.
-- Of scripts without blanks each character is a word, and what is typed together is a run.
+- Of scripts without blanks each character begins a word, and what is typed together is a run. Kana,
+  Thai and the like must be written together in the text as well; for Chinese characters it is
+  enough that they are neighbours.
 - A search of punctuation alone: each run between blanks is part of a run of the title or author.
 - Of a search, the first 16 different pieces count.
 """
@@ -55,6 +57,10 @@ WITHOUT_BLANKS = (
     (0x3105, 0x312F), (0x31F0, 0x31FF), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF),
     (0x20000, 0x3FFFF),
 )  # fmt: skip
+#: Of these the Chinese characters.
+BY_THEMSELVES = (
+    (0x3005, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF),
+)  # fmt: skip
 #: Written with its components, which nobody types; it counts as punctuation.
 TANGUT = (0x17000, 0x18AFF)
 
@@ -99,6 +105,12 @@ def in_word(char: str) -> bool:
 
 def without_blanks(char: str) -> bool:
     return any(first <= ord(char) <= last for first, last in WITHOUT_BLANKS)
+
+
+def takes_next(char: str) -> bool:
+    return without_blanks(char) and not any(
+        first <= ord(char) <= last for first, last in BY_THEMSELVES
+    )
 
 
 def _is_letter(char: str) -> bool:
@@ -162,8 +174,15 @@ def units(folded: str) -> list[Unit]:
             found.append(Unit((letters,), joined=True))
             letters = ""
         if word:
-            found.append(Unit(tuple(word) if without_blanks(word[0]) else (word,)))
+            found.append(Unit(_characters(word) if without_blanks(word[0]) else (word,)))
     return found
+
+
+def _characters(word: str) -> tuple[str, ...]:
+    """The characters, kana and the like each with the one that it is written together with."""
+    return tuple(
+        char + word[at + 1 : at + 2] if takes_next(char) else char for at, char in enumerate(word)
+    )
 
 
 class Text(NamedTuple):
@@ -178,7 +197,14 @@ class Text(NamedTuple):
         """Whether these whole words stand side by side."""
         if len(run) == 1 and run[0] in self.others:
             return True
-        return any(self.words[at : at + len(run)] == run for at in range(len(self.words)))
+        *first, last = run
+        for at in range(len(self.words) - len(first)):
+            *before, word = self.words[at : at + len(run)]
+            if before == first and (
+                word.startswith(last) if takes_next(last[-1]) else word == last
+            ):
+                return True
+        return False
 
     def has_part(self, part: str) -> bool:
         """Whether it is a part of a word, or if it is short the beginning."""

@@ -26,7 +26,9 @@ def found(book, search, author=""):
     def has(piece):
         if piece.place == "whole isbn":
             return piece.text == book["isbn"]
-        return piece.text in (places | {"isbn": book["isbn"]})[piece.place]
+        if piece.place == "isbn prefix":
+            return book["isbn"].startswith(piece.text)
+        return piece.text in (places | {"isbn": book["isbn"][3:]})[piece.place]
 
     groups = wanted(search).groups + (wanted_of_author(author).groups if author else ())
     return all(any(map(has, group)) for group in groups)
