@@ -180,7 +180,7 @@ def test_a_failed_upgrade_leaves_the_old_database_as_it_was(old):
     before, old_schema = books(old), schema(old)
     if old.dialect.name == "sqlite":
         # A column of books cannot be renamed below a view that is broken.
-        spoil = "CREATE VIEW theirs AS SELECT nothing FROM bookstore_books"
+        spoil = "CREATE VIEW theirs AS SELECT absent FROM bookstore_books"
     else:
         spoil = "CREATE VIEW theirs AS SELECT * FROM bookstore_search_words"
     with old.begin() as connection:
