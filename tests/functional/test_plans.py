@@ -18,6 +18,7 @@ from pyramid_bookstore.catalogue.query import NEWEST_FIRST, ListQuery
 from pyramid_bookstore.catalogue.relevance import list_by_relevance
 from pyramid_bookstore.catalogue.statements import BY_ID, BY_ISBN
 from pyramid_bookstore.db.engines import make_engine
+from tests.support.api import isbn
 from tests.support.catalogue import ExplainingReader, book_row, fill
 
 BOOKS = 20_000
@@ -125,7 +126,12 @@ RARE = [
     ({"search": "b xylo"}, SAMPLE_IDX, BOOKS_IDX, "bookstore_search"),
     ({"search": '"of xylo"'}, SAMPLE_IDX, BOOKS_IDX, "bookstore_search"),
     ({"search": "978-0-00-001234"}, SAMPLE_IDX, BOOKS_IDX, "bookstore_search"),
-    ({"search": "978-0-00-000007-7"}, SAMPLE_IDX, "bookstore_books_isbn_key", "bookstore_search"),
+    (
+        {"search": f"{isbn(7)[:3]}-{isbn(7)[3:]}"},
+        SAMPLE_IDX,
+        "bookstore_books_isbn_key",
+        "bookstore_search",
+    ),
     ({"search": "x"}, SAMPLE_IDX, BOOKS_IDX, "bookstore_search_grams"),
     ({"search": "xy"}, SAMPLE_IDX, BOOKS_IDX, "bookstore_search"),
     ({"search": "zq"}, SAMPLE_IDX, BOOKS_IDX, "bookstore_search"),
@@ -189,13 +195,11 @@ def test_counting_a_rare_filter_reads_no_whole_table(large, filters, count):
         assert not scans(sampled), plan
 
 
-@pytest.mark.parametrize("search", ["xylo", "nowhere", "the xylo", "x", "of the", "the", "ba"])
+@pytest.mark.parametrize("search", ["xylo", "nowhere", "the xylo", "x"])
 def test_a_list_by_relevance_reads_no_whole_table(large, search):
     reader = ExplainingReader(large)
     query = ListQuery(filters={"search": search}, sort=(("relevance", False),), count="none")
     list_by_relevance(reader, query)
-    if search in ("the", "of the", "ba"):
-        return  # of up to SMALL books, all matches are put in order
     for plan in reader.plans:
         assert not scans(plan), plan
 
