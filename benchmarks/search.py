@@ -42,8 +42,8 @@ from terms import Term, terms
 from titles import KINDS
 from usage import Meter
 
-from pyramid_bookstore.catalogue.listing import list_books
 from pyramid_bookstore.catalogue.query import ListQuery
+from pyramid_bookstore.catalogue.relevance import list_page
 from pyramid_bookstore.db.query import LeanReader
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -94,7 +94,7 @@ def measure(catalogue: Catalogue, books: int, kind: str, rounds: int) -> dict[st
             },
         )
         if what == "exact":
-            row["found"] = list_books(reader, _query(term, what)).total
+            row["found"] = list_page(reader, _query(term, what)).total
             if row["found"] != term.matches:
                 say(f"  {name}: {term.matches} books match, the search finds {row['found']}")
     taken = search_report.medians(taking_turns(work, rounds))
@@ -112,7 +112,7 @@ def _work(reader: LeanReader, term: Term, what: str) -> Callable[[], object] | N
             return None
         return lambda: suggest(reader, term.filters["q"], 10)
     query = _query(term, what)
-    return lambda: list_books(reader, query)
+    return lambda: list_page(reader, query)
 
 
 def _query(term: Term, what: str) -> ListQuery:

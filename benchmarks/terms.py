@@ -84,7 +84,7 @@ class Books:
     def found(self, filters: Mapping[str, Any]) -> NDArray[np.bool_]:
         """Which books the filters find."""
         hits = np.ones(len(self), np.bool_)
-        groups = wanted_of_author(filters["author"]) if "author" in filters else ()
+        groups = wanted_of_author(filters["author"]).groups if "author" in filters else ()
         groups += wanted(filters["search"]).groups if "search" in filters else ()
         for group in groups:
             hits &= self._has(group)

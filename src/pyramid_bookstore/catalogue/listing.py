@@ -281,7 +281,11 @@ def _not_past_the_walk(shape: Shape, order: Sequence[tuple[Any, bool]]) -> Colum
     turned = [(column, not descending) for column, descending in order]
     last = keys.order_by(*map(_directed, turned)).limit(1)
     ends = [select(*part.subquery().c) for part in (there, last)]
-    end = ends[0].union_all(ends[1]).limit(1).scalar_subquery()
+    place = ends[0].union_all(ends[1]).limit(1).cte("end_of_walk")
+    # Each key by itself, and as an expression: SQLite then enters an index by all keys, and else by
+    # the first alone.
+    keys_there = (select(func.coalesce(key, key)).scalar_subquery() for key in place.c)
+    end = tuple_(*keys_there)
     walked = tuple_(*(column for column, _ in order))
     return walked >= end if order[0][1] else walked <= end
 

@@ -113,10 +113,10 @@ class ListParameters(FilterParameters):
                 error["sort"] = "`relevance` needs a `search`."
             if values["cursor"] is not None:
                 error["cursor"] = "A list by `relevance` has no cursor; go by `page`."
-            elif (values["page"] or 1) * values["limit"] > RANKED:
+            elif ((values["page"] or 1) - 1) * values["limit"] >= RANKED:
                 error["page"] = (
-                    f"A list by `relevance` ends after {RANKED:,} books: `page` times `limit` is"
-                    " at most that. Refine the search, or sort by a field."
+                    f"A list by `relevance` ends after {RANKED:,} books. Refine the search, or sort"
+                    " by a field."
                 )
 
 

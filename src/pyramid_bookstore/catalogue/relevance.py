@@ -54,13 +54,14 @@ def list_page(reader: Reader, query: ListQuery) -> Page:
 
 def list_by_relevance(reader: Reader, query: ListQuery) -> Page:
     """One page by relevance, of the best `RANKED` matches."""
-    limit, page, count = query.limit, query.page, query.count or "exact"
+    page, count = query.page, query.count or "exact"
+    limit = min(query.limit, RANKED - (page - 1) * query.limit)
     # As for the first page of the newest: every page is of the same order.
     conditions, choice, values = read_filters(reader, query.filters, NEWEST_FIRST, 20)
     search = query.filters["search"]
     search = search if isinstance(search, Wanted) else wanted(search)
     values |= ranking.values(search) | {"walked": min(NEWEST, choice.books)}
-    values |= {"limit": limit + 1, "offset": (page - 1) * limit}
+    values |= {"limit": limit + 1, "offset": (page - 1) * query.limit}
     newest = Shape(
         reader.dialect,
         conditions,
@@ -86,10 +87,10 @@ def list_by_relevance(reader: Reader, query: ListQuery) -> Page:
     total = None if count == "none" else total_of(reader, listed, values, rows, len(rows) + more)
     return Page(
         books=[book_from_row(row) for row in rows],
-        limit=limit,
+        limit=query.limit,
         page=page,
         total=total,
-        has_next=more and (page + 1) * limit <= RANKED,
+        has_next=more and page * query.limit < RANKED,
         next_cursor=None,
         previous_cursor=None,
         reach=RANKED,

@@ -15,13 +15,16 @@ from pyramid_bookstore.catalogue.relevance import list_by_relevance
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query, Reader
 from pyramid_bookstore.search.spelling import is_one_step_apart, spellings
-from pyramid_bookstore.search.words import Wanted, beginnings, plain_words, stored
+from pyramid_bookstore.search.words import Wanted, beginnings, plain_words, stored, wanted
 
 #: Books whose authors are looked at, the newest that match.
 LOOKED_AT: Final = 100
 
 #: So many books of an author are counted; the number stands for it or more.
 COUNTED: Final = 1_000
+
+#: Words of a search that is corrected; more are looked up one by one for too long.
+CORRECTED: Final = 5
 
 #: Books of a sample in which a word is seen, for it to be the most frequent one.
 CERTAIN: Final = 3
@@ -58,6 +61,8 @@ def nearest_spelling(reader: Reader, search: str) -> str | None:
     """The search with each word that no book has in its nearest spelling; `None` if there is none,
     or if it finds nothing either."""
     words = plain_words(search)
+    if len(words) > CORRECTED:
+        return None
     corrected = [word if _is_found(reader, word) else _nearest(reader, word) for word in words]
     text = " ".join(word for word in corrected if word)
     if corrected == words or None in corrected or not _is_found(reader, text):
@@ -66,23 +71,25 @@ def nearest_spelling(reader: Reader, search: str) -> str | None:
 
 
 def _beginning_so(reader: Reader, text: str, limit: int) -> list[Suggestion]:
-    wanted = beginnings(text)
-    if not wanted.groups:
+    begin, whole = beginnings(text), wanted(text)
+    if not begin.groups:
         return []
-    query = ListQuery(filters={"search": wanted}, limit=limit, count="none")
+    # Digits can be those of an ISBN.
+    asked = whole if any(len(group) > 1 for group in whole.groups) else begin
+    query = ListQuery(filters={"search": asked}, limit=limit, count="none")
     titles: dict[str, Suggestion] = {}
     for book in list_by_relevance(reader, query).books:
         made = Suggestion(text=book.title, field="title", isbn=book.isbn)
         titles.setdefault(stored(book.title), made)
-    authors = _authors(reader, wanted, limit)
+    authors = _authors(reader, begin, limit)
     # Half of each, or what the others leave.
     room = max(limit - len(titles), (limit + 1) // 2)
     return [*authors[:room], *titles.values()][:limit]
 
 
-def _authors(reader: Reader, wanted: Wanted, limit: int) -> list[Suggestion]:
+def _authors(reader: Reader, begin: Wanted, limit: int) -> list[Suggestion]:
     """The authors who match, those with the most books first."""
-    query = ListQuery(filters={"search": wanted.of_author}, limit=LOOKED_AT, count="none")
+    query = ListQuery(filters={"search": begin.of_author}, limit=LOOKED_AT, count="none")
     seen: Counter[str] = Counter()
     texts: dict[str, str] = {}
     for book in list_books(reader, query).books:

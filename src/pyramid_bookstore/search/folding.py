@@ -37,6 +37,8 @@ _LETTERS_AND_MARKS = _PLAIN | str.maketrans(_LETTERS)
 
 #: Latin, Greek and Cyrillic letters are below; only their accents are taken off.
 _FIRST_OTHER_SCRIPT = "\u0530"
+#: The signs of those scripts, which also stay by themselves.
+_SIGNS = ("\u0590", "\u1aaf")
 
 
 def fold(s: str) -> str:
@@ -107,7 +109,7 @@ def _without_accents(s: str) -> str:
     for char in decomposed:
         if unicodedata.category(char) != "Mn":
             base = char
-        elif base < _FIRST_OTHER_SCRIPT:
+        elif base < _FIRST_OTHER_SCRIPT and not _SIGNS[0] <= char <= _SIGNS[1]:
             continue
         kept.append(char)
     return "".join(kept)

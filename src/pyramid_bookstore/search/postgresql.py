@@ -34,8 +34,8 @@ SAMPLE = 50_000
 #: One book in so many is in the small index, as the migration made it.
 SAMPLED = 64
 
-#: So many matches among them are enough for an estimate: it is off by 11 % (a standard deviation).
-ENOUGH = 80
+#: So many matches among them are enough for an estimate: it is off by 13 % (a standard deviation).
+ENOUGH = 60
 
 # Fetching a book by the index of texts and sorting it costs about as much as walking past so many.
 # So many books wanted are then cheaper from n matches than by walking where n is below

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Text, and_, bindparam, case, func, or_
+from sqlalchemy import ColumnElement, Text, and_, bindparam, case, func, or_, true
 
 from pyramid_bookstore.search.base import Search, TextShape
 from pyramid_bookstore.search.words import Wanted
@@ -36,8 +36,8 @@ def ranks(search: Search, shape: TextShape) -> Sequence[ColumnElement[int]]:
     begins = func.substr(title, 1, func.length(TYPED)) == TYPED
     return (
         case((is_title, 0), (begins, 1), else_=2),
-        case((and_(*whole_words), 0), else_=1),
-        case((and_(*in_title), 0), else_=1),
+        case((and_(true(), *whole_words), 0), else_=1),
+        case((and_(true(), *in_title), 0), else_=1),
         case((books.stock > 0, 0), else_=1),
     )
 

@@ -184,10 +184,14 @@ class SQLiteSearch(Search):
 
     def with_spellings(self) -> Sequence[sa.Select[Any]]:
         query = _members("spellings")
-        found = _matching(query).limit(SPELLED).correlate(query.table)
+        some = _matching(query).limit(SPELLED).correlate(query.table).subquery()
+        numbers = sa.select(sa.func.json_group_array(some.c.rowid)).correlate(query.table)
+        # A function of the query, so that the database cannot begin with the books.
+        number = sa.func.json_each(numbers.scalar_subquery()).table_valued("value").c.value
         books: Any = self.books.c
         text = books.title_words.concat(books.author_words)
-        return (sa.select(text).select_from(query.table.join(self.books, _SEQ.in_(found))),)
+        found = query.table.join(number.table, sa.true()).join(self.books, number == _SEQ)
+        return (sa.select(text).select_from(found),)
 
     def _sampled(self, conditions: Conditions) -> ColumnElement[int]:
         numbers = sa.select(sa.literal(0).label("number")).cte("numbers", recursive=True)
