@@ -261,7 +261,7 @@ enders game card -> Ender's Game
 charlottes web -> Charlotte's Web
 garcia marquez cholera -> Love in the Time of Cholera
 les miserables hugo -> Les Misérables
-little prince -> The Little Prince
+little prince -> The Little Prince | Little Princes
 murakami norwegian -> Norwegian Wood
 1q84 -> 1Q84
 catch 22 -> Catch-22

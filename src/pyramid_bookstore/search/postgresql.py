@@ -124,7 +124,7 @@ class PostgreSQLSearch(Search):
         return sa.func.strpos(text, piece) > 0
 
     def spelled(self, near: Sequence[Spelling]) -> list[str]:
-        return [f"% {each.begin}{'_' * each.gap}{each.end} %" for each in near]
+        return [each.pattern for each in near]
 
     def with_spellings(self) -> Sequence[sa.Select[Any]]:
         patterns = sa.bindparam("spellings", type_=ARRAY(sa.Text))

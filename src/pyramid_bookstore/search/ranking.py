@@ -20,8 +20,8 @@ TYPED: Any = bindparam("typed", type_=Text())
 def ranks(search: Search, shape: TextShape) -> Sequence[ColumnElement[int]]:
     """The keys by which matches of the first groups of ``shape`` are sorted, the best first.
 
-    The whole title, then titles that begin with the words; whole words before parts; title before
-    author; what is in stock.
+    The whole title, then titles that begin with the words; whole words before parts, and of these
+    the beginning of the title first; title before author; what is in stock.
     """
     books: Any = search.books.c
     title, text = books.title_words, books.title_words.concat(books.author_words)
@@ -31,12 +31,17 @@ def ranks(search: Search, shape: TextShape) -> Sequence[ColumnElement[int]]:
         whole = bindparam(f"whole{number}", type_=Text())
         whole_words.append(or_(search.contains(text, whole), *by_isbn))
         in_title.append(or_(search.contains(title, search.piece(number)), *by_isbn))
+
+    def starts(ending: str) -> Any:
+        return func.substr(title.concat(" "), 1, func.length(TYPED) + len(ending)) == TYPED.concat(
+            ending
+        )
+
     # Two blanks are the end of the title's words.
-    is_title = func.substr(title.concat(" "), 1, func.length(TYPED) + 2) == TYPED.concat("  ")
-    begins = func.substr(title, 1, func.length(TYPED)) == TYPED
     return (
-        case((is_title, 0), (begins, 1), else_=2),
+        case((starts("  "), 0), (starts(" "), 1), else_=2),
         case((and_(true(), *whole_words), 0), else_=1),
+        case((starts(""), 0), else_=1),
         case((and_(true(), *in_title), 0), else_=1),
         case((books.stock > 0, 0), else_=1),
     )

@@ -17,6 +17,11 @@ class Spelling(NamedTuple):
     end: str = ""
     gap: bool = False
 
+    @property
+    def pattern(self) -> str:
+        """A text with such a word, for LIKE."""
+        return f"% {self.begin}{'_' * self.gap}{self.end} %"
+
 
 def spellings(word: str) -> Iterator[Spelling]:
     """What the words are like that are one step from this one."""

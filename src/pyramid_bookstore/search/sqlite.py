@@ -39,7 +39,7 @@ BLOCKS, BLOCK = 64, 200
 SAMPLE = BLOCKS * BLOCK
 
 #: Books that are looked at for each spelling.
-SPELLED = 50
+SPELLED = 300
 
 #: Candidates are counted up to here; with so many, a filter is not rare in any catalogue.
 RARE = 2_000
@@ -180,18 +180,19 @@ class SQLiteSearch(Search):
         return sa.func.instr(text, piece) > 0
 
     def spelled(self, near: Sequence[Spelling]) -> str:
-        return json.dumps([query for each in near if (query := _spelled(each))])
+        return json.dumps([(query, each.pattern) for each in near if (query := _spelled(each))])
 
     def with_spellings(self) -> Sequence[sa.Select[Any]]:
-        query = _members("spellings")
-        some = _matching(query).limit(SPELLED).correlate(query.table).subquery()
-        numbers = sa.select(sa.func.json_group_array(some.c.rowid)).correlate(query.table)
+        spelling = _members("spellings")
+        query, pattern = (sa.func.json_extract(spelling, f"$[{at}]") for at in (0, 1))
+        some = _matching(query).limit(SPELLED).correlate(spelling.table).subquery()
+        numbers = sa.select(sa.func.json_group_array(some.c.rowid)).correlate(spelling.table)
         # A function of the query, so that the database cannot begin with the books.
         number = sa.func.json_each(numbers.scalar_subquery()).table_valued("value").c.value
         books: Any = self.books.c
         text = books.title_words.concat(books.author_words)
-        found = query.table.join(number.table, sa.true()).join(self.books, number == _SEQ)
-        return (sa.select(text).select_from(found),)
+        found = spelling.table.join(number.table, sa.true()).join(self.books, number == _SEQ)
+        return (sa.select(text).select_from(found).where(text.like(pattern)),)
 
     def _sampled(self, conditions: Conditions) -> ColumnElement[int]:
         numbers = sa.select(sa.literal(0).label("number")).cte("numbers", recursive=True)
