@@ -385,14 +385,15 @@ def matches(book: Book, search: str = "", author: str = "") -> bool:
     ) and all(piece.found(author_text) for piece in pieces_of_author(author))
 
 
-def relevance(book: Book, search: str) -> tuple[int, bool, bool, bool, float, int]:
+def relevance(book: Book, search: str) -> tuple[int, bool, bool, bool, bool, float, int]:
     """The key of a book that is found: the least comes first."""
     title, author = read_text(book["title"]), read_text(book["author"])
     typed = _run(folded_search(search))
     asked = pieces(search)
+    words = " ".join(title.words) + " "
     if typed == title.words:
         place = 0
-    elif " ".join(title.words).startswith(" ".join(typed)):
+    elif words.startswith(" ".join(typed) + " "):
         place = 1
     else:
         place = 2
@@ -400,6 +401,7 @@ def relevance(book: Book, search: str) -> tuple[int, bool, bool, bool, float, in
     return (
         place,
         not all(piece.whole(title, author) or piece.in_isbn(isbn) for piece in asked),
+        not words.startswith(" ".join(typed)),
         not all(piece.found(title) or piece.in_isbn(isbn) for piece in asked),
         not book["stock"] > 0,
         -book["created_at"].timestamp(),
