@@ -273,7 +273,8 @@ class TestVeryMany:
 
     @pytest.mark.parametrize("limit", [7, 50, 100, 1000])
     @pytest.mark.parametrize(
-        "filters", [{"search": "dune"}, {"search": "dune", "in_stock": True}, {"search": "d"}], ids=str
+        "filters", [{"search": "dune"}, {"search": "dune", "in_stock": True}, {"search": "d"}],
+        ids=str,
     )  # fmt: skip
     def test_pages_neither_repeat_nor_lose_a_book_up_to_a_thousand(self, crowd, limit, filters):
         reader, rows = crowd

@@ -148,8 +148,8 @@ class TestEveryPath:
     @pytest.mark.parametrize(
         "search",
         ["%", "_", "\\", "c++", "c#", "C", "???", "'", '"', '""', "978", "9780", "00", "AND", "*",
-         "a b", "q z", "&", "stone the", "of stone o", "c a b", '"the sea"', "国", "雪国", "กิน", "j r",
-         "(", "+", "—", "\U0001f4da", "jrr", "re:", "&&", "#", "-- ;", "ｶﾞ"],
+         "a b", "q z", "&", "stone the", "of stone o", "c a b", '"the sea"', "国", "雪国", "กิน",
+         "j r", "(", "+", "—", "\U0001f4da", "jrr", "re:", "&&", "#", "-- ;", "ｶﾞ"],
     )  # fmt: skip
     def test_a_search_of_odd_characters_finds_what_the_plain_reading_finds(self, catalogue, search):
         engine, rows = catalogue
@@ -222,7 +222,8 @@ class TestFarEnd:
     @pytest.mark.parametrize("walked", [0, 1, 100, 1439, 1440, 1450, 1499, 5000])
     @pytest.mark.parametrize(
         "sort",
-        [NEWEST, TITLES, (("author", False),), (("price", False),), (("price", False), ("title", True))],
+        [NEWEST, TITLES, (("author", False),), (("price", False),),
+         (("price", False), ("title", True))],
         ids=str,
     )  # fmt: skip
     def test_a_page_is_right_when_the_walk_gives_up(self, crowded, sort, walked):
@@ -248,7 +249,8 @@ class TestFarEnd:
                 query = ListQuery(filters=filters, sort=sort, limit=13)
                 before = list_books(reader, query)
                 query = ListQuery(filters=filters, sort=sort, limit=13, cursor=before.next_cursor)
-                assert ids(behind := list_books(reader, query)) == expected[13:26]
+                behind = list_books(reader, query)
+                assert ids(behind) == expected[13:26]
                 query = ListQuery(
                     filters=filters, sort=sort, limit=13, cursor=behind.previous_cursor
                 )

@@ -87,8 +87,8 @@ def _folded_once(text: str) -> str:
     for char in text:
         if unicodedata.category(char) != "Mn":
             base = char
-        elif base < "\u0530":  # an accent of a Latin, Greek or Cyrillic letter
-            continue
+        elif base < "\u0530" and not "\u0590" <= char <= "\u1aaf":
+            continue  # an accent of a Latin, Greek or Cyrillic letter, no sign of another script
         kept += char
     return unicodedata.normalize("NFC", kept.casefold())
 

@@ -21,12 +21,14 @@ from tests.support.catalogue import book_row
 WORDS = (
     "the", "sea", "of", "stone", "Sea", "O'Reilly", "O’Reilly", "OReilly", "100%", "wool_socks",
     "back\\slash", "C", "C++", "c#", "F#", "R&B", "&", "and", "???", "!", "...", "Straße",
-    "STRASSE", "Œuvre", "naïve", "Łódź", "Ångström", "e\u0301te\u0301", "ﬁne", "İstanbul", "ıl", "½", "x²",
+    "STRASSE", "Œuvre", "naïve", "Łódź", "Ångström", "e\u0301te\u0301", "ﬁne", "İstanbul",
+    "ıl", "½", "x²",
     "война", "мир", "й", "ΣΊΣΥΦΟΣ", "Σίσυφος", "α", "Հայ", "ա", "საქართველო", "ა", "צה״ל", 'צה"ל',
     "שלום", "א", "كتاب", "کتاب", "كـــتاب", "علی", "ی", "नमस्ते", "कल", "कुल", "हिन्दी", "தமிழ்",
     "カラス", "ガラス", "ｶﾞﾗｽ", "雪国", "雪", "国境", "波特Harry", "กัน", "กิน", "ที่รัก", "ລາວ", "မြန်မာ",
     "ខ្មែរ", "한국", "한국어", "J", "R.", "R", "J.R.R.", "q", "Qi", "zz", "top", "a", "b", "A.B.",
-    "e", '"quoted"', "AND", "OR", "NEAR(", "title:", "*", "^", "-", "--", "–", "x'y''z", ";--", "(", ")",
+    "e", '"quoted"', "AND", "OR", "NEAR(", "title:", "*", "^", "-", "--", "–", "x'y''z", ";--",
+    "(", ")",
     "{}", "42", "7", "1984", "2001", "\U0001f4da", "\U00020bb7野家", "ab-cd", "re:", "#1", "+",
 )  # fmt: skip
 BLANKS = (" ", " ", " ", "", "-", ", ", ". ", ": ", "\u3000", "/", "'", ' "', '" ', " & ")
@@ -95,7 +97,10 @@ def _part(draw: st.DrawFn, row: Mapping[str, Any], kind: str) -> str:
     if kind == "isbn":
         digits = row["isbn"]
         at = draw(st.integers(0, 9))
-        return draw(st.sampled_from((digits, _hyphens(digits), digits[at : at + 5], digits[:at])))
+        written: str = draw(
+            st.sampled_from((digits, _hyphens(digits), digits[at : at + 5], digits[:at]))
+        )
+        return written
     return draw(st.sampled_from(WORDS) if kind == "pool" else texts)
 
 
