@@ -150,7 +150,7 @@ def test_a_missing_search_index_is_a_fault_that_names_it(database: str) -> None:
     """No model declares this index, and each database has its own kind."""
     engine = make_one_time_engine({"url": database})
     sqlite = engine.dialect.name == "sqlite"
-    lost = "bookstore_search_grams" if sqlite else "bookstore_search_endings_idx"
+    lost = "bookstore_search_grams" if sqlite else "bookstore_books_sample_idx"
     with engine.begin() as connection:
         connection.execute(text(f"DROP {'TABLE' if sqlite else 'INDEX'} {lost}"))
     found = findings(database)["indexes"]

@@ -107,9 +107,9 @@ class TestPages:
 class TestLinks:
     def test_a_middle_page_links_to_first_previous_next_and_last(self, shelf):
         client, _ = shelf
-        answer = client.get(f"{BOOKS}?sort=title&page=2&limit=2&author=k")
+        answer = client.get(f"{BOOKS}?sort=title&page=2&limit=1&author=kafka")
         total = answer.json["total_pages"]
-        query = "sort=title&limit=2&author=k"
+        query = "sort=title&limit=1&author=kafka"
         assert links(answer) == {
             "first": f"{BOOKS}?{query}",
             "prev": f"{BOOKS}?{query}&page=1",
@@ -156,14 +156,17 @@ class TestFilters:
         ("term", "found"),
         [("kafka", [8, 7, 0]), ("verwandlung", [0]), ("grosse", [1]), ("GROSSE", [1]),
          ("große", [1]), ("GROẞE", [1]), ("strasse", [6]), ("sud", [6]), ("oeuvres", [2]),
-         ("œuvres completes", [2]), ("ελενη", [4]), ("100%", [3]), ("%", [3]), ("_", [3]),
-         ("l_s", [3]), ("\\", [3]), ("\\o/", [3]), ("wool socks", [10]), ("o'reilly", [9]),
-         ("O’Reilly", [9]), ('"quoted"', [9]), ("- a", [9]), ("日本", [11]), ("本", [11]),
-         ("a", [9, 8, 7, 6, 5, 3, 2, 1, 0]), ("kafka zebra", []), ("zebra kafka", []),
+         ("œuvres completes", [2]), ("completes, oeuvres!", [2]), ("ελενη", [4]),
+         ("100%", [10, 3]), ("%", [3]), ("_", [3]), ("%_", []), ("l_s", []), ("\\", [3]),
+         ("\\o/", [10, 9, 5, 3, 2]), ("wool socks", [10, 3]), ("o'reilly", [9]),
+         ("O’Reilly", [9]), ("OREILLY", [9]), ('"quoted"', [9]), ('"quot"', []), ("- a", [9, 7, 3]),
+         ("日本", [11]), ("日本 本", [11]), ("本", [11]), ("本語", [11]), ("本日", []),
+         ("a", [9, 7, 3]), ("an", [3]), ("A.N.", [3]), ("n. other", [10, 3]),
+         ("kafka zebra", [8]), ("zebra kafka", [8]), ("kafka momo", []), ('"zebra kafka"', []),
          ("'; DROP TABLE bookstore_books; --", []), ("", list(range(11, -1, -1))),
          ("   ", list(range(11, -1, -1)))],
     )  # fmt: skip
-    def test_search_finds_parts_of_title_and_author_in_any_case(self, shelf, term, found):
+    def test_search_finds_each_word_in_title_or_author_in_any_case(self, shelf, term, found):
         client, _ = shelf
         # The order of a's matches is the list's own, so it says which, not how good.
         assert titles(client, f"search={quote(term)}") == found
@@ -206,7 +209,7 @@ class TestSort:
          ("stock", [1, 3, 7, 2, 6, 9, 11, 0, 10, 4, 8, 5]),
          ("price,-stock", [3, 10, 9, 0, 7, 8, 5, 1, 6, 11, 4, 2]),
          ("-price,stock,title", [2, 4, 11, 6, 1, 5, 8, 7, 0, 9, 10, 3]),
-         ("title", [10, 3, 7, 0, 1, 5, 9, 2, 6, 8, 4, 11]),
+         ("title", [10, 3, 7, 0, 1, 5, 2, 9, 6, 8, 4, 11]),
          ("author,-title", [3, 10, 1, 2, 8, 0, 7, 5, 6, 9, 4, 11])],
     )  # fmt: skip
     def test_a_list_is_sorted_by_one_or_several_keys(self, shelf, sort, order):

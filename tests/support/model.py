@@ -1,7 +1,7 @@
 """A model of the bookstore in memory, written only from the documentation of the API.
 
-The real bookstore is compared with it. It uses no SQL, no schema and no HTTP. Only text folding,
-which has tests of its own, is taken from the package.
+The real bookstore is compared with it. It uses no SQL, no schema and no HTTP. Only the form in
+which texts are sorted, which has tests of its own, is taken from the package.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from pyramid_bookstore.search.folding import fold
+from pyramid_bookstore.search.words import stored
+from tests.support import reading
 
 STOCK_MAX = 2**31 - 1
 DEFAULTS: dict[str, Any] = {"stock": 0, "description": None, "extra": {}}
@@ -131,9 +132,7 @@ class Model:
         """All books that match the filters, in order."""
         books = [
             book for book in self.books.values()
-            if (not author or fold(author) in fold(book.fields["author"]))
-            and (not search or any(fold(search) in fold(book.fields[name])
-                                   for name in ("title", "author", "isbn")))
+            if reading.matches(book.fields, search or "", author or "")
             and (min_price is None or book.fields["price"] >= min_price)
             and (max_price is None or book.fields["price"] <= max_price)
             and (in_stock is None or (book.fields["stock"] > 0) == in_stock)
@@ -152,8 +151,8 @@ class Model:
 
 _SORT_KEYS: dict[str, Callable[[ModelBook], Any]] = {
     # UTF-8 in byte order is the order of the code points, which is how Python compares text.
-    "title": lambda book: fold(book.fields["title"]),
-    "author": lambda book: fold(book.fields["author"]),
+    "title": lambda book: stored(book.fields["title"]),
+    "author": lambda book: stored(book.fields["author"]),
     "price": lambda book: book.fields["price"],
     "stock": lambda book: book.fields["stock"],
     "created_at": lambda book: book.created,

@@ -15,10 +15,7 @@ _SEPARATORS = dict.fromkeys(
     + [c for c in range(0x10000) if unicodedata.category(chr(c)) in ("Pd", "Zs")]
 )
 _DIGITS = re.compile(r"[0-9]+", re.ASCII)
-_PART = re.compile(r"[0-9]+[Xx]?", re.ASCII)
 
-# Fewer digits are more likely a number in a title ("Catch-22", "1-2-3").
-_MIN_PART = 4
 # An ISBN-10 begins with three zeros at most.
 _MIN_REPAIR = 7
 
@@ -64,23 +61,6 @@ def repair(value: str) -> str | None:
         return canonical(value)
     except ValueError:
         return None
-
-
-def search_forms(term: str) -> tuple[str, ...]:
-    """Other forms of a search term to search for in the stored ISBN.
-
-    For an ISBN or a part of one, its digits without hyphens and spaces; for a complete ISBN-10 the
-    ISBN-13 too. Without the term itself, so often ``()``.
-    """
-    compact = term[:MAX_LENGTH].strip().translate(_SEPARATORS)
-    if len(term) > MAX_LENGTH or len(compact) < _MIN_PART or not _PART.fullmatch(compact):
-        return ()
-    forms = [compact] if compact.isdigit() else []
-    if len(compact) == 10:
-        isbn_13 = repair(compact)
-        if isbn_13 is not None:
-            forms.append(isbn_13)
-    return tuple(form for form in forms if form != term)
 
 
 def _check_13(digits: str) -> str:

@@ -180,7 +180,7 @@ def test_an_imported_book_has_the_same_columns_as_one_sent_by_post(value):
     found["price"] = Decimal(found["price"])
     for name in NULLABLE_FIELDS:
         assert found.pop(given_flag(name)) is (name in value)
-    left_out = {"stock": 0, "extra": "{}"} | {n: "" for n in found if n.endswith("_folded")}
+    left_out = {"stock": 0, "extra": "{}"} | {n: "" for n in found if n.endswith("_words")}
     assert {n: left_out.get(n) if v is None else v for n, v in found.items()} == columns
 
 
@@ -263,11 +263,11 @@ def test_the_host_schema_gives_new_books_without_extra_their_default():
     assert fault.field == "extra.publisher"
 
 
-def test_authors_are_folded_correctly_when_their_cache_is_full(monkeypatch):
+def test_the_words_of_authors_are_right_when_their_cache_is_full(monkeypatch):
     monkeypatch.setattr("pyramid_bookstore.feeds.validator._CACHE_SIZE", 2)
     validator = make()
     for author in "ABCDABCD":
-        assert named(validated(validator, row(author=author))).author_folded == author.lower()
+        assert named(validated(validator, row(author=author))).author_words == f" {author.lower()} "
 
 
 def test_plain_rows_are_checked_without_the_schema(monkeypatch):

@@ -91,27 +91,3 @@ def test_repair_adds_lost_leading_zeros_only_if_the_checksum_is_then_right(
 def test_repair_never_raises_and_returns_none_or_a_valid_isbn(found: str) -> None:
     repaired = isbn.repair(found)
     assert repaired is None or isbn.canonical(repaired) == repaired
-
-
-@pytest.mark.parametrize(
-    ("term", "forms"),
-    [
-        ("978-1-7185-0044-0", ("9781718500440",)), ("9781718500440", ()),
-        ("978 1 7185", ("97817185",)), ("1-7185-0044-0", ("1718500440", "9781718500440")),
-        ("1718500440", ("9781718500440",)), ("080442957x", ("9780804429573",)),
-        ("0804429570", ()), ("7185-", ("7185",)), ("7185X", ()), ("1-2", ()), ("catch-22", ()),
-        ("", ()), ("-", ()), ("٩٧٨١", ()), ("9" * 100, ()), ("12-" * 50, ()),
-    ],
-)  # fmt: skip
-def test_a_search_term_that_looks_like_an_isbn_is_also_searched_as_digits(
-    term: str, forms: tuple[str, ...]
-) -> None:
-    assert isbn.search_forms(term) == forms
-
-
-@given(st.text("0123456789-– xX"))
-def test_search_forms_are_unique_digit_strings_other_than_the_term(term: str) -> None:
-    forms = isbn.search_forms(term)
-    assert term not in forms
-    assert len(set(forms)) == len(forms)
-    assert all(form.isascii() and form.isdigit() for form in forms)
