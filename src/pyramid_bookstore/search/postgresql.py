@@ -96,7 +96,7 @@ class PostgreSQLSearch(Search):
     def _choose(self, probed: Sequence[Any], wanted: int, order: str) -> Choice:
         total, hits, *alone = probed
         price = _WALKED_BY_AGE if order == "created_at" else _WALKED_PER_COLLECTED
-        if hits < _COUNTED and (hits * SAMPLED) ** 2 * price < wanted * total:
+        if not hits or (hits < _COUNTED and (hits * SAMPLED) ** 2 * price < wanted * total):
             path = self.COLLECT
             if alone and min(alone) < _ALONE:
                 path += f" {alone.index(min(alone))}"

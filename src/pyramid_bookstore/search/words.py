@@ -101,7 +101,10 @@ _LETTERS = re.compile(r"(?<!\w)[^\W\d_] [^\W\d_](?!\w)")
 # A word; `+` and `#` belong to it behind a letter.
 _WORD = re.compile(r"(?:[^+#&]|(?<=[^\W\d_])[+#]+)+")
 # Scripts without blanks: Thai, Lao, Burmese, Khmer, kana, Bopomofo; and Chinese characters.
-_PAIRED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u3105-\u312f\u31f0-\u31ff"
+_PAIRED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u3105-\u312f"
+    "\u31f0-\u31ff"
+)
 _SINGLE = "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _UNBLANKED = re.compile(f"([{_PAIRED}{_SINGLE}]+)")
 _PAIR = re.compile(f"[{_PAIRED}](?=(.?))|.")
@@ -109,8 +112,10 @@ _TAKES_NEXT = re.compile(f"[{_PAIRED}]")
 _GERSHAYIM = re.compile('(?<=[\u05d0-\u05ea])"(?=[\u05d0-\u05ea])')
 _PHRASE = re.compile('"([^"]+)"')
 _ISBN_PREFIX = re.compile(r"\b(?:urn:)?isbn(?:[- ]?1[03])?[: ]*(?=[0-9])")
-# Digits in groups, as of an ISBN.
-_GROUPS = re.compile(r"(?<!\w)[0-9][0-9 -]*[0-9x](?!\w)", re.ASCII)
+# Digits in groups, as of an ISBN, that are no part of a word.
+_NUMBERS = re.compile(r"(?<![\w'&+#])[0-9][0-9 -]*[0-9x](?![\w'&+#])")
+# Apostrophes that join nothing.
+_APOSTROPHES = re.compile("(?<![^ ])'+|'+(?![^ ])")
 
 
 def stored(text: str) -> str:
@@ -119,7 +124,7 @@ def stored(text: str) -> str:
     # Words and blanks alone, as most texts are, in a quarter of the time.
     if low.replace(" ", "").isalnum() and not _PARTED.search(low) and not _LETTERS.search(low):
         return f" {low} "
-    if _UNBLANKED.fullmatch(low):
+    if _UNBLANKED.fullmatch(low) and low.translate(_KEPT) == low:
         return f" {_apart(low)} "
     units, joined = _units(low)
     whole = f" {' '.join(units)} "
@@ -206,16 +211,77 @@ def _is_letter(char: str) -> bool:
 
 def _pieces(low: str) -> Iterator[Piece]:
     """What a folded search asks for in title or author."""
+    return (group[0] for group in _groups(low))
+
+
+def _groups(low: str) -> Iterator[Group]:
+    """The pieces of a folded search, with their alternatives in ISBNs."""
     for number, text in enumerate(_PHRASE.split(low)):
-        units, _ = _units(text)
-        if number % 2 and units:  # in quotes
-            yield Piece(_as_whole(" ".join(units)))
+        units = _units(text)[0] if number % 2 else []
+        if units:  # in quotes
+            compact = _compact(text)
+            yield Piece(_as_whole(" ".join(units))), *_in_isbn(compact, _whole_isbn(compact))
             continue
-        for unit in units:
-            if _UNBLANKED.match(unit):
-                yield Piece(_as_whole(unit))
-            else:
-                yield Piece(f" {unit}" if _is_short(unit) else unit)
+        text = _APOSTROPHES.sub(" ", text)
+        begin = 0
+        for found in _NUMBERS.finditer(text):
+            yield from ((piece,) for piece in _words_sought(text[begin : found.start()]))
+            yield from _numbers(found.group())
+            begin = found.end()
+        yield from ((piece,) for piece in _words_sought(text[begin:]))
+
+
+def _words_sought(text: str) -> Iterator[Piece]:
+    for unit in _units(text)[0]:
+        if _UNBLANKED.match(unit):
+            yield Piece(_as_whole(unit))
+        else:
+            yield Piece(f" {unit}" if _is_short(unit) else unit)
+
+
+def _numbers(run: str) -> Iterator[Group]:
+    """Numbers side by side: those that are an ISBN together, and each by itself."""
+    numbers = run.split()
+    together = _compact(run)
+    at = 0
+    while at < len(numbers):
+        for end in range(len(numbers), at, -1):
+            isbn = _whole_isbn(_compact(*numbers[at:end]))
+            if isbn:
+                break
+        written = " ".join(numbers[at:end])
+        parts = dict.fromkeys([*_in_isbn(_compact(written), isbn), *_in_isbn(together)])
+        for piece in sorted(_words_sought(written), key=lambda each: -len(each.text)):
+            yield tuple(dict.fromkeys([piece, *_in_isbn(piece.text.strip()), *parts]))
+        at = end
+
+
+def _in_isbn(digits: str, isbn: str | None = None) -> Iterator[Piece]:
+    """Where the digits can be in an ISBN: behind its first three, which nearly all books share, or
+    beginning in these."""
+    if isbn:
+        yield Piece(isbn, "whole isbn")
+    if ISBN_PART <= len(digits) <= ISBN_LENGTH and digits.isascii() and digits.isdigit():
+        yield Piece(digits, "isbn")
+        for first in ("978", "979"):
+            for at in range(3):
+                if digits.startswith(first[at:]) and at + len(digits) <= ISBN_LENGTH:
+                    yield Piece(first[:at] + digits, "isbn prefix")
+
+
+def _whole_isbn(digits: str) -> str | None:
+    """The 13 digits of an ISBN of 13 or 10, or of an SBN, which has nine."""
+    digits = f"0{digits}" if len(digits) == 9 else digits
+    if len(digits) not in (10, ISBN_LENGTH):
+        return None
+    try:
+        return isbns.canonical(digits)
+    except ValueError:
+        return None
+
+
+def _compact(*written: str) -> str:
+    return "".join(written).replace("-", "").replace(" ", "")
 
 
 def _is_short(word: str) -> bool:
@@ -229,44 +295,6 @@ def _as_whole(words: str) -> str:
 
 def _of_punctuation(low: str) -> Iterator[Piece]:
     return (Piece(f" {run} ") for run in _punctuation(low))
-
-
-def _groups(low: str) -> Iterator[Group]:
-    """The pieces with their alternatives in ISBNs."""
-    begin = 0
-    for found in _GROUPS.finditer(low):
-        digits = _isbn(found.group())
-        if digits is None:
-            continue
-        yield from ((piece,) for piece in _pieces(low[begin : found.start()]))
-        begin = found.end()
-        pieces = [*_pieces(found.group())]
-        if len(digits) == ISBN_LENGTH:
-            yield Piece("".join(each.text.strip() for each in pieces)), Piece(digits, "whole isbn")
-        else:
-            in_isbn = [Piece(digits, "isbn"), *_beginnings_of_isbn(digits)]
-            yield from ((piece, *in_isbn) for piece in pieces)
-    yield from ((piece,) for piece in _pieces(low[begin:]))
-
-
-def _beginnings_of_isbn(digits: str) -> Iterator[Piece]:
-    """Where the digits can begin in the first three of an ISBN, which nearly all books share."""
-    for first in ("978", "979"):
-        for at in range(3):
-            if digits.startswith(first[at:]) and at + len(digits) <= ISBN_LENGTH:
-                yield Piece(first[:at] + digits, "isbn prefix")
-
-
-def _isbn(written: str) -> str | None:
-    """The digits to look for in ISBNs: all 13 of a whole one, or the part that there is."""
-    compact = written.replace("-", "").replace(" ", "")
-    for whole in (compact, f"0{compact}"):  # nine digits are an SBN
-        if len(whole) in (10, 13):
-            try:
-                return isbns.canonical(whole)
-            except ValueError:
-                pass
-    return compact if ISBN_PART <= len(compact) < ISBN_LENGTH and compact.isdigit() else None
 
 
 def _punctuation(low: str) -> Iterable[str]:
