@@ -60,15 +60,16 @@ BEGIN
     END IF;
     SELECT pg_catalog.format(
         'USING gin ((title_words || author_words) %1$I.gin_trgm_ops, '
-        'author_words %1$I.gin_trgm_ops, substr(isbn, 4) %1$I.gin_trgm_ops)',
+        'author_words %1$I.gin_trgm_ops, %%s %1$I.gin_trgm_ops)',
         space.nspname
     ) INTO columns
     FROM pg_catalog.pg_extension AS extension
     JOIN pg_catalog.pg_namespace AS space ON space.oid = extension.extnamespace
     WHERE extension.extname = 'pg_trgm';
-    EXECUTE 'CREATE INDEX bookstore_books_search_idx ON bookstore_books ' || columns
-        || ' WITH (gin_pending_list_limit = 1024)';
-    EXECUTE 'CREATE INDEX bookstore_books_sample_idx ON bookstore_books ' || columns
+    EXECUTE 'CREATE INDEX bookstore_books_search_idx ON bookstore_books '
+        || pg_catalog.format(columns, 'substr(isbn, 4)') || ' WITH (gin_pending_list_limit = 1024)';
+    EXECUTE 'CREATE INDEX bookstore_books_sample_idx ON bookstore_books '
+        || pg_catalog.format(columns, 'isbn')
         || ' WITH (gin_pending_list_limit = 128) WHERE {SAMPLED}';
     IF created THEN
         COMMENT ON INDEX bookstore_books_search_idx IS '{CREATED}';

@@ -154,6 +154,7 @@ class SuggestParameters(colander.MappingSchema):  # type: ignore[misc]  # coland
     schema_type = Parameters
 
     q = parameter(Term(), "What was typed so far.", missing=colander.required)
+    q.missing_msg = "This parameter is required."
     limit = parameter(WholeNumber(1, 100), "Suggestions, at most.", missing=10)
 
 

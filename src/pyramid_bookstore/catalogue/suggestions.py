@@ -29,6 +29,9 @@ CORRECTED: Final = 5
 #: Books of a sample in which a word is seen, for it to be the most frequent one.
 CERTAIN: Final = 3
 
+#: Books of a sample with a spelling that are too many.
+OFTEN: Final = 5
+
 
 class Suggestion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An author with the number of ``books`` (1,000 stands for more, too), or a title with the
@@ -116,14 +119,19 @@ def _is_found(reader: Reader, search: str) -> bool:
 def _nearest(reader: Reader, word: str) -> str | None:
     """The word one step from this one that most books have."""
     near = [*dict.fromkeys(spellings(word))]
-    values = {"spellings": search_on(reader.dialect).spelled(near)}
     found: Counter[str] = Counter()
-    for query in _spelling_queries(reader.dialect) if near else ():
-        found = Counter()
-        for (text,) in reader.rows(query, values):
-            found.update({each for each in text.split() if is_one_step_apart(word, each)})
+    for query in _spelling_queries(reader.dialect):
+        values = {"spellings": search_on(reader.dialect).spelled(near)}
+        rows = reader.rows(query, values) if near else ()
+        counted: Counter[str] = Counter()
+        for _, text in rows:
+            counted.update({each for each in text.split() if is_one_step_apart(word, each)})
+        found |= counted
         if found and max(found.values()) >= CERTAIN:
             break
+        # What is often in a sample is in too many books to look at all of them.
+        often = Counter(pattern for pattern, _ in rows)
+        near = [spelling for spelling in near if often[spelling.pattern] < OFTEN]
     return min(found, key=lambda each: (-found[each], each), default=None)
 
 

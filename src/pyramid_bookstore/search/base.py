@@ -138,8 +138,8 @@ class Search(ABC):
 
     @abstractmethod
     def with_spellings(self) -> Sequence[Select[Any]]:
-        """Statements for the texts of books with a word of one of the ``spellings``, and of some
-        others: of a sample, if there is one, and of more."""
+        """Statements for pairs of the pattern of one of the ``spellings`` and the text of a book
+        that has it: of a sample, if there is one, and then of more."""
 
     def read(self, groups: Sequence[Group]) -> tuple[TextShape, dict[str, Any]]:
         """The shape of the groups, and the values of its parameters."""

@@ -25,6 +25,7 @@ from pyramid_bookstore.search.base import (
     number_of,
 )
 from pyramid_bookstore.search.spelling import Spelling
+from pyramid_bookstore.search.words import Place
 
 #: An estimated total of prices and stock is exact up to so many matches, and beyond from about
 #: `SAMPLE` books, which are read block by block.
@@ -36,6 +37,9 @@ SAMPLED = 64
 
 #: So many matches among them are enough for an estimate: it is off by 13 % (a standard deviation).
 ENOUGH = 60
+
+# Matches in the small index are counted up to here; as many may be any number.
+_COUNTED = 200
 
 # Fetching a book by the index of texts and sorting it costs about as much as walking past so many.
 # So many books wanted are then cheaper from n matches than by walking where n is below
@@ -74,7 +78,7 @@ class PostgreSQLSearch(Search):
             return None
         columns: list[Any] = [
             self.total.label("total"),
-            _number_of(self._in_sample(conditions), ENOUGH),
+            _number_of(self._in_sample(conditions), _COUNTED),
         ]
         groups = conditions.text.groups
         if len(groups) > 1:
@@ -82,7 +86,7 @@ class PostgreSQLSearch(Search):
                 _number_of(
                     sa.select(sa.literal(1))
                     .select_from(self.books)
-                    .where(_IN_SAMPLE, self.one_of(number, group, _like)),
+                    .where(_IN_SAMPLE, self._one_in_sample(number, group)),
                     _ALONE,
                 )
                 for number, group in enumerate(groups)
@@ -92,8 +96,7 @@ class PostgreSQLSearch(Search):
     def _choose(self, probed: Sequence[Any], wanted: int, order: str) -> Choice:
         total, hits, *alone = probed
         price = _WALKED_BY_AGE if order == "created_at" else _WALKED_PER_COLLECTED
-        # As many as were counted at most may be any number.
-        if hits < ENOUGH and (hits * SAMPLED) ** 2 * price < wanted * total:
+        if hits < _COUNTED and (hits * SAMPLED) ** 2 * price < wanted * total:
             path = self.COLLECT
             if alone and min(alone) < _ALONE:
                 path += f" {alone.index(min(alone))}"
@@ -131,7 +134,8 @@ class PostgreSQLSearch(Search):
         pattern = sa.func.unnest(patterns).table_valued("value").render_derived().c.value
         books: Any = self.books.c
         text = books.title_words.concat(books.author_words)
-        found = sa.select(text).select_from(pattern.table.join(self.books, text.like(pattern)))
+        joined = pattern.table.join(self.books, text.like(pattern))
+        found = sa.select(pattern, text.label("text")).select_from(joined)
         return found.where(_IN_SAMPLE), found
 
     def _by_index(self, conditions: Conditions, path: str = "") -> list[sa.ColumnElement[bool]]:
@@ -150,8 +154,17 @@ class PostgreSQLSearch(Search):
         ]
 
     def _in_sample(self, conditions: Conditions) -> sa.Select[Any]:
-        clauses = self._by_index(conditions)
+        groups = enumerate(conditions.text.groups)
+        clauses = [self._one_in_sample(number, group) for number, group in groups]
+        clauses += compared(conditions, self.books.c)
         return sa.select(sa.literal(1)).select_from(self.books).where(_IN_SAMPLE, *clauses)
+
+    def _one_in_sample(self, number: int, group: Sequence[Place]) -> sa.ColumnElement[bool]:
+        """The same as `one_of`; the small index has whole ISBNs."""
+        if "isbn" not in group:
+            return self.one_of(number, group, _like)
+        isbn = _like(self.books.c.isbn, self.piece(number, group.index("isbn")))
+        return sa.or_(self.alternative(number, group, "text", _like), isbn)
 
     def _by_blocks(self, conditions: Conditions) -> sa.ColumnElement[int]:
         found = sa.select(sa.literal(1)).select_from(self.books)

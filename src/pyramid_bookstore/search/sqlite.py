@@ -192,7 +192,8 @@ class SQLiteSearch(Search):
         books: Any = self.books.c
         text = books.title_words.concat(books.author_words)
         found = spelling.table.join(number.table, sa.true()).join(self.books, number == _SEQ)
-        return (sa.select(text).select_from(found).where(text.like(pattern)),)
+        statement = sa.select(pattern.label("pattern"), text.label("text")).select_from(found)
+        return (statement.where(text.like(pattern)),)
 
     def _sampled(self, conditions: Conditions) -> ColumnElement[int]:
         numbers = sa.select(sa.literal(0).label("number")).cte("numbers", recursive=True)
