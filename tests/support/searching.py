@@ -150,7 +150,10 @@ def on(path: tuple[Conditions, Choice, dict[str, Any]]) -> Iterator[None]:
 
 
 def has_groups_of_digits(search: str) -> bool:
-    """Whether digits with others beside them may be meant as an ISBN."""
+    """Whether digits with others beside them may be meant as an ISBN.
+
+    What is to be found then has tests of its own, in `tests/functional/test_search.py`.
+    """
     groups = re.findall("[0-9][0-9 '-]*[0-9x]", reading.fold(search))
     long = [group for group in groups if sum(map(str.isdigit, group)) >= 4]
     return bool(long) and (len(long) > 1 or not long[0].isdigit() or len(long[0]) in (9, 10))
