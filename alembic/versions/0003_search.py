@@ -78,15 +78,16 @@ END
 $$
 """
 
+COMMENT = """
+    SELECT pg_catalog.obj_description(
+        pg_catalog.to_regclass('bookstore_books_search_idx'), 'pg_class'
+    )
+"""
+
 POSTGRESQL_DOWN = f"""
 DO $$
 DECLARE
-    created boolean := coalesce(
-        pg_catalog.obj_description(
-            pg_catalog.to_regclass('bookstore_books_search_idx'), 'pg_class'
-        ) = '{CREATED}',
-        false
-    );
+    created boolean := coalesce(({COMMENT}) = '{CREATED}', false);
 BEGIN
     DROP INDEX bookstore_books_search_idx;
     DROP INDEX bookstore_books_sample_idx;
@@ -165,7 +166,9 @@ FIRST_ON_POSTGRESQL = (
 def upgrade() -> None:
     """The indexes, from what is in the table."""
     sqlite = op.get_context().dialect.name == "sqlite"
+    created_before = False
     if not context.is_offline_mode() and _is_from_before():
+        created_before = not sqlite and op.get_bind().scalar(sa.text(COMMENT)) == CREATED
         _run(SQLITE_DOWN if sqlite else FIRST_ON_POSTGRESQL)
         _words_for_folded_texts()
     try:
@@ -175,6 +178,8 @@ def upgrade() -> None:
         if "pg_trgm" in str(error.orig) and "bookstore" in str(error.orig):
             raise ExtensionMissing(str(error.orig)) from error
         raise
+    if created_before:
+        op.execute(f"COMMENT ON INDEX bookstore_books_search_idx IS '{CREATED}'")
 
 
 def downgrade() -> None:

@@ -40,7 +40,7 @@ HYPHENS = (
 INVISIBLE = [
     *"\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068",
     *"\u2069\u061c\ufeff",
-    *map(chr, range(0xFE00, 0xFE10)),
+    *map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))),
 ]
 TATWEEL = "\u0640"
 #: Letters with a stroke, a hook and the like, which Unicode does not take apart.
@@ -334,14 +334,28 @@ def _with_isbns(text: str) -> Iterator[Piece]:
     for group in re.finditer("(?<![0-9xw])[0-9][0-9 -]*[0-9x](?![0-9xw])", shape):
         yield from _words(text[rest : group.start()])
         rest = group.end()
-        together = group.group().replace("-", "").replace(" ", "")
-        parts = (together,) if _is_part_of_isbn(together) else ()
-        if isbn := whole_isbn(together):
-            yield Piece(part=together, isbns=(isbn, *parts))
-            continue
-        for piece in _words(group.group()):
-            yield piece._replace(isbns=(*parts, *piece.isbns))
+        yield from _numbers(group.group())
     yield from _words(text[rest:])
+
+
+def _numbers(written: str) -> Iterator[Piece]:
+    """Numbers side by side. Those that are an ISBN together, as many as possible, are one; and all
+    of them can be a part of one."""
+    numbers = written.split()
+    while numbers:
+        ends = [end for end in range(len(numbers), 0, -1) if whole_isbn(_digits(*numbers[:end]))]
+        end = ends[0] if ends else 1
+        some, numbers = numbers[:end], numbers[end:]
+        others = [
+            digits for digits in (_digits(*some), _digits(written)) if _is_part_of_isbn(digits)
+        ]
+        isbns = [isbn] if (isbn := whole_isbn(_digits(*some))) else []
+        for piece in _words(" ".join(some)):
+            yield piece._replace(isbns=(*piece.isbns, *isbns, *others))
+
+
+def _digits(*written: str) -> str:
+    return "".join(written).replace("-", "").replace(" ", "")
 
 
 def _words(text: str) -> Iterator[Piece]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -32,7 +31,7 @@ WORDS = (
     "{}", "42", "7", "1984", "2001", "\U0001f4da", "\U00020bb7野家", "ab-cd", "re:", "#1", "+",
 )  # fmt: skip
 BLANKS = (" ", " ", " ", "", "-", ", ", ". ", ": ", "\u3000", "/", "'", ' "', '" ', " & ")
-MIXED = "abcxyzABJR  ''’`\"“-–.,:&+#!?%_\\12éßØĳΣςЖйאב״ي ک国雪のガｶﾞกิनिल한각ᄀ\u1161²½(〇ー々"
+MIXED = "abcxyzABJR  ''’`\"“-–.,:&+#!?%_\\12éßØĳΣςЖйאב״ي ک国雪のガｶﾞกิनिल한각ᄀ\u1161²½(〇ー々・"
 
 
 def _settled(text: str) -> bool:
@@ -147,13 +146,3 @@ def on(path: tuple[Conditions, Choice, dict[str, Any]]) -> Iterator[None]:
         for module in (listing, relevance):
             stack.enter_context(patch.object(module, "read_filters", lambda *args: path))
         yield
-
-
-def has_groups_of_digits(search: str) -> bool:
-    """Whether digits with others beside them may be meant as an ISBN.
-
-    What is to be found then has tests of its own, in `tests/functional/test_search.py`.
-    """
-    groups = re.findall("[0-9][0-9 '-]*[0-9x]", reading.fold(search))
-    long = [group for group in groups if sum(map(str.isdigit, group)) >= 4]
-    return bool(long) and (len(long) > 1 or not long[0].isdigit() or len(long[0]) in (9, 10))

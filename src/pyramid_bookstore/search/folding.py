@@ -27,7 +27,8 @@ _MARKS = {
 # variation selectors; and the Arabic tatweel, which only stretches a word.
 _INVISIBLE = (
     "\u00ad\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068"
-    "\u2069\u061c\ufeff\u0640" + "".join(map(chr, range(0xFE00, 0xFE10)))
+    "\u2069\u061c\ufeff\u0640"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
 )
 _PLAIN = str.maketrans(
     {typed: plain for plain, group in _MARKS.items() for typed in group}

@@ -123,16 +123,16 @@ def stored(text: str) -> str:
     low = _folded(text)
     # Words and blanks alone, as most texts are, in a quarter of the time.
     if low.replace(" ", "").isalnum() and not _PARTED.search(low) and not _LETTERS.search(low):
-        return f" {low} "
+        return _shortened(f" {low} ")
     if _UNBLANKED.fullmatch(low) and low.translate(_KEPT) == low:
-        return f" {_apart(low)} "
+        return _shortened(f" {_apart(low)} ")
     units, joined = _units(low)
     whole = f" {' '.join(units)} "
     more = [letters[at:] for letters in joined for at in range(1, len(letters))]
     more += _punctuation(low)
     if more:
         whole += "".join(f" {each} " for each in dict.fromkeys(more))
-    return whole if len(whole) <= _LONGEST // 4 else _shortened(whole)
+    return _shortened(whole)
 
 
 def wanted(search: str) -> Wanted:
@@ -251,7 +251,7 @@ def _numbers(run: str) -> Iterator[Group]:
                 break
         written = " ".join(numbers[at:end])
         parts = dict.fromkeys([*_in_isbn(_compact(written), isbn), *_in_isbn(together)])
-        for piece in sorted(_words_sought(written), key=lambda each: -len(each.text)):
+        for piece in _words_sought(written):
             yield tuple(dict.fromkeys([piece, *_in_isbn(piece.text.strip()), *parts]))
         at = end
 
@@ -314,7 +314,9 @@ def _coded(run: str) -> str:
 
 def _shortened(words: str) -> str:
     """So much of it as PostgreSQL's index of the order takes."""
+    if len(words) <= _LONGEST // 4:
+        return words
     encoded = words.encode()
     if len(encoded) <= _LONGEST:
         return words
-    return encoded[:_LONGEST].decode(errors="ignore").rpartition(" ")[0] + " "
+    return encoded[: _LONGEST - 1].decode(errors="ignore").rpartition(" ")[0] + " "
