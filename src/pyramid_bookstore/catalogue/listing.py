@@ -98,8 +98,9 @@ def list_books(reader: Reader, query: ListQuery) -> Page:
     """One page; a cursor takes the place of ``page``, and brings no total unless asked.
 
     Costs one statement, and another one for the total of an empty page. A text search, and on
-    SQLite any filter, costs one more, to find out how rare the matches are. Raises
-    `ValidationFailed` for a cursor of another list.
+    SQLite any filter, costs one more, to find out how rare the matches are, and up to three more
+    where all of them are at the far end of the order. Raises `ValidationFailed` for a cursor of
+    another list.
     """
     filters, sort, limit = query.filters, query.sort, query.limit
     page = 1 if query.cursor else query.page

@@ -13,7 +13,7 @@ from pyramid_bookstore.catalogue.field import Field, Filter, TextSearch, paramet
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.search.ranking import RANKED
-from pyramid_bookstore.search.words import COUNTED, wanted
+from pyramid_bookstore.search.words import COUNTED
 from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.parameters import (
     Choice,
@@ -109,7 +109,7 @@ class ListParameters(FilterParameters):
         if "relevance" in names:
             if values["sort"] != RELEVANCE:
                 error["sort"] = "`relevance` stands alone, without `-`."
-            elif not wanted(values["search"] or "").groups:
+            elif not values["search"]:
                 error["sort"] = "`relevance` needs a `search`."
             if values["cursor"] is not None:
                 error["cursor"] = "A list by `relevance` has no cursor; go by `page`."

@@ -5,6 +5,7 @@ and those among the newest books, and behind them the others: to look at all of 
 page would cost more the larger the catalogue is.
 """
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -54,12 +55,14 @@ def list_page(reader: Reader, query: ListQuery) -> Page:
 
 def list_by_relevance(reader: Reader, query: ListQuery) -> Page:
     """One page by relevance, of the best `RANKED` matches."""
+    search = query.filters["search"]
+    search = search if isinstance(search, Wanted) else wanted(search)
+    if not search.groups:  # of nothing that shows
+        return list_books(reader, replace(query, sort=NEWEST_FIRST))
     page, count = query.page, query.count or "exact"
     limit = min(query.limit, RANKED - (page - 1) * query.limit)
     # As for the first page of the newest: every page is of the same order.
     conditions, choice, values = read_filters(reader, query.filters, NEWEST_FIRST, 20)
-    search = query.filters["search"]
-    search = search if isinstance(search, Wanted) else wanted(search)
     values |= ranking.values(search) | {"walked": min(NEWEST, choice.books)}
     values |= {"limit": limit + 1, "offset": (page - 1) * query.limit}
     newest = Shape(
