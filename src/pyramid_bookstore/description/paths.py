@@ -82,6 +82,8 @@ class Paths:
             schema = property_schema(node)
             text = schema.pop("description")
             parameter = {"name": node.name, "in": "query", "description": text, "schema": schema}
+            if node.required:
+                parameter["required"] = True
             if schema["type"] == "array":
                 parameter |= {"style": "form", "explode": False}
             yield parameter
