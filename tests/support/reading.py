@@ -224,7 +224,7 @@ def read_text(text: str) -> Text:
     folded = fold(text)
     found = units(folded)
     words = tuple(word for unit in found for word in unit.words)
-    joined = [unit.words[0] for unit in found if unit.joined]
+    joined = [unit.words[0] for unit in found if unit.joined and len(unit.words[0]) <= 8]
     others = tuple(letters[at:] for letters in joined for at in range(1, len(letters)))
     return Text(words, others, tuple(punctuation(folded)))
 
@@ -296,7 +296,7 @@ def pieces_of_author(search: str) -> list[Piece]:
 def folded_search(search: str) -> str:
     """Without "ISBN" before digits, which says what they are and is nothing to look for."""
     folded = _gershayim_out(fold(search))
-    return re.sub(r"\b(urn:)?isbn([- ]?1[03])?[: ]*(?=[0-9])", "", folded)
+    return re.sub(r"\b(urn:)?i?sbn([- ]?1[03])?[:=( ]*(?=[0-9])", "", folded)
 
 
 def _gershayim_out(folded: str) -> str:

@@ -32,6 +32,9 @@ from pyramid_bookstore.search.words import Wanted, wanted
 #: In a catalogue of up to so many books, all matches are put in order, however many.
 SMALL: Final = 20_000
 
+#: So many matches are all put in order.
+FEW: Final = 2_000
+
 #: Of very many matches: so many titles that begin with the words, and newest books to look for
 #: others in.
 BEGINNING: Final = 500
@@ -61,8 +64,8 @@ def list_by_relevance(reader: Reader, query: ListQuery) -> Page:
         return list_books(reader, replace(query, sort=NEWEST_FIRST))
     page, count = query.page, query.count or "exact"
     limit = min(query.limit, RANKED - (page - 1) * query.limit)
-    # As for the first page of the newest: every page is of the same order.
-    conditions, choice, values = read_filters(reader, query.filters, NEWEST_FIRST, 20)
+    # Whatever the page: all are of the same order.
+    conditions, choice, values = read_filters(reader, query.filters, NEWEST_FIRST, RANKED)
     values |= ranking.values(search) | {"walked": min(NEWEST, choice.books)}
     values |= {"limit": limit + 1, "offset": (page - 1) * query.limit}
     newest = Shape(
@@ -78,7 +81,9 @@ def list_by_relevance(reader: Reader, query: ListQuery) -> Page:
         bounded=True,
     )
     database = search_on(reader.dialect)
-    few = database.sorts(choice.path)
+    few = database.sorts(choice.path) and (choice.matches or 0) <= FEW
+    if not few:
+        newest = newest._replace(path=database.WALK)
     if not few and choice.books <= SMALL:
         newest, few = newest._replace(path=database.ALL), True
     shape = _Ranked(newest, len(search.groups), first=not few, others=few)

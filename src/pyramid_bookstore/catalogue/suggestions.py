@@ -1,20 +1,21 @@
 """What a search field offers while somebody types, and the nearest spelling of a search."""
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import bindparam, func, select
 
-from pyramid_bookstore.catalogue.listing import list_books, search_on
+from pyramid_bookstore.catalogue.listing import TOTAL, list_books, search_on
 from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.catalogue.query import ListQuery
-from pyramid_bookstore.catalogue.relevance import list_by_relevance
+from pyramid_bookstore.catalogue.relevance import SMALL, list_by_relevance
 from pyramid_bookstore.db.dialects import Dialect
-from pyramid_bookstore.db.query import Query, Reader
-from pyramid_bookstore.search.spelling import is_one_step_apart, spellings
+from pyramid_bookstore.db.query import Query, Reader, Row
+from pyramid_bookstore.search.spelling import Spelling, is_one_step_apart, spellings
 from pyramid_bookstore.search.words import Wanted, beginnings, plain_words, stored, wanted
 
 #: Books whose authors are looked at, the newest that match.
@@ -31,6 +32,12 @@ CERTAIN: Final = 3
 
 #: Books of a sample with a spelling that are too many.
 OFTEN: Final = 5
+
+#: Spellings that are looked for at once in a large catalogue, and for how long others are.
+AT_ONCE: Final = 4
+SECONDS: Final = 0.008
+
+_TOTAL = Query(select(TOTAL.label("total")))
 
 
 class Suggestion(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -121,18 +128,30 @@ def _nearest(reader: Reader, word: str) -> str | None:
     near = [*dict.fromkeys(spellings(word))]
     found: Counter[str] = Counter()
     for query in _spelling_queries(reader.dialect):
-        values = {"spellings": search_on(reader.dialect).spelled(near)}
-        rows = reader.rows(query, values) if near else ()
         counted: Counter[str] = Counter()
-        for _, text in rows:
+        often: Counter[str] = Counter()
+        for pattern, text in _with_spellings(reader, query, near):
+            often[pattern] += 1
             counted.update({each for each in text.split() if is_one_step_apart(word, each)})
         found |= counted
         if found and max(found.values()) >= CERTAIN:
             break
         # What is often in a sample is in too many books to look at all of them.
-        often = Counter(pattern for pattern, _ in rows)
         near = [spelling for spelling in near if often[spelling.pattern] < OFTEN]
     return min(found, key=lambda each: (-found[each], each), default=None)
+
+
+def _with_spellings(reader: Reader, query: Query, near: Sequence[Spelling]) -> Iterator[Row]:
+    """What the query gives. In a large catalogue a spelling of frequent parts takes some
+    milliseconds by itself, so only as many are looked for as there is time."""
+    small = reader.rows(_TOTAL, {})[0][0] <= SMALL
+    some = max(len(near), 1) if small else AT_ONCE
+    end = time.monotonic() + SECONDS
+    for at in range(0, len(near), some):
+        if at and time.monotonic() > end:
+            return
+        spelled = search_on(reader.dialect).spelled(near[at : at + some])
+        yield from reader.rows(query, {"spellings": spelled})
 
 
 @lru_cache(maxsize=4)

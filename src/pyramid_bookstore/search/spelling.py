@@ -24,16 +24,16 @@ class Spelling(NamedTuple):
 
 
 def spellings(word: str) -> Iterator[Spelling]:
-    """What the words are like that are one step from this one."""
+    """What the words are like that are one step from this one, the likeliest first."""
     if not SHORTEST <= len(word) <= LONGEST:
         return
-    for at in range(len(word)):
-        yield Spelling(word[:at] + word[at + 1 :])
     for at in range(len(word) - 1):
         yield Spelling(word[:at] + word[at + 1] + word[at] + word[at + 2 :])
+    for at in range(len(word)):
+        yield Spelling(word[:at] + word[at + 1 :])
     if len(word) >= SHORTEST_WITH_GAP:
-        yield from (Spelling(word[:at], word[at + 1 :], gap=True) for at in range(len(word)))
         yield from (Spelling(word[:at], word[at:], gap=True) for at in range(len(word) + 1))
+        yield from (Spelling(word[:at], word[at + 1 :], gap=True) for at in range(len(word)))
 
 
 def is_one_step_apart(one: str, other: str) -> bool:

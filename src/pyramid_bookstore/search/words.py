@@ -37,6 +37,9 @@ ISBN_LENGTH: Final = 13
 #: fold into many letters is longer.
 _LONGEST = 2500
 
+#: Of more letters that stand alone, side by side, none but the first begins a word.
+INITIALS: Final = 8
+
 #: Where a piece is looked for.
 Place = Literal["text", "author", "isbn", "isbn prefix", "whole isbn"]
 
@@ -111,7 +114,7 @@ _PAIR = re.compile(f"[{_PAIRED}](?=(.?))|.")
 _TAKES_NEXT = re.compile(f"[{_PAIRED}]")
 _GERSHAYIM = re.compile('(?<=[\u05d0-\u05ea])"(?=[\u05d0-\u05ea])')
 _PHRASE = re.compile('"([^"]+)"')
-_ISBN_PREFIX = re.compile(r"\b(?:urn:)?isbn(?:[- ]?1[03])?[: ]*(?=[0-9])")
+_ISBN_PREFIX = re.compile(r"\b(?:urn:)?i?sbn(?:[- ]?1[03])?[:=( ]*(?=[0-9])")
 # Digits in groups, as of an ISBN, that are no part of a word.
 _NUMBERS = re.compile(r"(?<![\w'&+#])[0-9][0-9 -]*[0-9x](?![\w'&+#])")
 # Apostrophes that join nothing.
@@ -128,7 +131,8 @@ def stored(text: str) -> str:
         return _shortened(f" {_apart(low)} ")
     units, joined = _units(low)
     whole = f" {' '.join(units)} "
-    more = [letters[at:] for letters in joined for at in range(1, len(letters))]
+    initials = [letters for letters in joined if len(letters) <= INITIALS]
+    more = [letters[at:] for letters in initials for at in range(1, len(letters))]
     more += _punctuation(low)
     if more:
         whole += "".join(f" {each} " for each in dict.fromkeys(more))
