@@ -153,6 +153,19 @@ def test_a_frequent_word_is_the_nearest_spelling_also_where_only_a_sample_is_rea
     assert [each.text for each in found.data] == ["garden"]
 
 
+def test_in_a_large_catalogue_the_likeliest_spellings_are_looked_for_while_there_is_time(
+    engine, monkeypatch
+):
+    fill(engine, [book_row(1, title="Silmarillion", author="Tolkien")])
+    reader = LeanReader(engine, dialect_named(engine.dialect.name))
+    monkeypatch.setattr(suggestions, "SMALL", 0)
+    for word in ("otlkien", "tolkin", "silmarilion"):
+        assert suggest(reader, word, 5).corrected
+    monkeypatch.setattr(suggestions, "SECONDS", -1)
+    assert suggest(reader, "otlkien", 5).corrected  # the first letters in the wrong order
+    assert suggest(reader, "tolkin", 5).data == []
+
+
 @given(st.text("abcd", min_size=4, max_size=8), st.data())
 def test_spellings_are_the_words_one_step_away(word, data):
     at = data.draw(st.integers(0, len(word) - 1))
