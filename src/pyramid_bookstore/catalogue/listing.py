@@ -20,8 +20,8 @@ from pyramid_bookstore.catalogue.statements import COLUMNS, book_from_row
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query, Reader, Row
 from pyramid_bookstore.search import SEARCHES
-from pyramid_bookstore.search.base import Choice, Comparison, Conditions, Search
-from pyramid_bookstore.search.words import Wanted, wanted, wanted_of_author
+from pyramid_bookstore.search.base import Choice, Comparison, Conditions, Search, TextShape
+from pyramid_bookstore.search.words import Group, Wanted, wanted, wanted_of_author
 
 #: The number of all books, from the few rows that the triggers keep.
 TOTAL = select(func.coalesce(func.sum(Total.books), 0)).scalar_subquery()
@@ -159,10 +159,7 @@ def read_filters(
 ) -> tuple[Conditions, Choice, dict[str, Any]]:
     """The shape of the filters, the path to the ``needed`` books, and the values of parameters."""
     dialect = reader.dialect
-    search, author = filters.get("search", ""), filters.get("author", "")
-    groups = search.groups if isinstance(search, Wanted) else wanted(search).groups
-    groups += wanted_of_author(author).groups
-    text, values = search_on(dialect).read(groups)
+    text, values = search_on(dialect).read(_groups(filters)) if filters else (TextShape(), {})
     comparisons: list[Comparison] = []
     for field, each in _FILTERS:
         for comparison in each.comparisons(field, filters):
@@ -177,6 +174,17 @@ def read_filters(
     statement, choose = probe
     choice = choose(reader.rows(statement, values)[0], needed, SORT_COLUMNS[sort[0][0]].name)
     return conditions, choice, values | choice.values | {"walked": choice.walked}
+
+
+def _groups(filters: Filters) -> tuple[Group, ...]:
+    """What the text of a book must have."""
+    groups: tuple[Group, ...] = ()
+    search, author = filters.get("search"), filters.get("author")
+    if search:
+        groups += search.groups if isinstance(search, Wanted) else wanted(search).groups
+    if author:
+        groups += wanted_of_author(author).groups
+    return groups
 
 
 def total_of(
