@@ -83,9 +83,8 @@ def list_by_relevance(reader: Reader, query: ListQuery) -> Page:
     database = search_on(reader.dialect)
     few = database.sorts(choice.path) and (choice.matches or 0) <= FEW
     if not few:
-        newest = newest._replace(path=database.WALK)
-    if not few and choice.books <= SMALL:
-        newest, few = newest._replace(path=database.ALL), True
+        few = choice.books <= SMALL
+        newest = newest._replace(path=database.ALL if few else database.WALK)
     shape = _Ranked(newest, len(search.groups), first=not few, others=few)
     rows = reader.rows(_query(shape), values)
     if not few and len(rows) <= limit:

@@ -8,10 +8,8 @@ from sqlalchemy import ColumnElement, Text, and_, bindparam, case, func, or_, tr
 from pyramid_bookstore.search.base import Search, TextShape
 from pyramid_bookstore.search.words import Wanted
 
-#: Matches that are put in order, and titles that begin with the words, which are looked up besides
-#: where there are more matches.
+#: Matches that pages by relevance reach.
 RANKED: Final = 1_000
-BEGINNING: Final = 2_000
 
 #: The words as typed, with a blank before each.
 TYPED: Any = bindparam("typed", type_=Text())
