@@ -29,6 +29,7 @@ from pyramid_bookstore.settings.converters import (
 )
 from pyramid_bookstore.settings.engine_options import PUBLIC
 from pyramid_bookstore.settings.reader import Key, Probe, read
+from pyramid_bookstore.values.types import INTEGER_MAX
 
 _MIB = 1024 * 1024
 _DAY = 24 * 60 * 60
@@ -91,7 +92,7 @@ class Settings:
     sample_data: bool = _key("bookstore.sample_data", False, BOOLEAN,
         "Put the sample catalogue into an empty database at start.")
     statement_timeout: int = _key(
-        "bookstore.statement_timeout", 0, integer(0, 2**31 - 1, "milliseconds"),
+        "bookstore.statement_timeout", 0, integer(0, INTEGER_MAX, "milliseconds"),
         "A statement that runs longer is cancelled and answered with 503; 0 means no limit.")
     retry_attempts: int = _key("bookstore.retry.attempts", 3, integer(1, 100),
         "How often a write is tried in all when the database reports a serialization failure"
@@ -101,6 +102,15 @@ class Settings:
         " it when not set.")
     limit_max: int = _key("bookstore.limit.max", 100, integer(1, 1000),
         "Largest page size a request may ask for.")
+    max_offset: int = _key("bookstore.max_offset", 100_000, integer(0, INTEGER_MAX, "books"),
+        "Books that a `page` of the list may pass over; further on, a cursor is needed.")
+    concurrent_feeds: int = _key("bookstore.concurrent.feeds", 2, integer(1, 1000),
+        "Imports and exports over HTTP that a process serves at once; more are refused with 503."
+        " Keep it below the server's threads.")
+    concurrent_searches: int = _key("bookstore.concurrent.searches", 2, integer(1, 1000),
+        "Costly lists (exact totals of many matches, say) that a process works on at once; as many"
+        " more wait a second, the others are refused with 503. Twice this must stay below the"
+        " server's threads.")
     max_body_size: int = _key("bookstore.max_body_size", _MIB, integer(1, 1024 * _MIB, "bytes"),
         "Largest request body; more is refused with 413.")
     import_max_body_size: int = _key(
