@@ -297,7 +297,7 @@ def _suggestions(books: Books) -> Iterator[Term]:
     offered = {
         "one letter": books.beginning(1, len(books)),
         "beginning of a word": word[:4],
-        "misspelled word": next(each for each in swapped if not books.matches(search=each)),
+        "misspelled word": next((each for each in swapped if not books.matches(search=each)), word),
         "nonsense": "zzxqjwk",
     }
     for name, typed in offered.items():

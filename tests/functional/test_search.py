@@ -475,6 +475,10 @@ def test_the_search_index_follows_every_change(engine):
     check()
 
 
+#: Longer than what the index is asked for.
+LONG = "klmnopqrst" * 4
+
+
 def test_a_rare_term_with_frequent_trigrams_finds_the_right_books(sqlite_backend):
     """Thousands of books have the trigrams, so the index must look for the whole term."""
     url = sqlite_backend.create()
@@ -482,9 +486,9 @@ def test_a_rare_term_with_frequent_trigrams_finds_the_right_books(sqlite_backend
     titles = {1: "abcde fghij", 2: "abcdefghij"} | dict.fromkeys(
         range(3, 2500), "abc bcd cde efghij"
     )
-    rows = [book_row(index, title=title) for index, title in titles.items()]
-    rows += [book_row(2500 + index, title="other") for index in range(LATEST)]
-    fill(engine, rows)
+    titles |= {2500: LONG, 2501: f"{LONG[:-1]}x other"}
+    titles |= dict.fromkeys(range(2502, 2502 + LATEST), "other")
+    fill(engine, [book_row(index, title=title) for index, title in titles.items()])
     reader = reader_on(engine)
     for term, wanted in {
         "abcde": {1, 2},
@@ -492,11 +496,16 @@ def test_a_rare_term_with_frequent_trigrams_finds_the_right_books(sqlite_backend
         "abcdefgh": {2},
         "bcde fgh": {1, 2},
         '"abcde fghij"': {1},
+        LONG: {2500},
+        LONG[:-1]: {2500, 2501},
+        f"{LONG} other": set(),
+        f"{LONG}z": set(),
     }.items():
         for path in paths(reader, {"search": term}):
             with on(path):
                 page = list_books(reader, ListQuery(filters={"search": term}))
             assert {*ids(page)} == {UUID(int=number) for number in wanted}, (term, path[1])
+            assert page.total == len(wanted), (term, path[1])
     engine.dispose()
     sqlite_backend.drop(url)
 

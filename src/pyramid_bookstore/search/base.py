@@ -48,11 +48,13 @@ _OPERATORS = {">=": operator.ge, "<=": operator.le, "=": operator.eq, ">": opera
 class TextShape(NamedTuple):
     """Where the alternatives of each group are looked for; their texts are parameters.
 
-    ``indexed`` is how many of the groups the index of texts can find, if that makes a difference.
+    ``indexed`` is how many of the groups the index of texts can find, if that makes a difference,
+    and ``exact`` whether what it finds needs no second look.
     """
 
     groups: tuple[tuple[Place, ...], ...] = ()
     indexed: int = 0
+    exact: bool = True
 
 
 class Conditions(NamedTuple):
