@@ -8,6 +8,7 @@ from pyramid_bookstore.description import views as description
 from pyramid_bookstore.feeds import views as feeds
 from pyramid_bookstore.observability import views as observability
 from pyramid_bookstore.stock import views as stock
+from pyramid_bookstore.web.body import JSON_BODY, PATCH_BODY
 from pyramid_bookstore.web.operation import (
     ADD,
     DELETE,
@@ -27,7 +28,14 @@ RESOURCES = (
         (
             Operation("GET", catalogue.list_books, VIEW),
             Operation(
-                "POST", catalogue.create, ADD, writes=True, single=True, idempotent=True, bare=True
+                "POST",
+                catalogue.create,
+                ADD,
+                writes=True,
+                single=True,
+                idempotent=True,
+                bare=True,
+                body=JSON_BODY,
             ),
         ),
     ),
@@ -36,14 +44,22 @@ RESOURCES = (
         "/books/isbn/{isbn}",
         (
             Operation("GET", catalogue.show_by_isbn, VIEW, bare=True),
-            Operation("PUT", catalogue.upsert_by_isbn, EDIT, writes=True, single=True, bare=True),
+            Operation(
+                "PUT",
+                catalogue.upsert_by_isbn,
+                EDIT,
+                writes=True,
+                single=True,
+                bare=True,
+                body=JSON_BODY,
+            ),
         ),
     ),
     Resource("suggest", "/books/suggest", (Operation("GET", catalogue.suggest, VIEW),)),
     Resource(
         "import",
         "/books/import",
-        (Operation("POST", feeds.import_books, IMPORT, writes=True),),
+        (Operation("POST", feeds.import_books, IMPORT, writes=True, body=feeds.FEED_BODY),),
     ),
     Resource("export", "/books/export", (Operation("GET", feeds.export_books, VIEW),)),
     Resource(
@@ -51,8 +67,12 @@ RESOURCES = (
         "/books/{id}",
         (
             Operation("GET", catalogue.show, VIEW, bare=True),
-            Operation("PUT", catalogue.update, EDIT, writes=True, single=True, bare=True),
-            Operation("PATCH", catalogue.patch, EDIT, writes=True, single=True, bare=True),
+            Operation(
+                "PUT", catalogue.update, EDIT, writes=True, single=True, bare=True, body=JSON_BODY
+            ),
+            Operation(
+                "PATCH", catalogue.patch, EDIT, writes=True, single=True, bare=True, body=PATCH_BODY
+            ),
             Operation("DELETE", catalogue.delete, DELETE, writes=True, single=True, bare=True),
         ),
     ),
@@ -68,6 +88,7 @@ RESOURCES = (
                 single=True,
                 idempotent=True,
                 bare=True,
+                body=JSON_BODY,
             ),
         ),
     ),

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy.engine import make_url
 
-from pyramid_bookstore.server import _Channel
+from pyramid_bookstore.server.channel import Channel
 from tests.support.api import API, BOOKS, RUST
 from tests.support.processes import free_port, wait_until
 from tests.support.server import program, running_server
@@ -220,10 +220,10 @@ def test_a_connection_with_unread_bytes_is_not_idle():
     with ours, theirs:
         ours.setblocking(False)
         state = SimpleNamespace(request=None, requests=[], total_outbufs_len=0, socket=ours)
-        state._has_unread_bytes = lambda: _Channel._has_unread_bytes(state)
-        assert _Channel.idle.fget(state)
+        state._has_unread_bytes = lambda: Channel._has_unread_bytes(state)
+        assert Channel.idle.fget(state)
         theirs.sendall(b"GET")
-        assert not _Channel.idle.fget(state)
+        assert not Channel.idle.fget(state)
 
 
 class TestBookstoreDraining:

@@ -16,7 +16,7 @@ from pyramid_bookstore.errors import BookNotFound, Fault, ValidationFailed
 from pyramid_bookstore.values.condition import Condition
 from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.isbn import canonical
-from pyramid_bookstore.web.body import JSON, MERGE_PATCH, read_json
+from pyramid_bookstore.web.body import JSON_BODY, PATCH_BODY, Body, read_json
 from pyramid_bookstore.web.conditional import (
     change_condition,
     create_only,
@@ -78,7 +78,7 @@ def update(request: Request) -> Response:
 def patch(request: Request) -> Response:
     """Apply a JSON merge patch (RFC 7396)."""
     condition = required_condition(request)
-    changes = json_body(request, MERGE_PATCH, JSON)
+    changes = json_body(request, PATCH_BODY)
     return change_answer(request, request.bookstore.patch(book_id(request), changes, condition))
 
 
@@ -97,10 +97,10 @@ def book_id(request: Request) -> UUID:
     return uuid
 
 
-def json_body(request: Request, *accepted: str) -> object:
-    """The JSON value in the body; ``accepted`` are media types."""
-    limit = Mount.of(request.registry).settings.max_body_size
-    return read_json(request, limit=limit, accepted=accepted or (JSON,))
+def json_body(request: Request, body: Body = JSON_BODY) -> object:
+    """The JSON value in the body."""
+    limit = body.limit(Mount.of(request.registry).settings)
+    return read_json(request, limit=limit, accepted=body.types)
 
 
 def required_condition(request: Request) -> Condition:

@@ -1,8 +1,9 @@
 """Bounds how much costly work a process does at once, so that short requests find a thread."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Condition
+from typing import Any
 
 from pyramid_bookstore.errors import Unavailable
 
@@ -52,3 +53,28 @@ class Slots:
         with self._changed:
             self._free += 1
             self._changed.notify()
+
+
+class Held(Iterator[bytes]):
+    """The chunks of an answer, for which a slot is held until they are sent or given up."""
+
+    def __init__(self, slots: Slots, chunks: Callable[[], Any]) -> None:
+        """Raises `Unavailable` before ``chunks`` is called, and what that raises."""
+        self._with = ExitStack()
+        self._with.callback(slots.take())
+        with self._with.pop_all() as held:
+            self._chunks = chunks()
+            if hasattr(self._chunks, "close"):
+                held.callback(self._chunks.close)
+            self._with = held.pop_all()
+
+    def __next__(self) -> bytes:
+        chunk: bytes = next(self._chunks)
+        return chunk
+
+    def close(self) -> None:
+        """Give the slot back; the WSGI server calls this at the end of the answer (PEP 3333)."""
+        self._with.close()
+
+    #: For an answer that a host has replaced.
+    __del__ = close

@@ -3,10 +3,11 @@
 from pyramid.request import Request
 from pyramid.response import Response
 
+from pyramid_bookstore.db.slots import Held
 from pyramid_bookstore.feeds.intake import Format
 from pyramid_bookstore.feeds.schema import parse_export, parse_import
 from pyramid_bookstore.values import jsontext
-from pyramid_bookstore.web.body import check_type, spooled_body
+from pyramid_bookstore.web.body import Body, check_type, spooled_body
 from pyramid_bookstore.web.headers import media_type
 from pyramid_bookstore.web.mount import Mount
 from pyramid_bookstore.web.query_string import query_pairs
@@ -16,18 +17,22 @@ CSV = "text/csv"
 NDJSON = "application/x-ndjson"
 _FORMATS: dict[str, Format] = {CSV: "csv", NDJSON: "ndjson"}
 
+FEED_BODY = Body(tuple(_FORMATS), lambda settings: settings.import_max_body_size)
+
 
 def import_books(request: Request) -> Response:
     """Books from a CSV or NDJSON file, by their ISBN: all of them, or none."""
     query = parse_import(query_pairs(request))
-    check_type(request, tuple(_FORMATS))
+    check_type(request, FEED_BODY.types)
     kind, _ = media_type(request.environ["CONTENT_TYPE"])
-    report = request.bookstore.import_books(
-        spooled_body(request, Mount.of(request.registry).settings.import_max_body_size),
-        _FORMATS[kind],
-        skip_invalid=query.skip_invalid,
-        dry_run=query.dry_run,
-    )
+    mount = Mount.of(request.registry)
+    with mount.feed_slots.held():
+        report = request.bookstore.import_books(
+            spooled_body(request, FEED_BODY.limit(mount.settings)),
+            _FORMATS[kind],
+            skip_invalid=query.skip_invalid,
+            dry_run=query.dry_run,
+        )
     return answer(request, jsontext.dumps(report.as_json()))
 
 
@@ -38,6 +43,9 @@ def export_books(request: Request) -> Response:
     response = answer(request, content_type=kind)
     response.headers["Content-Disposition"] = f'attachment; filename="books.{query.format}"'
     # HEAD exports nothing; the length is not known without doing so.
-    head = request.method == "HEAD"
-    response.app_iter = iter(()) if head else request.bookstore.export(query)
+    if request.method == "HEAD":
+        response.app_iter = iter(())
+    else:
+        slots = Mount.of(request.registry).feed_slots
+        response.app_iter = Held(slots, lambda: request.bookstore.export(query))
     return response

@@ -20,6 +20,7 @@ from pyramid_bookstore.plugin.bookstore import BOOKSTORE
 from pyramid_bookstore.plugin.host_checks import check_host
 from pyramid_bookstore.plugin.probes import PROBES
 from pyramid_bookstore.plugin.routing import OwnPath
+from pyramid_bookstore.plugin.server_hooks import add_server_hooks
 from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.transactions.retry import mark_retryable_errors
 from pyramid_bookstore.web.mount import Mount
@@ -150,6 +151,7 @@ def _on_application_created(event: ApplicationCreated) -> None:
     registry = event.app.registry
     mount = Mount.of(registry)
     check_host(registry, mount)
+    add_server_hooks(registry, mount)
     if mount.settings.auth == "host" and registry.queryUtility(ISecurityPolicy) is None:
         log.warning(
             "The application has no security policy: everybody who reaches %s may read and write"

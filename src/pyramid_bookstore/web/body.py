@@ -1,6 +1,7 @@
 """Reads a request's body, after its size and type are checked."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO, Any
 
@@ -8,6 +9,7 @@ from pyramid.request import Request
 from webob.request import DisconnectionError
 
 from pyramid_bookstore.errors import InvalidJSON
+from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.web.errors import (
     BadRequest,
@@ -19,6 +21,18 @@ from pyramid_bookstore.web.headers import media_type
 
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a body may be: its media types, and the setting with its most bytes."""
+
+    types: tuple[str, ...]
+    limit: Callable[[Settings], int] = lambda settings: settings.max_body_size
+
+
+JSON_BODY = Body((JSON,))
+PATCH_BODY = Body((MERGE_PATCH, JSON))
 
 #: Key of the environ for the body as a file.
 _SPOOLED = "bookstore.spooled_body"

@@ -8,6 +8,7 @@ import colander
 from pyramid.registry import Registry
 
 from pyramid_bookstore.db.database import Database
+from pyramid_bookstore.db.slots import Slots
 from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.web.operation import Resource
 
@@ -33,7 +34,12 @@ class Mount:
     added_routes: set[str] = field(default_factory=set)
     #: The table of URLs.
     resources: Sequence[Resource] = ()
+    #: For the imports and exports over HTTP.
+    feed_slots: Slots = field(init=False)
     _parts: dict[type, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.feed_slots = Slots(self.settings.concurrent_feeds)
 
     @classmethod
     def of(cls, registry: Registry) -> "Mount":

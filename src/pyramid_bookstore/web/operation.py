@@ -6,6 +6,7 @@ from typing import Any
 
 from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.settings.converters import PERMISSIONS
+from pyramid_bookstore.web.body import Body
 
 VIEW, ADD, EDIT, DELETE, STOCK, IMPORT = (f"bookstore.{name}" for name in PERMISSIONS)
 
@@ -24,6 +25,8 @@ class Operation:
     idempotent: bool = False
     #: Whether it has no query parameters; then any is refused.
     bare: bool = False
+    #: `None` if it reads none.
+    body: Body | None = None
 
 
 @dataclass(frozen=True, slots=True)

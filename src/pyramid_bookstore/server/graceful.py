@@ -1,93 +1,105 @@
-"""Waitress with graceful shutdown, for `pserve`: ``use = egg:pyramid_bookstore#waitress``.
-
-Waitress itself stops at once at SIGTERM: it cuts requests in flight and drops queued ones. With
-this server the process starts draining: ``/ready`` answers 503, no new connections are accepted,
-open requests are answered, and then the process ends. It is chosen in the ``[server:…]`` section of
-an INI and changes no application.
-
-Options are those of waitress, and two in seconds: ``shutdown_grace`` (20), after which unanswered
-requests are cut; ``shutdown_delay`` (0), for which connections are still accepted after SIGTERM, so
-that a load balancer sees ``/ready`` first. ``pserve FILE http_port=8081`` overrides ``port`` of the
-INI, as an INI cannot give a variable a default.
-"""
+"""The server: waitress's sockets and threads, with a loop of its own."""
 
 import logging
 import signal
-import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from threading import Lock
 from typing import Any
 
 from waitress import wasyncore
-from waitress.channel import HTTPChannel
 from waitress.server import BaseWSGIServer, create_server
-from waitress.task import WSGITask
+from waitress.task import ThreadedTaskDispatcher
 
+from pyramid_bookstore.server.channel import Channel
+from pyramid_bookstore.server.parser import Parser
 from pyramid_bookstore.web.responses import DRAINING
+from pyramid_bookstore.web.server_hooks import BODY_LIMIT, PROBES
 
 log = logging.getLogger(__name__)
 
 #: Seconds that one turn of the loop waits for the network.
 _POLL_TIMEOUT = 0.05
 
-# Seconds that a connection may be idle while the process is draining. A new connection gets more
-# time, as its first request is most likely on its way.
-_IDLE_TIMEOUT = 0.1
-_FIRST_REQUEST_TIMEOUT = 1.0
+
+class _Uploads:
+    """The bodies that are being received, of which ``most`` may be large."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._entered: list[Parser] = []
+        self._lock = Lock()
+
+    def enter(self, request: Parser) -> bool:
+        """Whether there is room for the body of this request, which then counts."""
+        with self._lock:
+            self._entered = [each for each in self._entered if not each.completed]
+            if len(self._entered) >= self._most:
+                return False
+            self._entered.append(request)
+            return True
 
 
-class _Task(WSGITask):  # type: ignore[misc]  # waitress ships no types
-    """Sends ``Connection: close`` while the process is draining."""
+class _Lanes:
+    """A thread of its own for probes; waitress's threads for all else."""
 
-    def build_response_header(self) -> bytes:
-        if self.channel.server.draining:
-            self.set_close_on_finish()
-        header: bytes = super().build_response_header()
-        return header
+    def __init__(self, others: ThreadedTaskDispatcher, probes: Collection[str]) -> None:
+        self._others = others
+        self._probes = probes
+        self._own = ThreadedTaskDispatcher()
+        self._own.set_thread_count(1 if probes else 0)
 
+    def add_task(self, task: Any) -> None:
+        requests = getattr(task, "requests", ())
+        probe = requests and getattr(requests[0], "path", None) in self._probes
+        (self._own if probe else self._others).add_task(task)
 
-class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
-    task_class = _Task
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is being received, served or sent on this connection."""
-        begun = self.request is not None and not self.request.empty
-        return not (self.requests or begun or self.total_outbufs_len or self._has_unread_bytes())
-
-    @property
-    def idle_timeout(self) -> float:
-        """Seconds that it may be idle while the process is draining."""
-        unused = self.last_activity == self.creation_time
-        return _FIRST_REQUEST_TIMEOUT if unused else _IDLE_TIMEOUT
-
-    def _has_unread_bytes(self) -> bool:
-        """Whether the kernel has received bytes that were not read yet."""
-        try:
-            return bool(self.socket.recv(1, socket.MSG_PEEK))
-        except OSError:
-            return False
+    def shutdown(self, timeout: float) -> None:
+        self._others.shutdown(timeout=timeout)
 
 
 class GracefulServer:
-    """Waitress's sockets and threads, with a loop that drains before it ends."""
+    """Waitress's sockets and threads, with a loop that drains before it ends.
+
+    Times are in seconds; the package's docstring has all options.
+    """
 
     def __init__(
-        self, app: Callable[..., Iterable[bytes]], *, grace: float, delay: float, **options: Any
+        self,
+        app: Callable[..., Iterable[bytes]],
+        *,
+        grace: float,
+        delay: float,
+        receive_timeout: float = 120,
+        send_timeout: float = 30,
+        max_uploads: int = 4,
+        **options: Any,
     ):
         self._map: dict[int, Any] = {}
         self._draining = False
         self._grace = grace
         self._delay = delay
+        self._timeouts = receive_timeout, send_timeout
+        self._looked = 0.0
 
         def with_draining(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             environ[DRAINING] = self._draining
             return app(environ, start_response)
 
+        options.setdefault("max_request_header_size", 32 * 1024)
+        options.setdefault("outbuf_high_watermark", 1024 * 1024)
         self._server = create_server(with_draining, map=self._map, **options)
+        hooks = getattr(app, "registry", {})
+        uploads = _Uploads(max_uploads)
+        lanes = _Lanes(self._server.task_dispatcher, hooks.get(PROBES, ()))
         for listener in self._listeners():
             listener.draining = False
-            listener.channel_class = _Channel
+            listener.channel_class = Channel
+            listener.uploads = uploads
+            listener.task_dispatcher = lanes
+            most = listener.adj.max_request_body_size
+            listener.body_limit = hooks.get(BODY_LIMIT, lambda _environ, most=most: most)
+        self._dispatcher = lanes
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; returns how many connections were cut at the end."""
@@ -128,18 +140,23 @@ class GracefulServer:
         cut = len(self._channels())
         if cut:
             log.warning("Cut %d connections that did not finish in time.", cut)
-        self._server.task_dispatcher.shutdown(timeout=1)
+        self._dispatcher.shutdown(timeout=1)
         log.info("Drained after %.1f s.", time.monotonic() - began)
         return cut
 
     def _poll(self, timeout: float = _POLL_TIMEOUT) -> None:
         wasyncore.loop(timeout=timeout, map=self._map, count=1, use_poll=True)
+        now = time.monotonic()
+        if now > self._looked + 1:
+            self._looked = now
+            for channel in self._channels():
+                channel.cut_if_slow(now, *self._timeouts)
 
     def _listeners(self) -> list[Any]:
         return [found for found in self._map.values() if isinstance(found, BaseWSGIServer)]
 
-    def _channels(self) -> list[_Channel]:
-        return [found for found in self._map.values() if isinstance(found, _Channel)]
+    def _channels(self) -> list[Channel]:
+        return [found for found in self._map.values() if isinstance(found, Channel)]
 
 
 def serve(
@@ -148,13 +165,22 @@ def serve(
     *,
     shutdown_grace: str | float = 20,
     shutdown_delay: str | float = 0,
+    receive_timeout: str | float = 120,
+    send_timeout: str | float = 30,
+    max_uploads: str | int = 4,
     **options: Any,
 ) -> int:
     """Entry point ``paste.server_runner``: ``pserve`` calls it with the options of the INI."""
     if "http_port" in global_conf and "listen" not in options:
         options["port"] = global_conf["http_port"]
     server = GracefulServer(
-        app, grace=float(shutdown_grace), delay=float(shutdown_delay), **options
+        app,
+        grace=float(shutdown_grace),
+        delay=float(shutdown_delay),
+        receive_timeout=float(receive_timeout),
+        send_timeout=float(send_timeout),
+        max_uploads=int(max_uploads),
+        **options,
     )
     server.run()
     return 0
