@@ -1,6 +1,7 @@
 """gunicorn for a container or a service: several processes, a few threads each, ended in order."""
 
 import os
+import socket
 from pathlib import Path
 
 bind = os.environ.get("BIND", "0.0.0.0:6543")
@@ -28,6 +29,14 @@ limit_request_fields = 100
 
 # With bookstore.metrics = true, the processes share their numbers in this folder.
 _METRICS = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+
+
+def when_ready(server):
+    """Have the kernel cut off clients that take nothing of their answer for half a minute: each
+    export that is not read would hold a thread for good. Linux only."""
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    for listener in server.LISTENERS if option is not None else ():
+        listener.sock.setsockopt(socket.IPPROTO_TCP, option, 30_000)
 
 
 def on_starting(server):

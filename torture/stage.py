@@ -45,6 +45,9 @@ connection_limit = 1000
 channel_timeout = 75
 max_request_body_size = 68157440
 max_request_header_size = 32768
+receive_timeout = 120
+send_timeout = 30
+max_uploads = 4
 shutdown_grace = 20
 ident =
 """

@@ -14,6 +14,8 @@ def _cases():
         name = scenario.run.__name__
         if name == "granian":
             continue  # it sometimes ends late (docs/reliability), so a test would fail at random
+        if name == "others" and not scenario.how.endswith("pserve, direct"):
+            continue  # `make torture` has other servers, and nginx
         chosen = scenario.places if name in _BOTH else scenario.places[number % 2 : number % 2 + 1]
         for place in chosen or scenario.places[:1]:
             yield pytest.param(scenario, place, id=f"{name}-{place}")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import re
 import runpy
+import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -121,6 +123,14 @@ def test_gunicorn_has_no_more_threads_than_pooled_connections(monkeypatch):
     settings = app_settings(str(ROOT / "production.ini"))
     pool = int(settings["bookstore.sqlalchemy.pool_size"])
     assert gunicorn(monkeypatch)["threads"] <= pool
+
+
+def test_gunicorn_cuts_off_clients_that_do_not_read(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = SimpleNamespace(LISTENERS=[SimpleNamespace(sock=listening)])
+        gunicorn(monkeypatch)["when_ready"](server)
+        with socket.create_connection(listening.getsockname()), listening.accept()[0] as accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 30_000
 
 
 def test_at_start_gunicorn_removes_only_the_metrics_of_the_last_run(monkeypatch, tmp_path):
