@@ -36,7 +36,15 @@ RESOURCES = (
         "/books/isbn/{isbn}",
         (
             Operation("GET", catalogue.show_by_isbn, VIEW, bare=True),
-            Operation("PUT", catalogue.upsert_by_isbn, EDIT, writes=True, single=True, bare=True),
+            Operation(
+                "PUT",
+                catalogue.upsert_by_isbn,
+                EDIT,
+                writes=True,
+                single=True,
+                bare=True,
+                or_permission=ADD,
+            ),
         ),
     ),
     Resource("suggest", "/books/suggest", (Operation("GET", catalogue.suggest, VIEW),)),

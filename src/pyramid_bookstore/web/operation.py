@@ -24,6 +24,14 @@ class Operation:
     idempotent: bool = False
     #: Whether it has no query parameters; then any is refused.
     bare: bool = False
+    #: Another permission: a caller needs one of the two, and the view asks which, as what it does
+    #: depends on the books that are there.
+    or_permission: str | None = None
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """The permissions of which a caller needs one; none if it is public."""
+        return tuple(each for each in (self.permission, self.or_permission) if each is not None)
 
 
 @dataclass(frozen=True, slots=True)
