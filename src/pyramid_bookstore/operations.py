@@ -52,6 +52,7 @@ RESOURCES = (
                 single=True,
                 bare=True,
                 body=JSON_BODY,
+                or_permission=ADD,
             ),
         ),
     ),

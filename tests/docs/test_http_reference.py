@@ -32,19 +32,18 @@ def rows(operations):
     yield "| request | does | permission | answers | parameters, headers |"
     yield "|---|---|---|---|---|"
     permissions = {
-        (operation.method, resource.path): operation.permission
+        (operation.method, resource.path): operation.permissions
         for resource in RESOURCES
         for operation in resource.operations
     }
     for (method, path), operation in operations.items():
-        permission = permissions[method, path]
         answers = [status for status in operation["responses"] if status not in ALWAYS]
         given = [f"`{parameter['name']}`" for parameter in operation.get("parameters", ())
                  if parameter["name"] != "X-Request-ID"]  # fmt: skip
         cells = (
             f"`{method} {path}`",
             operation["summary"],
-            f"`{permission}`" if permission else "–",
+            " or ".join(f"`{each}`" for each in permissions[method, path]) or "–",
             ", ".join(answers),
             ", ".join(given) or "–",
         )

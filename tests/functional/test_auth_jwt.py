@@ -231,6 +231,7 @@ class TestKeyFile:
             (jwks(jwk(old, kid="ec"), jwk(new, kid="new")), 200, 200),
             ("{ broken", 200, 200),
             (jwks(jwk(new, kid="new")), 401, 200),
+            (jwks(), 401, 401),  # nothing is left to believe
         ]
         for text, *expected in steps:
             fresh = key_path.with_suffix(".new")

@@ -7,10 +7,12 @@ import resource
 import threading
 
 import pytest
+from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from webtest import TestApp
 
 from pyramid_bookstore.web.mount import Mount
+from tests.host.hosts import cookiecutter
 from tests.support.api import API, BOOKS, RUST, ask, assert_problem, isbn, new_book
 from tests.support.backends import migrate
 from tests.support.postgres import CHOICE, PostgresServer, postgres_for_tests
@@ -103,6 +105,35 @@ class TestServerStops:
         server.restart()
         assert statuses(client, book) == WELL
         assert_no_connection_is_held(app)
+
+    def test_ready_is_200_at_once_after_a_server_restart(self, server, app, client):
+        """Also if nothing else was asked: dead connections in the pool say nothing."""
+        for _ in range(2):
+            assert ask(client, "GET", f"{API}/ready").status_int == 200
+            server.restart()
+        assert ask(client, "GET", f"{API}/ready").status_int == 200
+        server.stop()
+        assert_problem(ask(client, "GET", f"{API}/ready"), 503, "unavailable")
+        server.start()
+        assert ask(client, "GET", f"{API}/ready").status_int == 200
+        assert_no_connection_is_held(app)
+
+    @pytest.mark.parametrize("with_tm", [True, False])
+    def test_ready_is_200_at_once_after_a_restart_with_a_session_of_the_host(
+        self, server, url, with_tm
+    ):
+        """Also where the host's pool has one connection only."""
+        engine = create_engine(url, pool_size=1, max_overflow=0, pool_timeout=1)
+        client = TestApp(cookiecutter(engine, with_tm=with_tm))
+        for _ in range(2):
+            assert client.get("/shop/ready").json["status"] == "ready"
+            server.restart()
+        server.stop()
+        for _ in range(2):  # the second finds no connection in the pool
+            assert_problem(client.get("/shop/ready", status=503), 503, "unavailable")
+        server.start()
+        assert client.get("/shop/ready").json["status"] == "ready"
+        engine.dispose()
 
     def test_requests_get_503_after_a_crash_and_committed_books_survive(self, server, client):
         """The book that was created before the crash still exists after it."""

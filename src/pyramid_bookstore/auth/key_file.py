@@ -6,7 +6,7 @@ import stat
 from time import monotonic
 from typing import TypeAlias
 
-from pyramid_bookstore.auth.keys import KeyFault, KeySet, from_file
+from pyramid_bookstore.auth.keys import KeyFault, KeySet, NoUsableKey, from_file
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,9 @@ class KeyFile:
     def __call__(self) -> KeySet:
         """The current keys, at most `INTERVAL` seconds behind the file.
 
-        If the file is missing or cannot be used, that is logged once as an error and the old keys
-        stay in use: a failed rotation must not lock everybody out.
+        A file that is missing or broken is logged once as an error, and the old keys stay in use: a
+        failed rotation must not lock everybody out. A JWKS without a usable key is logged in the
+        same way, and there are no keys: who took the last key out wants its tokens refused.
         """
         now = monotonic()
         if now >= self._next_check:
@@ -56,6 +57,9 @@ class KeyFile:
                 return
             self._state = (version, self._read())
             log.info("bookstore.jwt.key_file was read again: %d keys", len(self._state[1].keys))
+        except NoUsableKey as fault:
+            self._state = (version, KeySet(()))
+            log.error("bookstore.jwt.key_file: %s; every token is refused", fault)
         except KeyFault as fault:
             self._state = (version, keys)
             if version != old_version:  # else every check of a missing file would log it

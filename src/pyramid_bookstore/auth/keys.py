@@ -35,6 +35,10 @@ class KeyFault(ValueError):
     """The key cannot be used; the text follows the name of the setting or key."""
 
 
+class NoUsableKey(KeyFault):
+    """The file is a JWKS, and no key in it can be used."""
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """One key and its algorithms, at least one."""
@@ -46,7 +50,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """One key, or several with different ``kid``."""
+    """One key, or several with different ``kid``; with none, no token is valid."""
 
     keys: tuple[Key, ...]
     #: Which keys of the file are ignored, and why; for the log.
@@ -80,7 +84,10 @@ def from_setting(text: str, algorithms: tuple[str, ...]) -> KeySet:
 
 
 def from_file(data: bytes, algorithms: tuple[str, ...]) -> KeySet:
-    """The keys in a file: PEM or JWKS (RFC 7517, section 5). Raises `KeyFault`."""
+    """The keys in a file: PEM or JWKS (RFC 7517, section 5).
+
+    Raises `NoUsableKey` for a JWKS without one, and `KeyFault` for any other file.
+    """
     if not data.strip():
         raise KeyFault("the file is empty")
     if data.lstrip().startswith(b"{"):
@@ -112,8 +119,10 @@ def _from_jwks(data: bytes, algorithms: tuple[str, ...]) -> KeySet:
     except (ValueError, RecursionError):
         raise KeyFault("the file is not JSON") from None
     entries = [document] if "kty" in document else document.get("keys")
-    if not isinstance(entries, list) or not entries:
+    if not isinstance(entries, list):
         raise KeyFault("the file is no JWKS: it has no list of keys")
+    if not entries:
+        raise NoUsableKey("the list of keys in the file is empty")
     keys: list[Key] = []
     ignored: list[str] = []
     for number, entry in enumerate(entries):
@@ -123,7 +132,7 @@ def _from_jwks(data: bytes, algorithms: tuple[str, ...]) -> KeySet:
             # RFC 7517, section 5: such keys are ignored, as they may be for other software.
             ignored.append(f"keys[{number}] {fault}")
     if not keys:
-        raise KeyFault(f"no key in the file is for {' '.join(algorithms)}: {'; '.join(ignored)}")
+        raise NoUsableKey(f"no key in the file is for {' '.join(algorithms)}: {'; '.join(ignored)}")
     kids = [key.kid for key in keys]
     if len(keys) > 1 and (None in kids or len({*kids}) < len(kids)):
         raise KeyFault("with several keys in the file, each needs a kid of its own")

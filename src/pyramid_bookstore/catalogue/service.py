@@ -166,7 +166,10 @@ class CatalogueService(Service):
                     raise VersionMismatch(stored.version) from None
             elif condition.given:
                 stored = store.require_by_isbn(values["isbn"], condition)
-                book, created = store.update(stored.id, values, condition), False
+                try:
+                    book, created = store.update(stored.id, values, condition), False
+                except BookNotFound:  # deleted since it was read
+                    raise VersionMismatch(None) from None
             else:
                 book, created = store.insert_or_update(values)
             if created:

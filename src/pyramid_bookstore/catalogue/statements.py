@@ -15,7 +15,7 @@ from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query
 from pyramid_bookstore.db.types import UTCDateTime, from_microseconds
-from pyramid_bookstore.values.condition import Condition
+from pyramid_bookstore.values.condition import SECOND, Condition
 
 #: A book's columns, in the order of `BookData`.
 COLUMNS = tuple(BOOKS.c[name] for name in FIELDS)
@@ -42,7 +42,8 @@ class Guard(NamedTuple):
 
     #: ``updated_at`` is one of the parameter ``versions``.
     versions: bool = False
-    #: ``updated_at`` is earlier than the parameter ``before``.
+    #: ``updated_at`` is earlier than the parameter ``before``, and unless it is the first of its
+    #: second also earlier than ``second_before``.
     before: bool = False
     #: ``updated_at`` is none of the parameter ``unless``.
     unless: bool = False
@@ -61,6 +62,7 @@ def guard_of(condition: Condition) -> tuple[Guard, dict[str, Any]]:
         parameters["versions"] = [from_microseconds(version) for version in named]
     if condition.before is not None:
         parameters["before"] = condition.before
+        parameters["second_before"] = condition.before - SECOND
     if condition.unless:
         parameters["unless"] = [from_microseconds(version) for version in condition.unless]
     return Guard(
@@ -96,13 +98,15 @@ def update_statement(dialect: Dialect, columns: frozenset[str], guard: Guard) ->
         name: bindparam(f"new_{name}", type_=BOOKS.c[name].type) for name in sorted(columns)
     }
     written["updated_at"] = next_updated_at(dialect)
-    return Query(update(BOOKS).where(*guard_clauses(guard)).values(written).returning(*COLUMNS))
+    return Query(
+        update(BOOKS).where(*guard_clauses(dialect, guard)).values(written).returning(*COLUMNS)
+    )
 
 
 @lru_cache(maxsize=16)
-def delete_statement(guard: Guard) -> Query:
+def delete_statement(dialect: Dialect, guard: Guard) -> Query:
     """Deletes the book ``book_id``; returns it as it was."""
-    return Query(delete(BOOKS).where(*guard_clauses(guard)).returning(*COLUMNS))
+    return Query(delete(BOOKS).where(*guard_clauses(dialect, guard)).returning(*COLUMNS))
 
 
 def next_updated_at(dialect: Dialect) -> ColumnElement[Any]:
@@ -110,7 +114,7 @@ def next_updated_at(dialect: Dialect) -> ColumnElement[Any]:
     return dialect.next_timestamp(BOOKS.c.updated_at, bindparam("now", type_=UTCDateTime()))
 
 
-def guard_clauses(guard: Guard) -> list[ColumnElement[bool]]:
+def guard_clauses(dialect: Dialect, guard: Guard) -> list[ColumnElement[bool]]:
     """The WHERE clauses for the book ``book_id`` with this guard."""
     clauses = [BOOKS.c.id == bindparam("book_id")]
     changed = BOOKS.c.updated_at
@@ -118,6 +122,10 @@ def guard_clauses(guard: Guard) -> list[ColumnElement[bool]]:
         clauses.append(changed.in_(bindparam("versions", expanding=True, type_=changed.type)))
     if guard.before:
         clauses.append(changed < bindparam("before", type_=changed.type))
+        clauses.append(
+            dialect.is_first_of_second(changed)
+            | (changed < bindparam("second_before", type_=changed.type))
+        )
     if guard.unless:
         clauses.append(changed.not_in(bindparam("unless", expanding=True, type_=changed.type)))
     if guard.unstocked:

@@ -5,7 +5,6 @@ comes from an exception of the database, so the transaction stays usable.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -37,6 +36,7 @@ from pyramid_bookstore.errors import (
 )
 from pyramid_bookstore.transactions.writers import Writer
 from pyramid_bookstore.values.condition import Condition
+from pyramid_bookstore.values.moments import now
 
 #: How often a change is tried while other writers change the book.
 ATTEMPTS = 5
@@ -88,7 +88,7 @@ class Store:
         parameters |= {f"new_{name}": value for name, value in columns.items()}
         parameters["book_id"] = book_id
         for _ in range(ATTEMPTS):
-            parameters["now"] = datetime.now(UTC)
+            parameters["now"] = now()
             row = self._write(statement, parameters, isbn=changes.get("isbn"))
             if row is not None:
                 return book_from_row(row)
@@ -105,7 +105,7 @@ class Store:
         for _ in range(ATTEMPTS):
             try:
                 with self._writer.savepoint():
-                    row = self._write(delete_statement(guard), parameters)
+                    row = self._write(delete_statement(self._dialect, guard), parameters)
             except IntegrityError as error:
                 # Only a foreign key of the host's can refer to books.
                 raise BookInUse from error
@@ -151,5 +151,5 @@ class Store:
 
 
 def _new_row(fields: Mapping[str, Any]) -> dict[str, Any]:
-    now = datetime.now(UTC)
-    return {"id": uuid7(), **columns_of(fields), "created_at": now, "updated_at": now}
+    moment = now()
+    return {"id": uuid7(), **columns_of(fields), "created_at": moment, "updated_at": moment}

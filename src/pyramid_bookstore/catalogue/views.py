@@ -3,6 +3,7 @@
 import hashlib
 from uuid import UUID
 
+from pyramid.httpexceptions import HTTPForbidden
 from pyramid.request import Request
 from pyramid.response import Response
 
@@ -12,7 +13,7 @@ from pyramid_bookstore.catalogue.query import SUGGEST, parse_listing
 from pyramid_bookstore.catalogue.representation import book_json, page_json, suggestions_json
 from pyramid_bookstore.catalogue.schema import validate_book
 from pyramid_bookstore.catalogue.service import parse_book_id
-from pyramid_bookstore.errors import BookNotFound, Fault, ValidationFailed
+from pyramid_bookstore.errors import BookNotFound, Fault, ValidationFailed, VersionMismatch
 from pyramid_bookstore.values.condition import Condition
 from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.isbn import canonical
@@ -29,6 +30,8 @@ from pyramid_bookstore.web.conditional import (
 from pyramid_bookstore.web.errors import PreconditionRequired
 from pyramid_bookstore.web.headers import prefers_minimal
 from pyramid_bookstore.web.mount import Mount
+from pyramid_bookstore.web.operation import ADD, EDIT
+from pyramid_bookstore.web.permissions import permits, require_any
 from pyramid_bookstore.web.query_string import query_pairs
 from pyramid_bookstore.web.responses import REVALIDATE, answer
 
@@ -150,16 +153,32 @@ def show_by_isbn(request: Request) -> Response:
 
 
 def upsert_by_isbn(request: Request) -> Response:
-    """Create or replace a whole book; its ISBN may be left out of the body."""
+    """Create or replace a whole book; its ISBN may be left out of the body.
+
+    Raises `HTTPForbidden` for a caller that may not do the one of both that is needed.
+    """
     condition = write_condition(request)
     only_new = create_only(request)
-    required = Mount.of(request.registry).settings.require_if_match
-    if required and not condition.given and not only_new:
+    conditional = condition.given or only_new
+    if not conditional and Mount.of(request.registry).settings.require_if_match:
         raise PreconditionRequired
+    if conditional:
+        require_any(request, ADD if only_new else EDIT)
+    # The caller has one of the permissions. A condition in the writing statement keeps it from what
+    # needs the other one: a book may come or go at any time.
+    elif not permits(request, EDIT):
+        only_new = True
+    elif not permits(request, ADD):
+        condition = Condition("any")
     data = json_body(request)
     if isinstance(data, dict):
         data = _with_isbn(request, data)
-    book, created = request.bookstore.upsert(data, condition, create_only=only_new)
+    try:
+        book, created = request.bookstore.upsert(data, condition, create_only=only_new)
+    except VersionMismatch as mismatch:
+        if conditional:
+            raise
+        raise HTTPForbidden from mismatch
     response = change_answer(request, book, created=created)
     response.headers["Content-Location"] = book_path(request, book)
     return response

@@ -167,7 +167,8 @@ DESCRIBED: dict[tuple[str, str], DescribedOperation] = {
         tag=BOOKS,
         summary="Create or replace a book by its ISBN",
         text="A whole book; its `isbn` may be left out, as the path has it. `If-None-Match: *`"
-        " writes only where there is no such book.",
+        " writes only where there is no such book. Creating needs the permission `bookstore.add`,"
+        " replacing `bookstore.edit`.",
         headers=(*_CONDITIONS, "Prefer"),
         body={JSON: Content("NewBookByIsbn")},
         answers={

@@ -59,7 +59,7 @@ class Paths:
         result["responses"] |= self._refusals(
             codes_of(self.settings, operation, path, guarded=self.guarded)
         )
-        result["security"] = self._security(operation.permission)
+        result["security"] = self._security(operation)
         return result
 
     def _head(self, get: Schema) -> Schema:
@@ -108,10 +108,11 @@ class Paths:
             refusals[str(status)] = {"$ref": f"#/components/responses/{name}"}
         return refusals
 
-    def _security(self, permission: str | None) -> list[Schema]:
-        if permission is None or not self.guarded:
+    def _security(self, operation: Operation) -> list[Schema]:
+        if not (operation.permissions and self.guarded):
             return []
-        anonymous = permission.removeprefix("bookstore.") in self.settings.anonymous
+        short = {permission.removeprefix("bookstore.") for permission in operation.permissions}
+        anonymous = not short.isdisjoint(self.settings.anonymous)
         # An empty requirement means that credentials are optional.
         return [{}, {SCHEME: []}] if anonymous else [{SCHEME: []}]
 

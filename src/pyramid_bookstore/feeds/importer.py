@@ -1,7 +1,6 @@
 """The second half of an import: stage the valid rows and merge them, in one transaction."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from heapq import merge
 from itertools import islice
 from operator import attrgetter
@@ -20,6 +19,7 @@ from pyramid_bookstore.feeds.ids import ids
 from pyramid_bookstore.feeds.intake import Intake
 from pyramid_bookstore.feeds.report import MAX_LISTED
 from pyramid_bookstore.feeds.staging import KEY, REQUIRED_FIELDS
+from pyramid_bookstore.values.moments import now
 from pyramid_bookstore.values.types import REQUIRED
 
 #: Rows that one statement writes.
@@ -36,7 +36,7 @@ class Importer:
 
     def __init__(self, intake: Intake, connection: Connection) -> None:
         self._intake = intake
-        self._now = datetime.now(UTC)
+        self._now = now()
         self._bulk = _BULKS[connection.dialect.name](
             connection,
             fields=intake.given,

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib import resources
 from typing import Any
 
@@ -16,6 +16,7 @@ from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.migrations import migration_lock, retry_while_locked
 from pyramid_bookstore.db.revision import require_current
 from pyramid_bookstore.feeds.cells import values_of
+from pyramid_bookstore.values.moments import now
 
 #: Between two books of the catalogue, so that the list, newest first, has the catalogue's order.
 APART = timedelta(minutes=1)
@@ -44,7 +45,7 @@ def _load(engine: Engine) -> int:
 def _rows() -> list[dict[str, Any]]:
     # Oldest first, so that the ids, which grow with time, agree with created_at.
     books = list(_catalogue())[::-1]
-    moment = datetime.now(UTC) - APART * len(books)
+    moment = now() - APART * len(books)
     rows = []
     for book in books:
         moment += APART

@@ -3,8 +3,10 @@
 import msgspec
 from pyramid.request import Request
 from pyramid.response import Response
+from sqlalchemy.exc import DBAPIError
 
 from pyramid_bookstore.db.base import BIND
+from pyramid_bookstore.db.errors import lost_connection
 from pyramid_bookstore.db.revision import require_current
 from pyramid_bookstore.errors import Unavailable
 from pyramid_bookstore.transactions.sessions import session_of
@@ -24,16 +26,33 @@ def ready(request: Request) -> Response:
     """
     if request.environ.get(DRAINING):
         raise Unavailable("This process is about to end.")
-    database = Mount.of(request.registry).database
     document = {"status": "ready"}
-    if database is None:
-        document["revision"] = require_current(session_of(request).connection(BIND))
-        return answer(request, msgspec.json.encode(document))
-    with database.reading.connect() as connection:
-        document["revision"] = require_current(connection)
-    if database.replica is not None:
+    try:
+        document["revision"] = _revision(request)
+    except DBAPIError as error:
+        if not lost_connection(error):
+            raise
+        # It died in the pool, most likely by a restart, and says nothing of the database as it is.
+        document["revision"] = _revision(request)
+    database = Mount.of(request.registry).database
+    if database is not None and database.replica is not None:
         document["replica"] = database.replica.state().value
     return answer(request, msgspec.json.encode(document))
+
+
+def _revision(request: Request) -> str:
+    """The revision of the database, which must be this code's; raises as `require_current`."""
+    database = Mount.of(request.registry).database
+    if database is not None:
+        with database.reading.connect() as connection:
+            return require_current(connection)
+    session = session_of(request)
+    try:
+        return require_current(session.connection(BIND))
+    except DBAPIError as error:
+        if lost_connection(error):
+            session.rollback()  # the session takes no other connection before
+        raise
 
 
 def metrics(request: Request) -> Response:

@@ -19,6 +19,7 @@ from pyramid_bookstore.transactions.strategies import one_statement, transaction
 from pyramid_bookstore.web.errors import MethodNotAllowed
 from pyramid_bookstore.web.mount import Mount
 from pyramid_bookstore.web.operation import Operation, Resource
+from pyramid_bookstore.web.permissions import any_permission
 from pyramid_bookstore.web.query_string import without_parameters
 from pyramid_bookstore.web.responses import answer
 
@@ -53,7 +54,7 @@ def _add_views(config: Configurator, resource: Resource) -> None:
         config.add_view(
             operation.view,
             request_method=operation.method,
-            permission=operation.permission or NO_PERMISSION_REQUIRED,
+            permission=_permission(operation),
             decorator=_decorators(operation),
             **route,
         )
@@ -69,10 +70,16 @@ def _add_views(config: Configurator, resource: Resource) -> None:
     )
 
 
+def _permission(operation: Operation) -> Any:
+    """The permission that Pyramid asks for; where one of two is enough, `any_permission` asks."""
+    return operation.permissions[0] if len(operation.permissions) == 1 else NO_PERMISSION_REQUIRED
+
+
 def _decorators(operation: Operation) -> tuple[Any, ...]:
     """The decorators of the view, the outermost first."""
     decorators = (
         (True, observed),
+        (operation.or_permission is not None, any_permission(*operation.permissions)),
         (operation.bare, without_parameters),
         (operation.writes and not operation.single, transactional),
         (operation.single, one_statement),

@@ -65,9 +65,9 @@ def body_limit(registry: Registry, mount: Mount) -> Callable[[dict[str, Any]], i
         return most
 
     def _permitted(request: Request, operation: Operation) -> bool:
-        if mount.settings.auth != "jwt" or operation.permission is None:
+        if mount.settings.auth != "jwt":
             return True
-        policy = registry.queryUtility(ISecurityPolicy)
-        return bool(policy.permits(request, DefaultRootFactory(request), operation.permission))
+        policy, context = registry.queryUtility(ISecurityPolicy), DefaultRootFactory(request)
+        return any(policy.permits(request, context, each) for each in operation.permissions)
 
     return limit

@@ -1,6 +1,5 @@
 """Changes of the stock, in one unit of work."""
 
-from datetime import UTC, datetime
 from uuid import UUID
 
 from pyramid_bookstore.catalogue.constraints import FREE_STOCK
@@ -14,6 +13,7 @@ from pyramid_bookstore.stock.schema import validate_stock_change
 from pyramid_bookstore.stock.statements import stock_statement
 from pyramid_bookstore.transactions.writers import Writer
 from pyramid_bookstore.values.condition import ANY_STATE, Condition
+from pyramid_bookstore.values.moments import now
 from pyramid_bookstore.values.types import INTEGER_MAX
 
 
@@ -42,7 +42,7 @@ def _changed(writer: Writer, book_id: UUID, delta: int, condition: Condition) ->
     parameters |= {"book_id": book_id, "delta": delta}
     parameters |= {"low": max(0, -delta), "high": min(INTEGER_MAX, INTEGER_MAX - delta)}
     for _ in range(ATTEMPTS):
-        parameters["now"] = datetime.now(UTC)
+        parameters["now"] = now()
         row = writer.write(statement, parameters)
         if row is not None:
             return book_from_row(row)

@@ -22,5 +22,5 @@ def stock_statement(dialect: Dialect, guard: Guard) -> Query:
         "stock": stock + bindparam("delta", type_=stock.type),
         "updated_at": next_updated_at(dialect),
     }
-    statement = update(BOOKS).where(*guard_clauses(guard), in_range).values(written)
+    statement = update(BOOKS).where(*guard_clauses(dialect, guard), in_range).values(written)
     return Query(statement.returning(*COLUMNS))

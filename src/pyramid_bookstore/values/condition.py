@@ -2,10 +2,14 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from pyramid_bookstore.errors import VersionMismatch
+from pyramid_bookstore.values.moments import is_first_of_second
+
+#: The precision of HTTP dates.
+SECOND = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +17,9 @@ class Condition:
     """Which version the book must have to be changed; by default any.
 
     ``versions``: it has one of these (`BookData.version`), or "any" if it exists (If-Match).
-    ``before``: its last change was before this time (If-Unmodified-Since). ``unless``: it has
-    none of these versions (If-None-Match).
+    ``before``: its last change was before this time (If-Unmodified-Since), and if in the second
+    before it, the book's first in a second: a date in whole seconds cannot tell others apart.
+    ``unless``: it has none of these versions (If-None-Match).
     """
 
     versions: Collection[int] | Literal["any"] | None = None
@@ -30,7 +35,10 @@ class Condition:
         """Raises `VersionMismatch` if the book does not meet the condition."""
         versions = self.versions
         other_version = versions is not None and versions != "any" and version not in versions
-        changed = self.before is not None and updated_at >= self.before
+        changed = False
+        if self.before is not None:
+            limit = self.before if is_first_of_second(updated_at) else self.before - SECOND
+            changed = updated_at >= limit
         if other_version or changed or version in self.unless:
             raise VersionMismatch(version)
 

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 
 from pyramid.request import Request
 
-from pyramid_bookstore.values.condition import Condition
+from pyramid_bookstore.values.condition import SECOND, Condition
+from pyramid_bookstore.values.moments import is_first_of_second, now
 from pyramid_bookstore.web.errors import BadRequest
 
 #: Entity tags in one header; the number of a statement's parameters has a limit too.
@@ -44,8 +45,8 @@ def write_condition(request: Request) -> Condition:
         # If-Match uses the strong comparison, so weak tags match nothing.
         return Condition(_versions(tag for weak, tag in _tags(match) if not weak))
     since = _date(request.environ.get("HTTP_IF_UNMODIFIED_SINCE"))
-    # The date has whole seconds: a change within that second is allowed.
-    return Condition(before=since + timedelta(seconds=1)) if since else Condition()
+    # A last change within that second is allowed, if it was the book's first in it.
+    return Condition(before=since + SECOND) if since else Condition()
 
 
 def change_condition(request: Request) -> Condition:
@@ -80,9 +81,10 @@ def not_modified(request: Request, version: int, updated_at: datetime) -> bool:
     since = _date(request.environ.get("HTTP_IF_MODIFIED_SINCE"))
     if since is None:
         return False
-    # A date cannot distinguish two versions of the same second (RFC 9110, 8.8.2.2).
-    may_change_again = datetime.now(UTC) - updated_at <= timedelta(seconds=1)
-    return not may_change_again and updated_at.replace(microsecond=0) <= since
+    # A date is that of the first version of its second; see `values.moments`.
+    dated = is_first_of_second(updated_at) and updated_at.replace(microsecond=0) <= since
+    # A date by the client's own clock may, within the second, be of the version before.
+    return dated and now() - updated_at > SECOND
 
 
 def _versions(tags: Iterable[str]) -> frozenset[int]:

@@ -27,6 +27,14 @@ class Operation:
     bare: bool = False
     #: `None` if it reads none.
     body: Body | None = None
+    #: Another permission: a caller needs one of the two, and the view asks which, as what it does
+    #: depends on the books that are there.
+    or_permission: str | None = None
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """The permissions of which a caller needs one; none if it is public."""
+        return tuple(each for each in (self.permission, self.or_permission) if each is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,9 @@ def test_the_key_file_is_checked_for_changes_once_a_second(path, clock, monkeypa
     assert len(looks) == 12
 
 
-@pytest.mark.parametrize("text", ["", "{", jwks(jwk(private_key("RSA"), kid="rsa"))])
+@pytest.mark.parametrize(
+    "text", ["", "{", '{"keys": [', "{}", jwks(*[jwk(private_key("P-256"))] * 2)]
+)
 def test_an_invalid_new_key_file_keeps_the_old_keys_and_is_logged_once(path, clock, caplog, text):
     keys = KeyFile(str(path), ("ES256",))
     replace(path, text)
@@ -87,6 +89,33 @@ def test_an_invalid_new_key_file_keeps_the_old_keys_and_is_logged_once(path, clo
         assert kids(keys) == ["old"]
     (message,) = errors(caplog)
     assert message.endswith("the keys read before stay in use")
+    replace(path, NEW)
+    clock.now += 2
+    assert kids(keys) == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"keys": []}', "the list of keys in the file is empty"),
+        (jwks(jwk(private_key("RSA"), kid="rsa")), "no key in the file is for ES256"),
+        (jwks(7, {}), "no key in the file is for ES256"),
+    ],
+)
+def test_a_new_key_file_without_a_usable_key_leaves_no_key_and_is_logged_once(
+    path, clock, caplog, text, reason
+):
+    keys = KeyFile(str(path), ("ES256",))
+    replace(path, text)
+    for _ in range(3):
+        clock.now += 2
+        assert kids(keys) == []
+    (message,) = errors(caplog)
+    assert reason in message
+    assert message.endswith("every token is refused")
+    replace(path, "{")
+    clock.now += 2
+    assert kids(keys) == []  # a broken file brings no key back
     replace(path, NEW)
     clock.now += 2
     assert kids(keys) == ["new"]

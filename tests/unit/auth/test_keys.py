@@ -185,7 +185,7 @@ class TestKeysFromFile:
             (b'{"\xff": 1}', "the file is not JSON"),
             (b'{"keys": ' + b"[" * 100_000, "the file is not JSON"),
             (b"{}", "the file is no JWKS"),
-            (b'{"keys": []}', "the file is no JWKS"),
+            (b'{"keys": []}', "the list of keys in the file is empty"),
             (b'{"keys": {}}', "the file is no JWKS"),
         ],
     )

@@ -47,7 +47,17 @@ class Dialect(ABC):
     def next_timestamp(
         self, column: sa.SQLColumnExpression[datetime], now: sa.ColumnElement[datetime]
     ) -> sa.ColumnElement[datetime]:
-        """``now``, or one microsecond after ``column`` if that is later: always increases."""
+        """The time after ``column`` for a change at ``now``, which `moments.now` gave.
+
+        It is ``now`` if that is in a later second, and else the next odd microsecond after both:
+        so it always increases, and an even one is the first of its second (`values.moments`).
+        """
+
+    @abstractmethod
+    def is_first_of_second(
+        self, column: sa.SQLColumnExpression[datetime]
+    ) -> sa.ColumnElement[bool]:
+        """`moments.is_first_of_second` in SQL."""
 
     def begin_writing(self, connection: sa.Connection) -> None:  # noqa: B027  # most need nothing
         """Begin the transaction in the database, whatever engine the connection is from: the next

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from datetime import datetime, timedelta
+from datetime import datetime
 from select import POLLIN, poll
 from typing import Any
 
@@ -22,6 +22,8 @@ _TRY_LOCK = sa.text("SELECT pg_try_advisory_xact_lock(:key)")
 
 #: Seconds to wait for the server when connecting.
 CONNECT_TIMEOUT = 5
+
+_ONE, _TWO = (sa.literal_column(f"interval '{n} microseconds'", sa.Interval) for n in (1, 2))
 
 _DRIVERS = ("psycopg", "psycopg2", "pg8000", "asyncpg")
 
@@ -48,6 +50,17 @@ _BY_STATE = {
     # Statement completion unknown: running it again might do the work twice.
     "40003": diagnosis.UNREACHABLE,
 }
+
+
+def _in_utc(moment: sa.SQLColumnExpression[datetime]) -> sa.ColumnElement[datetime]:
+    """A timestamptz as timestamp in UTC, and back. What is done with a timestamp is immutable, with
+    a timestamptz mostly stable; Citus accepts only immutable functions of columns in an UPDATE."""
+    return sa.func.timezone(sa.literal_column("'UTC'"), moment, type_=sa.DateTime())
+
+
+def _is_odd(timestamp: sa.ColumnElement[datetime]) -> sa.ColumnElement[bool]:
+    """Whether its microseconds are an odd number."""
+    return sa.cast(sa.extract("microseconds", timestamp), sa.Integer) % 2 == 1
 
 
 class PostgreSQL(Dialect):
@@ -102,7 +115,16 @@ class PostgreSQL(Dialect):
     def next_timestamp(
         self, column: sa.SQLColumnExpression[datetime], now: sa.ColumnElement[datetime]
     ) -> sa.ColumnElement[datetime]:
-        return sa.func.greatest(now, column + sa.literal(timedelta(microseconds=1)))
+        old, new = _in_utc(column), _in_utc(now)
+        later = sa.func.greatest(old, new, type_=sa.DateTime())
+        following = later + sa.case((_is_odd(later), _TWO), else_=_ONE)
+        later_second = sa.func.date_trunc("second", new) > sa.func.date_trunc("second", old)
+        return sa.case((later_second, now), else_=_in_utc(following))
+
+    def is_first_of_second(
+        self, column: sa.SQLColumnExpression[datetime]
+    ) -> sa.ColumnElement[bool]:
+        return sa.not_(_is_odd(_in_utc(column)))
 
     def lock_migrations(self, connection: sa.Connection) -> None:
         # A stricter level would show the database as it was before the wait for the lock, without

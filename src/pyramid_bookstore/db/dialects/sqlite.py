@@ -19,6 +19,8 @@ LOCK_TIMEOUT = 5
 #: Execution option of a transaction that only reads: BEGIN without a write lock.
 READ_ONLY_OPTION = "bookstore_read_only"
 
+_SECOND = 1_000_000  # microseconds
+
 _BY_CODE = {
     sqlite3.SQLITE_BUSY: diagnosis.LOCKED,
     sqlite3.SQLITE_BUSY_SNAPSHOT: diagnosis.CONFLICT,
@@ -98,8 +100,15 @@ class SQLite(Dialect):
     def next_timestamp(
         self, column: sa.SQLColumnExpression[datetime], now: sa.ColumnElement[datetime]
     ) -> sa.ColumnElement[datetime]:
-        following = sa.type_coerce(column, sa.BigInteger) + 1
-        return sa.type_coerce(sa.func.max(now, following), UTCDateTime())
+        old, new = sa.type_coerce(column, sa.BigInteger), sa.cast(now, sa.BigInteger)
+        following = (sa.func.max(old, new, type_=sa.BigInteger) + 1).bitwise_or(1)
+        later_second = new // _SECOND > old // _SECOND
+        return sa.type_coerce(sa.case((later_second, new), else_=following), UTCDateTime())
+
+    def is_first_of_second(
+        self, column: sa.SQLColumnExpression[datetime]
+    ) -> sa.ColumnElement[bool]:
+        return sa.type_coerce(column, sa.BigInteger) % 2 == 0
 
     def begin_writing(self, connection: sa.Connection) -> None:
         # By default, which a host's engine most likely uses, the driver begins a transaction only

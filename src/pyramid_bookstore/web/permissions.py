@@ -1,0 +1,34 @@
+"""Asks for permissions where the one that Pyramid asks for a view is not enough."""
+
+from collections.abc import Callable
+from typing import Any
+
+from pyramid.httpexceptions import HTTPForbidden
+from pyramid.request import Request
+from pyramid.response import Response
+
+View = Callable[[Any, Request], Response]
+
+
+def permits(request: Request, permission: str) -> bool:
+    """Whether the caller has the permission; everybody has it without a security policy."""
+    return bool(request.has_permission(permission))
+
+
+def require_any(request: Request, *permissions: str) -> None:
+    """Raises `HTTPForbidden`, as Pyramid does, for a caller with none of these permissions."""
+    if not any(permits(request, permission) for permission in permissions):
+        raise HTTPForbidden
+
+
+def any_permission(*permissions: str) -> Callable[[View], View]:
+    """Decorator for views that ask further, once it is known what they do."""
+
+    def decorate(view: View) -> View:
+        def guarded(context: Any, request: Request) -> Response:
+            require_any(request, *permissions)
+            return view(context, request)
+
+        return guarded
+
+    return decorate
