@@ -191,9 +191,10 @@ class IdempotencyInProgress(BookstoreError):
 
 
 class IdempotencyKeyReused(BookstoreError):
-    """The idempotency key belongs to another request."""
+    """The idempotency key belongs to another request: one with another body or, for a short key
+    without authentication, from another address."""
 
     code = "idempotency_key_reused"
 
     def __init__(self) -> None:
-        super().__init__("This Idempotency-Key was used for a request with another body.")
+        super().__init__("This Idempotency-Key was used for another request.")

@@ -153,6 +153,53 @@ def test_the_same_key_of_another_user_is_another_key(make_client):
     assert stocks == [99, 98, 97, 99]
 
 
+def sell(client, url, key, address, **headers):
+    """The answer to a sale of one copy, from this address."""
+    headers = {"Idempotency-Key": key} | headers
+    return ask(client, "POST", f"{url}/stock", {"delta": -1}, headers, REMOTE_ADDR=address)
+
+
+class TestStrangers:
+    """Callers who are not authenticated share their keys."""
+
+    @pytest.mark.parametrize("key", ["1", '"abc"', "k" * 19])
+    def test_a_short_key_of_a_stranger_gets_422_from_another_address(self, client, url, key):
+        assert sell(client, url, key, "192.0.2.1").json["stock"] == 99
+        refused = sell(client, url, key, "192.0.2.2")
+        assert_problem(refused, 422, "idempotency_key_reused")
+        assert client.get(url).json["stock"] == 99
+        again = sell(client, url, key, "192.0.2.1")
+        assert (again.json["stock"], again.headers["Idempotency-Replayed"]) == (99, "true")
+
+    @pytest.mark.parametrize("key", [KEY["Idempotency-Key"], "k" * 20])
+    def test_a_long_key_is_replayed_to_a_client_whose_address_has_changed(self, client, url, key):
+        for address in ("192.0.2.1", "2001:db8::1"):
+            answer = sell(client, url, key, address)
+            assert answer.json["stock"] == 99
+        assert answer.headers["Idempotency-Replayed"] == "true"
+        assert client.get(url).json["stock"] == 99
+
+    def test_a_replay_to_a_stranger_of_the_same_address_says_that_it_is_one(self, client, url):
+        """As behind a proxy that hides the addresses of clients."""
+        answers = [sell(client, url, "1", "192.0.2.1") for _ in range(2)]
+        assert [each.headers.get("Idempotency-Replayed") for each in answers] == [None, "true"]
+
+    def test_a_short_key_of_an_authenticated_caller_is_replayed_at_any_address(self, make_client):
+        client = make_client(configure=lambda config: config.set_security_policy(_Policy()))
+        url = client.post_json(BOOKS, RUST).headers["Location"].removeprefix("http://localhost")
+        for address in ("192.0.2.1", "192.0.2.2"):
+            answer = sell(client, url, "1", address, **{"X-User": "ada"})
+            assert answer.json["stock"] == 99
+
+    def test_a_server_that_tells_no_address_serves_short_keys(self, client, url):
+        """As gunicorn on a Unix socket, where it is empty; a server may leave it out."""
+        for environ in ({"REMOTE_ADDR": ""}, {}):
+            answer = ask(
+                client, "POST", f"{url}/stock", {"delta": -1}, {"Idempotency-Key": "1"}, **environ
+            )
+            assert answer.json["stock"] == 99
+
+
 class Gate:
     """Holds the first request that creates a book inside its transaction."""
 

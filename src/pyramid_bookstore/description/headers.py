@@ -26,8 +26,9 @@ REQUEST: dict[str, Schema] = {
         ),
         _parameter(
             "Idempotency-Key",
-            "A key of your own for this request: sent again, it gets the answer that it got"
-            " before, and nothing is done twice.",
+            "A key of your own for this request, best a random UUID: sent again, it gets the answer"
+            " that it got before, and nothing is done twice. All callers without authentication"
+            " share their keys.",
             examples.KEY,
             {
                 "type": "string",

@@ -118,8 +118,9 @@ ERRORS: dict[str, DescribedError] = {
         {"details": [_FAULT]},
     ),
     "idempotency_key_reused": DescribedError(
-        "This Idempotency-Key was used for a request with another body.",
-        "The key belongs to another request.",
+        "This Idempotency-Key was used for another request.",
+        "The key belongs to another request: with another body or, for a key of less than 20"
+        " characters without authentication, from another address.",
     ),
     "precondition_required": DescribedError(
         "Send If-Match with the ETag of the book as you know it.",

@@ -22,6 +22,9 @@ from pyramid_bookstore.web.responses import answer
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 
+#: Characters from which a key is taken for a random one, which no two strangers send.
+RANDOM_KEY = 20
+
 #: The headers that are stored; all others are made for each answer.
 _STORED = ("Content-Type", "ETag", "Last-Modified", "Location", "Preference-Applied")
 
@@ -47,8 +50,9 @@ def idempotent(view: View) -> View:
         mount = Mount.of(request.registry)
         check_size(request, mount.settings.max_body_size)
         body = read_body(request, mount.settings.max_body_size)
-        key = _scoped(request, _parsed(header))
-        fingerprint = digest(body)
+        sent = _parsed(header)
+        key = _scoped(request, sent)
+        fingerprint = digest(body, *_stranger(request, sent))
         _enter(request, mount.part(RunningKeys), key)
         store = IdempotencyStore(session_of(request))
         stored = store.find(key, fingerprint)
@@ -85,10 +89,22 @@ def _parsed(header: str) -> str:
 
 
 def _scoped(request: Request, key: str) -> str:
-    """A digest of caller, route and key, so that callers cannot meet each other's keys."""
+    """A digest of caller, route and key, so that callers cannot meet each other's keys; all who
+    are not authenticated are one caller."""
     caller = request.authenticated_userid
     route = f"{request.method} {request.path_info}"
     return digest(repr(caller).encode(), route.encode(), key.encode())
+
+
+def _stranger(request: Request, key: str) -> tuple[bytes, ...]:
+    """What must be the same, besides the body, for a replay to a caller who is not authenticated.
+
+    Strangers may both send "1": from another address such a key is refused. A random key is not,
+    as a client's address may change before it asks again.
+    """
+    if request.authenticated_userid is not None or len(key) >= RANDOM_KEY:
+        return ()
+    return (request.environ.get("REMOTE_ADDR", "").encode(),)
 
 
 def _replay(request: Request, stored: StoredAnswer) -> Response:
