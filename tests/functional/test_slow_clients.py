@@ -7,6 +7,7 @@ import http.client
 import json
 import sqlite3
 import time
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy.engine import make_url
@@ -36,6 +37,14 @@ host = 127.0.0.1
 """
 
 
+@contextmanager
+def stopped(running):
+    """The server, which is told to end, and so leaves its coverage."""
+    with running as server:
+        yield server
+        server.stop()
+
+
 @pytest.fixture
 def bookstore(sqlite_backend, tmp_path):
     """Start a bookstore; options are those of the server."""
@@ -45,7 +54,7 @@ def bookstore(sqlite_backend, tmp_path):
         lines = "\n".join(f"{name} = {value}" for name, value in options.items())
         ini = tmp_path / "shop.ini"
         ini.write_text(_INI.format(url=url, key=SECRET.strip(), options=lines), encoding="utf-8")
-        return running_server(ini)
+        return stopped(running_server(ini))
 
     bookstore.url = url
     yield bookstore
@@ -101,17 +110,17 @@ class TestHeads:
         ids=range(10),
     )
     def test_no_head_takes_time_with_the_square_of_its_length(self, serving, data, status):  # noqa: F811  # the fixture
-        with serving(max_request_header_size=2 * _MEGABYTE) as server:
+        with stopped(serving(max_request_header_size=2 * _MEGABYTE)) as server:
             assert answered(server, data)[0] == status
 
     def test_the_line_of_a_chunk_has_an_end(self, serving):  # noqa: F811  # the fixture
-        with serving() as server:
+        with stopped(serving()) as server:
             start = head("POST /", "Transfer-Encoding: chunked")
             for line in (b"1" * 5000, b"0\r\nX: " + b"x" * 20_000):
                 assert answered(server, start + line)[0] == 400
 
     def test_heads_above_32_kib_are_refused(self, serving):  # noqa: F811  # the fixture
-        with serving() as server:
+        with stopped(serving()) as server:
             assert answered(server, head("GET /", "X: " + "x" * 33_000))[0] == 431
 
 
@@ -203,7 +212,7 @@ class TestBodies:
             )
 
     def test_a_hook_that_fails_refuses_no_body(self, serving, tmp_path):  # noqa: F811  # the fixture
-        with serving() as server:
+        with stopped(serving()) as server:
             source = tmp_path / "waiting.py"
             text = source.read_text(encoding="utf-8")
             failing = (
@@ -244,12 +253,15 @@ class TestTimes:
         "data", [b"GET / HTTP/1.1\r\nX: ", head("POST /", "Content-Length: 5") + b"half"]
     )
     def test_a_request_that_does_not_arrive_in_time_gets_408(self, serving, data):  # noqa: F811  # the fixture
-        with serving(receive_timeout="0.1") as server:
+        with stopped(serving(receive_timeout="0.1")) as server:
             assert answered(server, data)[0] == 408
             assert server.request("GET", "/").status == 200
 
     def test_a_client_that_does_not_read_is_cut_off(self, serving):  # noqa: F811  # the fixture
-        with serving(send_timeout="0.1", threads=1) as server, server.connect(timeout=60) as plain:
+        with (
+            stopped(serving(send_timeout="0.1", threads=1)) as server,
+            server.connect(timeout=60) as plain,
+        ):
             plain.sendall(head("GET /big"))
             status_of(plain)
             wait_until(
@@ -258,7 +270,10 @@ class TestTimes:
             assert server.request("GET", "/").body == b"done"  # by the only thread
 
     def test_a_client_that_reads_is_not_cut_off(self, serving):  # noqa: F811  # the fixture
-        with serving(send_timeout=3, threads=1) as server, server.connect(timeout=60) as plain:
+        with (
+            stopped(serving(send_timeout=3, threads=1)) as server,
+            server.connect(timeout=60) as plain,
+        ):
             plain.sendall(head("GET /big", "Connection: close"))
             received = 0
             while more := plain.recv(2_000_000):

@@ -4,7 +4,7 @@ from threading import Thread
 
 import pytest
 
-from pyramid_bookstore.db.slots import Slots
+from pyramid_bookstore.db.slots import Held, Slots
 from pyramid_bookstore.errors import Unavailable
 
 
@@ -47,4 +47,12 @@ def test_a_slot_is_given_back_when_the_work_fails() -> None:
     slots = Slots(1)
     with pytest.raises(ZeroDivisionError), slots.held():
         raise ZeroDivisionError
+    slots.take()
+
+
+def test_chunks_need_not_be_a_generator() -> None:
+    slots = Slots(1)
+    chunks = Held(slots, lambda: iter([b"a", b"b"]))
+    assert list(chunks) == [b"a", b"b"]
+    chunks.close()
     slots.take()
