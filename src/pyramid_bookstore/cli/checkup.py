@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from pyramid_bookstore.catalogue.kept import kept_on
 from pyramid_bookstore.db.autogenerate import PREFIX
 from pyramid_bookstore.db.base import BOOKS_TABLE
 from pyramid_bookstore.db.dialects.sqlite import in_memory
@@ -50,8 +51,11 @@ def check_all(settings: Settings, engine: Engine) -> Iterator[Finding]:
 
 
 def _database(settings: Settings, connection: Connection) -> Iterator[Finding]:
-    yield _revision(connection)
+    revision = _revision(connection)
+    yield revision
     yield from _indexes(connection)
+    if revision.verdict == "ok":
+        yield from _kept(connection)
     if connection.dialect.name == "sqlite":
         yield _journal(connection)
     else:
@@ -149,6 +153,15 @@ def _broken_indexes(connection: Connection) -> list[str]:
         )
     )
     return [str(name) for (name,) in rows]
+
+
+def _kept(connection: Connection) -> Iterator[Finding]:
+    for kept in kept_on(connection.dialect.name):
+        fault = kept.fault(connection)
+        if fault:
+            yield Finding("fault", kept.subject, fault, "Run: bookstore -c INI reindex")
+        else:
+            yield Finding("ok", kept.subject, "In step with the books.")
 
 
 def _journal(connection: Connection) -> Finding:
