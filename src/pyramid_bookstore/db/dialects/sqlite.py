@@ -1,8 +1,11 @@
 """SQLite, the embedded default."""
 
+import os
 import sqlite3
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote, urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -43,6 +46,28 @@ def in_memory(url: sa.URL) -> bool:
     return url.database in (None, "", ":memory:") or "mode=memory" in (url.database or "")
 
 
+def file_of(url: sa.URL) -> Path:
+    """The file of a database that is not in memory; the URL has its path, or a ``file:`` URI."""
+    name = url.database or ""
+    return Path(unquote(urlsplit(name).path) if _is_uri(url) else name).absolute()
+
+
+def is_read_only(url: sa.URL) -> bool:
+    """Whether the URL itself says that the file is only read."""
+    return _is_uri(url) and (url.query.get("mode") == "ro" or "immutable" in url.query)
+
+
+def read_only(url: sa.URL) -> sa.URL:
+    """A database in a file, of which nothing can be changed, not even the journal mode."""
+    name = url.database or ""
+    uri = name if _is_uri(url) else f"file:{quote(os.path.abspath(name))}"
+    return url.set(database=uri, query={**url.query, "mode": "ro", "uri": "true"})
+
+
+def _is_uri(url: sa.URL) -> bool:
+    return (url.database or "").startswith("file:") and "uri" in url.query
+
+
 class SQLite(Dialect):
     """One file, many readers, one writer at a time."""
 
@@ -68,8 +93,13 @@ class SQLite(Dialect):
             if not in_memory(engine.url):
                 # With WAL, readers and the writer do not wait for each other. With FULL, what was
                 # committed survives a power failure.
-                cursor.execute("PRAGMA journal_mode = WAL")
-                cursor.execute("PRAGMA synchronous = FULL")
+                try:
+                    cursor.execute("PRAGMA journal_mode = WAL")
+                    cursor.execute("PRAGMA synchronous = FULL")
+                except sqlite3.OperationalError as error:
+                    # A file that is only read stays as it is.
+                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+                        raise
             cursor.execute("PRAGMA foreign_keys = ON")
             cursor.close()
             if isinstance(connection, LimitedConnection):
