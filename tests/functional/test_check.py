@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -12,9 +13,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import make_url, text
+from sqlalchemy import event, make_url, text
 
-from pyramid_bookstore.cli import main
+from pyramid_bookstore.cli import checkup, main
 from pyramid_bookstore.cli.checkup import Finding, check_all
 from pyramid_bookstore.db import migrations
 from pyramid_bookstore.db.dialects.sqlite import file_of
@@ -267,6 +268,25 @@ def test_a_missing_folder_is_a_fault(tmp_path: Path) -> None:
     found = findings(f"sqlite:///{tmp_path}/none/shop.sqlite")
     assert found["folder"].verdict == "fault"
     assert found["database"].verdict == "fault"
+
+
+def test_a_file_that_needs_another_beside_it_is_a_fault_with_the_url_that_needs_none(
+    sqlite_backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the database says it to a user without rights; test_read_only_sqlite.py is such a user."""
+    url = sqlite_backend.create()
+    engine = make_one_time_engine({"url": url})
+
+    def refuse(*_: Any) -> None:
+        raise sqlite3.OperationalError("attempt to write a readonly database")
+
+    event.listen(engine, "do_connect", refuse)
+    monkeypatch.setattr(checkup, "_changing_nothing", lambda engine: engine)
+    settings = Settings.from_mapping({"bookstore.sqlalchemy.url": url})
+    found = {finding.subject: finding for finding in check_all(settings, engine)}["database"]
+    assert found.verdict == "fault"
+    assert f"sqlite:///file:{make_url(url).database}?immutable=1&uri=true" in found.advice
+    sqlite_backend.drop(url)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

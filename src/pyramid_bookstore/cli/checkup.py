@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, NamedTuple
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -124,6 +125,11 @@ def _unreachable(engine: Engine, error: SQLAlchemyError) -> Finding:
     lower = message.lower()
     if "password" in lower or "authentication" in lower or "role" in lower:
         advice = "Correct the user or password in bookstore.sqlalchemy.url, or in pg_hba.conf."
+    elif "readonly database" in lower:  # its write-ahead log would be made beside it
+        advice = (
+            "Let this user write to the folder; or, if nobody changes the file, open it with"
+            f" sqlite:///file:{quote(str(file_of(engine.url)))}?immutable=1&uri=true"
+        )
     elif "unable to open" in lower:
         advice = "Run: bookstore -c INI migrate, which makes the file; or correct the URL."
     elif "does not exist" in lower:

@@ -22,12 +22,20 @@ LOCK_TIMEOUT = 5
 #: Execution option of a transaction that only reads: BEGIN without a write lock.
 READ_ONLY_OPTION = "bookstore_read_only"
 
+#: A journal or a write-ahead log, which even a reader needs if the file has one.
+_NO_FILES = Diagnosis(
+    "unavailable",
+    "The database needs a file beside it, and its folder takes none.",
+    stale_connection=True,
+)
+
 _BY_CODE = {
     sqlite3.SQLITE_BUSY: diagnosis.LOCKED,
     sqlite3.SQLITE_BUSY_SNAPSHOT: diagnosis.CONFLICT,
     sqlite3.SQLITE_LOCKED: diagnosis.LOCKED,
     sqlite3.SQLITE_INTERRUPT: diagnosis.TOO_SLOW,
     sqlite3.SQLITE_READONLY: diagnosis.READ_ONLY,
+    sqlite3.SQLITE_READONLY_DIRECTORY: _NO_FILES,
     sqlite3.SQLITE_FULL: diagnosis.FULL,
     sqlite3.SQLITE_CANTOPEN: diagnosis.UNREACHABLE,
     sqlite3.SQLITE_IOERR: diagnosis.UNREACHABLE,
