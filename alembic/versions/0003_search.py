@@ -176,7 +176,10 @@ def upgrade() -> None:
     except DBAPIError as error:
         # Ours to say how to go on; anything else is as it is.
         if "pg_trgm" in str(error.orig) and "bookstore" in str(error.orig):
-            raise ExtensionMissing(str(error.orig)) from error
+            # The hint is behind the message, and behind that where it was raised.
+            said, _, _ = str(error.orig).partition("\nCONTEXT:")
+            said = said.replace("\nHINT:", "")
+            raise ExtensionMissing(" ".join(said.split())) from error
         raise
     if created_before:
         op.execute(f"COMMENT ON INDEX bookstore_books_search_idx IS '{CREATED}'")

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import make_url, text
+from sqlalchemy import event, make_url, text
 
-from pyramid_bookstore.cli import main
+from pyramid_bookstore.cli import checkup, main
 from pyramid_bookstore.cli.checkup import Finding, check_all
 from pyramid_bookstore.db import migrations
+from pyramid_bookstore.db.dialects.sqlite import file_of
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.settings import Settings
 
@@ -192,14 +196,65 @@ def test_sqlite_without_a_write_ahead_log_is_a_warning(sqlite_backend: Any) -> N
         raw = connection.connection.dbapi_connection
         assert raw is not None
         raw.execute("PRAGMA journal_mode = DELETE")
-    # Checked through an engine that does not switch the write-ahead log on by itself.
-    from sqlalchemy import create_engine
-
-    plain = create_engine(url)
-    settings = Settings.from_mapping({"bookstore.sqlalchemy.url": url})
-    found = {finding.subject: finding for finding in check_all(settings, plain)}["journal"]
+    before = file_of(make_url(url)).read_bytes()
+    found = findings(url)["journal"]
     assert (found.verdict, "delete" in found.message) == ("warning", True)
-    plain.dispose()
+    assert file_of(make_url(url)).read_bytes() == before
+    sqlite_backend.drop(url)
+
+
+def test_check_writes_nothing_to_a_file_of_sqlite(sqlite_backend: Any, write: Write) -> None:
+    """Nor does it move what an ended process left in the write-ahead log."""
+    url = sqlite_backend.create()
+    path = file_of(make_url(url))
+    script = (
+        "import os, sqlite3, sys\n"
+        "connection = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "connection.execute('CREATE TABLE theirs (name TEXT)')\n"
+        "os._exit(0)\n"
+    )
+    subprocess.run([sys.executable, "-c", script, str(path)], check=True)
+    log = path.with_name(f"{path.name}-wal")
+    before = path.read_bytes(), log.read_bytes()
+    assert before[1]
+    check(write(url), 0)
+    assert (path.read_bytes(), log.read_bytes()) == before
+    sqlite_backend.drop(url)
+
+
+def test_check_makes_no_file(tmp_path: Path) -> None:
+    found = findings(f"sqlite:///{tmp_path}/100% new?.sqlite")
+    assert found["database"].verdict == "fault"
+    assert "bookstore -c INI migrate" in found["database"].advice
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_that_means_something_in_a_uri_is_found(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/50%25 off #1?.sqlite".replace("?", "%3F")
+    migrations.upgrade(make_one_time_engine({"url": url}))
+    assert findings(url)["schema"].verdict == "ok"
+
+
+def test_a_file_that_cannot_be_written_to_is_a_fault(
+    sqlite_backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = sqlite_backend.create()
+    path = file_of(make_url(url))
+    assert "file" not in findings(url)
+    monkeypatch.setattr("os.access", lambda asked, _mode: Path(asked) != path)
+    found = findings(url)["file"]
+    assert (found.verdict, f"chmod u+w {path}" in found.advice) == ("fault", True)
+    sqlite_backend.drop(url)
+
+
+def test_a_file_that_is_only_read_as_the_url_says_is_no_fault(
+    sqlite_backend: Any, write: Write
+) -> None:
+    url = sqlite_backend.create()
+    for how in ("mode=ro", "immutable=1"):
+        uri = f"sqlite:///file:{file_of(make_url(url))}?{how}&uri=true"
+        assert "ok       file: It is only read" in check(write(uri), 0)
+    sqlite_backend.drop(url)
 
 
 def test_a_database_in_memory_has_no_findings_on_folder_and_indexes() -> None:
@@ -213,6 +268,25 @@ def test_a_missing_folder_is_a_fault(tmp_path: Path) -> None:
     found = findings(f"sqlite:///{tmp_path}/none/shop.sqlite")
     assert found["folder"].verdict == "fault"
     assert found["database"].verdict == "fault"
+
+
+def test_a_file_that_needs_another_beside_it_is_a_fault_with_the_url_that_needs_none(
+    sqlite_backend: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the database says it to a user without rights; test_read_only_sqlite.py is such a user."""
+    url = sqlite_backend.create()
+    engine = make_one_time_engine({"url": url})
+
+    def refuse(*_: Any) -> None:
+        raise sqlite3.OperationalError("attempt to write a readonly database")
+
+    event.listen(engine, "do_connect", refuse)
+    monkeypatch.setattr(checkup, "_changing_nothing", lambda engine: engine)
+    settings = Settings.from_mapping({"bookstore.sqlalchemy.url": url})
+    found = {finding.subject: finding for finding in check_all(settings, engine)}["database"]
+    assert found.verdict == "fault"
+    assert f"sqlite:///file:{make_url(url).database}?immutable=1&uri=true" in found.advice
+    sqlite_backend.drop(url)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -160,6 +160,13 @@ class TestBodies:
             plain.sendall(head(f"POST {BOOKS}", *fields) + b"x" * 3_000_000)
             assert b"unauthorized" in read_all(plain)
 
+    def test_a_refused_client_that_never_stops_sending_is_closed(self, bookstore):
+        with bookstore() as server, server.connect(timeout=60) as plain:
+            fields = ("Content-Type: application/json", "Transfer-Encoding: chunked")
+            plain.sendall(head(f"POST {BOOKS}", *fields))
+            assert b"unauthorized" in read_all(plain)
+            wait_until(lambda: closed(plain), timeout=30, what="the server to close")
+
     def test_a_chunked_body_is_refused_where_it_passes_the_limit(self, bookstore, token):
         with bookstore() as server, server.connect(timeout=60) as plain:
             fields = (token, "Content-Type: application/json", "Transfer-Encoding: chunked")
@@ -234,6 +241,15 @@ def status_after(plain):
     while length:
         length -= len(plain.recv(length))
     return status
+
+
+def closed(plain):
+    """Whether the other side has closed the connection, and not only ended its own half."""
+    try:
+        plain.sendall(b"1\r\nx\r\n")
+    except ConnectionError:
+        return True
+    return False
 
 
 def server_takes(server, fields):

@@ -6,7 +6,16 @@ The group prints its errors as one line on stderr and exits with 1.
 
 import click
 
-from pyramid_bookstore.cli import check, explain, export, import_, migrate, openapi, sample
+from pyramid_bookstore.cli import (
+    check,
+    explain,
+    export,
+    import_,
+    migrate,
+    openapi,
+    reindex,
+    sample,
+)
 from pyramid_bookstore.cli.group import Group
 from pyramid_bookstore.cli.ini import Ini
 
@@ -30,5 +39,5 @@ def main(context: click.Context, uri: str) -> None:
     context.obj = Ini(uri)
 
 
-for module in (migrate, import_, export, sample, openapi, check, explain):
+for module in (migrate, import_, export, sample, openapi, check, reindex, explain):
     main.add_command(module.command)

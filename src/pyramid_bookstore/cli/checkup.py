@@ -2,15 +2,20 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, inspect, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from pyramid_bookstore.catalogue.kept import kept_on
+from pyramid_bookstore.cli.rights import lacking, try_writing
 from pyramid_bookstore.db.autogenerate import PREFIX
 from pyramid_bookstore.db.base import BOOKS_TABLE
-from pyramid_bookstore.db.dialects.sqlite import in_memory
+from pyramid_bookstore.db.diagnosis import LOCKED
+from pyramid_bookstore.db.dialects.sqlite import file_of, in_memory, is_read_only, read_only
+from pyramid_bookstore.db.engines import make_one_time_engine
+from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.db.revision import HEAD, current, is_current
 from pyramid_bookstore.plugin.probes import PROBES
 from pyramid_bookstore.plugin.tables import Base
@@ -40,20 +45,38 @@ def check_start(mapping: Mapping[str, Any]) -> Iterator[Finding]:
 def check_all(settings: Settings, engine: Engine) -> Iterator[Finding]:
     """All other checks; those of the database only if it answers."""
     yield _auth(settings)
-    yield from _folder(engine)
+    yield from _file(engine)
     try:
-        with engine.connect() as connection:
+        with _changing_nothing(engine).connect() as connection:
             yield Finding("ok", "database", f"{engine.url.render_as_string()} answers.")
-            yield from _database(settings, connection)
+            yield from _database(settings, engine, connection)
     except SQLAlchemyError as error:
         yield _unreachable(engine, error)
 
 
-def _database(settings: Settings, connection: Connection) -> Iterator[Finding]:
-    yield _revision(connection)
+def _changing_nothing(engine: Engine) -> Engine:
+    """On PostgreSQL the engine itself: what is tried there is undone."""
+    if engine.dialect.name != "sqlite" or in_memory(engine.url):
+        return engine
+    return make_one_time_engine({"url": read_only(engine.url)})
+
+
+def _database(settings: Settings, engine: Engine, connection: Connection) -> Iterator[Finding]:
+    if connection.dialect.name == "postgresql":
+        lacks = [Finding("fault", "rights", *lack) for lack in lacking(connection)]
+        yield from lacks
+        if lacks:  # without them the rest cannot be looked at
+            return
+    revision = _revision(connection)
+    yield revision
     yield from _indexes(connection)
+    if revision.verdict == "ok":
+        yield from _kept(connection)
+        if connection.dialect.name == "postgresql":
+            yield _writing(connection)
     if connection.dialect.name == "sqlite":
-        yield _journal(connection)
+        if not is_read_only(engine.url):
+            yield _journal(connection)
     else:
         yield _extension(connection)
         yield _pools(settings, connection)
@@ -71,19 +94,29 @@ def _auth(settings: Settings) -> Finding:
     )
 
 
-def _folder(engine: Engine) -> Iterator[Finding]:
+def _file(engine: Engine) -> Iterator[Finding]:
     """SQLite creates its lock and log files beside the database."""
     if engine.dialect.name != "sqlite" or in_memory(engine.url):
         return
-    folder = Path(engine.url.database or "").absolute().parent
-    if os.access(folder, os.W_OK):
-        yield Finding("ok", "folder", f"{folder} can be written to.")
+    path = file_of(engine.url)
+    if is_read_only(engine.url):
+        yield Finding("ok", "file", "It is only read, as the URL says; changes are answered 503.")
+        return
+    if os.access(path.parent, os.W_OK):
+        yield Finding("ok", "folder", f"{path.parent} can be written to.")
     else:
         yield Finding(
             "fault",
             "folder",
-            f"{folder} cannot be written to, or is not there.",
+            f"{path.parent} cannot be written to, or is not there.",
             "SQLite needs to make files beside the database: give this user the right to.",
+        )
+    if path.exists() and not os.access(path, os.W_OK):
+        yield Finding(
+            "fault",
+            "file",
+            f"{path} cannot be written to: changes are answered 503.",
+            f"Give this user the right to: chmod u+w {path}",
         )
 
 
@@ -92,6 +125,13 @@ def _unreachable(engine: Engine, error: SQLAlchemyError) -> Finding:
     lower = message.lower()
     if "password" in lower or "authentication" in lower or "role" in lower:
         advice = "Correct the user or password in bookstore.sqlalchemy.url, or in pg_hba.conf."
+    elif "readonly database" in lower:  # its write-ahead log would be made beside it
+        advice = (
+            "Let this user write to the folder; or, if nobody changes the file, open it with"
+            f" sqlite:///file:{quote(str(file_of(engine.url)))}?immutable=1&uri=true"
+        )
+    elif "unable to open" in lower:
+        advice = "Run: bookstore -c INI migrate, which makes the file; or correct the URL."
     elif "does not exist" in lower:
         advice = "Create it (createdb), or correct its name in bookstore.sqlalchemy.url."
     else:
@@ -151,6 +191,27 @@ def _broken_indexes(connection: Connection) -> list[str]:
     return [str(name) for (name,) in rows]
 
 
+def _kept(connection: Connection) -> Iterator[Finding]:
+    for kept in kept_on(connection.dialect.name):
+        fault = kept.fault(connection)
+        if fault:
+            yield Finding("fault", kept.subject, fault, "Run: bookstore -c INI reindex")
+        else:
+            yield Finding("ok", kept.subject, "In step with the books.")
+
+
+def _writing(connection: Connection) -> Finding:
+    try:
+        try_writing(connection)
+    except DBAPIError as error:
+        message = " ".join(str(error.orig).split())
+        if diagnose(error) == LOCKED:
+            advice = "Others have locked a table for some time; check again later."
+            return Finding("warning", "writing", f"Could not be tried: {message}", advice)
+        return Finding("fault", "writing", message, "Creating a book fails in the same way.")
+    return Finding("ok", "writing", "Tried and undone: creating, changing and deleting.")
+
+
 def _journal(connection: Connection) -> Finding:
     mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
     if mode in ("wal", "memory"):
@@ -159,7 +220,8 @@ def _journal(connection: Connection) -> Finding:
         "warning",
         "journal",
         f"journal_mode is {mode}: readers and writers wait for each other.",
-        "Put the file where SQLite can share memory (no network drive), and start again.",
+        "The service changes that when it starts. Where it does not: put the file where SQLite can"
+        " share memory (no network drive).",
     )
 
 

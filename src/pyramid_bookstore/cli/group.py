@@ -10,6 +10,7 @@ from pyramid.exceptions import ConfigurationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from pyramid_bookstore.db.dialects import all_dialects
+from pyramid_bookstore.db.revision import MigrationRefused
 from pyramid_bookstore.errors import BookstoreError
 
 #: Errors that are no defect of this code; all others show a traceback.
@@ -18,6 +19,7 @@ EXPECTED = (
     CommandError,
     ConfigurationError,
     LookupError,
+    MigrationRefused,
     OSError,
     SQLAlchemyError,
     UnicodeDecodeError,

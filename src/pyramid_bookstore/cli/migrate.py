@@ -4,7 +4,7 @@ import click
 from sqlalchemy import Engine
 
 from pyramid_bookstore.cli.ini import Ini
-from pyramid_bookstore.db.migrations import retry_while_locked, upgrade
+from pyramid_bookstore.db.migrations import refusal_explained, retry_while_locked, upgrade
 from pyramid_bookstore.db.revision import HEAD, current
 
 
@@ -20,7 +20,8 @@ def command(ini: Ini, sql: bool) -> None:
     if sql:
         upgrade(engine, sql=True)
         return
-    before = retry_while_locked(lambda: _revision(engine))
+    with refusal_explained(engine):
+        before = retry_while_locked(lambda: _revision(engine))
     upgrade(engine)
     if before == HEAD:
         click.echo(f"The database is at revision {HEAD} already.")

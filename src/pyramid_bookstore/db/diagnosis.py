@@ -36,4 +36,5 @@ READ_ONLY = Diagnosis(
     "unavailable", "The database takes no changes at present.", stale_connection=True
 )
 FULL = Diagnosis("unavailable", "The database has no room left for changes.")
+FORBIDDEN = Diagnosis("unavailable", "The database does not permit this to the service.")
 NOT_READY = Diagnosis("unavailable", "The database is not set up for this version.")

@@ -18,14 +18,14 @@ from typing import Any, TextIO, TypeVar
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from pyramid_bookstore.db.autogenerate import include_object as include_object
-from pyramid_bookstore.db.diagnosis import LOCKED
+from pyramid_bookstore.db.diagnosis import FORBIDDEN, LOCKED
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.errors import diagnose
-from pyramid_bookstore.db.revision import in_hosts_history, require_current
+from pyramid_bookstore.db.revision import MigrationRefused, in_hosts_history, require_current
 from pyramid_bookstore.db.revision import is_current as is_current
 
 #: Seconds to wait while another process migrates; indexing a large catalogue takes minutes.
@@ -34,8 +34,8 @@ LOCK_TIMEOUT = 600
 Result = TypeVar("Result")
 
 
-class ExtensionMissing(RuntimeError):
-    """PostgreSQL needs an extension that we may not create; the message says what to do."""
+class ExtensionMissing(MigrationRefused):
+    """PostgreSQL needs an extension that we may not create."""
 
 
 # Alembic keeps its context in module globals.
@@ -59,7 +59,8 @@ def upgrade(
     an empty database (``revision`` as ``from:to`` for another) go to ``output``, stdout by default.
 
     Where a host has our revisions in one history with its own, the host runs them: then this does
-    nothing, or raises `Unavailable` if the schema is behind the code.
+    nothing, or raises `Unavailable` if the schema is behind the code. Raises `MigrationRefused` if
+    the role lacks a right.
     """
     _run(engine, command.upgrade, revision, sql=sql, output=output)
 
@@ -98,6 +99,44 @@ def retry_while_locked(work: Callable[[], Result]) -> Result:
         time.sleep(0.05)
 
 
+@contextmanager
+def refusal_explained(engine: Engine) -> Iterator[None]:
+    """Raise `MigrationRefused` with what to do where the role lacks a right."""
+    try:
+        yield
+    except DBAPIError as error:
+        if diagnose(error) != FORBIDDEN:
+            raise
+        raise MigrationRefused(_what_to_grant(engine, error)) from error
+
+
+# The schema is that of the tables, or the one in which they would be made.
+_OWNER = text("""
+    SELECT current_user, coalesce(
+        (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('bookstore_books'))
+            ::regnamespace::text,
+        quote_ident(current_schema()),
+        'public'
+    ), (SELECT relowner FROM pg_class WHERE oid = to_regclass('bookstore_books'))::regrole::text
+""")
+
+
+def _what_to_grant(engine: Engine, error: DBAPIError) -> str:
+    with engine.connect() as connection:
+        role, schema, owner = connection.execute(_OWNER).one()
+        role = connection.dialect.identifier_preparer.quote(role)
+    said = str(error.orig).partition("\n")[0]
+    if owner not in (None, role):
+        return (
+            f"The database says: {said}. The bookstore's tables belong to the role {owner}: migrate"
+            f" as this role, or as a superuser GRANT {owner} TO {role}, and then migrate again."
+        )
+    return (
+        f"The database says: {said}. As the owner of the schema or a superuser"
+        f" GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}, and then migrate again."
+    )
+
+
 def _config(output: TextIO | None = None) -> Config:
     config = Config(output_buffer=output)
     # ConfigParser interpolates percent signs.
@@ -124,5 +163,5 @@ def _run(
             config.attributes["connection"] = connection
             step(config, revision)
 
-    with _alembic_lock:
+    with _alembic_lock, refusal_explained(engine):
         retry_while_locked(work)

@@ -19,6 +19,10 @@ VERSION_TABLE = "bookstore_alembic_version"
 HOSTS_VERSION_TABLE = "alembic_version"
 
 
+class MigrationRefused(RuntimeError):
+    """The database does not let this role migrate; the message says what to do."""
+
+
 def current(connection: Connection) -> str | None:
     """Our revision in our version table or, where there is none, in the host's; else ``None``."""
     inspector = inspect(connection)

@@ -8,7 +8,7 @@ from sqlalchemy import exists, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from pyramid_bookstore.catalogue.models import BOOKS
-from pyramid_bookstore.db.diagnosis import LOCKED, NOT_READY
+from pyramid_bookstore.db.diagnosis import FORBIDDEN, LOCKED
 from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.feeds.bulk import Bulk, Staged
 from pyramid_bookstore.feeds.staging import STAGED
@@ -86,7 +86,7 @@ class PostgresBulk(Bulk):
                     f"LOCK TABLE {BOOKS.name} IN ACCESS EXCLUSIVE MODE NOWAIT"
                 )
         except DBAPIError as error:
-            if diagnose(error) not in (LOCKED, NOT_READY):  # NOT_READY: we do not own the table
+            if diagnose(error) not in (LOCKED, FORBIDDEN):  # FORBIDDEN: we do not own the table
                 raise
             return False
         return not self.connection.execute(any_book).scalar_one()

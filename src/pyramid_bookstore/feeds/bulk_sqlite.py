@@ -45,7 +45,9 @@ class SQLiteBulk(Bulk):
         try:
             yield
         finally:
-            connection.execute(f"PRAGMA main.cache_size = {cache}")
+            # A file that is only read refuses the import, and its connection is closed.
+            if not self.connection.invalidated:
+                connection.execute(f"PRAGMA main.cache_size = {cache}")
 
     @contextmanager
     def deferred_indexes(self, rows: int) -> Iterator[None]:

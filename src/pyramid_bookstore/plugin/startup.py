@@ -7,7 +7,7 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
 from pyramid_bookstore.db.engines import make_one_time_engine
-from pyramid_bookstore.db.revision import HEAD
+from pyramid_bookstore.db.revision import HEAD, MigrationRefused
 from pyramid_bookstore.errors import Unavailable
 from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.web.mount import Mount
@@ -33,7 +33,7 @@ def start(mount: Mount) -> None:
         engine = make_one_time_engine(settings.database)
     try:
         _work(engine, settings)
-    except (DBAPIError, Unavailable) as error:
+    except (DBAPIError, MigrationRefused, Unavailable) as error:
         # The driver's message; SQLAlchemy's would add the statement.
         reason = str(getattr(error, "orig", None) or error).strip()
         asked = " and ".join(f"bookstore.{name} = true" for name in wanted)

@@ -25,7 +25,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no type
     """One request as it arrives.
 
     Where its body is large, or of unknown length, or waits for "100 Continue", the parser pauses
-    behind the head until `resume`, and keeps what arrives meanwhile.
+    behind the head until `resume`, and keeps what has arrived behind it.
     """
 
     #: Whether the head is complete and nobody has said whether to take the body.
@@ -43,10 +43,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no type
     expect_continue: bool
 
     def received(self, data: bytes) -> int:
-        """Take bytes; returns how many belong to this request."""
-        if self.paused:
-            self._kept += data
-            return len(data)
+        """Take bytes, not while paused; returns how many belong to this request."""
         consumed: int = super().received(data)
         if self.headers_finished and not (self.completed or self._resumed):
             if self.chunked or self.expect_continue or self.content_length > LARGE:

@@ -44,7 +44,7 @@ def by_code(code, text="as asked", kind=sqlite3.OperationalError):
         ("25006", "unavailable", diagnosis.READ_ONLY.reason),
         ("25P03", "unavailable", diagnosis.TOO_SLOW.reason),
         ("42P01", "unavailable", diagnosis.NOT_READY.reason),
-        ("42501", "unavailable", diagnosis.NOT_READY.reason),
+        ("42501", "unavailable", diagnosis.FORBIDDEN.reason),
         ("23505", "constraint", ""),
         ("22012", "defect", ""),
         ("42601", "defect", ""),

@@ -43,7 +43,7 @@ _BY_STATE = {
     "42P01": diagnosis.NOT_READY,
     "42703": diagnosis.NOT_READY,
     "42883": diagnosis.NOT_READY,
-    "42501": diagnosis.NOT_READY,
+    "42501": diagnosis.FORBIDDEN,
     "3F000": diagnosis.NOT_READY,
     "40001": diagnosis.CONFLICT,
     "40P01": diagnosis.CONFLICT,

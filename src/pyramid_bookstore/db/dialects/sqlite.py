@@ -1,8 +1,11 @@
 """SQLite, the embedded default."""
 
+import os
 import sqlite3
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote, urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -21,12 +24,20 @@ READ_ONLY_OPTION = "bookstore_read_only"
 
 _SECOND = 1_000_000  # microseconds
 
+#: A journal or a write-ahead log, which even a reader needs if the file has one.
+_NO_FILES = Diagnosis(
+    "unavailable",
+    "The database needs a file beside it, and its folder takes none.",
+    stale_connection=True,
+)
+
 _BY_CODE = {
     sqlite3.SQLITE_BUSY: diagnosis.LOCKED,
     sqlite3.SQLITE_BUSY_SNAPSHOT: diagnosis.CONFLICT,
     sqlite3.SQLITE_LOCKED: diagnosis.LOCKED,
     sqlite3.SQLITE_INTERRUPT: diagnosis.TOO_SLOW,
     sqlite3.SQLITE_READONLY: diagnosis.READ_ONLY,
+    sqlite3.SQLITE_READONLY_DIRECTORY: _NO_FILES,
     sqlite3.SQLITE_FULL: diagnosis.FULL,
     sqlite3.SQLITE_CANTOPEN: diagnosis.UNREACHABLE,
     sqlite3.SQLITE_IOERR: diagnosis.UNREACHABLE,
@@ -43,6 +54,28 @@ _UNIQUE = {
 def in_memory(url: sa.URL) -> bool:
     """Whether the database exists in a single connection only."""
     return url.database in (None, "", ":memory:") or "mode=memory" in (url.database or "")
+
+
+def file_of(url: sa.URL) -> Path:
+    """The file of a database that is not in memory; the URL has its path, or a ``file:`` URI."""
+    name = url.database or ""
+    return Path(unquote(urlsplit(name).path) if _is_uri(url) else name).absolute()
+
+
+def is_read_only(url: sa.URL) -> bool:
+    """Whether the URL itself says that the file is only read."""
+    return _is_uri(url) and (url.query.get("mode") == "ro" or "immutable" in url.query)
+
+
+def read_only(url: sa.URL) -> sa.URL:
+    """A database in a file, of which nothing can be changed, not even the journal mode."""
+    name = url.database or ""
+    uri = name if _is_uri(url) else f"file:{quote(os.path.abspath(name))}"
+    return url.set(database=uri, query={**url.query, "mode": "ro", "uri": "true"})
+
+
+def _is_uri(url: sa.URL) -> bool:
+    return (url.database or "").startswith("file:") and "uri" in url.query
 
 
 class SQLite(Dialect):
@@ -70,8 +103,13 @@ class SQLite(Dialect):
             if not in_memory(engine.url):
                 # With WAL, readers and the writer do not wait for each other. With FULL, what was
                 # committed survives a power failure.
-                cursor.execute("PRAGMA journal_mode = WAL")
-                cursor.execute("PRAGMA synchronous = FULL")
+                try:
+                    cursor.execute("PRAGMA journal_mode = WAL")
+                    cursor.execute("PRAGMA synchronous = FULL")
+                except sqlite3.OperationalError as error:
+                    # A file that is only read stays as it is.
+                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+                        raise
             cursor.execute("PRAGMA foreign_keys = ON")
             cursor.close()
             if isinstance(connection, LimitedConnection):
