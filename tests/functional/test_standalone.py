@@ -227,7 +227,7 @@ class TestShippedInis:
             def run(self):
                 made.append(self)
 
-        monkeypatch.setattr(server, "GracefulServer", Server)
+        monkeypatch.setattr(server.graceful, "GracefulServer", Server)
         options = dict(self.read(name)["server:main"])
         del options["use"]
         server.serve(lambda *args: [], {"http_port": "0"}, **options)
@@ -235,4 +235,4 @@ class TestShippedInis:
         assert listener.adj.port == 0
         assert listener.effective_host == "127.0.0.1"
         listener.close()
-        listener.task_dispatcher.shutdown()
+        listener.task_dispatcher.shutdown(timeout=5)
