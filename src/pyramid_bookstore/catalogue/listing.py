@@ -63,15 +63,12 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     #: Whether the list goes on behind this page.
     has_next: bool = False
     #: Books up to which pages reach, of which there may be more.
-    reach: int | None = None
+    reach: int
 
     @property
     def total_pages(self) -> int | None:
-        """The number of pages of this size."""
-        if self.total is None:
-            return None
-        books = self.total if self.reach is None else min(self.total, self.reach)
-        return -(-books // self.limit)
+        """The number of pages of this size that may be asked for."""
+        return None if self.total is None else -(-min(self.total, self.reach) // self.limit)
 
 
 class Shape(NamedTuple):
@@ -151,6 +148,7 @@ def list_books(reader: Reader, query: ListQuery) -> Page:
         has_next=has_next,
         next_cursor=_cursor(rows[-1], sort, digest, backwards=False) if has_next else None,
         previous_cursor=_cursor(rows[0], sort, digest, backwards=True) if has_previous else None,
+        reach=query.reach,
     )
 
 

@@ -63,6 +63,7 @@ def list_by_relevance(reader: Reader, query: ListQuery) -> Page:
     if not search.groups:  # of nothing that shows
         return list_books(reader, replace(query, sort=NEWEST_FIRST))
     page, count = query.page, query.count or "exact"
+    reach = min(RANKED, query.reach)
     limit = min(query.limit, RANKED - (page - 1) * query.limit)
     # Whatever the page: all are of the same order.
     conditions, choice, values = read_filters(reader, query.filters, NEWEST_FIRST, RANKED)
@@ -97,10 +98,10 @@ def list_by_relevance(reader: Reader, query: ListQuery) -> Page:
         limit=query.limit,
         page=page,
         total=total,
-        has_next=more and page * query.limit < RANKED,
+        has_next=more and page * query.limit < reach,
         next_cursor=None,
         previous_cursor=None,
-        reach=RANKED,
+        reach=reach,
     )
 
 
