@@ -86,7 +86,8 @@ class CatalogueService(Service):
         at most the setting `bookstore.max_offset`, and a cursor leads further. The total is
         ``count``-ed "exact" (the default without a cursor) or "estimated" (exact up to some
         thousands, at a cost that does not grow beyond), or left out ("none"). Raises
-        `ValidationFailed` for values that are out of range, and for a cursor of another list.
+        `ValidationFailed` for values that are out of range, and for a cursor of another list;
+        `Unavailable` where too many lists that cost much are read at once.
         """
         query = list_query(
             sort=sort,
@@ -101,7 +102,7 @@ class CatalogueService(Service):
 
     def page(self, query: ListQuery) -> Page:
         """`list`, for a query that is validated already."""
-        reader = self._unit.reader()
+        reader = self._unit.list_reader()
         page = list_page(reader, query)
         search = query.filters.get("search")
         if page.books or not search or query.cursor or query.page > 1:
@@ -116,7 +117,7 @@ class CatalogueService(Service):
         with words of the nearest spelling. Raises `ValidationFailed`.
         """
         values = deserialized(SUGGEST, as_parameters({"q": q, "limit": limit}), pointers=False)
-        return suggest(self._unit.reader(), values["q"] or "", values["limit"])
+        return suggest(self._unit.list_reader(), values["q"] or "", values["limit"])
 
     def create(self, fields: Mapping[str, Any]) -> BookData:
         """Add a book from all its fields; raises `ValidationFailed`, `IsbnTaken`."""

@@ -8,6 +8,7 @@ import colander
 from pyramid.registry import Registry
 
 from pyramid_bookstore.db.database import Database
+from pyramid_bookstore.db.slots import Slots
 from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.web.operation import Resource
 
@@ -33,7 +34,13 @@ class Mount:
     added_routes: set[str] = field(default_factory=set)
     #: The table of URLs.
     resources: Sequence[Resource] = ()
+    #: For lists that cost much.
+    searches: Slots = field(init=False)
     _parts: dict[type, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        number = self.settings.concurrent_searches
+        self.searches = Slots(number, waiting=number, patience=1)
 
     @classmethod
     def of(cls, registry: Registry) -> "Mount":
