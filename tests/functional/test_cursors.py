@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
 
-from pyramid_bookstore.catalogue.listing import SORT_COLUMNS, list_books
+from pyramid_bookstore.catalogue.listing import list_books
 from pyramid_bookstore.catalogue.models import Book
 from pyramid_bookstore.catalogue.query import NEWEST_FIRST, ListQuery
+from pyramid_bookstore.catalogue.shapes import SORT_COLUMNS
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.db.query import SessionReader
 from pyramid_bookstore.errors import ValidationFailed

@@ -6,6 +6,7 @@ from urllib.parse import quote
 import pytest
 from webtest import TestApp
 
+from pyramid_bookstore.web.mount import Mount
 from tests.support.api import BOOKS, ask, assert_problem, isbn, new_book
 from tests.support.apps import build_app, close_app
 
@@ -77,7 +78,7 @@ class TestPages:
         assert number == page["total_pages"]
         assert found == books[::-1]
 
-    @pytest.mark.parametrize("number", [2, 3, 2**31 - 1])
+    @pytest.mark.parametrize("number", [2, 3, 5000])
     def test_a_page_past_the_end_is_empty_and_links_to_the_last_page(self, shelf, number):
         client, _ = shelf
         answer = client.get(f"{BOOKS}?page={number}")
@@ -102,6 +103,67 @@ class TestPages:
         assert len(client.get(f"{BOOKS}?limit=3").json["data"]) == 3
         refused = client.get(f"{BOOKS}?limit=4", status=422)
         assert_problem(refused, 422, "validation_failed", "limit")
+
+
+@pytest.fixture(scope="module")
+def short_pages(shelf):
+    """A client for `shelf`, where pages end at 7 books."""
+    url = Mount.of(shelf[0].app.registry).settings.database["url"]
+    app = build_app({"bookstore.sqlalchemy.url": url, "bookstore.max_offset": "7"})
+    yield TestApp(app)
+    close_app(app)
+
+
+class TestReach:
+    """Pages end at `bookstore.max_offset` books."""
+
+    @pytest.mark.parametrize("query", ["page=2&limit=3", "page=7&limit=1", "page=1&limit=100"])
+    def test_a_page_up_to_the_offset_and_any_first_page_are_answered(self, short_pages, query):
+        assert short_pages.get(f"{BOOKS}?{query}").json["data"]
+
+    @pytest.mark.parametrize("query", ["page=2&limit=4", "page=8&limit=1", f"page={2**31 - 1}"])
+    def test_a_page_beyond_is_refused_and_points_to_the_cursor(self, short_pages, query):
+        refused = short_pages.get(f"{BOOKS}?{query}", status=422)
+        assert_problem(refused, 422, "validation_failed", "page")
+        [fault] = refused.json["details"]
+        assert fault["message"] == (
+            "Pages end at 7 books; go on with `cursor` (`next_cursor` of an earlier page)."
+        )
+
+    @pytest.mark.parametrize("limit", [2, 3, 7, 9])
+    def test_the_links_lead_through_the_whole_list_by_cursor_where_pages_end(
+        self, shelf, short_pages, limit
+    ):
+        _, books = shelf
+        url, seen = f"{BOOKS}?limit={limit}", []
+        while url:
+            answer = short_pages.get(url)
+            seen += answer.json["data"]
+            url = links(answer).get("next")
+        assert seen == books[::-1]
+
+    @pytest.mark.parametrize(("limit", "pages"), [(3, 2), (2, 3), (9, 1)])
+    def test_neither_total_pages_nor_last_names_a_page_that_is_refused(
+        self, short_pages, limit, pages
+    ):
+        for page in range(1, pages + 1):
+            answer = short_pages.get(f"{BOOKS}?limit={limit}&page={page}")
+            assert (answer.json["total"], answer.json["total_pages"]) == (12, pages)
+            assert answer.json["next_cursor"]
+            assert "last" not in links(answer)
+
+    def test_a_list_within_reach_has_its_last_page(self, short_pages):
+        answer = short_pages.get(f"{BOOKS}?in_stock=false&limit=1")
+        assert links(answer)["last"].endswith("page=3")
+
+    def test_a_list_by_relevance_ends_there(self, short_pages):
+        url = f"{BOOKS}?search=a&sort=relevance&limit=3"
+        answer = short_pages.get(f"{url}&page=2")
+        assert "next" not in links(answer)
+        assert answer.json["next_cursor"] is None
+        refused = short_pages.get(f"{url}&page=3", status=422)
+        [fault] = refused.json["details"]
+        assert fault["message"].startswith("A list by `relevance` ends after 7 books.")
 
 
 class TestLinks:

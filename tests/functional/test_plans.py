@@ -13,9 +13,10 @@ import pytest
 from sqlalchemy import text
 
 from pyramid_bookstore.catalogue import relevance
-from pyramid_bookstore.catalogue.listing import SORT_COLUMNS, list_books
+from pyramid_bookstore.catalogue.listing import list_books
 from pyramid_bookstore.catalogue.query import NEWEST_FIRST, ListQuery
 from pyramid_bookstore.catalogue.relevance import list_by_relevance
+from pyramid_bookstore.catalogue.shapes import SORT_COLUMNS
 from pyramid_bookstore.catalogue.statements import BY_ID, BY_ISBN
 from pyramid_bookstore.db.engines import make_engine
 from tests.support.api import isbn

@@ -28,6 +28,7 @@ def store(dbsession: Session) -> Bookstore:
         ("author", "\ud800"),
         ("page", 0),
         ("page", 10**30),
+        ("page", 5001),
         ("limit", 0),
         ("limit", -1),
         ("limit", 1001),
@@ -130,6 +131,26 @@ def test_list_accepts_every_form_of_sort_and_pages_by_cursor(store: Bookstore) -
 def test_list_refuses_what_the_query_parameters_refuse(store: Bookstore, wrong: Any) -> None:
     with pytest.raises(ValidationFailed, match=next(iter(wrong))):
         store.list(**wrong)
+
+
+def test_list_has_the_pages_of_the_mount_and_goes_on_by_cursor(make_client: Any) -> None:
+    def listed(request: Any) -> Response:
+        """The titles on page 1 and on those after it, by cursor."""
+        page = request.bookstore.list(limit=2)
+        titles = [book.title for book in page.books]
+        with pytest.raises(ValidationFailed, match="Pages end at 3 books"):
+            request.bookstore.list(limit=2, page=2)
+        page = request.bookstore.list(limit=2, cursor=page.next_cursor)
+        return Response(json_body=[*titles, *(book.title for book in page.books)])
+
+    def configure(config: Any) -> None:
+        config.add_route("listed", "/listed")
+        config.add_view(listed, route_name="listed")
+
+    client = make_client({"bookstore.max_offset": "3"}, configure=configure)
+    for number in range(3):
+        client.post_json("/api/v1/books", book_fields(title=str(number)))
+    assert client.get("/listed").json == ["2", "1", "0"]
 
 
 @pytest.mark.parametrize("wrong", [7, 1.5, Decimal("0.5"), "1", None, True])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pyramid_bookstore.catalogue import listing, relevance
 from pyramid_bookstore.catalogue.query import NEWEST_FIRST
+from pyramid_bookstore.catalogue.shapes import search_on
 from pyramid_bookstore.db.query import Query, Reader
 from pyramid_bookstore.search.base import Choice, Conditions
 from tests.support import reading
@@ -117,7 +118,7 @@ def paths(
     """Every path to the matches, with the values for it; walks that give up, too."""
     conditions, chosen, values = listing.read_filters(reader, filters, NEWEST_FIRST, 20)
     yield conditions, chosen, values
-    search = listing.search_on(reader.dialect)
+    search = search_on(reader.dialect)
     probe = search.probe(conditions)
     if probe is None:
         return

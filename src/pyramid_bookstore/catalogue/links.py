@@ -41,8 +41,12 @@ def list_links(request: Request, pairs: Sequence[tuple[str, str]], page: Page) -
         # From a page after the end, the previous one is the last page.
         last = page.total_pages if page.total_pages is not None else page.page - 1
         links.append(link("prev", ("page", str(max(1, min(page.page - 1, last))))))
-    if page.has_next:
+    if page.has_next and page.page * page.limit < page.reach:
         links.append(link("next", ("page", str(page.page + 1))))
-    if page.total_pages:
+    elif page.next_cursor:
+        links.append(link("next", ("cursor", page.next_cursor)))
+    # Where a cursor leads on behind the pages, the last of them is not the list's.
+    goes_on = page.next_cursor and (page.total or 0) > page.reach
+    if page.total_pages and not goes_on:
         links.append(link("last", ("page", str(page.total_pages))))
     return ", ".join(links)

@@ -1,48 +1,44 @@
 """The list: filters, sort, pages, cursors and totals.
 
 A list is a *shape* (which filters, which sort, which direction) with *values*. One shape is one SQL
-statement, built and compiled once; a request only binds its values.
+statement (`shapes`), built and compiled once; a request only binds its values. `rows` has what is
+done where one statement would take long.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import and_, bindparam, func, literal_column, or_, select, tuple_
-from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.catalogue.cursor import Cursor, decode, encode, fingerprint
-from pyramid_bookstore.catalogue.fields import FIELDS, BookData
-from pyramid_bookstore.catalogue.models import BOOKS, Total
-from pyramid_bookstore.catalogue.query import SORT_FIELDS, Count, Filters, ListQuery, filters
+from pyramid_bookstore.catalogue.fields import BookData
+from pyramid_bookstore.catalogue.query import Count, Filters, ListQuery, filters
+from pyramid_bookstore.catalogue.rows import COSTLY, rows_of
+from pyramid_bookstore.catalogue.shapes import (
+    SORT_COLUMNS,
+    USUAL_LIMITS,
+    Counted,
+    Shape,
+    Sort,
+    count_query,
+    page_query,
+    search_on,
+)
 from pyramid_bookstore.catalogue.statements import COLUMNS, book_from_row
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query, Reader, Row
-from pyramid_bookstore.search import SEARCHES
-from pyramid_bookstore.search.base import Choice, Comparison, Conditions, Search, TextShape
+from pyramid_bookstore.search.base import FEW, Choice, Comparison, Conditions, TextShape
 from pyramid_bookstore.search.words import Group, Wanted, wanted, wanted_of_author
-
-#: The number of all books, from the few rows that the triggers keep.
-TOTAL = select(func.coalesce(func.sum(Total.books), 0)).scalar_subquery()
-
-#: The fields that may be sorted by, and the column with their sort order.
-SORT_COLUMNS: dict[str, Any] = {name: BOOKS.c[FIELDS[name].key] for name in SORT_FIELDS}
 
 _FILTERS = tuple(filters())
 
-Sort = tuple[tuple[str, bool], ...]
+#: To collect more matches than these, or to walk to a place further down a filtered list, may take
+#: long.
+COLLECTED: Final = 5_000
+DEEP: Final = 2_000
+
 _OLDEST_FIRST: Sort = (("created_at", False),)
-
-#: Common page sizes. They are literals in the statement, because PostgreSQL keeps a generic plan
-#: only if it knows the number of rows; other sizes are a parameter.
-USUAL_LIMITS = frozenset({10, 20, 25, 50, 100})
-
-
-@cache
-def search_on(dialect: Dialect) -> Search:
-    """The text search of this database."""
-    return SEARCHES[dialect.name](BOOKS, TOTAL, {column.name for column in SORT_COLUMNS.values()})
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,44 +59,23 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     #: Whether the list goes on behind this page.
     has_next: bool = False
     #: Books up to which pages reach, of which there may be more.
-    reach: int | None = None
+    reach: int
 
     @property
     def total_pages(self) -> int | None:
-        """The number of pages of this size."""
-        if self.total is None:
-            return None
-        books = self.total if self.reach is None else min(self.total, self.reach)
-        return -(-books // self.limit)
-
-
-class Shape(NamedTuple):
-    """Everything that a list's SQL depends on.
-
-    ``backwards`` is the page before a cursor, ``limit`` one of the `USUAL_LIMITS` or 0, ``path``
-    the one that `Search` chose, ``has_offset`` a page after the first, ``bounded`` a walk that
-    looks at ``walked`` books.
-    """
-
-    dialect: Dialect
-    conditions: Conditions
-    sort: Sort
-    after_cursor: bool
-    backwards: bool
-    total: Count
-    path: str
-    limit: int = 0
-    has_offset: bool = True
-    bounded: bool = False
+        """The number of pages of this size that may be asked for."""
+        return None if self.total is None else -(-min(self.total, self.reach) // self.limit)
 
 
 def list_books(reader: Reader, query: ListQuery) -> Page:
     """One page; a cursor takes the place of ``page``, and brings no total unless asked.
 
-    Costs one statement, and another one for the total of an empty page. A text search, and on
-    SQLite any filter, costs one more, to find out how rare the matches are, and up to three more
-    where all of them are at the far end of the order. Raises `ValidationFailed` for a cursor of
-    another list.
+    Costs one statement, and another one for the total of an empty page, or an exact total of more
+    than `FEW` matches. A text search, and on SQLite any filter, costs one more, to find out how
+    rare the matches are, and up to three more where all of them are at the far end of the order;
+    several sort keys cost some where there is a filter, or many books share the first key. Raises
+    `ValidationFailed` for a cursor of another list, and `Unavailable` where too many costly lists
+    are read.
     """
     filters, sort, limit = query.filters, query.sort, query.limit
     page = 1 if query.cursor else query.page
@@ -109,36 +84,32 @@ def list_books(reader: Reader, query: ListQuery) -> Page:
     digest = fingerprint(sorted(filters.items()), sort)
     cursor = decode(query.cursor, digest, [name for name, _ in sort]) if query.cursor else None
     backwards = bool(cursor and cursor.backwards)
+    sorts = search_on(reader.dialect).sorts(choice.path)
     shape = Shape(
         reader.dialect,
         conditions,
         sort,
         after_cursor=cursor is not None,
         backwards=backwards,
-        total=count,
+        total=counted(count, conditions, choice, sorts=sorts),
         path=choice.path,
         limit=limit if limit in USUAL_LIMITS else 0,
         has_offset=page > 1,
         bounded=choice.walked > 0 and len({descending for _, descending in sort}) == 1,
+        guarded=conditions.none and len(sort) > 1 and (page - 1) * limit <= DEEP,
     )
+    shape = shape._replace(costly=_is_costly(shape, choice, page * limit))
     values["limit"] = limit + 1  # one more, to know whether the list goes on
     values["offset"] = (page - 1) * limit
+    values["page_end"] = values["offset"] + limit
     if cursor:
         values |= {f"key{index}": key for index, key in enumerate(cursor.keys)}
-    rows = reader.rows(page_query(shape), values)
-    if shape.bounded and len(rows) <= limit:
-        # The matches are far down the list. To collect very many takes longer than to look on.
-        search = search_on(reader.dialect)
-        matches = reader.rows(_count_query(shape._replace(total="estimated")), values)[0][0]
-        values["walked"] = int(matches * search.WALKED_PER_MATCH)
-        if values["walked"] > choice.walked:
-            rows = reader.rows(page_query(shape), values)
-        if len(rows) <= limit:
-            shape = shape._replace(path=search.ALL, bounded=False)
-            rows = reader.rows(page_query(shape), values)
+    rows, shape = rows_of(reader, shape, values)
     more = len(rows) > limit
     rows = rows[:limit]
-    total = None if count == "none" else total_of(reader, shape, values, rows, len(rows) + more)
+    # Rows of several statements have no total.
+    carried = rows and len(rows[0]) > len(COLUMNS) + len(sort)
+    total = total_of(reader, shape, values, rows[0] if carried else None, len(rows) + more)
     if backwards:
         rows = rows[::-1]
     has_next = bool(rows) and (more or backwards)
@@ -151,6 +122,7 @@ def list_books(reader: Reader, query: ListQuery) -> Page:
         has_next=has_next,
         next_cursor=_cursor(rows[-1], sort, digest, backwards=False) if has_next else None,
         previous_cursor=_cursor(rows[0], sort, digest, backwards=True) if has_previous else None,
+        reach=query.reach,
     )
 
 
@@ -170,7 +142,7 @@ def read_filters(
     conditions = Conditions(text, tuple(comparisons))
     probe = _probe_query(dialect, conditions)
     if probe is None:
-        return conditions, Choice("", {}), values
+        return conditions, Choice("", {}), values | {"walked": 0}
     statement, choose = probe
     choice = choose(reader.rows(statement, values)[0], needed, SORT_COLUMNS[sort[0][0]].name)
     return conditions, choice, values | choice.values | {"walked": choice.walked}
@@ -187,78 +159,43 @@ def _groups(filters: Filters) -> tuple[Group, ...]:
     return groups
 
 
+def counted(count: Count, conditions: Conditions, choice: Choice, *, sorts: bool) -> Counted:
+    """How the total is found; ``sorts`` where all matches are collected anyway."""
+    if count != "exact" or conditions.none or sorts:
+        return count
+    return "look" if choice.matches is None else "exact"
+
+
+def _is_costly(shape: Shape, choice: Choice, books: int) -> bool:
+    """Whether up to so many books and their total may take more than some 50 ms."""
+    matches = choice.matches or 0
+    if search_on(shape.dialect).sorts(choice.path):
+        return matches > COLLECTED
+    counts = shape.total == "exact" and matches > FEW
+    return counts or choice.walked > COSTLY or (books > DEEP and not shape.conditions.none)
+
+
 def total_of(
-    reader: Reader, shape: Shape, values: dict[str, Any], rows: Sequence[Row], matches: int
-) -> int:
-    """The total of a list of which a page has at least ``matches`` books."""
-    if rows:
-        # An estimate may be less than the books up to the end of this page.
-        least = 0 if shape.after_cursor else values["offset"] + matches
-        return max(int(rows[0][-1]), least)
-    if not (shape.has_offset or shape.after_cursor):
+    reader: Reader, shape: Shape, values: dict[str, Any], row: Row | None, matches: int
+) -> int | None:
+    """The total of a list of which a page has at least ``matches`` books; the ``row`` of one of
+    them ends with the total, if it was counted with them."""
+    if shape.total == "none":
+        return None
+    if not matches and not (shape.has_offset or shape.after_cursor):
         return 0
-    # A page after the end has no row that could have the total.
-    return int(reader.rows(_count_query(shape), values)[0][0])
+    total = int((row or reader.rows(count_query(shape), values)[0])[-1])
+    if shape.total == "look" and total > FEW:
+        exact = shape._replace(total="exact", costly=True)
+        total = int(reader.rows(count_query(exact), values)[0][0])
+    # An estimate may be less than the books up to the end of this page.
+    least = values["offset"] + matches if matches and not shape.after_cursor else 0
+    return max(total, least)
 
 
 def _cursor(row: Row, sort: Sort, digest: str, *, backwards: bool) -> str:
     keys = row[len(COLUMNS) : len(COLUMNS) + len(sort)]
     return encode(Cursor(backwards, (*keys, row[0])), digest)
-
-
-@lru_cache(maxsize=1024)
-def page_query(shape: Shape) -> Query:
-    search = search_on(shape.dialect)
-    sorts = search.sorts(shape.path)
-    order = _order(shape)
-    columns: list[Any] = [*COLUMNS]
-    columns += [SORT_COLUMNS[field].label(f"sort_{field}") for field, _ in shape.sort]
-    if shape.total != "none":
-        # To sort, the database collects all matches and can count them; not those before a cursor.
-        collected = sorts and not shape.after_cursor
-        columns.append((func.count().over() if collected else count_of(shape)).label("total"))
-    clauses = search.where(shape.conditions, shape.path, order[0][0].name)
-    statement = select(*columns).where(*clauses)
-    if shape.after_cursor:
-        statement = statement.where(_past(order))
-    if shape.bounded:
-        statement = statement.where(_not_past_the_walk(shape, order))
-    if sorts:
-        # An expression that no index has, so that the planner does not read one in order.
-        order[0] = (func.coalesce(order[0][0], order[0][0]), order[0][1])
-    statement = statement.order_by(*map(_directed, order)).limit(
-        literal_column(str(shape.limit + 1))
-        if shape.limit
-        else bindparam("limit", type_=BOOKS.c.stock.type)
-    )
-    if shape.has_offset:
-        statement = statement.offset(bindparam("offset"))
-    return Query(statement, custom_plan=_by_value(shape))
-
-
-def _order(shape: Shape) -> list[tuple[Any, bool]]:
-    """The sort keys as columns, each with whether it is descending."""
-    order = [(SORT_COLUMNS[field], descending) for field, descending in shape.sort]
-    # The id has the direction of the key before it, so that one index has both.
-    order.append((BOOKS.c.id, order[-1][1]))
-    return [(column, descending != shape.backwards) for column, descending in order]
-
-
-def _directed(key: tuple[Any, bool]) -> Any:
-    column, descending = key
-    return column.desc() if descending else column.asc()
-
-
-@lru_cache(maxsize=256)
-def _count_query(shape: Shape) -> Query:
-    return Query(select(count_of(shape).label("total")), custom_plan=_by_value(shape))
-
-
-def _by_value(shape: Shape) -> bool:
-    """Whether the planner needs the values to choose a plan."""
-    counts = shape.total != "none" and not shape.conditions.none
-    by_count = counts and not search_on(shape.dialect).sorts(shape.path)
-    return shape.conditions.valued or shape.bounded or by_count
 
 
 @lru_cache(maxsize=256)
@@ -267,56 +204,6 @@ def _probe_query(
 ) -> tuple[Query, Callable[[Sequence[Any], int, str], Choice]] | None:
     probe = search_on(dialect).probe(conditions)
     return None if probe is None else (Query(probe.statement), probe.choose)
-
-
-def count_of(shape: Shape) -> ColumnElement[int]:
-    """The number of matches, as a subquery of the statement that reads the page."""
-    if shape.conditions.none:
-        return TOTAL
-    search = search_on(shape.dialect)
-    count = search.count if shape.total == "exact" else search.estimate
-    return count(shape.conditions, shape.path)
-
-
-def _not_past_the_walk(shape: Shape, order: Sequence[tuple[Any, bool]]) -> ColumnElement[bool]:
-    """The books up to the one where a bounded walk ends, the last of all at the latest.
-
-    An index knows that place: to count 30,000 books off takes 0.3 ms. The keys have one direction.
-    """
-    keys = select(*(column for column, _ in order))
-    if shape.after_cursor:
-        keys = keys.where(_past(order))
-    there = keys.order_by(*map(_directed, order)).limit(1).offset(bindparam("walked"))
-    turned = [(column, not descending) for column, descending in order]
-    last = keys.order_by(*map(_directed, turned)).limit(1)
-    ends = [select(*part.subquery().c) for part in (there, last)]
-    place = ends[0].union_all(ends[1]).limit(1).cte("end_of_walk")
-    # Each key by itself, and as an expression: SQLite then enters an index by all keys, and else by
-    # the first alone.
-    keys_there = (select(func.coalesce(key, key)).scalar_subquery() for key in place.c)
-    end = tuple_(*keys_there)
-    walked = tuple_(*(column for column, _ in order))
-    return walked >= end if order[0][1] else walked <= end
-
-
-def _past(order: Sequence[tuple[Any, bool]]) -> ColumnElement[bool]:
-    """The books after the cursor's keys in this order."""
-    keys = [
-        (column, descending, bindparam(f"key{index}", type_=column.type))
-        for index, (column, descending) in enumerate(order)
-    ]
-    if len({descending for _, descending in order}) == 1:
-        # One direction: a row comparison can use an index.
-        left, right = tuple_(*(key[0] for key in keys)), tuple_(*(key[2] for key in keys))
-        return left < right if order[0][1] else left > right
-    alternatives = []
-    for index, (column, descending, value) in enumerate(keys):
-        equal = [earlier == key for earlier, _, key in keys[:index]]
-        alternatives.append(and_(*equal, column < value if descending else column > value))
-    column, descending, value = keys[0]
-    # Redundant, but with it the database enters the index at the right place.
-    bound = column <= value if descending else column >= value
-    return and_(bound, or_(*alternatives))
 
 
 def walk(reader: Reader, filters: Filters, *, size: int) -> Iterator[Sequence[Row]]:

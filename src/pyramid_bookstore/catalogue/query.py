@@ -32,6 +32,8 @@ RELEVANCE = (("relevance", False),)
 MAX_CURSOR = 2048
 LARGEST_PAGE = 1000
 """The largest page for Python code; over HTTP it is a setting."""
+MAX_OFFSET = 100_000
+"""Up to so many books by ``page``, where no setting says otherwise."""
 Count = Literal["exact", "estimated", "none"]
 
 #: The values of the given filter parameters, by name.
@@ -101,10 +103,10 @@ class ListParameters(FilterParameters):
         "How `total` is counted: `exact` by default, `none` by default with `cursor`.",
     )
 
+    max_offset = MAX_OFFSET
+
     def check(self, values: dict[str, Any], error: colander.Invalid) -> None:
         super().check(values, error)
-        if values["page"] is not None and values["cursor"] is not None:
-            error["page"] = "A page cannot be asked for together with a cursor."
         names = {name for name, _ in values["sort"]}
         if "relevance" in names:
             if values["sort"] != RELEVANCE:
@@ -113,11 +115,25 @@ class ListParameters(FilterParameters):
                 error["sort"] = "`relevance` needs a `search`."
             if values["cursor"] is not None:
                 error["cursor"] = "A list by `relevance` has no cursor; go by `page`."
-            elif ((values["page"] or 1) - 1) * values["limit"] >= RANKED:
-                error["page"] = (
-                    f"A list by `relevance` ends after {RANKED:,} books. Refine the search, or sort"
-                    " by a field."
-                )
+        self._check_page(values, error, by_relevance="relevance" in names)
+
+    def _check_page(
+        self, values: dict[str, Any], error: colander.Invalid, *, by_relevance: bool
+    ) -> None:
+        page, limit = values["page"] or 1, values["limit"]
+        too_far = page > 1 and page * limit > self.max_offset
+        if values["page"] is not None and values["cursor"] is not None:
+            error["page"] = "A page cannot be asked for together with a cursor."
+        elif by_relevance and (too_far or (page - 1) * limit >= RANKED):
+            error["page"] = (
+                f"A list by `relevance` ends after {min(RANKED, self.max_offset):,} books. Refine"
+                " the search, or sort by a field."
+            )
+        elif too_far:
+            error["page"] = (
+                f"Pages end at {self.max_offset:,} books; go on with `cursor` (`next_cursor` of an"
+                " earlier page)."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +141,8 @@ class ListQuery:
     """A validated query of the list.
 
     ``sort`` has pairs of a field and whether it is descending, without the ``id`` that breaks ties.
-    ``fields`` is in the order of JSON, None for all. ``count`` is None if not given.
+    ``fields`` is in the order of JSON, None for all. ``count`` is None if not given. Pages end at
+    ``max_offset`` books.
     """
 
     filters: Filters = field(default_factory=dict)
@@ -135,10 +152,16 @@ class ListQuery:
     fields: tuple[str, ...] | None = None
     cursor: str | None = None
     count: Count | None = None
+    max_offset: int = MAX_OFFSET
+
+    @property
+    def reach(self) -> int:
+        """The books on all pages that may be asked for."""
+        return max(self.max_offset // self.limit, 1) * self.limit
 
 
 #: The parameters that are no filters.
-_OTHERS = tuple(name for name in ListQuery.__dataclass_fields__ if name != "filters")
+_OTHERS = tuple({*ListQuery.__dataclass_fields__} - {"filters", "max_offset"})
 
 
 def given_filters(values: Mapping[str, Any], others: Sequence[str]) -> Filters:
@@ -161,27 +184,36 @@ class SuggestParameters(colander.MappingSchema):  # type: ignore[misc]  # coland
 SUGGEST: Any = SuggestParameters()
 
 
-@lru_cache(maxsize=16)  # an application has one pair of limits
-def list_schema(default_limit: int = 20, max_limit: int = 100) -> Any:
+@lru_cache(maxsize=16)  # an application has one set of limits
+def list_schema(default_limit: int = 20, max_limit: int = 100, max_offset: int = MAX_OFFSET) -> Any:
     """The schema of the list's parameters; shared, so do not change it."""
     schema = ListParameters().clone()
+    schema.max_offset = max_offset
+    schema[
+        "page"
+    ].description += (
+        f" From page 2 on `page` × `limit` is at most {max_offset:,}; a cursor leads further."
+    )
     schema["limit"].typ = WholeNumber(1, max_limit)
     schema["limit"].missing = default_limit
     return schema
 
 
 def parse_listing(
-    pairs: Iterable[tuple[str, str]], *, default_limit: int = 20, max_limit: int = 100
+    pairs: Iterable[tuple[str, str]],
+    *,
+    default_limit: int = 20,
+    max_limit: int = 100,
+    max_offset: int = MAX_OFFSET,
 ) -> ListQuery:
     """The query of a list from its decoded parameters, in the order sent.
 
     Raises `ValidationFailed` with every fault, each with the parameter as its ``field``.
     """
-    values = deserialized(list_schema(default_limit, max_limit), pairs, pointers=False)
-    others = {name: values[name] for name in _OTHERS}
-    return ListQuery(
-        **others | {"page": values["page"] or 1}, filters=given_filters(values, _OTHERS)
-    )
+    schema = list_schema(default_limit, max_limit, max_offset)
+    values = deserialized(schema, pairs, pointers=False)
+    others = {name: values[name] for name in _OTHERS} | {"page": values["page"] or 1}
+    return ListQuery(**others, filters=given_filters(values, _OTHERS), max_offset=max_offset)
 
 
 def list_query(
@@ -189,6 +221,7 @@ def list_query(
     sort: str | Sequence[str | tuple[str, bool]] = NEWEST_FIRST,
     page: int = 1,
     cursor: str | None = None,
+    max_offset: int = MAX_OFFSET,
     **values: Any,
 ) -> ListQuery:
     """The same as `parse_listing`, for values from Python; ``limit`` is at most `LARGEST_PAGE`.
@@ -201,7 +234,7 @@ def list_query(
     if not isinstance(sort, str):
         sort = ",".join(key if isinstance(key, str) else "-" * key[1] + key[0] for key in sort)
     values |= {"sort": sort, "page": None if cursor and page == 1 else page, "cursor": cursor}
-    return parse_listing(as_parameters(values), max_limit=LARGEST_PAGE)
+    return parse_listing(as_parameters(values), max_limit=LARGEST_PAGE, max_offset=max_offset)
 
 
 def as_parameters(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -11,18 +11,10 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, case, func, select
 
-from pyramid_bookstore.catalogue.listing import (
-    Page,
-    Shape,
-    count_of,
-    list_books,
-    page_query,
-    read_filters,
-    search_on,
-    total_of,
-)
+from pyramid_bookstore.catalogue.listing import Page, list_books, read_filters, total_of
 from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.catalogue.query import NEWEST_FIRST, RELEVANCE, ListQuery
+from pyramid_bookstore.catalogue.shapes import Shape, count_of, page_query, search_on
 from pyramid_bookstore.catalogue.statements import COLUMNS, book_from_row
 from pyramid_bookstore.db.query import Query, Reader
 from pyramid_bookstore.search import ranking
@@ -63,6 +55,7 @@ def list_by_relevance(reader: Reader, query: ListQuery) -> Page:
     if not search.groups:  # of nothing that shows
         return list_books(reader, replace(query, sort=NEWEST_FIRST))
     page, count = query.page, query.count or "exact"
+    reach = min(RANKED, query.reach)
     limit = min(query.limit, RANKED - (page - 1) * query.limit)
     # Whatever the page: all are of the same order.
     conditions, choice, values = read_filters(reader, query.filters, NEWEST_FIRST, RANKED)
@@ -91,16 +84,16 @@ def list_by_relevance(reader: Reader, query: ListQuery) -> Page:
         rows = reader.rows(_query(shape._replace(others=True)), values)
     more, rows = len(rows) > limit, rows[:limit]
     listed = newest._replace(has_offset=page > 1)
-    total = None if count == "none" else total_of(reader, listed, values, rows, len(rows) + more)
+    total = total_of(reader, listed, values, rows[0] if rows else None, len(rows) + more)
     return Page(
         books=[book_from_row(row) for row in rows],
         limit=query.limit,
         page=page,
         total=total,
-        has_next=more and page * query.limit < RANKED,
+        has_next=more and page * query.limit < reach,
         next_cursor=None,
         previous_cursor=None,
-        reach=RANKED,
+        reach=reach,
     )
 
 
@@ -142,7 +135,9 @@ def _query(shape: _Ranked) -> Query:
         .join(best, best.c.id == BOOKS.c.id)
         .order_by(*_order(best))
     )
-    return Query(statement, custom_plan=shape.first)
+    # Of a large catalogue and very many matches.
+    costly = shape.first and (shape.others or newest.total == "exact")
+    return Query(statement, custom_plan=shape.first, costly=costly)
 
 
 def _order(ranked: Any) -> list[Any]:

@@ -15,6 +15,7 @@ from pyramid_bookstore.catalogue.extra import apply_merge_patch
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.listing import Page
 from pyramid_bookstore.catalogue.query import (
+    MAX_OFFSET,
     NEWEST_FIRST,
     SUGGEST,
     Count,
@@ -38,11 +39,17 @@ class Service:
     """The base of each capability's operations."""
 
     def __init__(
-        self, unit: UnitOfWork, *, extra_schema: colander.SchemaNode | None = None
+        self,
+        unit: UnitOfWork,
+        *,
+        extra_schema: colander.SchemaNode | None = None,
+        max_offset: int = MAX_OFFSET,
     ) -> None:
-        """``extra_schema`` is the host's, for the fields below ``extra``."""
+        """``extra_schema`` is the host's, for the fields below ``extra``; pages of lists end at
+        ``max_offset`` books."""
         self._unit = unit
         self._extra_schema = extra_schema
+        self._max_offset = max_offset
 
 
 class CatalogueService(Service):
@@ -75,17 +82,27 @@ class CatalogueService(Service):
         ``min_price`` and ``max_price`` (`Decimal` or `int`), ``in_stock`` (`bool`); `None` is not
         given. ``sort`` is written as over HTTP (``"-price,title"``), or names fields, each with
         whether it descends. ``page`` counts from 1; a ``cursor`` from an earlier page of the same
-        list takes its place. ``limit`` is at most 1000. The total is ``count``-ed "exact" (the
-        default without a cursor) or "estimated" (exact up to some thousands, at a cost that does
-        not grow beyond), or left out ("none"). Raises `ValidationFailed` for values that are out of
-        range, and for a cursor of another list.
+        list takes its place. ``limit`` is at most 1000; from page 2 on ``page`` times ``limit`` is
+        at most the setting `bookstore.max_offset`, and a cursor leads further. The total is
+        ``count``-ed "exact" (the default without a cursor) or "estimated" (exact up to some
+        thousands, at a cost that does not grow beyond), or left out ("none"). Raises
+        `ValidationFailed` for values that are out of range, and for a cursor of another list;
+        `Unavailable` where too many lists that cost much are read at once.
         """
-        query = list_query(sort=sort, limit=limit, page=page, cursor=cursor, count=count, **filters)
+        query = list_query(
+            sort=sort,
+            limit=limit,
+            page=page,
+            cursor=cursor,
+            count=count,
+            max_offset=self._max_offset,
+            **filters,
+        )
         return self.page(query)
 
     def page(self, query: ListQuery) -> Page:
         """`list`, for a query that is validated already."""
-        reader = self._unit.reader()
+        reader = self._unit.list_reader()
         page = list_page(reader, query)
         search = query.filters.get("search")
         if page.books or not search or query.cursor or query.page > 1:
@@ -100,7 +117,7 @@ class CatalogueService(Service):
         with words of the nearest spelling. Raises `ValidationFailed`.
         """
         values = deserialized(SUGGEST, as_parameters({"q": q, "limit": limit}), pointers=False)
-        return suggest(self._unit.reader(), values["q"] or "", values["limit"])
+        return suggest(self._unit.list_reader(), values["q"] or "", values["limit"])
 
     def create(self, fields: Mapping[str, Any]) -> BookData:
         """Add a book from all its fields; raises `ValidationFailed`, `IsbnTaken`."""

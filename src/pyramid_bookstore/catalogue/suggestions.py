@@ -9,10 +9,11 @@ from typing import Any, Final, Literal
 import msgspec
 from sqlalchemy import bindparam, func, select
 
-from pyramid_bookstore.catalogue.listing import TOTAL, list_books, search_on
+from pyramid_bookstore.catalogue.listing import list_books
 from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.catalogue.query import ListQuery
 from pyramid_bookstore.catalogue.relevance import SMALL, list_by_relevance
+from pyramid_bookstore.catalogue.shapes import TOTAL, search_on
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query, Reader, Row
 from pyramid_bookstore.search.spelling import Spelling, is_one_step_apart, spellings

@@ -40,7 +40,12 @@ def list_books(request: Request) -> Response:
     """One page of books: filtered, sorted, counted."""
     settings = Mount.of(request.registry).settings
     pairs = query_pairs(request)
-    query = parse_listing(pairs, default_limit=settings.limit_default, max_limit=settings.limit_max)
+    query = parse_listing(
+        pairs,
+        default_limit=settings.limit_default,
+        max_limit=settings.limit_max,
+        max_offset=settings.max_offset,
+    )
     page = request.bookstore.page(query)
     body = page_json(page, query.fields)
     tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import click
 from sqlalchemy import select
 
-from pyramid_bookstore.catalogue.listing import TOTAL
 from pyramid_bookstore.catalogue.query import FilterParameters
+from pyramid_bookstore.catalogue.shapes import TOTAL
 from pyramid_bookstore.cli.ini import Ini, explain_missing_schema
 from pyramid_bookstore.cli.progress import bar
 from pyramid_bookstore.db.dialects import dialect_named

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from pyramid_bookstore.db.base import BIND
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
 from pyramid_bookstore.db.errors import diagnose
+from pyramid_bookstore.db.slots import Slots
 from pyramid_bookstore.db.statement_count import count_statement
 
 Row = Sequence[Any]
@@ -29,14 +30,20 @@ class Query:
     Made once and reused, never per request: see :mod:`pyramid_bookstore.catalogue.statements`.
     """
 
-    __slots__ = ("_compiled", "custom_plan", "names", "statement")
+    __slots__ = ("_compiled", "costly", "custom_plan", "names", "statement")
 
     def __init__(
-        self, statement: Any, *, custom_plan: bool = False, names: Sequence[str] | None = None
+        self,
+        statement: Any,
+        *,
+        custom_plan: bool = False,
+        names: Sequence[str] | None = None,
+        costly: bool = False,
     ) -> None:
         """``custom_plan``: the best plan depends on the values, so none is cached. ``names``: the
-        columns that an INSERT sets.
+        columns that an INSERT sets. ``costly``: a `GatedReader` runs few of them at once.
         """
+        self.costly = costly
         self.statement = statement
         self.custom_plan = custom_plan
         self.names = names
@@ -142,6 +149,24 @@ class SessionReader:
     def rows(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
         count_statement()
         return self._session.execute(query.statement, values, bind_arguments=BIND).all()
+
+
+class GatedReader:
+    """Runs costly statements with another reader, each in one of the ``slots``; others at once."""
+
+    __slots__ = ("_reader", "_slots", "dialect")
+
+    def __init__(self, reader: Reader, slots: Slots) -> None:
+        self._reader = reader
+        self._slots = slots
+        self.dialect = reader.dialect
+
+    def rows(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
+        """All rows; raises `Unavailable` for a costly statement that finds no slot."""
+        if not query.costly:
+            return self._reader.rows(query, values)
+        with self._slots.held():
+            return self._reader.rows(query, values)
 
 
 class LeanReader:

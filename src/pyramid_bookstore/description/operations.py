@@ -66,7 +66,9 @@ DESCRIBED: dict[tuple[str, str], DescribedOperation] = {
         tag=BOOKS,
         summary="List books",
         text="Newest first. Filters are combined; `Link` leads to the other pages.",
-        query=lambda settings: list_schema(settings.limit_default, settings.limit_max),
+        query=lambda settings: list_schema(
+            settings.limit_default, settings.limit_max, settings.max_offset
+        ),
         headers=("If-None-Match", "Cache-Control"),
         answers={
             200: Answer("A page of books.", ("ETag", "Link"), {JSON: Content("Page")}),

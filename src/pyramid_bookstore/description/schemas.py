@@ -151,7 +151,7 @@ def _page() -> Schema:
         "total": _COUNT | {"description": "Books in the whole list."},
         "page": {"type": "integer", "minimum": 1},
         "limit": {"type": "integer", "minimum": 1},
-        "total_pages": _COUNT,
+        "total_pages": _COUNT | {"description": "Pages that may be asked for; a cursor may go on."},
         "next_cursor": {
             "type": ["string", "null"],
             "description": "`cursor` for the next page; null on the last one.",

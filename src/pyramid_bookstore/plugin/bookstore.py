@@ -51,8 +51,12 @@ def bookstore_of(request: Request) -> Bookstore:
     """The `Bookstore` of this request, made on first use."""
     found: Bookstore | None = request.__dict__.get(_ATTRIBUTE)
     if found is None:
-        schema = Mount.of(request.registry).extra_schema
-        found = request.__dict__[_ATTRIBUTE] = Bookstore(RequestUnit(request), extra_schema=schema)
+        mount = Mount.of(request.registry)
+        found = request.__dict__[_ATTRIBUTE] = Bookstore(
+            RequestUnit(request),
+            extra_schema=mount.extra_schema,
+            max_offset=mount.settings.max_offset,
+        )
     return found
 
 

@@ -8,7 +8,7 @@
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -42,7 +42,16 @@ class Comparison(NamedTuple):
         return clause
 
 
-_OPERATORS = {">=": operator.ge, "<=": operator.le, "=": operator.eq, ">": operator.gt}
+_OPERATORS = {
+    ">=": operator.ge,
+    "<=": operator.le,
+    "=": operator.eq,
+    ">": operator.gt,
+    "<": operator.lt,
+}
+
+#: So many matches are always counted; it costs little.
+FEW: Final = 1_000
 
 
 class TextShape(NamedTuple):
@@ -170,6 +179,12 @@ class Search(ABC):
     @abstractmethod
     def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
         """The exact number of matches, as a scalar subquery."""
+
+    def look(self, conditions: Conditions, path: str) -> ColumnElement[int]:
+        """The number of matches up to `FEW`, and one more where there are more."""
+        found: Select[Any] = select(literal_column("1")).select_from(self.books)
+        found = found.where(*self.where(conditions, path)).limit(literal_column(str(FEW + 1)))
+        return number_of(found.correlate(None))
 
     @abstractmethod
     def estimate(self, conditions: Conditions, path: str) -> ColumnElement[int]:

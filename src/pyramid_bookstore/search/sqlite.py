@@ -233,9 +233,9 @@ class SQLiteSearch(Search):
         single: sa.Select[Any] = self._candidates(conditions, paths[0])
         return single
 
-    def _candidates(self, conditions: Conditions, path: str) -> Any:
+    def _candidates(self, conditions: Conditions, path: str, most: int | None = None) -> Any:
         """The numbers of the rows that one filter lets through, by its index alone; of texts, at
-        least one of them."""
+        least one of them. Where several indexes are asked, ``most`` are taken of each."""
         books = sa.select(_SEQ.label("number")).select_from(self.books)
         if path not in (self.COLLECT, self.ALL):
             clauses = [
@@ -251,7 +251,11 @@ class SQLiteSearch(Search):
             places = {*group} & {"isbn prefix", "whole isbn"}
             ranges = [self.alternative(number, group, place) for place in places]
             found = [books.where(each) for each in ranges]
-            return sa.union(_matching(_MATCH), self._short(group[0]), *found)
+            parts = [_matching(_MATCH), self._short(group[0]), *found]
+            if most is not None:
+                # A union has no duplicates, so it is made whole before any limit of its own.
+                parts = [sa.select(each.limit(most).subquery()) for each in parts]
+            return sa.union(*parts)
         if text.indexed:
             return _matching(_MATCH)
         alone = next(group[0] for group in text.groups if len(group) == 1)
@@ -265,7 +269,7 @@ class SQLiteSearch(Search):
 
     def _found(self, text: TextShape) -> ColumnElement[Any]:
         """The candidates of the text as a JSON array, or NULL where there are `RARE` or more."""
-        exact = _array(self._candidates(Conditions(text), self.COLLECT))
+        exact = _array(self._candidates(Conditions(text), self.COLLECT, RARE))
         if not text.indexed or _by_isbn(text.groups) is not None:
             return exact
         latest = sa.select(sa.literal(1)).select_from(self.books)

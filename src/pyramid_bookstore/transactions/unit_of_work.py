@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from pyramid_bookstore.db.base import BIND
 from pyramid_bookstore.db.dialects import dialect_named
-from pyramid_bookstore.db.query import Reader, SessionReader
+from pyramid_bookstore.db.query import GatedReader, Reader, SessionReader
 from pyramid_bookstore.transactions.events import Announcer, Change, has_subscribers
 from pyramid_bookstore.transactions.sessions import mark_changed, reader_of, session_of
 from pyramid_bookstore.transactions.writers import AutocommitWriter, TransactionWriter, Writer
+from pyramid_bookstore.web.mount import Mount
 
 #: The attribute of a request with the function that opens the `Autocommit` strategy's connection.
 AUTOCOMMIT = "_bookstore_autocommit"
@@ -45,6 +46,10 @@ class UnitOfWork:
     def reader(self) -> Reader:
         """A reader on this transaction."""
         return SessionReader(self.session)
+
+    def list_reader(self) -> Reader:
+        """A reader for lists, which may cost much."""
+        return self.reader()
 
     def writer(self) -> Writer:
         """A writer on this transaction."""
@@ -88,6 +93,10 @@ class RequestUnit(UnitOfWork):
 
     def reader(self) -> Reader:
         return reader_of(self._request)
+
+    def list_reader(self) -> Reader:
+        """With few costly lists at once in all requests of the application."""
+        return GatedReader(self.reader(), Mount.of(self._request.registry).searches)
 
     def writer(self) -> Writer:
         open_connection = self._request.__dict__.get(AUTOCOMMIT)

@@ -36,10 +36,14 @@ class Mount:
     resources: Sequence[Resource] = ()
     #: For the imports and exports over HTTP.
     feed_slots: Slots = field(init=False)
+    #: For lists that cost much.
+    searches: Slots = field(init=False)
     _parts: dict[type, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.feed_slots = Slots(self.settings.concurrent_feeds)
+        number = self.settings.concurrent_searches
+        self.searches = Slots(number, waiting=number, patience=1)
 
     @classmethod
     def of(cls, registry: Registry) -> "Mount":

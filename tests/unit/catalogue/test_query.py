@@ -8,9 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyramid_bookstore.catalogue.query import FIELDS, SORT_FIELDS, ListQuery, parse_listing
+from pyramid_bookstore.catalogue.query import (
+    FIELDS,
+    SORT_FIELDS,
+    ListQuery,
+    list_query,
+    parse_listing,
+)
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.feeds.schema import ExportQuery, ImportQuery, parse_export, parse_import
+from pyramid_bookstore.settings import Settings
 
 LIST_PARAMETERS = [
     "page", "limit", "author", "search", "min_price", "max_price", "in_stock", "sort", "fields",
@@ -93,7 +100,7 @@ def test_an_invalid_or_unknown_query_parameter_is_refused_by_name(
 
 
 def test_the_largest_allowed_values_are_accepted() -> None:
-    assert parse_listing([("page", str(2**31 - 1))]).page == 2**31 - 1
+    assert parse_listing([("page", "100000"), ("limit", "1")]).page == 100_000
     assert parse_listing([("cursor", "x" * 2048), ("author", "x" * 255)]).cursor == "x" * 2048
     assert parse_listing([("fields", ",".join(reversed(FIELDS)))]).fields == tuple(FIELDS)
     assert len(parse_listing([("sort", ",".join(SORT_FIELDS))]).sort) == len(SORT_FIELDS)
@@ -104,6 +111,12 @@ def test_the_page_size_limits_come_from_the_settings() -> None:
     assert parse_listing([("limit", "9")], default_limit=7, max_limit=9).limit == 9
     assert "from 1 to 9" in faults(parse_listing, ("limit", "10"), max_limit=9)["limit"]
     assert parse_listing([("limit", "100")]).limit == 100
+
+
+def test_pages_end_where_the_setting_has_it_by_default() -> None:
+    assert (
+        list_query().max_offset == Settings.from_mapping({"sqlalchemy.url": "sqlite://"}).max_offset
+    )
 
 
 def test_all_faulty_parameters_are_reported_together() -> None:

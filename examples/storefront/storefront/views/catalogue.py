@@ -17,8 +17,9 @@ from storefront.formats import search_words, whole_number
 PAGE_SIZE = 18
 MOST_PAGES = 1_000_000
 SUGGESTED = 8
-#: As far as the bookstore's lists by relevance go.
+#: As far as pages of the bookstore's lists go: by relevance, and others (`bookstore.max_offset`).
 BEST_BOOKS = 1_000
+MOST_BOOKS = 100_000
 
 
 class Sort(NamedTuple):
@@ -52,7 +53,7 @@ def catalogue(request: Any) -> Any:
     usual = next(iter(sorts))
     sort = request.GET.get("sort")
     sort = sort if sort in sorts else usual
-    reach = BEST_BOOKS // PAGE_SIZE if sort == "best" else MOST_PAGES
+    reach = (BEST_BOOKS if sort == "best" else MOST_BOOKS) // PAGE_SIZE
     page = request.bookstore.list(
         search=search or None,
         author=author or None,

@@ -1,0 +1,237 @@
+"""The rows of a page: read by one statement, or by several where one would take too long.
+
+Two things may be far from a page's own cost. A walk may find that all matches are at the far end of
+the order. And of several sort keys an index has the first alone: where many books share it, to sort
+them all for one page takes as long as there are books. Such a *group* is then a list by itself, in
+the order of the other keys, that is walked by the index of the next one: nearly every book that the
+walk meets is of the group, because the group is large.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import bindparam, func, literal, select
+
+from pyramid_bookstore.catalogue.models import BOOKS
+from pyramid_bookstore.catalogue.shapes import (
+    SMALL_GROUP,
+    SORT_COLUMNS,
+    TOTAL,
+    Shape,
+    count_query,
+    page_query,
+    search_on,
+)
+from pyramid_bookstore.catalogue.statements import COLUMNS
+from pyramid_bookstore.db.query import Query, Reader, Row
+from pyramid_bookstore.search.base import Comparison, number_of
+
+#: Books of a group that are looked at, to know how many of them match.
+LOOKED_AT: Final = 1_000
+
+#: What reads more books than these waits for others of its kind.
+COSTLY: Final = 50_000
+
+# The id behind all others, ascending and descending.
+_ENDS = {False: UUID(int=2**128 - 1), True: UUID(int=0)}
+
+# How a key compares with one that it comes before or behind, ascending and descending.
+_SIDES = {"before": ("<", ">"), "upto": ("<=", ">="), "from": (">=", "<="), "behind": (">", "<")}
+
+Values = dict[str, Any]
+
+
+def rows_of(reader: Reader, shape: Shape, values: Values) -> tuple[Sequence[Row], Shape]:
+    """The rows of a page and one more, as far as there are; and the shape as it was read in the
+    end. The rows of several statements have no total.
+
+    ``walked`` among the values is where a bounded walk ends. Raises `Unavailable` where there is no
+    room for what takes long.
+    """
+    search = search_on(reader.dialect)
+    if len(shape.sort) - shape.fixed == 1 or search.sorts(shape.path):
+        return _walk(reader, shape, values)
+    if shape.guarded:
+        rows = reader.rows(page_query(shape), values)
+        if rows:
+            return rows, shape
+    if shape.backwards:
+        sort = tuple((field, not descending) for field, descending in shape.sort)
+        shape = shape._replace(sort=sort, backwards=False)
+    return _by_groups(reader, shape, values)
+
+
+def _walk(reader: Reader, shape: Shape, values: Values) -> tuple[Sequence[Row], Shape]:
+    """By one statement, unless it is a walk that gives up."""
+    limit = values["limit"]
+    rows = reader.rows(page_query(shape), values)
+    if not shape.bounded or len(rows) == limit:
+        return rows, shape
+    # The matches are far down the list. To collect very many takes longer than to look on.
+    search = search_on(reader.dialect)
+    shape = shape._replace(costly=True)
+    matches = reader.rows(count_query(shape._replace(total="estimated")), values)[0][0]
+    walked = int(matches * search.WALKED_PER_MATCH)
+    if walked > values["walked"]:
+        rows = reader.rows(page_query(shape), values | {"walked": walked})
+    if len(rows) == limit:
+        return rows, shape
+    # Whoever collects all matches can count them as well.
+    total = "exact" if shape.total == "look" else shape.total
+    shape = shape._replace(path=search.ALL, bounded=False, total=total)
+    return reader.rows(page_query(shape), values), shape
+
+
+def _by_groups(reader: Reader, asked: Shape, values: Values) -> tuple[Sequence[Row], Shape]:
+    """Large groups by themselves, and in one go what is between them.
+
+    A page can have a part of its first group and of its last; others are whole and so not large.
+    Which these two are, the list by the first key alone tells.
+    """
+    search = search_on(reader.dialect)
+    shape = asked._replace(path=search.WALK, total="none", limit=0, bounded=False, guarded=False)
+    first = shape.sort[: shape.fixed + 1]
+    alone = shape._replace(sort=first, bare=True, bounded=values["walked"] > 0)
+    limit = values["limit"]
+    rows: list[Row] = []
+    end = None
+    if shape.after_cursor:
+        start = values[f"key{shape.fixed}"]
+    else:
+        there, read = _walk(reader, alone, values)
+        if search.sorts(read.path) or not there:
+            return _collected(reader, shape, read, values) if there else there, asked
+        start, end = there[0][-1], there[-1][-1]
+        # Books before the group need not be sorted.
+        values = values | {f"{side}{shape.fixed}": start for side in ("before", "from")}
+        before = _count_of_books(_bounded(shape, "before"))
+        if shape.has_offset:
+            values["offset"] -= reader.rows(before, values)[0][0]
+        shape = _bounded(shape, "from")
+    group = _group(reader, shape, values, start)
+    if group.large:
+        rows += rows_of(reader, _within(shape, group), group.values)[0]
+        if len(rows) == limit or end == start:
+            return rows, asked
+        values = values | {"limit": limit - len(rows), "offset": 0, f"behind{shape.fixed}": start}
+        shape = _bounded(shape, "behind")._replace(after_cursor=False, has_offset=False)
+    costly = group.costly
+    if end is None:
+        behind = alone._replace(after_cursor=True, has_offset=False)
+        keys = {f"key{shape.fixed}": start}
+        keys[f"key{shape.fixed + 1}"] = _ENDS[shape.sort[shape.fixed][1]]
+        there, read = _walk(reader, behind, values | keys)
+        if search.sorts(read.path):
+            return [*rows, *_collected(reader, shape, read, values)], asked
+        end = there[-1][-1] if there else start
+    until = "upto"
+    if end != start:
+        group = _group(reader, shape, values | {"offset": 0}, end)
+        until = "before" if group.large else "upto"
+        costly = costly or group.costly
+    between = _bounded(shape, until)._replace(costly=costly)
+    rows += reader.rows(_sorted_query(between), values | {f"{until}{shape.fixed}": end})
+    if until == "before" and len(rows) < limit:
+        last = _within(shape, group)._replace(after_cursor=False, has_offset=False)
+        rows += rows_of(reader, last, group.values | {"limit": limit - len(rows)})[0]
+    return rows, asked
+
+
+def _collected(reader: Reader, shape: Shape, read: Shape, values: Values) -> Sequence[Row]:
+    """By a walk that gave up, as ``read``, it is known that the matches had better be sorted."""
+    return reader.rows(page_query(shape._replace(path=read.path, costly=True)), values)
+
+
+class _Group(NamedTuple):
+    """The books that share a key: whether they are better walked than sorted, and whether either
+    is costly; the values for a list of them."""
+
+    large: bool
+    costly: bool
+    values: Values
+
+
+def _group(reader: Reader, shape: Shape, values: Values, key: Any) -> _Group:
+    """The group with this key.
+
+    To sort it costs its size, to walk the next key's index the books wanted by the share that the
+    group has of all.
+    """
+    inside = values | {f"group{shape.fixed}": key}
+    looked = _look_query(shape._replace(sort=shape.sort[: shape.fixed + 1]))
+    books, size, hits = map(int, reader.rows(looked, inside | {"most": SMALL_GROUP})[0])
+    if size < SMALL_GROUP:
+        return _Group(False, False, inside)
+    share = 1 if shape.conditions.none else max(hits, 1) / min(size, LOOKED_AT)
+    enough = math.isqrt(int((values["offset"] + values["limit"]) * books / share))
+    if enough > size:
+        size = reader.rows(looked, inside | {"most": enough})[0][1]
+    inside["walked"] = int(values["walked"] * books / (share * size))
+    return _Group(size >= enough, min(size, enough) > COSTLY, inside)
+
+
+def _within(shape: Shape, group: _Group) -> Shape:
+    """The list of the group, by the keys that are left."""
+    field, _ = shape.sort[shape.fixed]
+    inside = _compared(shape, Comparison(SORT_COLUMNS[field].name, "=", f"group{shape.fixed}"))
+    left = {descending for _, descending in shape.sort[shape.fixed + 1 :]}
+    bounded = group.values["walked"] > 0 and len(left) == 1
+    return inside._replace(fixed=shape.fixed + 1, bounded=bounded, costly=group.costly)
+
+
+def _bounded(shape: Shape, side: str) -> Shape:
+    """Of the list only what is ``before`` or ``behind`` a value of the first key, ``from`` it or
+    ``upto`` it; the parameter is named so, with the number of the key."""
+    field, descending = shape.sort[shape.fixed]
+    operator = _SIDES[side][descending]
+    column = SORT_COLUMNS[field].name
+    return _compared(shape, Comparison(column, operator, f"{side}{shape.fixed}"))
+
+
+def _compared(shape: Shape, comparison: Comparison) -> Shape:
+    conditions = shape.conditions
+    comparisons = (*conditions.comparisons, comparison)
+    return shape._replace(conditions=conditions._replace(comparisons=comparisons))
+
+
+@lru_cache(maxsize=256)
+def _sorted_query(shape: Shape) -> Query:
+    """As `page_query`, for many books: their keys are sorted, and the page fetched by them."""
+    query = page_query(shape)
+    keys = [SORT_COLUMNS[field].label(f"sort_{field}") for field, _ in shape.sort]
+    page = query.statement.with_only_columns(BOOKS.c.id, *keys).subquery("page")
+    order = [(page.c[f"sort_{field}"], descending) for field, descending in shape.sort]
+    order.append((page.c.id, shape.sort[-1][1]))
+    statement = (
+        select(*COLUMNS, *(key for key, _ in order[:-1]))
+        .join(page, page.c.id == BOOKS.c.id)
+        .order_by(*(key.desc() if descending else key for key, descending in order))
+    )
+    return Query(statement, custom_plan=query.custom_plan, costly=query.costly)
+
+
+@lru_cache(maxsize=256)
+def _count_of_books(shape: Shape) -> Query:
+    """How many books the shape has on all pages, along the index of its first key."""
+    order = SORT_COLUMNS[shape.sort[shape.fixed][0]].name
+    clauses = search_on(shape.dialect).where(shape.conditions, shape.path, order)
+    counted = select(func.count().label("books")).select_from(BOOKS).where(*clauses)
+    return Query(counted, custom_plan=True)
+
+
+@lru_cache(maxsize=256)
+def _look_query(shape: Shape) -> Query:
+    """All books; those of a group, up to ``most``; how many of its first ones match."""
+    column = SORT_COLUMNS[shape.sort[shape.fixed][0]]
+    same = column == bindparam(f"group{shape.fixed}", type_=column.type)
+    group = select(BOOKS.c.id).where(same)
+    some = BOOKS.c.id.in_(group.limit(LOOKED_AT))
+    clauses = search_on(shape.dialect).where(shape.conditions, shape.path, column.name)
+    hits = select(func.count()).select_from(BOOKS).where(some, *clauses).scalar_subquery()
+    size = number_of(group.limit(bindparam("most", type_=BOOKS.c.stock.type)))
+    none = shape.conditions.none
+    columns = TOTAL.label("books"), size.label("size"), (literal(0) if none else hits).label("hits")
+    return Query(select(*columns))
