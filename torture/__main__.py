@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from torture import clients, crashes, drains, hostile, others, stock
+from torture import clients, costly, crashes, drains, hostile, others, stock
 from torture.stage import PGBOUNCER, POSTGRESQL, ROOT, SQLITE, Figure, Place, Scenario, places
 from torture.stage import Skipped as SkippedHere
 
@@ -21,6 +21,7 @@ SCENARIOS: list[Scenario] = [
     *clients.SCENARIOS,
     *hostile.SCENARIOS,
     *others.SCENARIOS,
+    *costly.SCENARIOS,
 ]
 NAMES = (SQLITE, POSTGRESQL, PGBOUNCER)
 PAGE = ROOT / "docs" / "reliability" / "README.md"
