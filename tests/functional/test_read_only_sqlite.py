@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import insert, make_url
+from sqlalchemy.exc import OperationalError
 from webtest import TestApp
 
 from pyramid_bookstore.catalogue.models import Book
@@ -104,6 +105,7 @@ if os.geteuid() == 0:
 """
 _ASK = f"""
 import json, os, sys
+from sqlalchemy.exc import OperationalError
 from webtest import TestApp
 from tests.support.api import new_book, BOOKS
 from tests.support.apps import build_app
@@ -192,3 +194,15 @@ def test_check_says_how_to_read_a_file_whose_folder_takes_no_files(
     said = run(_CHECK, path, str(ini), f"sqlite:///{path}", code=1)
     assert "fault    database: " in said
     assert f"sqlite:///file:{path}?immutable=1&uri=true" in said
+
+
+def test_a_locked_file_is_not_taken_for_one_that_is_only_read(tmp_path: Path) -> None:
+    path = tmp_path / "locked.sqlite"
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("CREATE TABLE held (at)")
+    holder.execute("BEGIN EXCLUSIVE")
+    engine = make_engine({"url": f"sqlite:///{path}?timeout=0"})
+    with pytest.raises(OperationalError, match="locked"):
+        engine.connect()
+    engine.dispose()
+    holder.close()

@@ -8,10 +8,12 @@ import json
 import sqlite3
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.engine import make_url
 
+from pyramid_bookstore.server.channel import Channel
 from tests.functional.test_drain import begin, read_all, serving  # noqa: F401  # a fixture
 from tests.support.api import API, BOOKS, new_book
 from tests.support.processes import wait_until
@@ -284,6 +286,11 @@ class TestTimes:
                 lambda: "did not read its answer" in server.output, timeout=60, what="the cut"
             )
             assert server.request("GET", "/").body == b"done"  # by the only thread
+
+    def test_a_client_is_not_cut_off_before_its_time(self):
+        waiting = SimpleNamespace(_lingers_until=None, total_outbufs_len=5, _taken=(0, 10), _sent=0)
+        Channel.cut_if_slow(waiting, 14, 1, 5)
+        assert waiting._taken == (0, 10)
 
     def test_a_client_that_reads_is_not_cut_off(self, serving):  # noqa: F811  # the fixture
         with (

@@ -14,7 +14,7 @@ import msgspec
 from pyramid_bookstore.catalogue.cursor import Cursor, decode, encode, fingerprint
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.query import Count, Filters, ListQuery, filters
-from pyramid_bookstore.catalogue.rows import COSTLY, rows_of
+from pyramid_bookstore.catalogue.rows import COSTLY, is_large, rows_of
 from pyramid_bookstore.catalogue.shapes import (
     SORT_COLUMNS,
     USUAL_LIMITS,
@@ -168,6 +168,8 @@ def counted(count: Count, conditions: Conditions, choice: Choice, *, sorts: bool
 
 def _is_costly(shape: Shape, choice: Choice, books: int) -> bool:
     """Whether up to so many books and their total may take more than some 50 ms."""
+    if 0 < choice.books <= COSTLY:
+        return False
     matches = choice.matches or 0
     if search_on(shape.dialect).sorts(choice.path):
         return matches > COLLECTED
@@ -186,7 +188,7 @@ def total_of(
         return 0
     total = int((row or reader.rows(count_query(shape), values)[0])[-1])
     if shape.total == "look" and total > FEW:
-        exact = shape._replace(total="exact", costly=True)
+        exact = shape._replace(total="exact", costly=is_large(reader))
         total = int(reader.rows(count_query(exact), values)[0][0])
     # An estimate may be less than the books up to the end of this page.
     least = values["offset"] + matches if matches and not shape.after_cursor else 0

@@ -43,6 +43,13 @@ _SIDES = {"before": ("<", ">"), "upto": ("<=", ">="), "from": (">=", "<="), "beh
 
 Values = dict[str, Any]
 
+_BOOKS = Query(select(TOTAL.label("books")))
+
+
+def is_large(reader: Reader) -> bool:
+    """Whether to read much of the catalogue takes long; of a small one nothing waits for others."""
+    return bool(reader.rows(_BOOKS, {})[0][0] > COSTLY)
+
 
 def rows_of(reader: Reader, shape: Shape, values: Values) -> tuple[Sequence[Row], Shape]:
     """The rows of a page and one more, as far as there are; and the shape as it was read in the
@@ -72,7 +79,7 @@ def _walk(reader: Reader, shape: Shape, values: Values) -> tuple[Sequence[Row], 
         return rows, shape
     # The matches are far down the list. To collect very many takes longer than to look on.
     search = search_on(reader.dialect)
-    shape = shape._replace(costly=True)
+    shape = shape._replace(costly=is_large(reader))
     matches = reader.rows(count_query(shape._replace(total="estimated")), values)[0][0]
     walked = int(matches * search.WALKED_PER_MATCH)
     if walked > values["walked"]:
@@ -142,7 +149,7 @@ def _by_groups(reader: Reader, asked: Shape, values: Values) -> tuple[Sequence[R
 
 def _collected(reader: Reader, shape: Shape, read: Shape, values: Values) -> Sequence[Row]:
     """By a walk that gave up, as ``read``, it is known that the matches had better be sorted."""
-    return reader.rows(page_query(shape._replace(path=read.path, costly=True)), values)
+    return reader.rows(page_query(shape._replace(path=read.path, costly=read.costly)), values)
 
 
 class _Group(NamedTuple):
