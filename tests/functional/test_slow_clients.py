@@ -222,18 +222,21 @@ class TestBodies:
 
     def test_a_hook_that_fails_refuses_no_body(self, serving, tmp_path):  # noqa: F811  # the fixture
         with stopped(serving()) as server:
-            source = tmp_path / "waiting.py"
-            text = source.read_text(encoding="utf-8")
-            failing = (
-                "app.registry = {'bookstore.body_limit': lambda environ: 1 / 0}\n    return app"
-            )
-            source.write_text(text.replace("return app", failing), encoding="utf-8")
-            server.stop()
-            server.start()
+            change_app(server, tmp_path, "{'bookstore.body_limit': lambda _: 1 / 0}")
             body = b"x" * 100_000
             fields = (f"Content-Length: {len(body)}", "Connection: close")
             assert answered(server, head("POST /", *fields) + body)[1].endswith(body)
             assert "ZeroDivisionError" in server.output
+
+
+def change_app(server, folder, registry):
+    """Start the server again, with this registry of its application."""
+    source = folder / "waiting.py"
+    text = source.read_text(encoding="utf-8")
+    changed = text.replace("return app", f"app.registry = {registry}\n    return app")
+    source.write_text(changed, encoding="utf-8")
+    server.stop()
+    server.start()
 
 
 def status_after(plain):
@@ -303,6 +306,16 @@ class TestTimes:
                 received += len(more)
                 time.sleep(0.3)
             assert received > 20_000_000
+
+    def test_a_probe_that_waits_keeps_no_other_probe_waiting(self, serving, tmp_path):  # noqa: F811  # the fixture
+        with stopped(serving(threads=1)) as server:
+            change_app(server, tmp_path, "{'bookstore.probes': ['/waits', '/alive']}")
+            gate = tmp_path / "gate"
+            waiting = begin(server, "/waits", gate)
+            assert server.request("GET", "/alive").body == b"done"
+            gate.touch()
+            assert waiting.getresponse().status == 200
+            waiting.close()
 
     def test_probes_are_answered_while_all_threads_are_busy(self, bookstore, token):
         with bookstore(threads=1) as server:

@@ -41,18 +41,19 @@ class _Uploads:
 
 
 class _Lanes:
-    """A thread of its own for probes; waitress's threads for all else."""
+    """A thread of its own for the path of each probe, as one may wait for a database and another
+    must not; waitress's threads for all else."""
 
     def __init__(self, others: ThreadedTaskDispatcher, probes: Collection[str]) -> None:
         self._others = others
-        self._probes = probes
-        self._own = ThreadedTaskDispatcher()
-        self._own.set_thread_count(1 if probes else 0)
+        self._probes = {path: ThreadedTaskDispatcher() for path in probes}
+        for dispatcher in self._probes.values():
+            dispatcher.set_thread_count(1)
 
     def add_task(self, task: Any) -> None:
-        requests = getattr(task, "requests", ())
-        probe = requests and getattr(requests[0], "path", None) in self._probes
-        (self._own if probe else self._others).add_task(task)
+        requests = getattr(task, "requests", None)
+        path = getattr(requests[0], "path", "") if requests else ""
+        self._probes.get(path, self._others).add_task(task)
 
     def shutdown(self, timeout: float) -> None:
         self._others.shutdown(timeout=timeout)
@@ -70,9 +71,9 @@ class GracefulServer:
         *,
         grace: float,
         delay: float,
-        receive_timeout: float = 120,
-        send_timeout: float = 30,
-        max_uploads: int = 4,
+        receive_timeout: float,
+        send_timeout: float,
+        max_uploads: int,
         **options: Any,
     ):
         self._map: dict[int, Any] = {}

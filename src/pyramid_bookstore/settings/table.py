@@ -108,9 +108,9 @@ class Settings:
         "Imports and exports over HTTP that a process serves at once; more are refused with 503."
         " Keep it below the server's threads.")
     concurrent_searches: int = _key("bookstore.concurrent.searches", 2, integer(1, 1000),
-        "Costly lists (exact totals of many matches, say) that a process works on at once; as many"
-        " more wait a second, the others are refused with 503. Twice this must stay below the"
-        " server's threads.")
+        "Costly lists (exact totals of many matches, say) that a process works on at once, in a"
+        " catalogue of more than 50,000 books; as many more wait a second, the others are refused"
+        " with 503. Twice this must stay below the server's threads.")
     max_body_size: int = _key("bookstore.max_body_size", _MIB, integer(1, 1024 * _MIB, "bytes"),
         "Largest request body; more is refused with 413.")
     import_max_body_size: int = _key(
