@@ -142,10 +142,11 @@ def read_filters(
     conditions = Conditions(text, tuple(comparisons))
     probe = _probe_query(dialect, conditions)
     if probe is None:
-        return conditions, Choice("", {}), values | {"walked": 0}
+        return conditions, Choice("", {}), values | {"walked": 0, "books": 0}
     statement, choose = probe
     choice = choose(reader.rows(statement, values)[0], needed, SORT_COLUMNS[sort[0][0]].name)
-    return conditions, choice, values | choice.values | {"walked": choice.walked}
+    found = {"walked": choice.walked, "books": choice.books}
+    return conditions, choice, values | choice.values | found
 
 
 def _groups(filters: Filters) -> tuple[Group, ...]:
@@ -188,7 +189,7 @@ def total_of(
         return 0
     total = int((row or reader.rows(count_query(shape), values)[0])[-1])
     if shape.total == "look" and total > FEW:
-        exact = shape._replace(total="exact", costly=is_large(reader))
+        exact = shape._replace(total="exact", costly=is_large(reader, values))
         total = int(reader.rows(count_query(exact), values)[0][0])
     # An estimate may be less than the books up to the end of this page.
     least = values["offset"] + matches if matches and not shape.after_cursor else 0

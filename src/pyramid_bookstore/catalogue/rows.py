@@ -46,17 +46,18 @@ Values = dict[str, Any]
 _BOOKS = Query(select(TOTAL.label("books")))
 
 
-def is_large(reader: Reader) -> bool:
+def is_large(reader: Reader, values: Values) -> bool:
     """Whether to read much of the catalogue takes long; of a small one nothing waits for others."""
-    return bool(reader.rows(_BOOKS, {})[0][0] > COSTLY)
+    books = values["books"] or reader.rows(_BOOKS, {})[0][0]
+    return bool(books > COSTLY)
 
 
 def rows_of(reader: Reader, shape: Shape, values: Values) -> tuple[Sequence[Row], Shape]:
     """The rows of a page and one more, as far as there are; and the shape as it was read in the
     end. The rows of several statements have no total.
 
-    ``walked`` among the values is where a bounded walk ends. Raises `Unavailable` where there is no
-    room for what takes long.
+    Among the values ``walked`` is where a bounded walk ends, and ``books`` the number of all, 0
+    where it is not known. Raises `Unavailable` where there is no room for what takes long.
     """
     search = search_on(reader.dialect)
     if len(shape.sort) - shape.fixed == 1 or search.sorts(shape.path):
@@ -79,7 +80,7 @@ def _walk(reader: Reader, shape: Shape, values: Values) -> tuple[Sequence[Row], 
         return rows, shape
     # The matches are far down the list. To collect very many takes longer than to look on.
     search = search_on(reader.dialect)
-    shape = shape._replace(costly=is_large(reader))
+    shape = shape._replace(costly=is_large(reader, values))
     matches = reader.rows(count_query(shape._replace(total="estimated")), values)[0][0]
     walked = int(matches * search.WALKED_PER_MATCH)
     if walked > values["walked"]:
