@@ -28,7 +28,9 @@ def main(ini: str, port: str, pid_file: str) -> None:
         fresh = Path(f"{pid_file}.new")
         fresh.write_text(str(child))
         fresh.replace(pid_file)
-        os.waitpid(child, 0)
+        _, status = os.waitpid(child, 0)
+        if os.WIFEXITED(status):  # it was not killed: its port is taken, say
+            sys.exit("The server ended by itself.")
 
 
 if __name__ == "__main__":
