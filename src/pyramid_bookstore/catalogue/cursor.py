@@ -112,5 +112,7 @@ _READERS: Mapping[type, Callable[[Any, int | str], Any]] = {
 
 
 def _key(name: str, key: int | str) -> Any:
+    if name not in FIELDS:  # a declared field
+        return _text(key)
     typ = FIELDS[name].type
     return _READERS[type(typ)](typ, key)

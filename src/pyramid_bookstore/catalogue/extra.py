@@ -3,11 +3,13 @@
 import copy
 import logging
 import math
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
 import colander
 
+from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
 from pyramid_bookstore.values import jsontext, text
 from pyramid_bookstore.values.faults import MAX_FAULTS, add_fault, leaves
 from pyramid_bookstore.values.types import Refused, StrictType, check_characters, kind
@@ -22,28 +24,66 @@ _NOT_A_FIELD: Final = "This is not a field of extra."
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class ExtraRules:
+    """What an application demands of ``extra``: a bound colander mapping of the host's, for the
+    members that are not ``declared``."""
+
+    schema: colander.SchemaNode | None = None
+    declared: Declared = NOTHING_DECLARED
+
+
+NO_RULES: Final = ExtraRules()
+
+
 class Extra(StrictType):
     """An object of at most ``max_bytes`` as compact JSON; missing is ``{}``.
 
     Names and texts become NFC and must not have NUL; numbers must fit into 64 bits or a double.
-    ``schema`` is the host's. A ``patch`` (RFC 7396) is not what will be stored, so its size is not
-    limited and the schema not applied.
+    A ``patch`` (RFC 7396) is not what will be stored, so its size is not limited and the ``rules``
+    not applied.
     """
 
     wanted = "an object"
     max_bytes = MAX_BYTES
 
-    def __init__(self, schema: colander.SchemaNode | None = None, *, patch: bool = False) -> None:
-        self.schema = schema
+    def __init__(self, rules: ExtraRules = NO_RULES, *, patch: bool = False) -> None:
+        self.rules = rules
         self.patch = patch
 
     def deserialize(self, node: Any, cstruct: Any) -> dict[str, Any]:
         """The object; raises :exc:`colander.Invalid` with the path of each fault."""
         value = self._limited(node, {} if cstruct is colander.null else cstruct)
-        if self.schema is not None and not self.patch:
+        if self.rules != NO_RULES and not self.patch:
             # Again, because defaults and preparers of the host can make it too large.
-            value = self._limited(node, apply_host_schema(self.schema, value, node))
+            value = self._limited(node, self._checked(node, value))
         return value
+
+    def _checked(self, node: Any, value: dict[str, Any]) -> dict[str, Any]:
+        """``value`` by the declared fields and the host's schema, which sees all the others."""
+        schema, declared = self.rules.schema, self.rules.declared.fields
+        error = colander.Invalid(node)
+        checked = dict(value)
+        for name in value.keys() & declared.keys():
+            try:
+                checked[name] = declared[name].deserialize(value[name])
+            except colander.Invalid as invalid:
+                error.add(invalid)
+        if schema is not None:
+            others = {name: each for name, each in value.items() if name not in declared}
+            try:
+                found = apply_host_schema(schema, others, node)
+            except colander.Invalid as invalid:
+                error.msg = invalid.msg
+                for child in invalid.children:
+                    error.add(child)
+            else:
+                kept = {name: checked[name] for name in checked if name in {*declared, *found}}
+                checked = kept | {name: each for name, each in found.items() if name not in kept}
+                checked |= found
+        if error.children or error.msg is not None:
+            raise error
+        return checked
 
     def _limited(self, node: Any, cstruct: Any) -> dict[str, Any]:
         if not isinstance(cstruct, dict):

@@ -1,7 +1,7 @@
 """The classes that declare a field: `Field` and its filters. The fields are in `fields`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,9 +89,13 @@ class Filter(ABC):
     def comparisons(self, field: Field, values: Mapping[str, Any]) -> Iterator[Comparison]:
         """The comparisons of the field's column; text search is in `search`."""
 
-    def bound(self, field: Field, value: Any) -> Any:
+    def bound(self, field: Field, value: Any, operator: str) -> Any:
         """The value that the statement gets for a parameter's value."""
         return value
+
+    def tokens(self, field: Field, values: Mapping[str, Any]) -> Sequence[str] | None:
+        """The tokens of which a book must have one; `None` where no such filter is given."""
+        return None
 
 
 class TextSearch(Filter):
@@ -154,5 +158,5 @@ class Equals(Filter):
         if field.name in values:
             yield Comparison(field.key, "=", field.name)
 
-    def bound(self, field: Field, value: Any) -> Any:
+    def bound(self, field: Field, value: Any, operator: str) -> Any:
         return folded(value) if field.folded else value

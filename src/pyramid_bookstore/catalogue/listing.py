@@ -5,33 +5,48 @@ statement (`shapes`), built and compiled once; a request only binds its values. 
 done where one statement would take long.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
 
 from pyramid_bookstore.catalogue.cursor import Cursor, decode, encode, fingerprint
+from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
+from pyramid_bookstore.catalogue.declared_index import require_ready, uses
+from pyramid_bookstore.catalogue.field import Field, Filter
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.query import Count, Filters, ListQuery, filters
 from pyramid_bookstore.catalogue.rows import COSTLY, is_large, rows_of
 from pyramid_bookstore.catalogue.shapes import (
-    SORT_COLUMNS,
     USUAL_LIMITS,
     Counted,
     Shape,
     Sort,
     count_query,
+    key_of,
     page_query,
     search_on,
 )
 from pyramid_bookstore.catalogue.statements import COLUMNS, book_from_row
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query, Reader, Row
-from pyramid_bookstore.search.base import FEW, Choice, Comparison, Conditions, TextShape
+from pyramid_bookstore.search.base import (
+    FEW,
+    Choice,
+    Comparison,
+    Conditions,
+    TextShape,
+    attribute_name,
+)
 from pyramid_bookstore.search.words import Group, Wanted, wanted, wanted_of_author
 
-_FILTERS = tuple(filters())
+
+@lru_cache(maxsize=16)  # an application has one declaration
+def filters_of(declared: Declared) -> Sequence[tuple[Field, Filter]]:
+    """Every filter, with its field."""
+    return tuple(filters(declared))
+
 
 #: To collect more matches than these, or to walk to a place further down a filtered list, may take
 #: long.
@@ -39,6 +54,15 @@ COLLECTED: Final = 5_000
 DEEP: Final = 2_000
 
 _OLDEST_FIRST: Sort = (("created_at", False),)
+
+
+class FacetValue(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A value of a field, and how many of the books have it."""
+
+    value: Any
+    books: int
+    #: Whether ``books`` is counted in a sample.
+    estimated: bool = False
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +78,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     total: int | None
     next_cursor: str | None
     previous_cursor: str | None
+    #: The most frequent values of each field that was asked for.
+    facets: Mapping[str, Sequence[FacetValue]] | None = None
     #: The nearest spelling of a search that finds nothing.
     suggestion: str | None = None
     #: Whether the list goes on behind this page.
@@ -80,7 +106,9 @@ def list_books(reader: Reader, query: ListQuery) -> Page:
     filters, sort, limit = query.filters, query.sort, query.limit
     page = 1 if query.cursor else query.page
     count = query.count or ("none" if query.cursor else "exact")
-    conditions, choice, values = read_filters(reader, filters, sort, limit * page + 1)
+    conditions, choice, values = read_filters(
+        reader, filters, sort, limit * page + 1, query.declared
+    )
     digest = fingerprint(sorted(filters.items()), sort)
     cursor = decode(query.cursor, digest, [name for name, _ in sort]) if query.cursor else None
     backwards = bool(cursor and cursor.backwards)
@@ -127,24 +155,40 @@ def list_books(reader: Reader, query: ListQuery) -> Page:
 
 
 def read_filters(
-    reader: Reader, filters: Filters, sort: Sort, needed: int
+    reader: Reader,
+    filters: Filters,
+    sort: Sort,
+    needed: int,
+    declared: Declared = NOTHING_DECLARED,
 ) -> tuple[Conditions, Choice, dict[str, Any]]:
-    """The shape of the filters, the path to the ``needed`` books, and the values of parameters."""
+    """The shape of the filters, the path to the ``needed`` books, and the values of parameters.
+
+    Raises `Unavailable` where a declared field is used that has no index yet.
+    """
     dialect = reader.dialect
+    if declared and uses(declared, filters, sort):
+        require_ready(reader, declared)
     text, values = search_on(dialect).read(_groups(filters)) if filters else (TextShape(), {})
     comparisons: list[Comparison] = []
-    for field, each in _FILTERS:
+    attributes: list[Sequence[str]] = []
+    for field, each in filters_of(declared):
         for comparison in each.comparisons(field, filters):
             comparisons.append(comparison)
             if comparison.parameter:
                 value = filters[comparison.parameter]
-                values[comparison.parameter] = each.bound(field, value)
-    conditions = Conditions(text, tuple(comparisons))
+                bound = each.bound(field, value, comparison.operator)
+                values[comparison.parameter] = bound
+        tokens = each.tokens(field, filters)
+        if tokens:
+            values[attribute_name(len(attributes))] = search_on(dialect).tokens(tokens)
+            attributes.append(tokens)
+    several = tuple(len(tokens) > 1 for tokens in attributes)
+    conditions = Conditions(text, tuple(comparisons), several)
     probe = _probe_query(dialect, conditions)
     if probe is None:
         return conditions, Choice("", {}), values | {"walked": 0, "books": 0}
     statement, choose = probe
-    choice = choose(reader.rows(statement, values)[0], needed, SORT_COLUMNS[sort[0][0]].name)
+    choice = choose(reader.rows(statement, values)[0], needed, key_of(sort[0][0]))
     found = {"walked": choice.walked, "books": choice.books}
     return conditions, choice, values | choice.values | found
 
@@ -209,14 +253,16 @@ def _probe_query(
     return None if probe is None else (Query(probe.statement), probe.choose)
 
 
-def walk(reader: Reader, filters: Filters, *, size: int) -> Iterator[Sequence[Row]]:
+def walk(
+    reader: Reader, filters: Filters, declared: Declared = NOTHING_DECLARED, *, size: int
+) -> Iterator[Sequence[Row]]:
     """All books that the filters choose, oldest first, in pages of ``size`` rows.
 
     A row begins with `COLUMNS`. Each page is found by the keys of the last row before it, so all
     pages cost the same, and shows what is committed when it is read. No book comes twice, and none
     that stays is left out, because ``created_at`` never changes.
     """
-    conditions, choice, values = read_filters(reader, filters, _OLDEST_FIRST, size)
+    conditions, choice, values = read_filters(reader, filters, _OLDEST_FIRST, size, declared)
     shape = Shape(reader.dialect, conditions, _OLDEST_FIRST, False, False, "none", choice.path)
     values |= {"limit": size, "offset": 0}
     while True:

@@ -24,10 +24,11 @@ from sqlalchemy import Text as SQLText
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pyramid_bookstore.catalogue.constraints import CHECKS, ISBN_KEY
+from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
 from pyramid_bookstore.catalogue.extra import Extra
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.db.base import BIND, BOOKS_TABLE, Base
-from pyramid_bookstore.db.types import FOLDED, JSONText, Money, UTCDateTime
+from pyramid_bookstore.db.types import FOLDED, JSONText, Money, SortKeys, Tokens, UTCDateTime
 from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.values.types import Identifier, Integer, Isbn, Moment, Price, Text
 
@@ -59,6 +60,11 @@ BOOKS = Table(
         for field in FIELDS.values()
     ),
     *(Column(field.key, FOLDED, nullable=False) for field in FIELDS.values() if field.derive),
+    # What declared fields are found by, see `Keys`; `catalogue.readiness` makes the indexes.
+    Column("attributes", Tokens()),
+    Column("sort_keys", SortKeys()),
+    Column("declared", String(12)),
+    Column("extra_words", FOLDED, nullable=False, server_default=""),
     UniqueConstraint("isbn", name=ISBN_KEY),
     *(CheckConstraint(check.sql, name=check.name) for check in CHECKS),
     # One index for each sort, with the id that breaks ties, so that a page reads only its own rows.
@@ -95,7 +101,9 @@ class Total(Base):
 BIND["mapper"] = Book
 
 
-def columns_of(fields: Mapping[str, Any]) -> dict[str, Any]:
+def columns_of(
+    fields: Mapping[str, Any], declared: Declared = NOTHING_DECLARED
+) -> dict[str, Any]:
     """The columns that hold the given fields of a book."""
     columns = dict(fields)
     for name in fields:
@@ -104,4 +112,5 @@ def columns_of(fields: Mapping[str, Any]) -> dict[str, Any]:
             columns[field.key] = field.derive(fields[name] or "")
         elif type(field.type) is Extra:
             columns[name] = msgspec.Raw(jsontext.dumps(fields[name]))
+            columns |= declared.keys_of(fields[name])._asdict()
     return columns

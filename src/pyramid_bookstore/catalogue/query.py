@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import colander
 
+from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
 from pyramid_bookstore.catalogue.field import Field, Filter, TextSearch, parameter
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.errors import Fault, ValidationFailed
@@ -47,13 +48,13 @@ _SEARCH = (
 )
 
 
-def filters() -> Iterator[tuple[Field, Filter]]:
+def filters(declared: Declared = NOTHING_DECLARED) -> Iterator[tuple[Field, Filter]]:
     """Every filter, with its field."""
-    for declared in FIELDS.values():
-        for each in declared.filters:
+    for known in (*FIELDS.values(), *declared.fields.values()):
+        for each in known.filters:
             # The search indexes know the words of titles and authors alone.
-            assert declared.name == "author" or not isinstance(each, TextSearch), declared.name
-            yield declared, each
+            assert known.name == "author" or not isinstance(each, TextSearch), known.name
+            yield known, each
 
 
 class FilterParameters(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
@@ -61,10 +62,11 @@ class FilterParameters(colander.MappingSchema):  # type: ignore[misc]  # colande
 
     schema_type = Parameters
 
-    def __init__(self, *nodes: Any, **options: Any) -> None:
+    def __init__(self, *nodes: Any, declared: Declared = NOTHING_DECLARED, **options: Any) -> None:
         super().__init__(*nodes, **options)
-        declared = [node for field, each in filters() for node in each.parameters(field)]
-        self.children[:0] = [*declared, parameter(Term(), _SEARCH, "search")]
+        self.declared = declared
+        found = [node for field, each in filters(declared) for node in each.parameters(field)]
+        self.children[:0] = [*found, parameter(Term(), _SEARCH, "search")]
 
     def validator(self, node: Any, values: dict[str, Any]) -> None:
         """Called by Colander when each parameter is valid by itself."""
@@ -75,8 +77,8 @@ class FilterParameters(colander.MappingSchema):  # type: ignore[misc]  # colande
 
     def check(self, values: dict[str, Any], error: colander.Invalid) -> None:
         """Add faults of several parameters together to ``error``."""
-        for declared, each in filters():
-            each.check(declared, values, error)
+        for known, each in filters(self.declared):
+            each.check(known, values, error)
 
 
 class ListParameters(FilterParameters):
@@ -101,6 +103,11 @@ class ListParameters(FilterParameters):
     count = parameter(
         Choice("exact", "estimated", "none"),
         "How `total` is counted: `exact` by default, `none` by default with `cursor`.",
+    )
+
+    facets = parameter(
+        Names(()),
+        "Declared fields, separated by commas, of which the most frequent values are counted.",
     )
 
     max_offset = MAX_OFFSET
@@ -152,7 +159,9 @@ class ListQuery:
     fields: tuple[str, ...] | None = None
     cursor: str | None = None
     count: Count | None = None
+    facets: tuple[str, ...] | None = None
     max_offset: int = MAX_OFFSET
+    declared: Declared = NOTHING_DECLARED
 
     @property
     def reach(self) -> int:
@@ -161,7 +170,7 @@ class ListQuery:
 
 
 #: The parameters that are no filters.
-_OTHERS = tuple({*ListQuery.__dataclass_fields__} - {"filters", "max_offset"})
+_OTHERS = tuple({*ListQuery.__dataclass_fields__} - {"filters", "max_offset", "declared"})
 
 
 def given_filters(values: Mapping[str, Any], others: Sequence[str]) -> Filters:
@@ -185,9 +194,21 @@ SUGGEST: Any = SuggestParameters()
 
 
 @lru_cache(maxsize=16)  # an application has one set of limits
-def list_schema(default_limit: int = 20, max_limit: int = 100, max_offset: int = MAX_OFFSET) -> Any:
+def list_schema(
+    default_limit: int = 20,
+    max_limit: int = 100,
+    max_offset: int = MAX_OFFSET,
+    declared: Declared = NOTHING_DECLARED,
+) -> Any:
     """The schema of the list's parameters; shared, so do not change it."""
-    schema = ListParameters().clone()
+    schema = ListParameters(declared=declared).clone()
+    schema.declared = declared
+    sortable = [name for name, each in declared.fields.items() if each.sort]
+    schema["sort"].typ = SortOrder((*SORT_FIELDS, *sortable, "relevance"))
+    schema["fields"].typ = Names((*FIELDS, *declared.fields))
+    schema["facets"].typ = Names(declared.facets)
+    if not declared.facets:
+        del schema["facets"]
     schema.max_offset = max_offset
     schema[
         "page"
@@ -205,15 +226,17 @@ def parse_listing(
     default_limit: int = 20,
     max_limit: int = 100,
     max_offset: int = MAX_OFFSET,
+    declared: Declared = NOTHING_DECLARED,
 ) -> ListQuery:
     """The query of a list from its decoded parameters, in the order sent.
 
     Raises `ValidationFailed` with every fault, each with the parameter as its ``field``.
     """
-    schema = list_schema(default_limit, max_limit, max_offset)
+    schema = list_schema(default_limit, max_limit, max_offset, declared)
     values = deserialized(schema, pairs, pointers=False)
-    others = {name: values[name] for name in _OTHERS} | {"page": values["page"] or 1}
-    return ListQuery(**others, filters=given_filters(values, _OTHERS), max_offset=max_offset)
+    others = {name: values.get(name) for name in _OTHERS} | {"page": values["page"] or 1}
+    found = given_filters(values, _OTHERS)
+    return ListQuery(**others, filters=found, max_offset=max_offset, declared=declared)
 
 
 def list_query(
@@ -222,6 +245,7 @@ def list_query(
     page: int = 1,
     cursor: str | None = None,
     max_offset: int = MAX_OFFSET,
+    declared: Declared = NOTHING_DECLARED,
     **values: Any,
 ) -> ListQuery:
     """The same as `parse_listing`, for values from Python; ``limit`` is at most `LARGEST_PAGE`.
@@ -234,13 +258,18 @@ def list_query(
     if not isinstance(sort, str):
         sort = ",".join(key if isinstance(key, str) else "-" * key[1] + key[0] for key in sort)
     values |= {"sort": sort, "page": None if cursor and page == 1 else page, "cursor": cursor}
-    return parse_listing(as_parameters(values), max_limit=LARGEST_PAGE, max_offset=max_offset)
+    return parse_listing(
+        as_parameters(values), max_limit=LARGEST_PAGE, max_offset=max_offset, declared=declared
+    )
 
 
 def as_parameters(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Values from Python as query parameters; `None` is left out."""
+    """Values from Python as query parameters; `None` is left out, a list repeats its name."""
     for name, value in values.items():
-        if isinstance(value, bool):
+        if isinstance(value, (list, tuple, set, frozenset)):
+            for each in value:
+                yield from as_parameters({name: each})
+        elif isinstance(value, bool):
             yield name, str(value).lower()
         elif isinstance(value, Decimal):
             yield name, f"{value:f}"

@@ -58,7 +58,9 @@ def list_by_relevance(reader: Reader, query: ListQuery) -> Page:
     reach = min(RANKED, query.reach)
     limit = min(query.limit, RANKED - (page - 1) * query.limit)
     # Whatever the page: all are of the same order.
-    conditions, choice, values = read_filters(reader, query.filters, NEWEST_FIRST, RANKED)
+    conditions, choice, values = read_filters(
+        reader, query.filters, NEWEST_FIRST, RANKED, query.declared
+    )
     values |= ranking.values(search) | {"walked": min(NEWEST, choice.books)}
     values |= {"limit": limit + 1, "offset": (page - 1) * query.limit}
     newest = Shape(

@@ -18,12 +18,13 @@ from sqlalchemy import bindparam, func, literal, select
 from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.catalogue.shapes import (
     SMALL_GROUP,
-    SORT_COLUMNS,
     TOTAL,
     Shape,
     count_query,
+    key_of,
     page_query,
     search_on,
+    sort_column,
 )
 from pyramid_bookstore.catalogue.statements import COLUMNS
 from pyramid_bookstore.db.query import Query, Reader, Row
@@ -184,7 +185,7 @@ def _group(reader: Reader, shape: Shape, values: Values, key: Any) -> _Group:
 def _within(shape: Shape, group: _Group) -> Shape:
     """The list of the group, by the keys that are left."""
     field, _ = shape.sort[shape.fixed]
-    inside = _compared(shape, Comparison(SORT_COLUMNS[field].name, "=", f"group{shape.fixed}"))
+    inside = _compared(shape, Comparison(key_of(field), "=", f"group{shape.fixed}"))
     left = {descending for _, descending in shape.sort[shape.fixed + 1 :]}
     bounded = group.values["walked"] > 0 and len(left) == 1
     return inside._replace(fixed=shape.fixed + 1, bounded=bounded, costly=group.costly)
@@ -195,8 +196,7 @@ def _bounded(shape: Shape, side: str) -> Shape:
     ``upto`` it; the parameter is named so, with the number of the key."""
     field, descending = shape.sort[shape.fixed]
     operator = _SIDES[side][descending]
-    column = SORT_COLUMNS[field].name
-    return _compared(shape, Comparison(column, operator, f"{side}{shape.fixed}"))
+    return _compared(shape, Comparison(key_of(field), operator, f"{side}{shape.fixed}"))
 
 
 def _compared(shape: Shape, comparison: Comparison) -> Shape:
@@ -209,7 +209,9 @@ def _compared(shape: Shape, comparison: Comparison) -> Shape:
 def _sorted_query(shape: Shape) -> Query:
     """As `page_query`, for many books: their keys are sorted, and the page fetched by them."""
     query = page_query(shape)
-    keys = [SORT_COLUMNS[field].label(f"sort_{field}") for field, _ in shape.sort]
+    keys = [
+        sort_column(shape.dialect, field).label(f"sort_{field}") for field, _ in shape.sort
+    ]
     page = query.statement.with_only_columns(BOOKS.c.id, *keys).subquery("page")
     order = [(page.c[f"sort_{field}"], descending) for field, descending in shape.sort]
     order.append((page.c.id, shape.sort[-1][1]))
@@ -224,7 +226,7 @@ def _sorted_query(shape: Shape) -> Query:
 @lru_cache(maxsize=256)
 def _count_of_books(shape: Shape) -> Query:
     """How many books the shape has on all pages, along the index of its first key."""
-    order = SORT_COLUMNS[shape.sort[shape.fixed][0]].name
+    order = key_of(shape.sort[shape.fixed][0])
     clauses = search_on(shape.dialect).where(shape.conditions, shape.path, order)
     counted = select(func.count().label("books")).select_from(BOOKS).where(*clauses)
     return Query(counted, custom_plan=True)
@@ -233,11 +235,12 @@ def _count_of_books(shape: Shape) -> Query:
 @lru_cache(maxsize=256)
 def _look_query(shape: Shape) -> Query:
     """All books; those of a group, up to ``most``; how many of its first ones match."""
-    column = SORT_COLUMNS[shape.sort[shape.fixed][0]]
+    field = shape.sort[shape.fixed][0]
+    column = sort_column(shape.dialect, field)
     same = column == bindparam(f"group{shape.fixed}", type_=column.type)
     group = select(BOOKS.c.id).where(same)
     some = BOOKS.c.id.in_(group.limit(LOOKED_AT))
-    clauses = search_on(shape.dialect).where(shape.conditions, shape.path, column.name)
+    clauses = search_on(shape.dialect).where(shape.conditions, shape.path, key_of(field))
     hits = select(func.count()).select_from(BOOKS).where(some, *clauses).scalar_subquery()
     size = number_of(group.limit(bindparam("most", type_=BOOKS.c.stock.type)))
     none = shape.conditions.none

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import colander
 
 from pyramid_bookstore.catalogue.constraints import FREE_STOCK
-from pyramid_bookstore.catalogue.extra import Extra
+from pyramid_bookstore.catalogue.extra import NO_RULES, Extra, ExtraRules
 from pyramid_bookstore.catalogue.fields import FIELDS, WRITABLE
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.values.faults import deserialized
@@ -37,42 +37,42 @@ class BookSchemas(NamedTuple):
     patch: Any
 
 
-@lru_cache(maxsize=16)  # an application has one schema for extra
-def book_schemas(extra_schema: colander.SchemaNode | None = None) -> BookSchemas:
-    """The schemas of a book whose ``extra`` follows ``extra_schema`` (a bound mapping).
+@lru_cache(maxsize=16)  # an application has one set of rules
+def book_schemas(rules: ExtraRules = NO_RULES) -> BookSchemas:
+    """The schemas of a book whose ``extra`` follows the rules.
 
     In ``changes`` and ``patch`` every field is optional; ``patch`` has a merge patch of ``extra``
     instead of an ``extra``. Shared, so do not change them.
     """
     return BookSchemas(
-        whole=_variant(Extra(extra_schema), optional=False),
-        changes=_variant(Extra(extra_schema), optional=True),
+        whole=_variant(Extra(rules), optional=False),
+        changes=_variant(Extra(rules), optional=True),
         patch=_variant(Extra(patch=True), optional=True),
     )
 
 
-def validate_book(data: Any, *, extra_schema: colander.SchemaNode | None = None) -> dict[str, Any]:
+def validate_book(data: Any, *, rules: ExtraRules = NO_RULES) -> dict[str, Any]:
     """A whole book: every writable field by name, with defaults for those left out.
 
     ``data`` is a value from `jsontext.loads`. ``price`` is returned with two decimals, ``isbn`` as
     13 digits. Raises `ValidationFailed` with every fault.
     """
-    return deserialized(book_schemas(extra_schema).whole, data)
+    return deserialized(book_schemas(rules).whole, data)
 
 
 def validate_changes(
-    data: Any, *, extra_schema: colander.SchemaNode | None = None
+    data: Any, *, rules: ExtraRules = NO_RULES
 ) -> dict[str, Any]:
     """Any subset of the writable fields; those left out are not in the result.
 
     ``extra`` is replaced as a whole. Rules about several fields are checked only if these are
     given; `check_price_and_stock` checks the book that results. Raises `ValidationFailed`.
     """
-    return deserialized(book_schemas(extra_schema).changes, data)
+    return deserialized(book_schemas(rules).changes, data)
 
 
 def validate_merge_patch(
-    data: Any, *, extra_schema: colander.SchemaNode | None = None
+    data: Any, *, rules: ExtraRules = NO_RULES
 ) -> dict[str, Any]:
     """A JSON merge patch (RFC 7396) as changes, like `validate_changes`.
 
@@ -81,7 +81,7 @@ def validate_merge_patch(
     ``extra`` (`apply_merge_patch`), and validates that (`validate_extra`). Raises
     `ValidationFailed`.
     """
-    schemas = book_schemas(extra_schema)
+    schemas = book_schemas(rules)
     if not isinstance(data, dict):
         return deserialized(schemas.changes, data)
     defaults = {node.name: node.missing for node in schemas.whole if not node.required}
@@ -94,9 +94,9 @@ def validate_merge_patch(
     return changes
 
 
-def validate_extra(value: Any, extra_schema: colander.SchemaNode | None = None) -> dict[str, Any]:
+def validate_extra(value: Any, rules: ExtraRules = NO_RULES) -> dict[str, Any]:
     """The whole ``extra`` in its stored form; raises `ValidationFailed`."""
-    changes = deserialized(book_schemas(extra_schema).changes, {"extra": value})
+    changes = deserialized(book_schemas(rules).changes, {"extra": value})
     extra: dict[str, Any] = changes["extra"]
     return extra
 

@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-import colander
 import msgspec
 
 from pyramid_bookstore.catalogue import schema
 from pyramid_bookstore.catalogue.events import BookCreated, BookDeleted, BookUpdated
-from pyramid_bookstore.catalogue.extra import apply_merge_patch
+from pyramid_bookstore.catalogue.extra import NO_RULES, ExtraRules, apply_merge_patch
+from pyramid_bookstore.catalogue.facets import facets_of
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.listing import Page
 from pyramid_bookstore.catalogue.query import (
     MAX_OFFSET,
     NEWEST_FIRST,
+    NO_FILTERS,
     SUGGEST,
     Count,
     ListQuery,
@@ -42,13 +43,13 @@ class Service:
         self,
         unit: UnitOfWork,
         *,
-        extra_schema: colander.SchemaNode | None = None,
+        rules: ExtraRules = NO_RULES,
         max_offset: int = MAX_OFFSET,
     ) -> None:
-        """``extra_schema`` is the host's, for the fields below ``extra``; pages of lists end at
-        ``max_offset`` books."""
+        """``rules`` are those for the members of ``extra``; pages of lists end at ``max_offset``
+        books."""
         self._unit = unit
-        self._extra_schema = extra_schema
+        self._rules = rules
         self._max_offset = max_offset
 
 
@@ -74,13 +75,16 @@ class CatalogueService(Service):
         page: int = 1,
         cursor: str | None = None,
         count: Count | None = None,
+        fields: Mapping[str, Any] = NO_FILTERS,
+        facets: Sequence[str] = (),
         **filters: Any,
     ) -> Page:
         """One page of books, by default the newest first.
 
         ``filters`` are those of the list's parameters: ``author`` and ``search`` (texts),
         ``min_price`` and ``max_price`` (`Decimal` or `int`), ``in_stock`` (`bool`); `None` is not
-        given. ``sort`` is written as over HTTP (``"-price,title"``), or names fields, each with
+        given. ``fields`` are the parameters of declared fields: ``{"publisher": ["Piper", "dtv"],
+        "min_pages": 100}``. ``facets`` are declared fields whose values are counted. ``sort`` is written as over HTTP (``"-price,title"``), or names fields, each with
         whether it descends. ``page`` counts from 1; a ``cursor`` from an earlier page of the same
         list takes its place. ``limit`` is at most 1000; from page 2 on ``page`` times ``limit`` is
         at most the setting `bookstore.max_offset`, and a cursor leads further. The total is
@@ -96,6 +100,9 @@ class CatalogueService(Service):
             cursor=cursor,
             count=count,
             max_offset=self._max_offset,
+            declared=self._rules.declared,
+            facets=",".join(facets) or None,
+            **fields,
             **filters,
         )
         return self.page(query)
@@ -104,6 +111,8 @@ class CatalogueService(Service):
         """`list`, for a query that is validated already."""
         reader = self._unit.list_reader()
         page = list_page(reader, query)
+        if query.facets:
+            page = msgspec.structs.replace(page, facets=facets_of(reader, query))
         search = query.filters.get("search")
         if page.books or not search or query.cursor or query.page > 1:
             return page
@@ -121,8 +130,8 @@ class CatalogueService(Service):
 
     def create(self, fields: Mapping[str, Any]) -> BookData:
         """Add a book from all its fields; raises `ValidationFailed`, `IsbnTaken`."""
-        values = schema.validate_book(fields, extra_schema=self._extra_schema)
-        store = Store(self._unit.writer())
+        values = schema.validate_book(fields, rules=self._rules)
+        store = Store(self._unit.writer(), self._rules.declared)
         with self._unit.event_savepoint():
             book = store.insert(values)
             self._unit.announce(BookCreated, book=book)
@@ -136,22 +145,22 @@ class CatalogueService(Service):
         The statement that writes also checks the condition. Raises `BookNotFound`,
         `VersionMismatch`, `ValidationFailed`, `IsbnTaken`.
         """
-        values = schema.validate_changes(changes, extra_schema=self._extra_schema)
+        values = schema.validate_changes(changes, rules=self._rules)
         return self._update(parse_book_id(book_id), values, condition)
 
     def patch(
         self, book_id: UUID | str, patch: Mapping[str, Any], condition: Condition = ANY_STATE
     ) -> BookData:
         """Apply a JSON merge patch (RFC 7396), in which null removes; raises as `update`."""
-        changes = schema.validate_merge_patch(patch, extra_schema=self._extra_schema)
+        changes = schema.validate_merge_patch(patch, rules=self._rules)
         if "extra_patch" not in changes:
             return self._update(parse_book_id(book_id), changes, condition)
         extra_patch = changes.pop("extra_patch")
-        store = Store(self._unit.writer())
+        store = Store(self._unit.writer(), self._rules.declared)
         for _ in range(ATTEMPTS):
             stored = store.require(parse_book_id(book_id), condition)
             merged = apply_merge_patch(stored.extra, extra_patch)
-            changes["extra"] = schema.validate_extra(merged, self._extra_schema)
+            changes["extra"] = schema.validate_extra(merged, self._rules)
             try:
                 return self._update(stored.id, changes, Condition({stored.version}))
             except VersionMismatch:
@@ -172,8 +181,8 @@ class CatalogueService(Service):
         With a condition the book must be there and meet it; with ``create_only`` it must not be
         there. Raises `VersionMismatch`, `ValidationFailed`.
         """
-        values = schema.validate_book(fields, extra_schema=self._extra_schema)
-        store = Store(self._unit.writer())
+        values = schema.validate_book(fields, rules=self._rules)
+        store = Store(self._unit.writer(), self._rules.declared)
         with self._unit.event_savepoint():
             if create_only:
                 try:
@@ -198,14 +207,14 @@ class CatalogueService(Service):
     def delete(self, book_id: UUID | str, condition: Condition = ANY_STATE) -> BookData:
         """Delete a book and return it as it was; raises `BookNotFound`, `VersionMismatch`,
         and `BookInUse` if a foreign key of the host's refers to it."""
-        uuid, store = parse_book_id(book_id), Store(self._unit.writer())
+        uuid, store = parse_book_id(book_id), Store(self._unit.writer(), self._rules.declared)
         with self._unit.event_savepoint():
             book = store.delete(uuid, condition)
             self._unit.announce(BookDeleted, book=book)
         return book
 
     def _update(self, book_id: UUID, changes: dict[str, Any], condition: Condition) -> BookData:
-        store = Store(self._unit.writer())
+        store = Store(self._unit.writer(), self._rules.declared)
         with self._unit.event_savepoint():
             book = store.update(book_id, changes, condition)
             if changes:

@@ -35,6 +35,16 @@ SMALL_GROUP: Final = 10_000
 Counted = Literal["exact", "estimated", "none", "look"]
 
 
+def key_of(field: str) -> str:
+    """What a field is sorted by: the name of its column, or that of a declared field."""
+    return FIELDS[field].key if field in FIELDS else field
+
+
+def sort_column(dialect: Dialect, field: str) -> Any:
+    """The column or the expression that a field is sorted by."""
+    return search_on(dialect).column(key_of(field))
+
+
 @cache
 def search_on(dialect: Dialect) -> Search:
     """The text search of this database."""
@@ -73,12 +83,14 @@ def page_query(shape: Shape) -> Query:
     sorts = search.sorts(shape.path)
     order = _order(shape)
     columns: list[Any] = [] if shape.bare else [*COLUMNS]
-    columns += [SORT_COLUMNS[field].label(f"sort_{field}") for field, _ in shape.sort]
+    columns += [
+        sort_column(shape.dialect, field).label(f"sort_{field}") for field, _ in shape.sort
+    ]
     if shape.total != "none":
         # To sort, the database collects all matches and can count them; not those before a cursor.
         collected = sorts and not shape.after_cursor
         columns.append((func.count().over() if collected else count_of(shape)).label("total"))
-    clauses = search.where(shape.conditions, shape.path, order[0][0].name)
+    clauses = search.where(shape.conditions, shape.path, key_of(shape.sort[shape.fixed][0]))
     statement = select(*columns).where(*clauses)
     begin = _guarded_begin(shape, order) if shape.guarded else None
     if begin is not None:
@@ -106,7 +118,7 @@ def page_query(shape: Shape) -> Query:
 def _order(shape: Shape) -> list[tuple[Any, bool]]:
     """The sort keys as columns, each with whether it is descending."""
     left = shape.sort[shape.fixed :]
-    order = [(SORT_COLUMNS[field], descending) for field, descending in left]
+    order = [(sort_column(shape.dialect, field), descending) for field, descending in left]
     # The id has the direction of the key before it, so that one index has both.
     order.append((BOOKS.c.id, order[-1][1]))
     return [(column, descending != shape.backwards) for column, descending in order]

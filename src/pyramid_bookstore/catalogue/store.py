@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from uuid6 import uuid7
 
 from pyramid_bookstore.catalogue.constraints import error_of_constraint
+from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.models import columns_of
 from pyramid_bookstore.catalogue.schema import check_price_and_stock
@@ -53,20 +54,21 @@ class Store:
     It does not use the ORM: a host must refresh objects of its session for the same rows.
     """
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, declared: Declared = NOTHING_DECLARED) -> None:
         self._writer = writer
+        self._declared = declared
         self._dialect = writer.dialect
 
     def insert(self, fields: Mapping[str, Any]) -> BookData:
         """A new book; raises `IsbnTaken`."""
-        row = _new_row(fields)
+        row = self._new_row(fields)
         if self._write(insert_statement(self._dialect), row) is None:
             raise IsbnTaken(fields["isbn"])
         return book_from_row([row[column.key] for column in COLUMNS])
 
     def insert_or_update(self, fields: Mapping[str, Any]) -> tuple[BookData, bool]:
         """A whole book written by its ISBN, and whether it is new."""
-        new = _new_row(fields)
+        new = self._new_row(fields)
         row = self._write(upsert_statement(self._dialect), new)
         assert row is not None, "an upsert always returns a row"
         book = book_from_row(row)
@@ -83,7 +85,7 @@ class Store:
             unstocked=changes.get("price") == 0 and "stock" not in changes,
             priced=bool(changes.get("stock")) and "price" not in changes,
         )
-        columns = columns_of(changes)
+        columns = columns_of(changes, self._declared)
         statement = update_statement(self._dialect, frozenset(columns), guard)
         parameters |= {f"new_{name}": value for name, value in columns.items()}
         parameters["book_id"] = book_id
@@ -149,7 +151,7 @@ class Store:
                 raise IsbnTaken(isbn) from error
             raise
 
-
-def _new_row(fields: Mapping[str, Any]) -> dict[str, Any]:
-    moment = now()
-    return {"id": uuid7(), **columns_of(fields), "created_at": moment, "updated_at": moment}
+    def _new_row(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        moment = now()
+        columns = columns_of(fields, self._declared)
+        return {"id": uuid7(), **columns, "created_at": moment, "updated_at": moment}

@@ -38,13 +38,15 @@ from pyramid_bookstore.web.responses import REVALIDATE, answer
 
 def list_books(request: Request) -> Response:
     """One page of books: filtered, sorted, counted."""
-    settings = Mount.of(request.registry).settings
+    mount = Mount.of(request.registry)
+    settings = mount.settings
     pairs = query_pairs(request)
     query = parse_listing(
         pairs,
         default_limit=settings.limit_default,
         max_limit=settings.limit_max,
         max_offset=settings.max_offset,
+        declared=mount.rules.declared,
     )
     page = request.bookstore.page(query)
     body = page_json(page, query.fields)
@@ -197,7 +199,7 @@ def _with_isbn(request: Request, data: dict[str, object]) -> dict[str, object]:
         return whole
     faults = [fault]
     try:
-        validate_book(whole, extra_schema=Mount.of(request.registry).extra_schema)
+        validate_book(whole, rules=Mount.of(request.registry).rules)
     except ValidationFailed as error:
         faults += [other for other in error.faults if other.field != "isbn"]
     raise ValidationFailed(faults)

@@ -1,12 +1,13 @@
 """Column types that hold the same values, exactly, on SQLite and on PostgreSQL."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 from sqlalchemy import BigInteger, DateTime, Integer, Numeric, Text, cast, type_coerce
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql.elements import BindParameter, ColumnElement
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
@@ -95,6 +96,46 @@ class _JSON(UserDefinedType[str]):
 
     def get_col_spec(self, **kw: Any) -> str:
         return "JSON"
+
+
+class _JSONB(UserDefinedType[str]):
+    """PostgreSQL's jsonb, as text."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **kw: Any) -> str:
+        return "JSONB"
+
+
+class Tokens(TypeDecorator[list[str]]):
+    """A list of texts: text[] on PostgreSQL, a JSON array on SQLite."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else ARRAY(Text()))
+
+    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> Any:
+        if value is None or dialect.name != "sqlite":
+            return value
+        return msgspec.json.encode(value).decode()
+
+
+class SortKeys(TypeDecorator[Mapping[str, str]]):
+    """Texts by name: jsonb on PostgreSQL, JSON text on SQLite. Only written; SQL reads them."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else _JSONB())
+
+    def process_bind_param(self, value: Mapping[str, str] | None, dialect: Dialect) -> Any:
+        return None if value is None else msgspec.json.encode(value).decode()
+
+    def bind_expression(self, bindvalue: BindParameter[Any]) -> ColumnElement[Any]:
+        return cast(bindvalue, self)
 
 
 class JSONText(TypeDecorator[msgspec.Raw]):

@@ -58,7 +58,7 @@ def document(
     path: str,
     resources: Sequence[Resource],
     *,
-    extra_schema: colander.SchemaNode | None = None,
+    rules: ExtraRules = NO_RULES,
     scheme: Schema | None = None,
 ) -> Schema:
     """The document of a bookstore at ``path``, which includes the SCRIPT_NAME.
@@ -70,7 +70,7 @@ def document(
     items = {resource.path: paths.item(resource) for resource in served}
     used = {DESCRIBED[op.method, each.path].tag for each in served for op in each.operations}
     components = {
-        "schemas": schemas(extra_schema) | problems.problem_schemas(),
+        "schemas": schemas(rules) | problems.problem_schemas(),
         "responses": paths.responses | {"MethodNotAllowed": _METHOD_NOT_ALLOWED},
         "headers": headers.RESPONSE,
     }
@@ -114,7 +114,7 @@ def description_of(request: Request) -> Schema:
         mount.settings,
         mount_path(request),
         mount.resources,
-        extra_schema=mount.extra_schema,
+        rules=mount.rules,
         scheme=_scheme(request, mount.settings),
     )
 

@@ -39,9 +39,9 @@ def ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def schemas(extra_schema: colander.SchemaNode | None) -> dict[str, Schema]:
-    """All schemas; ``extra_schema`` is the host's for ``extra``."""
-    forms = book_schemas(extra_schema)
+def schemas(rules: ExtraRules) -> dict[str, Schema]:
+    """All schemas; ``rules`` is the host's for ``extra``."""
+    forms = book_schemas(rules)
     writable = _properties(forms.whole)
     writable["extra"] = ref("Extra") | {"default": {}}
     without_default = {
@@ -49,7 +49,7 @@ def schemas(extra_schema: colander.SchemaNode | None) -> dict[str, Schema]:
         for name, schema in writable.items()
     }
     required = [node.name for node in forms.whole if node.required]
-    if extra_schema is not None and mapping_schema(extra_schema).get("required"):
+    if rules is not None and mapping_schema(rules).get("required"):
         # The default {} is not valid by the host's schema.
         required.append("extra")
         writable["extra"] = ref("Extra")
@@ -58,11 +58,11 @@ def schemas(extra_schema: colander.SchemaNode | None) -> dict[str, Schema]:
         "SparseBook": _object(_book()["properties"], description="A book by `fields`."),
         "Page": _page(),
         "Suggestions": _suggestions(),
-        "NewBook": _input(writable, "A whole book.", _example(extra_schema), required),
+        "NewBook": _input(writable, "A whole book.", _example(rules), required),
         "NewBookByIsbn": _input(
             writable,
             "A whole book; the path has its ISBN.",
-            _example(extra_schema),
+            _example(rules),
             [name for name in required if name != "isbn"],
         ),
         "BookChanges": _input(
@@ -79,8 +79,8 @@ def schemas(extra_schema: colander.SchemaNode | None) -> dict[str, Schema]:
         "StockChange": _input(
             _properties(StockChange()), "A change of the stock.", examples.STOCK_CHANGE, ["delta"]
         ),
-        "Extra": _extra(extra_schema, stored=False),
-        "StoredExtra": _extra(extra_schema, stored=True),
+        "Extra": _extra(rules, stored=False),
+        "StoredExtra": _extra(rules, stored=True),
         "ImportReport": report(),
         "Reject": _object(
             {"line": _LINE, "faults": {"type": "array", "items": ref("Fault")}},
@@ -197,12 +197,12 @@ def _patched(properties: dict[str, Schema], whole: Any) -> dict[str, Schema]:
     return patched
 
 
-def _extra(extra_schema: colander.SchemaNode | None, *, stored: bool) -> Schema:
+def _extra(rules: ExtraRules, *, stored: bool) -> Schema:
     """The host's schema for `extra`, or any object."""
-    node = book_schemas(extra_schema).whole["extra"]
-    if extra_schema is None:
+    node = book_schemas(rules).whole["extra"]
+    if rules is None:
         return property_schema(node) | {"default": {}}
-    schema = mapping_schema(extra_schema, stored=stored)
+    schema = mapping_schema(rules, stored=stored)
     return {"description": node.description, **schema}
 
 
@@ -232,8 +232,8 @@ def _fault(**more: Schema) -> Schema:
     return _object(properties, list(properties))
 
 
-def _example(extra_schema: colander.SchemaNode | None) -> Schema:
+def _example(rules: ExtraRules) -> Schema:
     """An example of a new book; empty if the host's schema has required fields."""
-    if extra_schema is not None and mapping_schema(extra_schema).get("required"):
+    if rules is not None and mapping_schema(rules).get("required"):
         return {}
     return examples.NEW_BOOK

@@ -166,6 +166,6 @@ _BY_TYPE: Mapping[type, Callable[[Any, Any], FastReader]] = {
 }
 
 
-def fast_reader(field: Field, extra_schema: Any) -> FastReader:
-    """The fast reader of a field; ``extra_schema`` is the host's."""
-    return _BY_TYPE[type(field.type)](field.type, extra_schema)
+def fast_reader(field: Field, rules: Any) -> FastReader:
+    """The fast reader of a field; ``rules`` is the host's."""
+    return _BY_TYPE[type(field.type)](field.type, rules)

@@ -43,7 +43,7 @@ class FeedsService(Service):
         if format not in get_args(Format):
             message = f"The value must be {' or '.join(get_args(Format))}."
             raise ValidationFailed([Fault("format", "", message)])
-        with Intake(FeedOptions(extra_schema=self._extra_schema)) as intake:
+        with Intake(FeedOptions(rules=self._rules)) as intake:
             # Before the session is used: nothing is locked while the file is read.
             intake.read(stream, format)
             if not dry_run:

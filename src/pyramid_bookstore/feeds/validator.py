@@ -45,7 +45,7 @@ class RowValidator:
 
     def __init__(self, options: FeedOptions) -> None:
         self._options = options
-        self._schema = options.extra_schema
+        self._schema = options.rules
         self._fixed = _fixed_values(options)
         readers = {name: fast_reader(FIELDS[name], self._schema) for name in FEED_FIELDS}
         self._derive = [lru_cache(_CACHE_SIZE)(_derive(name)) for name in DERIVED_FIELDS]
@@ -105,7 +105,7 @@ class RowValidator:
         faults = list(cell_faults)
         fields: dict[str, Any] = {}
         try:
-            fields = validate_changes(self._repaired(value), extra_schema=self._schema)
+            fields = validate_changes(self._repaired(value), rules=self._schema)
         except ValidationFailed as error:
             faults += error.faults
         if KEY not in value and not any(each.field == KEY for each in faults):
@@ -142,7 +142,7 @@ def _without_extra(schema: Any) -> tuple[str, list[Fault]]:
     book = {name: FIELDS[name].example for name in (KEY, *REQUIRED_FIELDS)}
     book["price"] = 1  # the example is a float
     try:
-        extra = validate_book(book, extra_schema=schema)["extra"]
+        extra = validate_book(book, rules=schema)["extra"]
     except ValidationFailed as error:
         return "{}", list(error.faults)
     return jsontext.dumps(extra).decode(), []
@@ -159,7 +159,7 @@ def _fixed_values(options: FeedOptions) -> dict[str, Any]:
     faults: list[Fault] = []
     values = values_of(options.fixed, faults)
     try:
-        validate_changes(values, extra_schema=options.extra_schema)
+        validate_changes(values, rules=options.rules)
     except ValidationFailed as error:
         faults += error.faults
     if faults:

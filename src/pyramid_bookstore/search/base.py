@@ -29,7 +29,7 @@ from pyramid_bookstore.search.words import Group, Place
 
 
 class Comparison(NamedTuple):
-    """A column compared with the value of a parameter, or with 0 where it names none."""
+    """A column compared with the value of a parameter, or with 0 or "" where it names none."""
 
     column: str
     operator: str
@@ -37,7 +37,9 @@ class Comparison(NamedTuple):
 
     def clause(self, column: Any) -> ColumnElement[bool]:
         """The comparison as a clause; ``column`` may be an expression."""
-        value = bindparam(self.parameter, type_=column.type) if self.parameter else 0
+        value: Any = "" if isinstance(column.type, Text) else 0
+        if self.parameter:
+            value = bindparam(self.parameter, type_=column.type)
         clause: ColumnElement[bool] = _OPERATORS[self.operator](column, value)
         return clause
 
@@ -67,15 +69,25 @@ class TextShape(NamedTuple):
 
 
 class Conditions(NamedTuple):
-    """The shape of the filters."""
+    """The shape of the filters.
+
+    For each of the ``attributes`` a book has one of the tokens of a parameter (`attribute_name`);
+    it says whether there may be several.
+    """
 
     text: TextShape = TextShape()
     comparisons: tuple[Comparison, ...] = ()
+    attributes: tuple[bool, ...] = ()
 
     @property
     def none(self) -> bool:
         """Whether there is no filter."""
         return self == Conditions()
+
+    @property
+    def probed(self) -> bool:
+        """Whether there is a filter that the planner cannot judge."""
+        return bool(self.text.groups or self.attributes)
 
     @property
     def valued(self) -> bool:
@@ -101,7 +113,7 @@ class Choice(NamedTuple):
     def reason(self) -> str:
         """Why this path."""
         if self.matches is None:
-            return "There is no text to look for: the database's planner chooses."
+            return "Nothing to probe: the database's planner chooses."
         number = f"{self.matches:,} or more" if self.matches else "Few or none"
         seen = f"{number} of {self.books:,} books match."
         if self.path != Search.WALK:
@@ -147,10 +159,32 @@ class Search(ABC):
     def spelled(self, near: Sequence[Spelling]) -> Any:
         """The spellings as the parameter ``spellings``."""
 
+    def tokens(self, tokens: Sequence[str]) -> Any:
+        """The tokens of an attribute as its parameter."""
+        return list(tokens)
+
     @abstractmethod
     def with_spellings(self) -> Sequence[Select[Any]]:
         """Statements for pairs of the pattern of one of the ``spellings`` and the text of a book
         that has it: of a sample, if there is one, and then of more."""
+
+    def column(self, name: str) -> Any:
+        """The column of this name, or the key of the declared field of this name."""
+        return self.books.c[name] if name in self.books.c else self.sort_key(name)
+
+    def sort_key(self, field: str) -> Any:
+        """What a declared field is sorted and compared by, as its index has it; "" is no value."""
+        return literal_column(f"coalesce(bookstore_books.sort_keys ->> '{field}', '')", Text())
+
+    def compared(self, conditions: Conditions) -> list[ColumnElement[bool]]:
+        """The comparisons as clauses."""
+        return [each.clause(self.column(each.column)) for each in conditions.comparisons]
+
+    @property
+    def text(self) -> Any:
+        """All words of a book, as the index has them."""
+        books: Any = self.books.c
+        return books.title_words.concat(books.author_words).concat(books.extra_words)
 
     def read(self, groups: Sequence[Group]) -> tuple[TextShape, dict[str, Any]]:
         """The shape of the groups, and the values of its parameters."""
@@ -222,7 +256,7 @@ class Search(ABC):
         """Whether a book has one of the group's pieces of this place."""
         books: Any = self.books.c
         columns = {
-            "text": books.title_words.concat(books.author_words),
+            "text": self.text,
             "author": books.author_words,
             "isbn": literal_column("substr(bookstore_books.isbn, 4)", Text()),
         }
@@ -252,9 +286,9 @@ def _name(number: int, alternative: int) -> str:
     return f"piece{number}_{alternative}"
 
 
-def compared(conditions: Conditions, columns: Any) -> list[Any]:
-    """The comparisons as clauses, the same on every database."""
-    return [each.clause(columns[each.column]) for each in conditions.comparisons]
+def attribute_name(number: int) -> str:
+    """The parameter with the tokens of an attribute."""
+    return f"attribute{number}"
 
 
 def number_of(statement: Select[Any]) -> ColumnElement[int]:

@@ -21,7 +21,7 @@ from pyramid_bookstore.search.base import (
     Conditions,
     Probe,
     Search,
-    compared,
+    attribute_name,
     number_of,
 )
 from pyramid_bookstore.search.spelling import Spelling
@@ -60,6 +60,10 @@ _IN_SAMPLE: sa.ColumnElement[bool] = sa.literal_column(
 )
 
 
+_TEXTS = ARRAY(sa.Text())
+_ATTRIBUTES: sa.ColumnElement[Any] = sa.literal_column("bookstore_books.attributes", _TEXTS)
+
+
 class PostgreSQLSearch(Search):
     """Paths for texts are chosen by probing; of all else the planner has statistics."""
 
@@ -68,29 +72,32 @@ class PostgreSQLSearch(Search):
     def where(self, conditions: Conditions, path: str, order: str = "") -> list[Any]:
         if self.sorts(path):
             return self._by_index(conditions, path)
-        return [*self.texts(conditions.text), *compared(conditions, self.books.c)]
+        # Of an expression there is no index.
+        attributes = _ATTRIBUTES.concat(sa.literal_column("'{}'::text[]", _TEXTS))
+        return [
+            *self.texts(conditions.text),
+            *(_has(number, attributes) for number in range(len(conditions.attributes))),
+            *self.compared(conditions),
+        ]
+
+    def sort_key(self, field: str) -> Any:
+        # Ordered by code points, as on SQLite.
+        return sa.literal_column(f'({super().sort_key(field)}) COLLATE "C"', sa.Text())
 
     def sorts(self, path: str) -> bool:
         return path.startswith(self.COLLECT)
 
     def probe(self, conditions: Conditions) -> Probe | None:
-        if not conditions.text.groups:
+        if not conditions.probed:
             return None
         columns: list[Any] = [
             self.total.label("total"),
             _number_of(self._in_sample(conditions), _COUNTED),
         ]
-        groups = conditions.text.groups
-        if len(groups) > 1:
-            columns += [
-                _number_of(
-                    sa.select(sa.literal(1))
-                    .select_from(self.books)
-                    .where(_IN_SAMPLE, self._one_in_sample(number, group)),
-                    _ALONE,
-                )
-                for number, group in enumerate(groups)
-            ]
+        parts = self._in_sample_alone(conditions)
+        if len(parts) > 1:
+            one = sa.select(sa.literal(1)).select_from(self.books)
+            columns += [_number_of(one.where(_IN_SAMPLE, part), _ALONE) for part in parts]
         return Probe(sa.select(*columns), self._choose)
 
     def _choose(self, probed: Sequence[Any], wanted: int, order: str) -> Choice:
@@ -110,7 +117,7 @@ class PostgreSQLSearch(Search):
         return matches.where(*clauses).correlate(None).scalar_subquery()
 
     def estimate(self, conditions: Conditions, path: str) -> sa.ColumnElement[int]:
-        if not conditions.text.groups:
+        if not conditions.probed:
             return self._by_blocks(conditions)
         if self.sorts(path):
             return self.count(conditions, path)
@@ -132,15 +139,14 @@ class PostgreSQLSearch(Search):
     def with_spellings(self) -> Sequence[sa.Select[Any]]:
         patterns = sa.bindparam("spellings", type_=ARRAY(sa.Text))
         pattern = sa.func.unnest(patterns).table_valued("value").render_derived().c.value
-        books: Any = self.books.c
-        text = books.title_words.concat(books.author_words)
-        joined = pattern.table.join(self.books, text.like(pattern))
-        found = sa.select(pattern, text.label("text")).select_from(joined)
+        joined = pattern.table.join(self.books, self.text.like(pattern))
+        found = sa.select(pattern, self.text.label("text")).select_from(joined)
         return found.where(_IN_SAMPLE), found
 
     def _by_index(self, conditions: Conditions, path: str = "") -> list[sa.ColumnElement[bool]]:
         """The conditions; of texts by the index, that of the group in the path, or all of them."""
         alone = path.removeprefix(self.COLLECT)
+        groups = conditions.text.groups
         return [
             *(
                 self.one_of(
@@ -148,16 +154,23 @@ class PostgreSQLSearch(Search):
                     group,
                     _like if alone in ("", f" {number}") else self.contains,
                 )
-                for number, group in enumerate(conditions.text.groups)
+                for number, group in enumerate(groups)
             ),
-            *compared(conditions, self.books.c),
+            *(_has(number) for number in range(len(conditions.attributes))),
+            *self.compared(conditions),
         ]
 
     def _in_sample(self, conditions: Conditions) -> sa.Select[Any]:
-        groups = enumerate(conditions.text.groups)
-        clauses = [self._one_in_sample(number, group) for number, group in groups]
-        clauses += compared(conditions, self.books.c)
+        clauses = [*self._in_sample_alone(conditions), *self.compared(conditions)]
         return sa.select(sa.literal(1)).select_from(self.books).where(_IN_SAMPLE, *clauses)
+
+    def _in_sample_alone(self, conditions: Conditions) -> list[sa.ColumnElement[bool]]:
+        """What each of the probed filters asks of a book of the sample."""
+        groups = enumerate(conditions.text.groups)
+        return [
+            *(self._one_in_sample(number, group) for number, group in groups),
+            *(_has(number) for number in range(len(conditions.attributes))),
+        ]
 
     def _one_in_sample(self, number: int, group: Sequence[Place]) -> sa.ColumnElement[bool]:
         """The same as `one_of`; the small index has whole ISBNs."""
@@ -168,12 +181,13 @@ class PostgreSQLSearch(Search):
 
     def _by_blocks(self, conditions: Conditions) -> sa.ColumnElement[int]:
         found = sa.select(sa.literal(1)).select_from(self.books)
-        found = found.where(*compared(conditions, self.books.c))
+        found = found.where(*self.compared(conditions))
         exact = number_of(found.limit(EXACT_UP_TO + 1))
         # Whole blocks at random; `seed` makes them the same ones each time.
         percentage = sa.func.least(100, 100.0 * SAMPLE / sa.func.greatest(1, self.total))
         blocks = sa.tablesample(self.books, sa.func.system(percentage), seed=sa.literal(1))
-        hits = sa.func.count().filter(*compared(conditions, blocks.c))
+        clauses = [_in(blocks, each) for each in self.compared(conditions)]
+        hits = sa.func.count().filter(*clauses)
         seen = sa.func.greatest(sa.func.count(blocks.c.id), 1)
         sampled = sa.select(self.total * hits / seen).select_from(blocks).scalar_subquery()
         # CASE runs the sample only if it is needed.
@@ -187,6 +201,14 @@ def _like(text: Any, piece: Any) -> sa.ColumnElement[bool]:
     unseen = sa.select(sa.literal("%").concat(piece).concat("%")).scalar_subquery()
     clause: sa.ColumnElement[bool] = text.like(unseen)
     return clause
+
+
+def _has(number: int, attributes: Any = None) -> sa.ColumnElement[bool]:
+    """Whether a book has one of the tokens of an attribute."""
+    tokens = sa.select(sa.bindparam(attribute_name(number), type_=_TEXTS)).scalar_subquery()
+    # Unseen by the planner, as above: it would read the sample from end to end.
+    attributes = _ATTRIBUTES if attributes is None else attributes
+    return attributes.op("&&", is_comparison=True)(tokens)  # type: ignore[no-any-return]
 
 
 def _number_of(found: sa.Select[Any], most: int) -> sa.ColumnElement[int]:

@@ -27,6 +27,7 @@ from pyramid_bookstore.search.base import (
     Probe,
     Search,
     TextShape,
+    attribute_name,
     number_of,
 )
 from pyramid_bookstore.search.spelling import Spelling
@@ -68,11 +69,15 @@ _GRAMS = sa.table(
     sa.column("doc"),
     sa.column("col", sa.Text),
 )
+#: Made by `catalogue.declared_index`.
+_TOKENS = sa.table(
+    "bookstore_attributes", sa.column("token", sa.Text), sa.column("seq", sa.Integer)
+)
 _MATCHES = sa.literal_column("bookstore_search").op("MATCH", is_comparison=True)
 _SEQ: ColumnElement[int] = sa.literal_column("bookstore_books.seq")
 _MATCH = sa.bindparam("match", type_=sa.Text())
 #: The columns of the index that each place is.
-_COLUMNS = {"text": "{title author}", "author": "author", "isbn": "isbn"}
+_COLUMNS = {"text": "{title author extra}", "author": "author", "isbn": "isbn"}
 
 
 class SQLiteSearch(Search):
@@ -118,12 +123,17 @@ class SQLiteSearch(Search):
         for each in conditions.comparisons:
             if path == each.column:
                 continue
-            column: Any = self.books.c[each.column]
+            column: Any = self.column(each.column)
             # Where the walk is along the very column, its index is entered and left at the right
             # place; no index is used for a column with a unary plus.
             if not (path == self.WALK and order == each.column):
-                column = sa.literal_column(f"+bookstore_books.{each.column}", column.type)
+                column = sa.literal_column(f"+{column}", column.type)
             clauses.append(each.clause(column))
+        clauses += [
+            self._tokens(number).where(_TOKENS.c.seq == _SEQ).correlate(self.books).exists()
+            for number in range(len(conditions.attributes))
+            if path != attribute_name(number)
+        ]
         return clauses
 
     def sorts(self, path: str) -> bool:
@@ -155,8 +165,9 @@ class SQLiteSearch(Search):
         few = fewest < min(RARE, (wanted * total / _WALKED_PER_COLLECTED) ** 0.5)
         if fewest and not few:
             path = self.WALK
-        if path == self.WALK and self.COLLECT in counted:
-            walked = int(_PATIENCE * wanted * total / counted[self.COLLECT]) + 1
+        probed = [counted[each] for each in counted if each not in self.books.c and fewest]
+        if path == self.WALK and probed:
+            walked = int(_PATIENCE * wanted * total / min(probed)) + 1
             return Choice(path, {}, walked, total, fewest)
         candidates = {"candidates": found[0]} if path == self.COLLECT else {}
         return Choice(path, candidates, 0, total, fewest)
@@ -187,6 +198,9 @@ class SQLiteSearch(Search):
     def spelled(self, near: Sequence[Spelling]) -> str:
         return json.dumps([(query, each.pattern) for each in near if (query := _spelled(each))])
 
+    def tokens(self, tokens: Sequence[str]) -> str:
+        return json.dumps(tokens)
+
     def with_spellings(self) -> Sequence[sa.Select[Any]]:
         spelling = _members("spellings")
         query, pattern = (sa.func.json_extract(spelling, f"$[{at}]") for at in (0, 1))
@@ -194,8 +208,7 @@ class SQLiteSearch(Search):
         numbers = sa.select(sa.func.json_group_array(some.c.rowid)).correlate(spelling.table)
         # A function of the query, so that the database cannot begin with the books.
         number = sa.func.json_each(numbers.scalar_subquery()).table_valued("value").c.value
-        books: Any = self.books.c
-        text = books.title_words.concat(books.author_words)
+        text = self.text
         found = spelling.table.join(number.table, sa.true()).join(self.books, number == _SEQ)
         statement = sa.select(pattern.label("pattern"), text.label("text")).select_from(found)
         return (statement.where(text.like(pattern)),)
@@ -218,12 +231,16 @@ class SQLiteSearch(Search):
     def _paths(self, conditions: Conditions) -> list[str]:
         """The filters that have an index."""
         columns = dict.fromkeys(each.column for each in conditions.comparisons)
-        paths = [column for column in columns if column in self.indexed]
+        paths = [
+            column for column in columns if column in self.indexed or column not in self.books.c
+        ]
+        paths = [*map(attribute_name, range(len(conditions.attributes))), *paths]
         return [self.COLLECT, *paths] if conditions.text.groups else paths
 
     def _single(self, conditions: Conditions) -> sa.Select[Any] | None:
         """The matches, where one index alone knows them."""
         columns = {each.column for each in conditions.comparisons}
+        columns |= {*map(attribute_name, range(len(conditions.attributes)))}
         paths, text = self._paths(conditions), conditions.text
         one_index = len(text.groups) == 1 or (
             text.indexed == len(text.groups) and _by_isbn(text.groups) is None
@@ -237,9 +254,15 @@ class SQLiteSearch(Search):
         """The numbers of the rows that one filter lets through, by its index alone; of texts, at
         least one of them. Where several indexes are asked, ``most`` are taken of each."""
         books = sa.select(_SEQ.label("number")).select_from(self.books)
+        if path == self.ALL and not conditions.text.groups:
+            path = attribute_name(0)
+        for number, several in enumerate(conditions.attributes):
+            if path == attribute_name(number):
+                found = self._tokens(number)
+                return found.distinct() if several else found
         if path not in (self.COLLECT, self.ALL):
             clauses = [
-                each.clause(self.books.c[path])
+                each.clause(self.column(path))
                 for each in conditions.comparisons
                 if each.column == path
             ]
@@ -260,6 +283,11 @@ class SQLiteSearch(Search):
             return _matching(_MATCH)
         alone = next(group[0] for group in text.groups if len(group) == 1)
         return self._short(alone)
+
+    def _tokens(self, number: int) -> sa.Select[Any]:
+        """The rows with one of the tokens of an attribute, some of them twice."""
+        tokens = _members(attribute_name(number))
+        return sa.select(_TOKENS.c.seq).where(_TOKENS.c.token.in_(sa.select(tokens)))
 
     def _short(self, place: Place) -> sa.Select[Any]:
         """The rows with the piece of at most two characters, ``from`` and ``to``."""

@@ -136,9 +136,13 @@ class Parameters(Fields):
     def deserialize(self, node: Any, cstruct: Iterable[tuple[str, str]]) -> Any:
         """The values by name; repeated parameters are reported together with all other faults."""
         error = colander.Invalid(node)
-        values: dict[str, str] = {}
+        values: dict[str, Any] = {}
         repeated: dict[str, None] = {}
+        several = {child.name for child in node.children if getattr(child.typ, "repeated", False)}
         for name, value in cstruct:
+            if name in several:
+                values.setdefault(name, []).append(value)
+                continue
             if name in values:
                 repeated[name] = None
             values[name] = value
