@@ -73,6 +73,7 @@ def includeme(config: Configurator) -> None:
     configuration.add_mount(config)
     configuration.add_request_method(config)
     configuration.add_directives(config)
+    configuration.add_rules(config)
     configuration.add_security(config)
     routing.add_routes(config)
     configuration.add_start_up(config)

@@ -23,7 +23,7 @@ from pyramid_bookstore.values.types import field as field_node
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}", re.ASCII)
 #: Values of one parameter.
-_MOST: Final = 100
+MOST: Final = 100
 #: Characters of a text parameter.
 _LONGEST: Final = 1000
 
@@ -63,7 +63,7 @@ class DeclaredField(Field):
             yield from (token_of(f"{self.name}=", each) for each, _ in kind.facet_values(value))
 
 
-class _Tokens(StrictType):
+class Tokens(StrictType):
     """The values of a parameter that may be repeated, as tokens."""
 
     repeated = True
@@ -74,8 +74,8 @@ class _Tokens(StrictType):
 
     def read(self, value: Sequence[str]) -> Any:
         given = [each for each in value if each.strip()]
-        if len(given) > _MOST:
-            raise Refused(f"At most {_MOST} values may be given.")
+        if len(given) > MOST:
+            raise Refused(f"At most {MOST} values may be given.")
         if any(len(each) > _LONGEST for each in given):
             raise Refused(f"The value must have at most {_LONGEST} characters.")
         tokens = {token_of(self.field, self.kind.asked(each)) for each in given}
@@ -98,7 +98,7 @@ class OneOf(Filter):
     def parameters(self, field: Field) -> Iterator[Any]:
         assert isinstance(field, DeclaredField)
         text = f"The {field.name}, whatever the case or accents; repeated, one of several."
-        yield parameter(_Tokens(field.name, field.type), text, field.parameter)
+        yield parameter(Tokens(field.name, field.type), text, field.parameter)
 
     def comparisons(self, field: Field, values: Mapping[str, Any]) -> Iterator[Comparison]:
         return iter(())
@@ -146,11 +146,13 @@ class Keys(NamedTuple):
     extra_words: str = ""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Declared:
-    """The declared fields of one application."""
+    """The declared fields of one application, by name."""
 
     fields: Mapping[str, DeclaredField] = attribute(default_factory=dict)
+    #: Whether their indexes have been seen.
+    indexed: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.fields)
@@ -173,6 +175,16 @@ class Declared:
     def keyed(self) -> tuple[str, ...]:
         """The fields with a key to sort by."""
         return tuple(each.name for each in self.fields.values() if each.keyed)
+
+    @cached_property
+    def parameters(self) -> frozenset[str]:
+        """The names of the list's parameters."""
+        return frozenset(
+            node.name
+            for field in self.fields.values()
+            for each in field.filters
+            for node in each.parameters(field)
+        )
 
     @cached_property
     def facets(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from pyramid_bookstore.catalogue.fields import BookData
+from pyramid_bookstore.catalogue.fields import FIELDS, BookData
 from pyramid_bookstore.catalogue.listing import Page
 from pyramid_bookstore.catalogue.suggestions import Suggestions
 
@@ -21,7 +21,7 @@ def page_json(page: Page, fields: Sequence[str] | None) -> bytes:
     """One page of a list; its books have all fields, or the named ones."""
     books: Sequence[Any] = page.books
     if fields is not None:
-        books = [{field: _value(book, field) for field in fields} for book in books]
+        books = [_some(book, fields) for book in books]
     document: dict[str, Any] = {"data": books}
     if page.total is not None:
         document["total"] = page.total
@@ -31,6 +31,8 @@ def page_json(page: Page, fields: Sequence[str] | None) -> bytes:
     if page.total_pages is not None:
         document["total_pages"] = page.total_pages
     document["next_cursor"] = page.next_cursor
+    if page.facets is not None:
+        document["facets"] = page.facets
     if page.suggestion is not None:
         document["suggestion"] = page.suggestion
     return _encode(document)
@@ -41,5 +43,16 @@ def suggestions_json(suggestions: Suggestions) -> bytes:
     return _encode(suggestions)
 
 
-def _value(book: BookData, field: str) -> Any:
-    return book.extra_json if field == "extra" else getattr(book, field)
+def _some(book: BookData, fields: Sequence[str]) -> dict[str, Any]:
+    """The named fields of a book; declared ones stay below `extra`."""
+    found: dict[str, Any] = {}
+    members = [name for name in fields if name not in FIELDS]
+    for name in fields:
+        if name == "extra":
+            found[name] = book.extra_json
+        elif name in FIELDS:
+            found[name] = getattr(book, name)
+    if members and "extra" not in found:
+        extra = book.extra
+        found["extra"] = {name: extra[name] for name in members if name in extra}
+    return found

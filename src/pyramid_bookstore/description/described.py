@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pyramid_bookstore.catalogue.declared import Declared
 from pyramid_bookstore.description.own_types import Schema
 from pyramid_bookstore.settings import Settings
 
@@ -39,7 +40,7 @@ class DescribedOperation:
     summary: str
     text: str = ""
     #: The Colander schema of the query parameters.
-    query: Callable[[Settings], Any] | None = None
+    query: Callable[[Settings, Declared], Any] | None = None
     #: Names from `pyramid_bookstore.description.headers.REQUEST`.
     headers: tuple[str, ...] = ()
     #: Of the request, by media type.

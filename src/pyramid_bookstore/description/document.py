@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NamedTuple
 
-import colander
 from pyramid.interfaces import ISecurityPolicy
 from pyramid.request import Request
 from pyramid.security import forget
 
+from pyramid_bookstore.catalogue.extra import NO_RULES, ExtraRules
 from pyramid_bookstore.description import headers, problems
 from pyramid_bookstore.description.operations import DESCRIBED, TAGS
 from pyramid_bookstore.description.own_types import Schema
@@ -66,7 +66,7 @@ def document(
     ``scheme`` is a Security Scheme Object; `None` if nobody needs to authenticate.
     """
     served = [resource for resource in resources if resource.enabled(settings)]
-    paths = Paths(settings, guarded=scheme is not None)
+    paths = Paths(settings, rules.declared, guarded=scheme is not None)
     items = {resource.path: paths.item(resource) for resource in served}
     used = {DESCRIBED[op.method, each.path].tag for each in served for op in each.operations}
     components = {

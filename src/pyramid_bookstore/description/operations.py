@@ -66,8 +66,8 @@ DESCRIBED: dict[tuple[str, str], DescribedOperation] = {
         tag=BOOKS,
         summary="List books",
         text="Newest first. Filters are combined; `Link` leads to the other pages.",
-        query=lambda settings: list_schema(
-            settings.limit_default, settings.limit_max, settings.max_offset
+        query=lambda settings, declared: list_schema(
+            settings.limit_default, settings.limit_max, settings.max_offset, declared
         ),
         headers=("If-None-Match", "Cache-Control"),
         answers={
@@ -82,7 +82,7 @@ DESCRIBED: dict[tuple[str, str], DescribedOperation] = {
         summary="Suggest authors and titles",
         text="For a search field while somebody types: authors first, then titles, with words that"
         " begin as those of `q`; where there are none, those of the nearest spelling.",
-        query=lambda settings: SUGGEST,
+        query=lambda settings, declared: SUGGEST,
         headers=("Cache-Control",),
         answers={200: Answer("The suggestions.", (), {JSON: Content("Suggestions")})},
         errors=("unavailable",),
@@ -191,7 +191,7 @@ DESCRIBED: dict[tuple[str, str], DescribedOperation] = {
         summary="Import a file of books",
         text="Each row creates or updates the book with its ISBN. One bad row, and nothing is"
         " written, unless `skip_invalid` is true.",
-        query=lambda settings: ImportParameters(),
+        query=lambda settings, declared: ImportParameters(),
         body=_FILE,
         answers={200: Answer("What was done.", (), {JSON: Content("ImportReport")})},
         errors=(ROWS_REFUSED,),
@@ -201,7 +201,7 @@ DESCRIBED: dict[tuple[str, str], DescribedOperation] = {
         tag=BULK,
         summary="Export books as a file",
         text="What it writes, an import takes back unchanged. The filters are those of the list.",
-        query=lambda settings: ExportParameters(),
+        query=lambda settings, declared: ExportParameters(declared=declared),
         headers=("Cache-Control",),
         answers={200: Answer("The books.", ("Content-Disposition",), _FILE)},
         errors=("unavailable",),

@@ -6,7 +6,7 @@ Every limit is taken from the type that enforces it.
 from collections.abc import Callable
 from typing import Any
 
-from pyramid_bookstore.catalogue import extra
+from pyramid_bookstore.catalogue import declared, extra
 from pyramid_bookstore.values import parameters as query
 from pyramid_bookstore.values import types
 
@@ -82,6 +82,13 @@ _SCHEMAS: dict[type, Callable[[Any], Schema]] = {
     query.Token: lambda typ: {"type": "string", "minLength": 1, "maxLength": typ.max_length},
     query.Names: _names,
     query.SortOrder: _sort,
+    declared.Tokens: lambda typ: {
+        "type": "array",
+        "items": {"type": "string", "minLength": 1},
+        "minItems": 1,
+        "maxItems": declared.MOST,
+    },
+    declared.Bound: lambda typ: {**typ.kind.schema},
 }
 
 

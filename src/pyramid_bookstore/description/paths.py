@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from pyramid_bookstore.catalogue.declared import Declared
 from pyramid_bookstore.description import headers, problems
 from pyramid_bookstore.description.described import Answer, Content, DescribedOperation
 from pyramid_bookstore.description.operations import DESCRIBED, PATH_PARAMETERS
@@ -20,9 +21,10 @@ _IDEMPOTENT = ("idempotency_in_progress", "idempotency_key_reused")
 class Paths:
     """The operations of one mount; collects the responses that they share."""
 
-    def __init__(self, settings: Settings, *, guarded: bool) -> None:
+    def __init__(self, settings: Settings, declared: Declared, *, guarded: bool) -> None:
         """``guarded`` is whether the application has a security policy."""
         self.settings = settings
+        self.declared = declared
         self.guarded = guarded
         #: ``#/components/responses`` that the paths refer to.
         self.responses: dict[str, Schema] = {}
@@ -78,7 +80,7 @@ class Paths:
         }
 
     def _query(self, described: DescribedOperation) -> Iterator[Schema]:
-        for node in described.query(self.settings) if described.query else ():
+        for node in described.query(self.settings, self.declared) if described.query else ():
             schema = property_schema(node)
             text = schema.pop("description")
             parameter = {"name": node.name, "in": "query", "description": text, "schema": schema}

@@ -1,11 +1,10 @@
 """The JSON Schemas of requests and answers: ``#/components/schemas`` without the errors."""
 
+from collections.abc import Sequence
 from typing import Any
 
-import colander
-
 from pyramid_bookstore.catalogue.constraints import FREE_STOCK
-from pyramid_bookstore.catalogue.extra import Extra
+from pyramid_bookstore.catalogue.extra import Extra, ExtraRules
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.catalogue.schema import book_schemas
 from pyramid_bookstore.catalogue.suggestions import COUNTED
@@ -40,7 +39,7 @@ def ref(name: str) -> Schema:
 
 
 def schemas(rules: ExtraRules) -> dict[str, Schema]:
-    """All schemas; ``rules`` is the host's for ``extra``."""
+    """All schemas; ``rules`` are those for ``extra``."""
     forms = book_schemas(rules)
     writable = _properties(forms.whole)
     writable["extra"] = ref("Extra") | {"default": {}}
@@ -49,14 +48,14 @@ def schemas(rules: ExtraRules) -> dict[str, Schema]:
         for name, schema in writable.items()
     }
     required = [node.name for node in forms.whole if node.required]
-    if rules is not None and mapping_schema(rules).get("required"):
+    if rules.schema is not None and mapping_schema(rules.schema).get("required"):
         # The default {} is not valid by the host's schema.
         required.append("extra")
         writable["extra"] = ref("Extra")
     return {
         "Book": _book(),
         "SparseBook": _object(_book()["properties"], description="A book by `fields`."),
-        "Page": _page(),
+        "Page": _page(rules.declared.facets),
         "Suggestions": _suggestions(),
         "NewBook": _input(writable, "A whole book.", _example(rules), required),
         "NewBookByIsbn": _input(
@@ -141,7 +140,7 @@ def _book() -> Schema:
     return _object(fields, list(FIELDS), description="A book.", examples=[examples.BOOK])
 
 
-def _page() -> Schema:
+def _page(facets: Sequence[str]) -> Schema:
     properties: dict[str, Schema] = {
         "data": {
             "type": "array",
@@ -161,6 +160,16 @@ def _page() -> Schema:
             "description": "The nearest spelling of a `search` that finds nothing, if any.",
         },
     }
+    if facets:
+        counted = _object(
+            {"value": {}, "books": _COUNT, "estimated": {"const": True}}, ["value", "books"]
+        )
+        properties["facets"] = {
+            "type": "object",
+            "description": "By field, its most frequent values among the books of the list.",
+            "properties": {name: {"type": "array", "items": counted} for name in facets},
+            "additionalProperties": False,
+        }
     return _object(properties, ["data", "limit", "next_cursor"], examples=[examples.PAGE])
 
 
@@ -198,12 +207,20 @@ def _patched(properties: dict[str, Schema], whole: Any) -> dict[str, Schema]:
 
 
 def _extra(rules: ExtraRules, *, stored: bool) -> Schema:
-    """The host's schema for `extra`, or any object."""
+    """The host's schema for `extra`, or any object, with the declared fields."""
     node = book_schemas(rules).whole["extra"]
-    if rules is None:
-        return property_schema(node) | {"default": {}}
-    schema = mapping_schema(rules, stored=stored)
-    return {"description": node.description, **schema}
+    if rules.schema is None:
+        schema = property_schema(node) | {"default": {}}
+    else:
+        found = mapping_schema(rules.schema, stored=stored)
+        schema = {"description": node.description, **found}
+    declared = {
+        field.name: {"description": field.text, **field.type.schema}
+        for field in rules.declared.fields.values()
+    }
+    if declared:
+        schema["properties"] = schema.get("properties", {}) | declared
+    return schema
 
 
 def report() -> Schema:
@@ -234,6 +251,6 @@ def _fault(**more: Schema) -> Schema:
 
 def _example(rules: ExtraRules) -> Schema:
     """An example of a new book; empty if the host's schema has required fields."""
-    if rules is not None and mapping_schema(rules).get("required"):
+    if rules.schema is not None and mapping_schema(rules.schema).get("required"):
         return {}
     return examples.NEW_BOOK

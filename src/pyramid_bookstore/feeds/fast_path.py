@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from unicodedata import is_normalized
 
-from pyramid_bookstore.catalogue.extra import Extra
+from pyramid_bookstore.catalogue.extra import Extra, ExtraRules
 from pyramid_bookstore.catalogue.field import Field
 from pyramid_bookstore.catalogue.schema import validate_extra
 from pyramid_bookstore.errors import InvalidJSON, ValidationFailed
@@ -39,7 +39,7 @@ class FastReader(NamedTuple):
     value: Callable[[Any], Any]
 
 
-def _text(typ: Text, schema: Any) -> FastReader:
+def _text(typ: Text, rules: ExtraRules) -> FastReader:
     trim, shortest, longest, nullable = typ.trim, typ.min_length, typ.max_length, typ.nullable
 
     def cell(text: str, escape: str | None = "'") -> str | None:  # see `formulas`
@@ -74,7 +74,7 @@ def _has_surrogates(text: str) -> bool:
     return False
 
 
-def _isbn(typ: Isbn, schema: Any) -> FastReader:
+def _isbn(typ: Isbn, rules: ExtraRules) -> FastReader:
     def cell(text: str) -> str:
         digits = text.encode()
         if (
@@ -98,7 +98,7 @@ def _isbn(typ: Isbn, schema: Any) -> FastReader:
     return FastReader(cell, value)
 
 
-def _price(typ: Price, schema: Any) -> FastReader:
+def _price(typ: Price, rules: ExtraRules) -> FastReader:
     def cell(text: str) -> str:
         match = _PRICE.fullmatch(text)
         if match is None:
@@ -114,7 +114,7 @@ def _price(typ: Price, schema: Any) -> FastReader:
     return FastReader(cell, value)
 
 
-def _integer(typ: Integer, schema: Any) -> FastReader:
+def _integer(typ: Integer, rules: ExtraRules) -> FastReader:
     least, most, nullable = typ.minimum, typ.maximum, typ.nullable
 
     def cell(text: str) -> int | None:
@@ -137,11 +137,11 @@ def _integer(typ: Integer, schema: Any) -> FastReader:
     return FastReader(cell, value)
 
 
-def _extra(typ: Extra, schema: Any) -> FastReader:
+def _extra(typ: Extra, rules: ExtraRules) -> FastReader:
     def cell(text: str) -> str | None:
         if not text:
             return None
-        if text == "{}" and schema is None:
+        if text == "{}" and rules.schema is None:
             return text
         try:
             return value(jsontext.loads(text.encode()))
@@ -150,7 +150,7 @@ def _extra(typ: Extra, schema: Any) -> FastReader:
 
     def value(document: Any) -> str:
         try:
-            return jsontext.dumps(validate_extra(document, schema)).decode()
+            return jsontext.dumps(validate_extra(document, rules)).decode()
         except ValidationFailed:
             raise NeedsSchema from None
 
@@ -166,6 +166,6 @@ _BY_TYPE: Mapping[type, Callable[[Any, Any], FastReader]] = {
 }
 
 
-def fast_reader(field: Field, rules: Any) -> FastReader:
-    """The fast reader of a field; ``rules`` is the host's."""
+def fast_reader(field: Field, rules: ExtraRules) -> FastReader:
+    """The fast reader of a field; ``rules`` are those for ``extra``."""
     return _BY_TYPE[type(field.type)](field.type, rules)

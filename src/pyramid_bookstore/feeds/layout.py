@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Final, NoReturn
 
-import colander
-
+from pyramid_bookstore.catalogue.extra import NO_RULES, ExtraRules
 from pyramid_bookstore.catalogue.schema import SET_BY_SERVER
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.feeds.lines import refuse
@@ -26,15 +25,15 @@ class FeedOptions:
 
     ``columns`` maps fields to other column names; ``fixed`` has the values, as CSV cells, of fields
     that the feed lacks. ``repair_isbn`` puts back the leading zeros that an ISBN lost, if its
-    checksum is right then. ``ignore_unknown`` allows columns that are no field. ``extra_schema`` is
-    the host's.
+    checksum is right then. ``ignore_unknown`` allows columns that are no field. ``rules`` are
+    those for ``extra``.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
     fixed: Mapping[str, str] = field(default_factory=dict)
     repair_isbn: bool = False
     ignore_unknown: bool = False
-    extra_schema: colander.SchemaNode | None = None
+    rules: ExtraRules = NO_RULES
 
     def check(self) -> None:
         """Raise `ValidationFailed` for names that are no field, or have column and fixed value."""

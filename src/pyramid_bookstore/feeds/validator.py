@@ -9,6 +9,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
+from pyramid_bookstore.catalogue.extra import ExtraRules
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.catalogue.schema import validate_book, validate_changes
 from pyramid_bookstore.errors import Fault, ValidationFailed
@@ -45,13 +46,13 @@ class RowValidator:
 
     def __init__(self, options: FeedOptions) -> None:
         self._options = options
-        self._schema = options.rules
+        self._rules = options.rules
         self._fixed = _fixed_values(options)
-        readers = {name: fast_reader(FIELDS[name], self._schema) for name in FEED_FIELDS}
+        readers = {name: fast_reader(FIELDS[name], self._rules) for name in FEED_FIELDS}
         self._derive = [lru_cache(_CACHE_SIZE)(_derive(name)) for name in DERIVED_FIELDS]
         self._cell_readers = [reader.cell for reader in readers.values()]
         self._value_readers = [(name, reader.value) for name, reader in readers.items()]
-        self.default_extra, self.faults_without_extra = _without_extra(self._schema)
+        self.default_extra, self.faults_without_extra = _without_extra(self._rules)
 
     def cell_validator(self, given: Collection[str]) -> Callable[[Sequence[str | None]], Result]:
         """A function that validates the cells of `FEED_FIELDS`; the file has the fields ``given``.
@@ -105,7 +106,7 @@ class RowValidator:
         faults = list(cell_faults)
         fields: dict[str, Any] = {}
         try:
-            fields = validate_changes(self._repaired(value), rules=self._schema)
+            fields = validate_changes(self._repaired(value), rules=self._rules)
         except ValidationFailed as error:
             faults += error.faults
         if KEY not in value and not any(each.field == KEY for each in faults):
@@ -137,12 +138,12 @@ def _derive(name: str) -> Callable[[str | None], str | None]:
 _FIELD_SET = frozenset(FEED_FIELDS)
 
 
-def _without_extra(schema: Any) -> tuple[str, list[Fault]]:
+def _without_extra(rules: ExtraRules) -> tuple[str, list[Fault]]:
     """The JSON text of ``extra`` for new books without one; and the faults if it is required."""
     book = {name: FIELDS[name].example for name in (KEY, *REQUIRED_FIELDS)}
     book["price"] = 1  # the example is a float
     try:
-        extra = validate_book(book, rules=schema)["extra"]
+        extra = validate_book(book, rules=rules)["extra"]
     except ValidationFailed as error:
         return "{}", list(error.faults)
     return jsontext.dumps(extra).decode(), []

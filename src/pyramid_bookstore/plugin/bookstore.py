@@ -5,6 +5,7 @@ from typing import Any
 from pyramid.request import Request
 from sqlalchemy.orm import Session
 
+from pyramid_bookstore.catalogue.extra import ExtraRules
 from pyramid_bookstore.catalogue.service import CatalogueService
 from pyramid_bookstore.feeds.service import FeedsService
 from pyramid_bookstore.stock.service import StockService
@@ -32,7 +33,7 @@ class Bookstore(CatalogueService, StockService, FeedsService):
         ``extra_schema`` is the host's colander schema for ``extra``, if it has one. No events are
         sent.
         """
-        return cls(UnitOfWork(session), extra_schema=extra_schema)
+        return cls(UnitOfWork(session), rules=ExtraRules(extra_schema))
 
     @property
     def session(self) -> Session:
@@ -54,7 +55,7 @@ def bookstore_of(request: Request) -> Bookstore:
         mount = Mount.of(request.registry)
         found = request.__dict__[_ATTRIBUTE] = Bookstore(
             RequestUnit(request),
-            extra_schema=mount.extra_schema,
+            rules=mount.rules,
             max_offset=mount.settings.max_offset,
         )
     return found

@@ -12,6 +12,9 @@ from pyramid.events import ApplicationCreated
 from pyramid.exceptions import ConfigurationError
 from pyramid.interfaces import IRequestFactory, ISecurityPolicy
 
+from pyramid_bookstore.catalogue.declaration import from_settings, together
+from pyramid_bookstore.catalogue.declared import declare
+from pyramid_bookstore.catalogue.extra import ExtraRules
 from pyramid_bookstore.db.database import Database
 from pyramid_bookstore.db.replica import Replica
 from pyramid_bookstore.observability import sql_comment
@@ -93,6 +96,7 @@ def add_request_method(config: Configurator) -> None:
 def add_directives(config: Configurator) -> None:
     """`config.set_bookstore_extra_schema`, and the view predicate of our exception views."""
     config.add_directive("set_bookstore_extra_schema", set_bookstore_extra_schema)
+    config.add_directive("add_bookstore_field", add_bookstore_field)
     config.add_view_predicate("bookstore_path", OwnPath)
 
 
@@ -124,6 +128,51 @@ def set_bookstore_extra_schema(config: Configurator, schema: Any) -> None:
         order=PHASE1_CONFIG,
         introspectables=(introspectable,),
     )
+
+
+def add_bookstore_field(config: Configurator, name: str, kind: str, *purposes: str) -> None:
+    """Declare a member of a book's `extra`, as the setting `bookstore.field.NAME` does.
+
+    ``kind`` is its type (``text``, ``integer``, ``number``, ``date``, ``boolean``, ``texts``),
+    ``purposes`` are any of ``filter``, ``facet``, ``sort``, ``search``. Raises
+    `ConfigurationError` for what is none of these, or a name that is taken.
+    """
+    try:
+        declared = declare(name, kind, purposes)
+    except ValueError as error:
+        raise ConfigurationError(f"add_bookstore_field: {name}: {error}.") from error
+
+    def register() -> None:
+        Mount.of(config.registry).declared_fields[name] = declared
+
+    introspectable = config.introspectable("bookstore", f"field {name}", name, "bookstore field")
+    introspectable["field"] = declared
+    config.action(
+        ("bookstore", "field", name),
+        register,
+        order=PHASE1_CONFIG,
+        introspectables=(introspectable,),
+    )
+
+
+@action_method  # type: ignore[untyped-decorator]  # pyramid ships no types
+def add_rules(config: Configurator) -> None:
+    """The rules for `extra`, when all is declared."""
+
+    def make() -> None:
+        mount = Mount.of(config.registry)
+        settings, faults = mount.settings, list[tuple[str, str]]()
+        fields = [
+            *from_settings(settings.trade, settings.declared, faults),
+            *mount.declared_fields.values(),
+        ]
+        declared = together(fields, faults)
+        if faults:
+            lines = "".join(f"\n  {name}: {problem}" for name, problem in faults)
+            raise ConfigurationError(f"Invalid bookstore fields ({len(faults)}):{lines}")
+        mount.rules = ExtraRules(mount.extra_schema, declared)
+
+    config.action(("bookstore", "rules"), make, order=PHASE2_CONFIG)
 
 
 @action_method  # type: ignore[untyped-decorator]  # pyramid ships no types

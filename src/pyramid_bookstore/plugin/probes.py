@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pyramid_bookstore.auth import check_token_key
+from pyramid_bookstore.catalogue.declaration import from_settings, together
 from pyramid_bookstore.db.engines import check_engines
 from pyramid_bookstore.settings.reader import Faults
 
@@ -24,5 +25,13 @@ def check_metrics_extra(values: Mapping[str, Any], faults: Faults) -> None:
             )
 
 
+def check_declared_fields(values: Mapping[str, Any], faults: Faults) -> None:
+    """The declarations are valid by themselves and together."""
+    found: list[tuple[str, str]] = []
+    together(from_settings(values["trade"], values["declared"], found), found)
+    for name, problem in found:
+        faults.add(f"bookstore.field.{name}", problem)
+
+
 #: The probes that run at start.
-PROBES = (check_engines, check_token_key, check_metrics_extra)
+PROBES = (check_engines, check_token_key, check_metrics_extra, check_declared_fields)

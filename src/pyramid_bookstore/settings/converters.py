@@ -176,6 +176,8 @@ SECRET = Converter("a text (never shown)", _secret, hidden=True)
 ATTRIBUTE = Converter("the name of a request attribute, such as dbsession", _attribute)
 WORDS = Converter("a list of words, separated by spaces", _words)
 PERMISSION_LIST = _words_of("permission", PERMISSIONS)
+#: Checked further by `catalogue.declared.declare`.
+FIELD = Converter("a type, then what the field is for, as in: text filter facet", _words)
 ALGORITHM_LIST = _words_of("algorithm", (*SYMMETRIC, *ASYMMETRIC))
 PREFIX = Converter("a plain URL path such as /api/v1, or / for the root", _prefix)
 #: `pyramid_bookstore.settings.engine_options` converts them by their names.

@@ -17,6 +17,7 @@ from pyramid_bookstore.settings.converters import (
     ATTRIBUTE,
     BOOLEAN,
     ENGINE,
+    FIELD,
     OPTIONAL_TEXT,
     PERMISSION_LIST,
     PREFIX,
@@ -131,6 +132,10 @@ class Settings:
         "Permissions of the role NAME.", family=True)
     anonymous: tuple[str, ...] = _key("bookstore.anonymous", (), PERMISSION_LIST,
         "Permissions without a token.")
+    trade: bool = _key("bookstore.trade", False, BOOLEAN,
+        "Declare the trade's fields: publisher, language, form, pages, subjects and others.")
+    declared: Mapping[str, tuple[str, ...]] = _key("bookstore.field.NAME", (), FIELD,
+        "Declare the member NAME of `extra`.", family=True)
     docs: bool = _key("bookstore.docs", True, BOOLEAN,
         "Serve the browsable description at `/docs`.")
     metrics: bool = _key("bookstore.metrics", False, BOOLEAN,
@@ -164,8 +169,9 @@ class Settings:
         """Key and value of every setting as text, in the table's order, for people to read: without
         passwords and keys, and with ``-`` for what is not set."""
         for key in KEYS:
-            if key.attribute == "roles":
-                yield from ((key.prefix + name, as_text(self.roles[name])) for name in self.roles)
+            if key.attribute in ("roles", "declared"):
+                members = getattr(self, key.attribute)
+                yield from ((key.prefix + name, as_text(members[name])) for name in members)
             elif key.family:
                 engine = getattr(self, key.attribute) or MappingProxyType({})
                 prefix = (key.attribute == "database" and self.database_prefix) or key.prefix

@@ -26,8 +26,11 @@ class Mount:
     database: Database | None
     #: Path of the routes without SCRIPT_NAME; "" at the root.
     path: str
-    #: The host's schema for the fields below `extra`.
+    #: What the host declares about `extra`: `catalogue.extra.ExtraRules`, made when all is declared.
+    rules: Any = None
+    #: The host's schema for the fields below `extra`, and the fields that it declares.
     extra_schema: colander.SchemaNode | None = None
+    declared_fields: dict[str, Any] = field(default_factory=dict)
     #: `None` without metrics.
     metrics: Any = None
     #: Names of the routes that were added.

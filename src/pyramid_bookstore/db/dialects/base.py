@@ -72,6 +72,22 @@ class Dialect(ABC):
         """Take the lock of this name until the transaction ends; `False` if another has it."""
 
     @abstractmethod
+    def index_names(self, table: str, *, complete: bool = True) -> sa.Select[Any]:
+        """A query for the names of a table's indexes; also of broken ones, if not ``complete``."""
+
+    def make_index(self, name: str, table: str, definition: str) -> str:
+        """A statement that makes an index, in autocommit mode, while others write if possible."""
+        return f"CREATE INDEX IF NOT EXISTS {name} ON {table} {definition}"
+
+    def drop_index(self, name: str) -> str:
+        """The reverse of `make_index`."""
+        return f"DROP INDEX IF EXISTS {name}"
+
+    def make_attributes(self, connection: sa.Connection, *, wanted: bool) -> None:
+        """What tokens of declared fields are found by, if that is no index of the books' table;
+        or remove it."""
+
+    @abstractmethod
     def is_disconnected(self, connection: Any) -> bool:
         """Whether the server has closed this idle connection of the driver's."""
 

@@ -139,6 +139,22 @@ class PostgreSQL(Dialect):
         number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
         return bool(connection.scalar(_TRY_LOCK, {"key": number}))
 
+    def index_names(self, table: str, *, complete: bool = True) -> sa.Select[Any]:
+        valid = " AND indisvalid" if complete else ""
+        names = (
+            "SELECT relname AS name FROM pg_catalog.pg_index JOIN pg_catalog.pg_class"
+            " ON pg_class.oid = indexrelid"
+            f" WHERE indrelid = pg_catalog.to_regclass('{table}'){valid}"
+        )
+        found: Any = sa.text(names).columns(sa.column("name", sa.Text))
+        return found  # type: ignore[no-any-return]
+
+    def make_index(self, name: str, table: str, definition: str) -> str:
+        return f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {table} {definition}"
+
+    def drop_index(self, name: str) -> str:
+        return f"DROP INDEX CONCURRENTLY IF EXISTS {name}"
+
     def is_disconnected(self, connection: Any) -> bool:
         # All that can arrive on an idle connection is its end: a last message, or end of file.
         poller = poll()

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import sqlite
 from pyramid_bookstore.db import diagnosis
 from pyramid_bookstore.db.diagnosis import Diagnosis
 from pyramid_bookstore.db.dialects.base import Dialect
+from pyramid_bookstore.db.dialects.sqlite_attributes import ATTRIBUTES, NO_ATTRIBUTES
 from pyramid_bookstore.db.dialects.sqlite_deadline import LimitedConnection
 from pyramid_bookstore.db.types import UTCDateTime
 
@@ -163,6 +164,18 @@ class SQLite(Dialect):
     def try_lock(self, connection: sa.Connection, name: str) -> bool:
         """Always `True`: this transaction is the only writer."""
         return True
+
+    def index_names(self, table: str, *, complete: bool = True) -> sa.Select[Any]:
+        master = sa.table("sqlite_master", *map(sa.column, ("type", "name", "tbl_name")))
+        return sa.select(master.c.name).where(
+            master.c.type == "index", master.c.tbl_name == table
+        )
+
+    def make_attributes(self, connection: sa.Connection, *, wanted: bool) -> None:
+        there = sa.inspect(connection).has_table("bookstore_attributes")
+        if wanted != there:
+            for statement in ATTRIBUTES if wanted else NO_ATTRIBUTES:
+                connection.exec_driver_sql(statement)
 
     def is_disconnected(self, connection: Any) -> bool:
         """Always `False`: there is no server."""

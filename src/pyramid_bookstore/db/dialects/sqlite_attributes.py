@@ -1,0 +1,50 @@
+"""The tokens of declared fields on SQLite: a table with a row for each token of a book.
+
+Triggers keep it in step with the column ``attributes``, a JSON array.
+"""
+
+
+def _add(row: str) -> str:
+    return (
+        "INSERT OR IGNORE INTO bookstore_attributes (token, seq)"
+        f" SELECT value, {row}.seq FROM json_each({row}.attributes);"
+    )
+
+
+_TAKE_OUT = (
+    "DELETE FROM bookstore_attributes WHERE seq = old.seq"
+    " AND token IN (SELECT value FROM json_each(old.attributes));"
+)
+
+ATTRIBUTES = (
+    """
+    CREATE TABLE bookstore_attributes (
+        token TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (token, seq)
+    ) WITHOUT ROWID
+    """,
+    """
+    INSERT INTO bookstore_attributes (token, seq)
+    SELECT DISTINCT value, seq FROM bookstore_books, json_each(attributes)
+    """,
+    f"""
+    CREATE TRIGGER bookstore_attributes_added AFTER INSERT ON bookstore_books
+    WHEN new.attributes IS NOT NULL BEGIN {_add("new")} END
+    """,
+    f"""
+    CREATE TRIGGER bookstore_attributes_removed AFTER DELETE ON bookstore_books
+    WHEN old.attributes IS NOT NULL BEGIN {_TAKE_OUT} END
+    """,
+    f"""
+    CREATE TRIGGER bookstore_attributes_changed
+    AFTER UPDATE OF seq, attributes ON bookstore_books
+    WHEN old.attributes IS NOT new.attributes OR old.seq IS NOT new.seq
+    BEGIN {_TAKE_OUT} {_add("new")} END
+    """,
+)
+
+NO_ATTRIBUTES = (
+    "DROP TRIGGER bookstore_attributes_added",
+    "DROP TRIGGER bookstore_attributes_removed",
+    "DROP TRIGGER bookstore_attributes_changed",
+    "DROP TABLE bookstore_attributes",
+)
