@@ -103,10 +103,8 @@ def build(
     dialect = dialect_named(engine.dialect.name)
     invalid: list[str] = []
     written = 0
-    with engine.connect() as connection:
-        dialect.begin_writing(connection)
+    with engine.begin() as connection:
         dialect.make_attributes(connection, wanted=declared.tokenized)
-        connection.commit()
     for number in _batches(engine, declared, invalid.append):
         written += number
         if progress is not None:
@@ -152,16 +150,17 @@ _COLUMNS = ("attributes", "sort_keys", "declared", "extra_words")
 def _make_indexes(engine: Engine, declared: Declared) -> None:
     dialect = dialect_named(engine.dialect.name)
     wanted = needed(declared, dialect.name)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with engine.connect() as connection:
         there = {*connection.scalars(dialect.index_names(BOOKS.name))}
         every = {*connection.scalars(dialect.index_names(BOOKS.name, complete=False))}
-        for name in sorted(each for each in every if each.startswith(_PREFIX)):
-            # Of another declaration, or left behind by one that was broken off.
-            if name not in wanted or name not in there:
-                connection.execute(text(dialect.drop_index(name)))
-        for name, definition in wanted.items():
-            if name not in there:
-                connection.execute(text(dialect.make_index(name, BOOKS.name, definition)))
+    for name in sorted(each for each in every if each.startswith(_PREFIX)):
+        # Of another declaration, or left behind by a run that was broken off.
+        if name not in wanted or name not in there:
+            dialect.drop_index(engine, name)
+    for name, definition in wanted.items():
+        if name not in there:
+            dialect.make_index(engine, name, BOOKS.name, definition)
+    with engine.begin() as connection:
         connection.execute(text(f"ANALYZE {BOOKS.name}"))
 
 

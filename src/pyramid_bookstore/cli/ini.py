@@ -10,11 +10,14 @@ from plaster import PlasterError
 from pyramid.paster import get_appsettings
 from sqlalchemy import Engine
 
+from pyramid_bookstore.catalogue.declaration import from_settings, together
+from pyramid_bookstore.catalogue.declared import Declared
 from pyramid_bookstore.db.diagnosis import NOT_READY
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.db.inifile import app_settings, database_options
 from pyramid_bookstore.db.revision import require_current
+from pyramid_bookstore.plugin.probes import check_declared_fields
 from pyramid_bookstore.settings import Settings
 
 
@@ -39,6 +42,12 @@ class Ini:
     def settings(self) -> Settings:
         """All settings, checked; raises `pyramid.exceptions.ConfigurationError`."""
         return Settings.from_mapping(self.values)
+
+    @cached_property
+    def declared(self) -> Declared:
+        """The declared fields; raises `pyramid.exceptions.ConfigurationError`."""
+        settings = Settings.from_mapping(self.values, [check_declared_fields])
+        return together(from_settings(settings.trade, settings.declared, []), [])
 
     def engine(self) -> Engine:
         """An engine that keeps no connections; only the settings of the database are checked."""

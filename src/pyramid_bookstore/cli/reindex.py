@@ -2,8 +2,10 @@
 
 import click
 
+from pyramid_bookstore.catalogue.declared_index import build, state
 from pyramid_bookstore.catalogue.kept import kept_on, mend
 from pyramid_bookstore.cli.ini import Ini
+from pyramid_bookstore.cli.progress import bar
 
 
 @click.command("reindex")
@@ -15,7 +17,21 @@ def command(ini: Ini) -> None:
     while triggers were off, as by a restore of single tables, leave them behind. The service
     may run meanwhile.
     """
+    declared = ini.declared
     engine = ini.engine()
     for kept in kept_on(engine.dialect.name):
         fault = mend(engine, kept)
         click.echo(f"{kept.subject}: {f'{fault} Made anew.' if fault else 'nothing to do.'}")
+    missing = state(engine, declared) if declared else ""
+    if missing:
+        with bar("Books", None) as progress:
+            written, invalid = build(engine, declared, progress)
+        click.echo(f"declared fields: {missing} {written:,} books brought up to date.")
+        if invalid:
+            click.echo(
+                f"{invalid:,} values are not valid, from before the declaration: books are not"
+                " found by them.",
+                err=True,
+            )
+    elif declared:
+        click.echo("declared fields: nothing to do.")

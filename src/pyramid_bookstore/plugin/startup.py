@@ -6,6 +6,8 @@ from pyramid.exceptions import ConfigurationError
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from pyramid_bookstore.catalogue.declared import Declared
+from pyramid_bookstore.catalogue.declared_index import build, is_new, state
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.db.revision import HEAD, MigrationRefused
 from pyramid_bookstore.errors import Unavailable
@@ -23,16 +25,21 @@ def start(mount: Mount) -> None:
     start.
     """
     settings = mount.settings
+    declared = mount.rules.declared
     wanted = [name for name in ("migrate", "sample_data") if getattr(settings, name)]
-    if not wanted:
+    if not wanted and not declared:
         return
     if mount.database is not None and mount.database.in_memory:
         engine = mount.database.writing
+    elif settings.database is None:  # the host's session alone; `bookstore check` looks
+        return
     else:
-        assert settings.database is not None, "Settings checks that migrate and sample_data have it"
         engine = make_one_time_engine(settings.database)
+    if not wanted:
+        _say_what_is_missing(engine, declared)
+        return
     try:
-        _work(engine, settings)
+        _work(engine, settings, declared)
     except (DBAPIError, MigrationRefused, Unavailable) as error:
         # The driver's message; SQLAlchemy's would add the statement.
         reason = str(getattr(error, "orig", None) or error).strip()
@@ -44,13 +51,28 @@ def start(mount: Mount) -> None:
         ) from error
 
 
-def _work(engine: Engine, settings: Settings) -> None:
+def _say_what_is_missing(engine: Engine, declared: Declared) -> None:
+    """Log it if books cannot be found by their declared fields yet."""
+    if not declared:
+        return
+    try:
+        missing = state(engine, declared)
+    except DBAPIError:  # a database that does not answer yet, or is not set up: /ready says so
+        return
+    if missing:
+        log.warning("%s Run: bookstore -c INI reindex. Until then they answer 503.", missing)
+
+
+def _work(engine: Engine, settings: Settings, declared: Declared) -> None:
     # Imported only if needed: Alembic takes much memory.
     if settings.migrate:
         from pyramid_bookstore.db.migrations import upgrade
 
         upgrade(engine)
         log.info("The database is at revision %s.", HEAD)
+        if declared and is_new(engine):
+            build(engine, declared)
+        _say_what_is_missing(engine, declared)
     if settings.sample_data:
         from pyramid_bookstore.feeds.sample import load_sample
 

@@ -75,13 +75,15 @@ class Dialect(ABC):
     def index_names(self, table: str, *, complete: bool = True) -> sa.Select[Any]:
         """A query for the names of a table's indexes; also of broken ones, if not ``complete``."""
 
-    def make_index(self, name: str, table: str, definition: str) -> str:
-        """A statement that makes an index, in autocommit mode, while others write if possible."""
-        return f"CREATE INDEX IF NOT EXISTS {name} ON {table} {definition}"
+    def make_index(self, engine: sa.Engine, name: str, table: str, definition: str) -> None:
+        """Make an index, if possible while others write."""
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"CREATE INDEX IF NOT EXISTS {name} ON {table} {definition}")
 
-    def drop_index(self, name: str) -> str:
+    def drop_index(self, engine: sa.Engine, name: str) -> None:
         """The reverse of `make_index`."""
-        return f"DROP INDEX IF EXISTS {name}"
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
 
     def make_attributes(self, connection: sa.Connection, *, wanted: bool) -> None:
         """What tokens of declared fields are found by, if that is no index of the books' table;

@@ -149,11 +149,15 @@ class PostgreSQL(Dialect):
         found: Any = sa.text(names).columns(sa.column("name", sa.Text))
         return found  # type: ignore[no-any-return]
 
-    def make_index(self, name: str, table: str, definition: str) -> str:
-        return f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {table} {definition}"
+    def make_index(self, engine: sa.Engine, name: str, table: str, definition: str) -> None:
+        statement = f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {table} {definition}"
+        with engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(statement)
 
-    def drop_index(self, name: str) -> str:
-        return f"DROP INDEX CONCURRENTLY IF EXISTS {name}"
+    def drop_index(self, engine: sa.Engine, name: str) -> None:
+        statement = f"DROP INDEX CONCURRENTLY IF EXISTS {name}"
+        with engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(statement)
 
     def is_disconnected(self, connection: Any) -> bool:
         # All that can arrive on an idle connection is its end: a last message, or end of file.
