@@ -64,7 +64,7 @@ class Extra(StrictType):
         schema, declared = self.rules.schema, self.rules.declared.fields
         error = colander.Invalid(node)
         checked = dict(value)
-        for name in value.keys() & declared.keys():
+        for name in (name for name in declared if name in value):
             try:
                 checked[name] = declared[name].deserialize(value[name])
             except colander.Invalid as invalid:

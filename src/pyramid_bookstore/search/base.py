@@ -24,6 +24,7 @@ from sqlalchemy import (
     select,
 )
 
+from pyramid_bookstore.db.base import BOOKS_TABLE
 from pyramid_bookstore.search.spelling import Spelling
 from pyramid_bookstore.search.words import Group, Place
 
@@ -159,6 +160,14 @@ class Search(ABC):
     def spelled(self, near: Sequence[Spelling]) -> Any:
         """The spellings as the parameter ``spellings``."""
 
+    @abstractmethod
+    def members_of(self, attributes: Any) -> Any:
+        """Each of the tokens of a row, as a column of a lateral table."""
+
+    @abstractmethod
+    def sample(self, conditions: Conditions, path: str) -> Select[Any]:
+        """Id and attributes of some of the matches, at a limited cost."""
+
     def tokens(self, tokens: Sequence[str]) -> Any:
         """The tokens of an attribute as its parameter."""
         return list(tokens)
@@ -168,17 +177,19 @@ class Search(ABC):
         """Statements for pairs of the pattern of one of the ``spellings`` and the text of a book
         that has it: of a sample, if there is one, and then of more."""
 
-    def column(self, name: str) -> Any:
-        """The column of this name, or the key of the declared field of this name."""
-        return self.books.c[name] if name in self.books.c else self.sort_key(name)
+    def column(self, name: str, table: Any = None) -> Any:
+        """The column of this name, or the key of the declared field of this name; of the books'
+        table, or an alias of it."""
+        table = self.books if table is None else table
+        return table.c[name] if name in table.c else self.sort_key(name, table.name)
 
-    def sort_key(self, field: str) -> Any:
+    def sort_key(self, field: str, table: str = BOOKS_TABLE) -> Any:
         """What a declared field is sorted and compared by, as its index has it; "" is no value."""
-        return literal_column(f"coalesce(bookstore_books.sort_keys ->> '{field}', '')", Text())
+        return literal_column(f"coalesce({table}.sort_keys ->> '{field}', '')", Text())
 
-    def compared(self, conditions: Conditions) -> list[ColumnElement[bool]]:
+    def compared(self, conditions: Conditions, table: Any = None) -> list[ColumnElement[bool]]:
         """The comparisons as clauses."""
-        return [each.clause(self.column(each.column)) for each in conditions.comparisons]
+        return [each.clause(self.column(each.column, table)) for each in conditions.comparisons]
 
     @property
     def text(self) -> Any:

@@ -16,6 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from pyramid_bookstore.db.base import BOOKS_TABLE
 from pyramid_bookstore.search.base import (
     Choice,
     Conditions,
@@ -31,6 +32,9 @@ from pyramid_bookstore.search.words import Place
 #: `SAMPLE` books, which are read block by block.
 EXACT_UP_TO = 4_000
 SAMPLE = 50_000
+
+#: Books that are looked at to estimate a facet.
+FACETED = 8_000
 
 #: One book in so many is in the small index, as the migration made it.
 SAMPLED = 64
@@ -80,9 +84,9 @@ class PostgreSQLSearch(Search):
             *self.compared(conditions),
         ]
 
-    def sort_key(self, field: str) -> Any:
+    def sort_key(self, field: str, table: str = BOOKS_TABLE) -> Any:
         # Ordered by code points, as on SQLite.
-        return sa.literal_column(f'({super().sort_key(field)}) COLLATE "C"', sa.Text())
+        return sa.literal_column(f'({super().sort_key(field, table)}) COLLATE "C"', sa.Text())
 
     def sorts(self, path: str) -> bool:
         return path.startswith(self.COLLECT)
@@ -128,6 +132,21 @@ class PostgreSQLSearch(Search):
             (hits.c.hits >= ENOUGH, hits.c.hits * SAMPLED), else_=self.count(conditions, path)
         )
         return sa.select(estimate).select_from(hits).scalar_subquery()
+
+    def members_of(self, attributes: Any) -> Any:
+        return sa.func.unnest(attributes, type_=sa.Text()).column_valued("token")
+
+    def sample(self, conditions: Conditions, path: str) -> sa.Select[Any]:
+        books: Any = self.books.c
+        if conditions.probed:
+            found = self._in_sample(conditions).with_only_columns(books.id, books.attributes)
+            return found.limit(FACETED)
+        percentage = sa.func.least(100, 100.0 * FACETED / sa.func.greatest(1, self.total))
+        blocks = sa.tablesample(
+            self.books, sa.func.system(percentage), name="blocks", seed=sa.literal(1)
+        )
+        clauses = self.compared(conditions, blocks)
+        return sa.select(blocks.c.id, blocks.c.attributes).where(*clauses)
 
     def contains(self, text: Any, piece: Any) -> sa.ColumnElement[bool]:
         # strpos() rather than LIKE: the planner takes it for something frequent, and so walks.
@@ -185,8 +204,10 @@ class PostgreSQLSearch(Search):
         exact = number_of(found.limit(EXACT_UP_TO + 1))
         # Whole blocks at random; `seed` makes them the same ones each time.
         percentage = sa.func.least(100, 100.0 * SAMPLE / sa.func.greatest(1, self.total))
-        blocks = sa.tablesample(self.books, sa.func.system(percentage), seed=sa.literal(1))
-        clauses = [_in(blocks, each) for each in self.compared(conditions)]
+        blocks = sa.tablesample(
+            self.books, sa.func.system(percentage), name="blocks", seed=sa.literal(1)
+        )
+        clauses = self.compared(conditions, blocks)
         hits = sa.func.count().filter(*clauses)
         seen = sa.func.greatest(sa.func.count(blocks.c.id), 1)
         sampled = sa.select(self.total * hits / seen).select_from(blocks).scalar_subquery()

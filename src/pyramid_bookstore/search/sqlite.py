@@ -39,6 +39,9 @@ EXACT_UP_TO = 2_000
 BLOCKS, BLOCK = 64, 200
 SAMPLE = BLOCKS * BLOCK
 
+#: Books that are looked at to estimate a facet.
+FACETED = 64 * 80
+
 #: Books that are looked at for each spelling.
 SPELLED = 300
 
@@ -213,20 +216,35 @@ class SQLiteSearch(Search):
         statement = sa.select(pattern.label("pattern"), text.label("text")).select_from(found)
         return (statement.where(text.like(pattern)),)
 
+    def members_of(self, attributes: Any) -> Any:
+        return sa.func.json_each(attributes).table_valued("value").c.value
+
+    def sample(self, conditions: Conditions, path: str) -> sa.Select[Any]:
+        found = sa.select(self.books.c.id, self.books.c.attributes)
+        if path != self.WALK and path:
+            return found.where(*self.where(conditions, path)).limit(FACETED)
+        return found.select_from(self._blocks(FACETED // BLOCKS)).where(
+            *self.where(conditions, self.WALK)
+        )
+
     def _sampled(self, conditions: Conditions) -> ColumnElement[int]:
+        clauses = self.where(conditions, self.WALK)
+        hits = sa.func.sum(sa.case((sa.and_(*clauses), 1), else_=0))
+        return (
+            sa.select((self.total * hits + sa.func.count() // 2) // sa.func.max(sa.func.count(), 1))
+            .select_from(self._blocks(BLOCK))
+            .correlate(None)
+            .scalar_subquery()
+        )
+
+    def _blocks(self, size: int) -> Any:
+        """Blocks of so many books, spread evenly."""
         numbers = sa.select(sa.literal(0).label("number")).cte("numbers", recursive=True)
         numbers = numbers.union_all(
             sa.select(numbers.c.number + 1).where(numbers.c.number < BLOCKS - 1)
         )
         first = numbers.c.number * self._end(sa.func.max) // BLOCKS
-        clauses = self.where(conditions, self.WALK)
-        hits = sa.func.sum(sa.case((sa.and_(*clauses), 1), else_=0))
-        return (
-            sa.select((self.total * hits + sa.func.count() // 2) // sa.func.max(sa.func.count(), 1))
-            .select_from(numbers.join(self.books, sa.and_(first < _SEQ, first + BLOCK >= _SEQ)))
-            .correlate(None)
-            .scalar_subquery()
-        )
+        return numbers.join(self.books, sa.and_(first < _SEQ, first + size >= _SEQ))
 
     def _paths(self, conditions: Conditions) -> list[str]:
         """The filters that have an index."""
