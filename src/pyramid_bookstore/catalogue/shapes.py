@@ -156,7 +156,7 @@ def _guarded_begin(shape: Shape, order: Sequence[tuple[Any, bool]]) -> Any:
     """The first key of the list, or of the cursor; NULL where many books share the first key of the
     page's first book, or that of its last."""
     first, descending = order[0]
-    keys = select(first).order_by(_directed(order[0]))
+    keys = select(first).select_from(BOOKS).order_by(_directed(order[0]))
     if shape.after_cursor:
         begin: Any = bindparam("key0", type_=first.type)
         start = begin
@@ -180,7 +180,7 @@ def _not_past_the_walk(shape: Shape, order: Sequence[tuple[Any, bool]]) -> Colum
 
     An index knows that place: to count 30,000 books off takes 0.3 ms. The keys have one direction.
     """
-    keys = select(*(column for column, _ in order))
+    keys = select(*(column for column, _ in order)).select_from(BOOKS)
     if shape.after_cursor:
         keys = keys.where(_past(order, shape.fixed))
     there = keys.order_by(*map(_directed, order)).limit(1).offset(bindparam("walked"))
