@@ -56,9 +56,7 @@ def numbers() -> random.Random:
 @pytest.fixture
 def shop(make_client: Callable[..., TestApp], numbers: random.Random) -> tuple[TestApp, list[Any]]:
     client = make_client({"bookstore.migrate": "true", **FIELDS})
-    books = [
-        client.post_json("/api/v1/books", made(numbers, number)).json for number in range(60)
-    ]
+    books = [client.post_json("/api/v1/books", made(numbers, number)).json for number in range(60)]
     return client, books
 
 
@@ -152,9 +150,7 @@ def test_facets_are_those_of_a_model_over_all_filters_but_their_own(shop: Any) -
     own = [extra for extra in priced if extra.get("publisher", "").casefold() == "piper"]
     languages = Counter(each for extra in own for each in extra.get("language", ()))
     assert {each["value"]: each["books"] for each in found["language"]} == languages
-    publishers = Counter(
-        extra["publisher"].casefold() for extra in priced if "publisher" in extra
-    )
+    publishers = Counter(extra["publisher"].casefold() for extra in priced if "publisher" in extra)
     assert {each["value"].casefold(): each["books"] for each in found["publisher"]} == publishers
     years = Counter(extra["published"][:4] for extra in own if extra.get("published", "-") > "0")
     assert {
@@ -176,3 +172,33 @@ def test_a_change_of_extra_moves_the_book_to_where_it_is_found(shop: Any) -> Non
     assert listed(client, publisher="nowhere")["total"] == 0
     client.delete(path)
     assert listed(client)["total"] == 59
+
+
+def test_books_that_are_imported_are_found_and_go_out_unchanged(
+    shop: Any, make_client: Callable[..., TestApp]
+) -> None:
+    client, books = shop
+    exported = client.get("/api/v1/books/export?publisher=piper").body
+    other = make_client({"bookstore.migrate": "true", **FIELDS})
+    done = other.post("/api/v1/books/import", exported, content_type="text/csv").json
+    piper = [book for book in books if book["extra"].get("publisher", "").lower() == "piper"]
+    assert done["created"] == len(piper) > 0
+    assert listed(other, publisher="piper")["total"] == len(piper)
+    assert other.get("/api/v1/books/export").body == exported
+    # An update by the feed moves it; a feed without `extra` leaves it where it is.
+    changed = f'isbn,extra\n{piper[0]["isbn"]},"{{""publisher"":""Other""}}"\n'
+    other.post("/api/v1/books/import", changed.encode(), content_type="text/csv")
+    assert listed(other, publisher="other")["total"] == 1
+    priced = f"isbn,price\n{piper[0]['isbn']},3\n"
+    other.post("/api/v1/books/import", priced.encode(), content_type="text/csv")
+    assert listed(other, publisher="other", max_price=3)["total"] == 1
+    assert listed(other, publisher="piper")["total"] == len(piper) - 1
+
+
+def test_a_feed_is_checked_by_the_declaration(shop: Any) -> None:
+    client, _ = shop
+    row = f'isbn,extra\n{isbn(1)},"{{""pages"":""many""}}"\n'
+    refused = client.post(
+        "/api/v1/books/import", row.encode(), content_type="text/csv", status=422
+    ).json
+    assert refused["details"][0]["field"] == "extra.pages"

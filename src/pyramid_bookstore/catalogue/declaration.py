@@ -36,7 +36,10 @@ def together(fields: Iterable[DeclaredField], faults: list[tuple[str, str]]) -> 
     found: dict[str, DeclaredField] = {}
     parameters = dict.fromkeys(_TAKEN, "the bookstore")
     for field in fields:
-        names = {field.name, *(node.name for each in field.filters for node in each.parameters(field))}
+        names = {
+            field.name,
+            *(node.name for each in field.filters for node in each.parameters(field)),
+        }
         taken = sorted(names & parameters.keys())
         if field.name in found:
             faults.append((field.name, "this field is declared twice"))

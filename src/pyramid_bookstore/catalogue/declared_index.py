@@ -53,8 +53,7 @@ def needed(declared: Declared, dialect: str) -> dict[str, str]:
     if declared.tokenized and dialect == "postgresql":
         found[f"{_PREFIX}tokens_idx"] = "USING gin (attributes)"
         found[f"{_PREFIX}sample_idx"] = (
-            "USING gin (attributes)"
-            " WHERE pg_catalog.get_byte(pg_catalog.uuid_send(id), 15) < 4"
+            "USING gin (attributes) WHERE pg_catalog.get_byte(pg_catalog.uuid_send(id), 15) < 4"
         )
     for name in declared.keyed:
         key = f"coalesce(sort_keys ->> '{name}', '')"
@@ -115,9 +114,7 @@ def build(
     return written, len(invalid)
 
 
-def _batches(
-    engine: Engine, declared: Declared, invalid: Callable[[str], None]
-) -> Iterator[int]:
+def _batches(engine: Engine, declared: Declared, invalid: Callable[[str], None]) -> Iterator[int]:
     """Bring stale books up to date, in the order of their ids; the number of each batch."""
     extra = literal_column("CAST(extra AS text)")
     page = select(BOOKS.c.id, extra.label("extra")).where(text(_stale(declared)))
@@ -164,14 +161,13 @@ def _make_indexes(engine: Engine, declared: Declared) -> None:
         connection.execute(text(f"ANALYZE {BOOKS.name}"))
 
 
-def state(engine: Engine, declared: Declared) -> str:
+def state(connection: Connection, declared: Declared) -> str:
     """What `check` and the start say: ``""`` where all is ready, else a sentence."""
-    with engine.connect() as connection:
-        lacking = missing(connection, declared)
-        if lacking:
-            return f"The declared fields lack {len(lacking)} of their indexes."
-        if connection.execute(_stale_query(declared).statement).first():
-            return "There are books that were written without the declared fields."
+    lacking = missing(connection, declared)
+    if lacking:
+        return f"The declared fields lack {len(lacking)} of their indexes."
+    if connection.execute(_stale_query(declared).statement).first():
+        return "There are books that were written without the declared fields."
     return ""
 
 

@@ -101,9 +101,7 @@ class Total(Base):
 BIND["mapper"] = Book
 
 
-def columns_of(
-    fields: Mapping[str, Any], declared: Declared = NOTHING_DECLARED
-) -> dict[str, Any]:
+def columns_of(fields: Mapping[str, Any], declared: Declared = NOTHING_DECLARED) -> dict[str, Any]:
     """The columns that hold the given fields of a book."""
     columns = dict(fields)
     for name in fields:

@@ -12,7 +12,6 @@ import colander
 from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
 from pyramid_bookstore.catalogue.field import Field, Filter, TextSearch, parameter
 from pyramid_bookstore.catalogue.fields import FIELDS
-from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.search.ranking import RANKED
 from pyramid_bookstore.search.words import COUNTED
 from pyramid_bookstore.values.faults import deserialized
@@ -253,8 +252,6 @@ def list_query(
     ``sort`` is the parameter's text, or a sequence of its keys, each a text or a pair of field and
     whether it is descending. Raises `ValidationFailed`.
     """
-    if "fields" in values:
-        raise ValidationFailed([Fault("fields", "", "Books are always whole here.")])
     if not isinstance(sort, str):
         sort = ",".join(key if isinstance(key, str) else "-" * key[1] + key[0] for key in sort)
     values |= {"sort": sort, "page": None if cursor and page == 1 else page, "cursor": cursor}

@@ -209,9 +209,7 @@ def _compared(shape: Shape, comparison: Comparison) -> Shape:
 def _sorted_query(shape: Shape) -> Query:
     """As `page_query`, for many books: their keys are sorted, and the page fetched by them."""
     query = page_query(shape)
-    keys = [
-        sort_column(shape.dialect, field).label(f"sort_{field}") for field, _ in shape.sort
-    ]
+    keys = [sort_column(shape.dialect, field).label(f"sort_{field}") for field, _ in shape.sort]
     page = query.statement.with_only_columns(BOOKS.c.id, *keys).subquery("page")
     order = [(page.c[f"sort_{field}"], descending) for field, descending in shape.sort]
     order.append((page.c.id, shape.sort[-1][1]))

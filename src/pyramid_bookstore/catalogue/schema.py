@@ -60,9 +60,7 @@ def validate_book(data: Any, *, rules: ExtraRules = NO_RULES) -> dict[str, Any]:
     return deserialized(book_schemas(rules).whole, data)
 
 
-def validate_changes(
-    data: Any, *, rules: ExtraRules = NO_RULES
-) -> dict[str, Any]:
+def validate_changes(data: Any, *, rules: ExtraRules = NO_RULES) -> dict[str, Any]:
     """Any subset of the writable fields; those left out are not in the result.
 
     ``extra`` is replaced as a whole. Rules about several fields are checked only if these are
@@ -71,9 +69,7 @@ def validate_changes(
     return deserialized(book_schemas(rules).changes, data)
 
 
-def validate_merge_patch(
-    data: Any, *, rules: ExtraRules = NO_RULES
-) -> dict[str, Any]:
+def validate_merge_patch(data: Any, *, rules: ExtraRules = NO_RULES) -> dict[str, Any]:
     """A JSON merge patch (RFC 7396) as changes, like `validate_changes`.
 
     Null resets a field to its default, and is a fault for a required one. An object for ``extra``

@@ -29,7 +29,13 @@ from pyramid_bookstore.catalogue.statements import BY_ID, BY_ISBN, book_from_row
 from pyramid_bookstore.catalogue.store import ATTEMPTS, Store, too_many_retries
 from pyramid_bookstore.catalogue.suggestions import Suggestions, nearest_spelling, suggest
 from pyramid_bookstore.db.query import Query
-from pyramid_bookstore.errors import BookNotFound, IsbnTaken, VersionMismatch
+from pyramid_bookstore.errors import (
+    BookNotFound,
+    Fault,
+    IsbnTaken,
+    ValidationFailed,
+    VersionMismatch,
+)
 from pyramid_bookstore.transactions.unit_of_work import UnitOfWork
 from pyramid_bookstore.values.condition import ANY_STATE, Condition
 from pyramid_bookstore.values.faults import deserialized
@@ -93,6 +99,9 @@ class CatalogueService(Service):
         `ValidationFailed` for values that are out of range, and for a cursor of another list;
         `Unavailable` where too many lists that cost much are read at once.
         """
+        if not isinstance(fields, Mapping):
+            message = "The value must be a mapping of parameters of declared fields to values."
+            raise ValidationFailed([Fault("fields", "", message)])
         query = list_query(
             sort=sort,
             limit=limit,

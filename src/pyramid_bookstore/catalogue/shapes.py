@@ -83,9 +83,7 @@ def page_query(shape: Shape) -> Query:
     sorts = search.sorts(shape.path)
     order = _order(shape)
     columns: list[Any] = [] if shape.bare else [*COLUMNS]
-    columns += [
-        sort_column(shape.dialect, field).label(f"sort_{field}") for field, _ in shape.sort
-    ]
+    columns += [sort_column(shape.dialect, field).label(f"sort_{field}") for field, _ in shape.sort]
     if shape.total != "none":
         # To sort, the database collects all matches and can count them; not those before a cursor.
         collected = sorts and not shape.after_cursor

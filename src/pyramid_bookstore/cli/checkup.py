@@ -72,6 +72,8 @@ def _database(settings: Settings, engine: Engine, connection: Connection) -> Ite
     yield from _indexes(connection)
     if revision.verdict == "ok":
         yield from _kept(connection)
+        if declared:
+            yield _declared(connection, declared)
         if connection.dialect.name == "postgresql":
             yield _writing(connection)
     if connection.dialect.name == "sqlite":
@@ -198,6 +200,13 @@ def _kept(connection: Connection) -> Iterator[Finding]:
             yield Finding("fault", kept.subject, fault, "Run: bookstore -c INI reindex")
         else:
             yield Finding("ok", kept.subject, "In step with the books.")
+
+
+def _declared(connection: Connection, declared: Declared) -> Finding:
+    fault = state(connection, declared)
+    if fault:
+        return Finding("fault", "fields", fault, "Run: bookstore -c INI reindex")
+    return Finding("ok", "fields", f"{len(declared.fields)} declared, with their indexes.")
 
 
 def _writing(connection: Connection) -> Finding:

@@ -22,7 +22,8 @@ def command(ini: Ini) -> None:
     for kept in kept_on(engine.dialect.name):
         fault = mend(engine, kept)
         click.echo(f"{kept.subject}: {f'{fault} Made anew.' if fault else 'nothing to do.'}")
-    missing = state(engine, declared) if declared else ""
+    with engine.connect() as connection:
+        missing = state(connection, declared) if declared else ""
     if missing:
         with bar("Books", None) as progress:
             written, invalid = build(engine, declared, progress)

@@ -22,6 +22,7 @@ from pyramid_bookstore.db.dialects import Dialect, dialect_named
 from pyramid_bookstore.db.types import JSONText, UTCDateTime
 from pyramid_bookstore.feeds.staging import (
     DERIVED_FIELDS,
+    EXTRA_KEYS,
     FEED_FIELDS,
     KEY,
     NULLABLE_FIELDS,
@@ -74,15 +75,18 @@ class Bulk(ABC):
         *,
         fields: Collection[str],
         default_extra: str,
+        declared: str | None,
         now: datetime,
     ) -> None:
         """``fields`` are those that the feed has. New books get ``default_extra`` (JSON text) if
-        their row has no ``extra``, and ``now`` as their times."""
+        their row has no ``extra``, and ``now`` as their times; ``declared`` is the fingerprint of
+        the declared fields."""
         self.connection = connection
         self.dialect: Dialect = dialect_named(connection.dialect.name)
         #: The fields that an update can change.
         self._updatable = [name for name in fields if name != KEY]
         self._default_extra = default_extra
+        self._default_declared = declared
         self._now = now
         self.rejected_count = 0
 
@@ -227,6 +231,10 @@ class Bulk(ABC):
             if name in DERIVED_FIELDS:
                 key = FIELDS[name].key
                 columns[key] = sa.func.coalesce(_S[key], "")
+        for name in EXTRA_KEYS:
+            columns[name] = _S[name]
+        columns["extra_words"] = sa.func.coalesce(_S.extra_words, "")
+        columns["declared"] = sa.func.coalesce(_S.declared, self._default_declared)
         # Rows without a required field are updates; their book may have been deleted meanwhile.
         complete = sa.and_(*(_S[name].is_not(None) for name in REQUIRED_FIELDS))
         return list(columns), sa.select(*columns.values()).where(lines, complete)
@@ -248,6 +256,9 @@ class Bulk(ABC):
             elif type(FIELDS[name].type) is Extra:
                 stored = sa.cast(_B[name], sa.Text)
                 changed[name] = sa.cast(sa.func.coalesce(_S[name], stored), JSONText())
+                for key in EXTRA_KEYS:
+                    changed[key] = sa.case((_S[name].is_not(None), _S[key]), else_=_B[key])
+                changed["extra_words"] = sa.func.coalesce(changed["extra_words"], "")
             else:
                 changed[name] = sa.func.coalesce(_S[name], _B[name])
             if name in DERIVED_FIELDS:

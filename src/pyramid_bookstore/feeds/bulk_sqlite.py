@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 
 from pyramid_bookstore.catalogue.models import BOOKS, Total
 from pyramid_bookstore.feeds.bulk import Bulk, Staged
-from pyramid_bookstore.feeds.staging import MONEY, STAGED
+from pyramid_bookstore.feeds.staging import MONEY, STAGED, TOKENS
+from pyramid_bookstore.values import jsontext
 
 #: Page cache in KiB. With the default of 2 MiB, each book of a large catalogue reads every index
 #: from the disk again.
@@ -29,6 +30,9 @@ class SQLiteBulk(Bulk):
             for row in values:
                 if row[place] is not None:
                     row[place] = int(row[place].replace(".", ""))  # cents
+        for row in values:
+            if row[TOKENS] is not None:
+                row[TOKENS] = jsontext.dumps(row[TOKENS]).decode()
         self._driver().executemany(_INSERT, values)
 
     def wait_for_other_imports(self) -> None:

@@ -9,6 +9,7 @@ from typing import IO, Any, Final
 
 import msgspec
 
+from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
 from pyramid_bookstore.catalogue.extra import Extra
 from pyramid_bookstore.catalogue.field import Field
 from pyramid_bookstore.catalogue.fields import FIELDS
@@ -40,6 +41,7 @@ def export(
     filters: Filters,
     format: Format,
     progress: Callable[[int], None] | None = None,
+    declared: Declared = NOTHING_DECLARED,
 ) -> Iterator[bytes]:
     """The books that the filters choose, oldest first, as chunks of a file; has a ``close``.
 
@@ -49,7 +51,7 @@ def export(
     of the database is raised before anything is sent. ``progress`` is called with the number of
     books read so far.
     """
-    pages = walk(reader, filters, size=PAGE)
+    pages = walk(reader, filters, declared, size=PAGE)
     if progress is not None:
         pages = _with_progress(pages, progress)
     first = next(pages, ())

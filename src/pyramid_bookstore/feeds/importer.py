@@ -41,6 +41,7 @@ class Importer:
             connection,
             fields=intake.given,
             default_extra=intake.validator.default_extra,
+            declared=intake.validator.declared.fingerprint if intake.validator.declared else None,
             now=self._now,
         )
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import lru_cache
+from typing import Any, Literal
 
 import colander
 
+from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
 from pyramid_bookstore.catalogue.field import parameter
 from pyramid_bookstore.catalogue.query import FilterParameters, Filters, given_filters
 from pyramid_bookstore.values.faults import deserialized
@@ -33,6 +35,7 @@ class ExportQuery:
 
     filters: Filters = field(default_factory=dict)
     format: Literal["csv", "ndjson"] = "csv"
+    declared: Declared = NOTHING_DECLARED
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,12 @@ class ImportQuery:
     dry_run: bool = False
 
 
-def parse_export(pairs: Iterable[tuple[str, str]]) -> ExportQuery:
+def parse_export(
+    pairs: Iterable[tuple[str, str]], declared: Declared = NOTHING_DECLARED
+) -> ExportQuery:
     """The query of an export; raises `ValidationFailed`."""
-    values = deserialized(_EXPORT, pairs, pointers=False)
-    return ExportQuery(given_filters(values, ["format"]), values["format"])
+    values = deserialized(_export_schema(declared), pairs, pointers=False)
+    return ExportQuery(given_filters(values, ["format"]), values["format"], declared)
 
 
 def parse_import(pairs: Iterable[tuple[str, str]]) -> ImportQuery:
@@ -54,5 +59,9 @@ def parse_import(pairs: Iterable[tuple[str, str]]) -> ImportQuery:
     return ImportQuery(**deserialized(_IMPORT, pairs, pointers=False))
 
 
-_EXPORT = ExportParameters()
+@lru_cache(maxsize=16)  # an application has one declaration
+def _export_schema(declared: Declared) -> Any:
+    return ExportParameters(declared=declared)
+
+
 _IMPORT = ImportParameters()

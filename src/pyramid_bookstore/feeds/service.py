@@ -67,11 +67,13 @@ class FeedsService(Service):
         ``filters`` are named as the list's parameters. The pages of the file come one by one and
         are not kept. Close the iterator if it is not read to its end. Raises `ValidationFailed`.
         """
-        return self.export(parse_export(as_parameters({**filters, "format": format})))
+        return self.export(
+            parse_export(as_parameters({**filters, "format": format}), self._rules.declared)
+        )
 
     def export(self, query: ExportQuery) -> Iterator[bytes]:
         """`export_books`, for a query that is checked already."""
-        return export(self._unit.reader(), query.filters, query.format)
+        return export(self._unit.reader(), query.filters, query.format, declared=query.declared)
 
     def _announce_merged(self, given: Collection[str], merged: Merged) -> None:
         for row in merged.created_rows:

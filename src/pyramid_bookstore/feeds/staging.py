@@ -10,10 +10,12 @@ from typing import Any, Final
 from sqlalchemy import Boolean, Column, Integer, MetaData, String, Table, Text
 from sqlalchemy.types import Uuid
 
+from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared, Keys
 from pyramid_bookstore.catalogue.extra import Extra
 from pyramid_bookstore.catalogue.fields import FIELDS, WRITABLE
 from pyramid_bookstore.catalogue.models import BOOKS, columns_of
 from pyramid_bookstore.db.types import Money
+from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.values.types import Integer as IntegerType
 from pyramid_bookstore.values.types import Price
 
@@ -50,7 +52,14 @@ _TYPES: dict[str, Any] = {
     **{name: _python_type(name) | None for name in FEED_FIELDS},
     **{given(name): bool for name in NULLABLE_FIELDS},
     **{FIELDS[name].key: str | None for name in DERIVED_FIELDS},
+    # Of `extra`, see `catalogue.declared.Keys`.
+    "attributes": list[str] | None,
+    "sort_keys": str | None,
+    "declared": str | None,
+    "extra_words": str | None,
 }
+#: The columns that follow from `extra`.
+EXTRA_KEYS: Final = Keys._fields
 
 #: The columns of a validated row in order, and the type of a row, for `Spool`.
 ROW_COLUMNS: Final = tuple(_TYPES)
@@ -65,6 +74,7 @@ STAGED = Table(
     *map(_column, FEED_FIELDS),
     *(Column(given(name), Boolean) for name in NULLABLE_FIELDS),
     *(Column(key, BOOKS.c[key].type) for key in (FIELDS[name].key for name in DERIVED_FIELDS)),
+    *(Column(name, BOOKS.c[name].type) for name in EXTRA_KEYS),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
 )
@@ -75,13 +85,34 @@ MONEY: Final = tuple(
 )
 
 
-def row_of(fields: Mapping[str, Any]) -> tuple[Any, ...]:
+#: The place of the tokens in a row of the temporary table.
+TOKENS: Final = list(STAGED.columns.keys()).index("attributes")
+
+
+def extra_keys(declared: Declared, extra: str | None) -> tuple[Any, ...]:
+    """The values of `EXTRA_KEYS` for the JSON text of ``extra``."""
+    if extra is None or extra == "{}" or not declared:
+        return _NO_KEYS
+    return _stored(declared.keys_of(jsontext.loads(extra.encode())))
+
+
+def _stored(keys: Keys) -> tuple[Any, ...]:
+    sort_keys = keys.sort_keys and jsontext.dumps(keys.sort_keys).decode()
+    return tuple(keys._replace(sort_keys=sort_keys))
+
+
+_NO_KEYS: Final = _stored(Keys())
+
+
+def row_of(fields: Mapping[str, Any], declared: Declared = NOTHING_DECLARED) -> tuple[Any, ...]:
     """The row of a book's fields, as the schema returns them."""
-    columns = columns_of(fields)
+    columns = columns_of(fields, declared)
     for name, value in fields.items():
         if type(FIELDS[name].type) is Price:
             columns[name] = str(value)
         elif type(FIELDS[name].type) is Extra:
             columns[name] = bytes(columns[name]).decode()
+            keys = Keys(*(columns[each] for each in EXTRA_KEYS))
+            columns |= dict(zip(EXTRA_KEYS, _stored(keys), strict=True))
     columns |= {given(each): each in fields for each in NULLABLE_FIELDS}
     return tuple(columns.get(each) for each in ROW_COLUMNS)

@@ -22,6 +22,7 @@ from pyramid_bookstore.feeds.staging import (
     KEY,
     NULLABLE_FIELDS,
     REQUIRED_FIELDS,
+    extra_keys,
     row_of,
 )
 from pyramid_bookstore.values import isbn as isbns
@@ -34,7 +35,7 @@ _CACHE_SIZE: Final = 20_000
 #: A row of `staging.ROW`, or the faults.
 Result = tuple[Any, ...] | list[Fault]
 
-_PRICE, _STOCK = FEED_FIELDS.index("price"), FEED_FIELDS.index("stock")
+_PRICE, _STOCK, _EXTRA = map(FEED_FIELDS.index, ("price", "stock", "extra"))
 _texts = itemgetter(*map(FEED_FIELDS.index, DERIVED_FIELDS))
 
 
@@ -52,6 +53,7 @@ class RowValidator:
         self._derive = [lru_cache(_CACHE_SIZE)(_derive(name)) for name in DERIVED_FIELDS]
         self._cell_readers = [reader.cell for reader in readers.values()]
         self._value_readers = [(name, reader.value) for name, reader in readers.items()]
+        self.declared = self._rules.declared
         self.default_extra, self.faults_without_extra = _without_extra(self._rules)
 
     def cell_validator(self, given: Collection[str]) -> Callable[[Sequence[str | None]], Result]:
@@ -111,7 +113,7 @@ class RowValidator:
             faults += error.faults
         if KEY not in value and not any(each.field == KEY for each in faults):
             faults.append(fault(KEY, REQUIRED))
-        return sorted(faults, key=_position) if faults else row_of(fields)
+        return sorted(faults, key=_position) if faults else row_of(fields, self.declared)
 
     def _repaired(self, value: dict[str, Any]) -> dict[str, Any]:
         isbn = value.get(KEY)
@@ -125,7 +127,8 @@ class RowValidator:
         if values[0] is None or (values[_PRICE] == "0.00" and values[_STOCK]):
             raise NeedsSchema
         derived = [derive(text) for derive, text in zip(self._derive, _texts(values), strict=True)]
-        return (*values, *given, *derived)
+        keys = extra_keys(self.declared, values[_EXTRA])
+        return (*values, *given, *derived, *keys)
 
 
 def _derive(name: str) -> Callable[[str | None], str | None]:

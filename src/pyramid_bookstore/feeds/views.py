@@ -38,7 +38,7 @@ def import_books(request: Request) -> Response:
 
 def export_books(request: Request) -> Response:
     """All books that the filters choose, oldest first, as a stream."""
-    query = parse_export(query_pairs(request))
+    query = parse_export(query_pairs(request), Mount.of(request.registry).rules.declared)
     kind = f"{CSV}; charset=utf-8" if query.format == "csv" else NDJSON
     response = answer(request, content_type=kind)
     response.headers["Content-Disposition"] = f'attachment; filename="books.{query.format}"'

@@ -56,7 +56,8 @@ def _say_what_is_missing(engine: Engine, declared: Declared) -> None:
     if not declared:
         return
     try:
-        missing = state(engine, declared)
+        with engine.connect() as connection:
+            missing = state(connection, declared)
     except DBAPIError:  # a database that does not answer yet, or is not set up: /ready says so
         return
     if missing:

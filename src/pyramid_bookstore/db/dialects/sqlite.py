@@ -167,9 +167,7 @@ class SQLite(Dialect):
 
     def index_names(self, table: str, *, complete: bool = True) -> sa.Select[Any]:
         master = sa.table("sqlite_master", *map(sa.column, ("type", "name", "tbl_name")))
-        return sa.select(master.c.name).where(
-            master.c.type == "index", master.c.tbl_name == table
-        )
+        return sa.select(master.c.name).where(master.c.type == "index", master.c.tbl_name == table)
 
     def make_attributes(self, connection: sa.Connection, *, wanted: bool) -> None:
         there = sa.inspect(connection).has_table("bookstore_attributes")
