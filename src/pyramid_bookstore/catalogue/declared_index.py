@@ -10,7 +10,17 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, bindparam, literal_column, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    bindparam,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
 
 from pyramid_bookstore.catalogue.declared import Declared
@@ -79,7 +89,7 @@ def _indexes_query(dialect: str) -> Query:
 @lru_cache(maxsize=16)
 def _stale_query(declared: Declared) -> Query:
     """A row if there is a stale book."""
-    stale = select(literal_column("1").label("stale")).select_from(BOOKS)
+    stale: Select[Any] = select(literal_column("1").label("stale")).select_from(BOOKS)
     return Query(stale.where(text(_stale(declared))).limit(1))
 
 
@@ -116,7 +126,7 @@ def build(
 
 def _batches(engine: Engine, declared: Declared, invalid: Callable[[str], None]) -> Iterator[int]:
     """Bring stale books up to date, in the order of their ids; the number of each batch."""
-    extra = literal_column("CAST(extra AS text)")
+    extra: ColumnElement[str] = literal_column("CAST(extra AS text)")
     page = select(BOOKS.c.id, extra.label("extra")).where(text(_stale(declared)))
     page = page.order_by(BOOKS.c.id).limit(BATCH)
     change = (

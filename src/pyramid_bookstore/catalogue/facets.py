@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Text, cast, func, literal, or_, select, true, union_all
+from sqlalchemy import Select, Text, cast, func, literal, or_, select, true, union_all
 
 from pyramid_bookstore.catalogue.declared import Declared
 from pyramid_bookstore.catalogue.declared_index import require_ready
@@ -32,7 +32,7 @@ _TOTAL = Query(select(TOTAL.label("books")))
 
 
 def facets_of(reader: Reader, query: ListQuery) -> Mapping[str, Sequence[FacetValue]]:
-    """The most frequent values of each facet of the query; raises `Unavailable` without an index."""
+    """The most frequent values of each facet of the query; raises as `require_ready`."""
     declared = query.declared
     require_ready(reader, declared)
     found: dict[str, Sequence[FacetValue]] = {}
@@ -81,8 +81,8 @@ def _tokens_query(shape: _Shape) -> Query:
     if shape.sampled:
         found = search.sample(shape.conditions, shape.path)
     else:
-        found = select(BOOKS.c.id, BOOKS.c.attributes)
-        found = found.where(*search.where(shape.conditions, shape.path)).limit(EXACT + 1)
+        every: Select[Any] = select(BOOKS.c.id, BOOKS.c.attributes)
+        found = every.where(*search.where(shape.conditions, shape.path)).limit(EXACT + 1)
     matches = found.cte("matches")
     token = search.members_of(matches.c.attributes)
     one = cast(func.min(cast(matches.c.id, Text)), BOOKS.c.id.type)

@@ -270,7 +270,7 @@ class ListKind(Kind):
         return "\n".join(value)
 
     def from_cell(self, text: str) -> Any:
-        if text.startswith('["') or text.startswith("[{"):
+        if text.startswith(('["', "[{")):
             try:
                 return jsontext.loads(text.encode())
             except InvalidJSON:

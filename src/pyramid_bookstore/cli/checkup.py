@@ -8,6 +8,8 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from pyramid_bookstore.catalogue.declared import Declared
+from pyramid_bookstore.catalogue.declared_index import state
 from pyramid_bookstore.catalogue.kept import kept_on
 from pyramid_bookstore.cli.rights import lacking, try_writing
 from pyramid_bookstore.db.autogenerate import PREFIX
@@ -42,14 +44,14 @@ def check_start(mapping: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding("fault", "start", fault, "The application does not start with it.")
 
 
-def check_all(settings: Settings, engine: Engine) -> Iterator[Finding]:
+def check_all(settings: Settings, declared: Declared, engine: Engine) -> Iterator[Finding]:
     """All other checks; those of the database only if it answers."""
     yield _auth(settings)
     yield from _file(engine)
     try:
         with _changing_nothing(engine).connect() as connection:
             yield Finding("ok", "database", f"{engine.url.render_as_string()} answers.")
-            yield from _database(settings, engine, connection)
+            yield from _database(settings, declared, engine, connection)
     except SQLAlchemyError as error:
         yield _unreachable(engine, error)
 
@@ -61,7 +63,9 @@ def _changing_nothing(engine: Engine) -> Engine:
     return make_one_time_engine({"url": read_only(engine.url)})
 
 
-def _database(settings: Settings, engine: Engine, connection: Connection) -> Iterator[Finding]:
+def _database(
+    settings: Settings, declared: Declared, engine: Engine, connection: Connection
+) -> Iterator[Finding]:
     if connection.dialect.name == "postgresql":
         lacks = [Finding("fault", "rights", *lack) for lack in lacking(connection)]
         yield from lacks

@@ -97,8 +97,10 @@ def extra_keys(declared: Declared, extra: str | None) -> tuple[Any, ...]:
 
 
 def _stored(keys: Keys) -> tuple[Any, ...]:
-    sort_keys = keys.sort_keys and jsontext.dumps(keys.sort_keys).decode()
-    return tuple(keys._replace(sort_keys=sort_keys))
+    values = keys._asdict()
+    if keys.sort_keys is not None:
+        values["sort_keys"] = jsontext.dumps(keys.sort_keys).decode()
+    return tuple(values.values())
 
 
 _NO_KEYS: Final = _stored(Keys())

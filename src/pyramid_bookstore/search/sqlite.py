@@ -274,10 +274,10 @@ class SQLiteSearch(Search):
         books = sa.select(_SEQ.label("number")).select_from(self.books)
         if path == self.ALL and not conditions.text.groups:
             path = attribute_name(0)
-        for number, several in enumerate(conditions.attributes):
-            if path == attribute_name(number):
-                found = self._tokens(number)
-                return found.distinct() if several else found
+        for at, several in enumerate(conditions.attributes):
+            if path == attribute_name(at):
+                tokens = self._tokens(at)
+                return tokens.distinct() if several else tokens
         if path not in (self.COLLECT, self.ALL):
             clauses = [
                 each.clause(self.column(path))

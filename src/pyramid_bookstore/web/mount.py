@@ -26,7 +26,7 @@ class Mount:
     database: Database | None
     #: Path of the routes without SCRIPT_NAME; "" at the root.
     path: str
-    #: What the host declares about `extra`: `catalogue.extra.ExtraRules`, made when all is declared.
+    #: `catalogue.extra.ExtraRules`, made when all is declared.
     rules: Any = None
     #: The host's schema for the fields below `extra`, and the fields that it declares.
     extra_schema: colander.SchemaNode | None = None
