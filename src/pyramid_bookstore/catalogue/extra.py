@@ -123,6 +123,7 @@ def apply_host_schema(schema: colander.SchemaNode, value: dict[str, Any], node: 
     """
     error = colander.Invalid(node)
     value = copy.deepcopy(value)
+    _move_ignored(schema, value, (), error)
     try:
         while True:
             try:
@@ -141,6 +142,24 @@ def apply_host_schema(schema: colander.SchemaNode, value: dict[str, Any], node: 
     if error.children or error.msg is not None:
         raise error
     return result
+
+
+def _move_ignored(
+    schema: colander.SchemaNode, value: Any, path: tuple[str, ...], error: colander.Invalid
+) -> None:
+    """Remove what a mapping of the schema would drop without a word, and add it to ``error``."""
+    if isinstance(schema.typ, colander.Sequence) and isinstance(value, list):
+        for number, item in enumerate(value):
+            _move_ignored(schema.children[0], item, (*path, str(number)), error)
+    if not isinstance(schema.typ, colander.Mapping) or not isinstance(value, dict):
+        return
+    known = {child.name: child for child in schema.children}
+    for name in [*value]:
+        if name in known:
+            _move_ignored(known[name], value[name], (*path, name), error)
+        elif schema.typ.unknown == "ignore":
+            add_fault(error, (*path, name), _NOT_A_FIELD)
+            del value[name]
 
 
 def _move_unknown(invalid: colander.Invalid, value: Any, error: colander.Invalid) -> bool:

@@ -91,14 +91,14 @@ class CatalogueService(Service):
         ``min_price`` and ``max_price`` (`Decimal` or `int`), ``in_stock`` (`bool`); `None` is not
         given. ``fields`` are the parameters of declared fields: ``{"publisher": ["Piper", "dtv"],
         "min_pages": 100}``. ``facets`` are declared fields whose values are counted. ``sort`` is
-        written as over HTTP (``"-price,title"``), or names fields, each with whether it descends. ``page`` counts from 1; a ``cursor`` from an earlier page of the same
-        list takes its place. ``limit`` is at most 1000; from page 2 on ``page`` times ``limit`` is
-        at most the setting `bookstore.max_offset`, and a cursor leads further. The total is
-        ``count``-ed "exact" (the default without a cursor) or "estimated" (exact up to some
-        thousands, at a cost that does not grow beyond), or left out ("none"). Raises
-        `ValidationFailed` for values that are out of range, and for a cursor of another list;
-        `Unavailable` where too many lists that cost much are read at once, and where declared
-        fields have no index yet.
+        written as over HTTP (``"-price,title"``), or names fields, each with whether it descends.
+        ``page`` counts from 1; a ``cursor`` from an earlier page of the same list takes its place.
+        ``limit`` is at most 1000; from page 2 on ``page`` times ``limit`` is at most the setting
+        `bookstore.max_offset`, and a cursor leads further. The total is ``count``-ed "exact" (the
+        default without a cursor) or "estimated" (exact up to some thousands, at a cost that does
+        not grow beyond), or left out ("none"). Raises `ValidationFailed` for values that are out of
+        range, and for a cursor of another list; `Unavailable` where too many lists that cost much
+        are read at once, and where declared fields have no index yet.
         """
         if not hasattr(fields, "keys"):
             message = "The value must be a mapping of parameters of declared fields to values."
