@@ -139,7 +139,7 @@ def _with_extra(config: Configurator) -> None:
         Mount.of(config.registry).extra_schema = Extra().bind()
 
     # The bookstore's own directive comes with the include, which is later here.
-    config.action(("test", "extra"), set_schema, order=10)
+    config.action(("test", "extra"), set_schema, order=-20)  # phase 1
 
 
 def test_a_retried_import_reads_the_request_body_again(
