@@ -124,9 +124,9 @@ def test_the_rejects_file_has_line_faults_and_the_original_row(run, tmp_path, ti
     assert rows == [
         ["line", "faults", "isbn", "title", "author", "price", "colour"],
         ["2", "isbn: This field is required.", "", "A, b", "C", "1", "red"],
-        ["3", "price: The price has a decimal comma; write it with a point, as 12.50, and no"
-         " separators.", MOMO, "Momo", "Ende", "1,5", ""],
-        ["6", "isbn: This ISBN is on line 4 already.", MOMO, "M", "E", "2", "x"],
+        ["3", "price: The price has a “,” where no thousands end. If it is the decimal comma, say"
+         " --decimal comma (over HTTP decimal=comma); else write the price as 12.50.", MOMO, "Momo", "Ende", "1,5", ""],
+        ["6", "isbn: This ISBN is on line 4 already, with other values.", MOMO, "M", "E", "2", "x"],
         ["7", "The row has 2 cells, the header 5.", "1", "2"],
     ]  # fmt: skip
 
@@ -170,7 +170,7 @@ def test_the_options_column_set_and_repair_isbn_are_applied(run, tmp_path, engin
     ("options", "words"),
     [
         (["--set", "price"], "is not FIELD="),
-        (["--set", "colour=red"], "is not FIELD="),
+        (["--set", "colour=red"], "no field 'colour'"),
         (["--set", "price=1", "--set", "price=2"], "given twice"),
         (["--set", "price=1,5"], "decimal comma"),
         (["--column", "author=authors"], "no column 'authors'"),
@@ -189,7 +189,7 @@ def test_invalid_and_contradicting_options_stop_the_import(run, tmp_path, titles
     ("content", "words"),
     [
         (b"", "The file is empty: it has no header."),
-        (b"isbn|title\n1|2\n", "separated by commas, semicolons or tabs"),
+        (b"isbn^title\n1^2\n", "separated by commas, semicolons, tabs or pipes"),
         (b"<?xml version='1.0'?><books/>", "XML"),
         (b"isbn,title\n1,caf\xe9\n", "Line 2, byte 6"),
         (gzip.compress((HEADER + MOMO_ROW).encode() * 99, mtime=0)[:-20], "cut off"),

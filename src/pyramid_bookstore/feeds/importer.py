@@ -84,14 +84,20 @@ class Importer:
     def _rejected(self) -> int:
         return len(self._intake.bad) + self._bulk.rejected_count
 
+    @property
+    def _repeated(self) -> int:
+        return self._intake.headers + self._bulk.repeated_count
+
     def _report(self, created: int, updated: int, dry_run: bool) -> Report:
-        good = self._intake.rows - self._rejected
+        good = self._intake.rows - self._rejected - self._repeated
         return Report(
             rows=self._intake.rows,
             created=created,
             updated=updated,
             unchanged=good - created - updated,
             rejected=self._rejected,
+            repeated=self._repeated,
+            blank=self._intake.blank,
             dry_run=dry_run,
             rejects=list(islice(self._rejects(), MAX_LISTED)),
         )
@@ -119,7 +125,10 @@ class Importer:
     def _staging_reject(self, row: Row[Any]) -> Reject:
         """The faults of a row of `bulk.REJECTED`."""
         if row.first is not None:
-            return Reject(row.line, [fault(KEY, f"This ISBN is on line {row.first} already.")])
+            return Reject(
+                row.line,
+                [fault(KEY, f"This ISBN is on line {row.first} already, with other values.")],
+            )
         if row.free:
             return Reject(row.line, [fault("price", FREE_STOCK)])
         missing = [name for name in REQUIRED_IN_NEW if getattr(row, f"no_{name}")]
@@ -130,7 +139,7 @@ class Importer:
 
     def _merge(self, changed: Listener | None, progress: Progress | None) -> tuple[int, int]:
         created = updated = 0
-        good = self._intake.rows - self._rejected
+        good = self._intake.rows - self._rejected - self._repeated
         with self._bulk.deferred_indexes(good):
             ranges = list(self._bulk.ranges(BATCH))
             for number, (first, last) in enumerate(ranges, 1):

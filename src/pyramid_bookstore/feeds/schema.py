@@ -1,6 +1,6 @@
 """The query parameters of the export and the import."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -8,8 +8,10 @@ import colander
 
 from pyramid_bookstore.catalogue.field import parameter
 from pyramid_bookstore.catalogue.query import FilterParameters, Filters, given_filters
+from pyramid_bookstore.feeds.options import DECIMALS, pairs
+from pyramid_bookstore.feeds.profiles import profile_names
 from pyramid_bookstore.values.faults import deserialized
-from pyramid_bookstore.values.parameters import Choice, Flag, Parameters
+from pyramid_bookstore.values.parameters import Choice, Flag, Parameters, Repeated, Token
 
 
 class ExportParameters(FilterParameters):
@@ -25,6 +27,24 @@ class ImportParameters(colander.MappingSchema):  # type: ignore[misc]  # colande
 
     skip_invalid = parameter(Flag(), "Take the good rows and report the others.", missing=False)
     dry_run = parameter(Flag(), "Report what would be done, and write nothing.", missing=False)
+    column = parameter(
+        Repeated(),
+        "`FIELD=COLUMN`: the column that has this field; of several, `FIELD=A,B`, the first that is"
+        " filled. Columns that are no field are then passed over.",
+        missing=(),
+    )
+    set = parameter(
+        Repeated(), "`FIELD=VALUE`: the value of a field that the file lacks.", missing=()
+    )
+    profile = parameter(Choice(*profile_names()), "The columns of a file that this program wrote.")
+    encoding = parameter(Token(64), "The encoding, if it is not UTF-8.")
+    delimiter = parameter(
+        Token(9), "`comma`, `semicolon`, `tab`, `pipe`, or a character; else the header tells."
+    )
+    decimal = parameter(Choice(*DECIMALS), "The decimal sign of prices.")
+    repair_isbn = parameter(
+        Flag(), "Put back the leading zeros that an ISBN lost, if its checksum fits.", missing=False
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +61,13 @@ class ImportQuery:
 
     skip_invalid: bool = False
     dry_run: bool = False
+    columns: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    profile: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    repair_isbn: bool = False
 
 
 def parse_export(pairs: Iterable[tuple[str, str]]) -> ExportQuery:
@@ -49,9 +76,11 @@ def parse_export(pairs: Iterable[tuple[str, str]]) -> ExportQuery:
     return ExportQuery(given_filters(values, ["format"]), values["format"])
 
 
-def parse_import(pairs: Iterable[tuple[str, str]]) -> ImportQuery:
+def parse_import(query: Iterable[tuple[str, str]]) -> ImportQuery:
     """The query of an import; raises `ValidationFailed`."""
-    return ImportQuery(**deserialized(_IMPORT, pairs, pointers=False))
+    values = deserialized(_IMPORT, query, pointers=False)
+    columns, fixed = pairs("column", values.pop("column")), pairs("set", values.pop("set"))
+    return ImportQuery(columns=columns, fixed=fixed, **values)
 
 
 _EXPORT = ExportParameters()

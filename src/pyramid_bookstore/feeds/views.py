@@ -1,5 +1,7 @@
 """Import and export over HTTP."""
 
+from dataclasses import fields
+
 from pyramid.request import Request
 from pyramid.response import Response
 
@@ -30,8 +32,7 @@ def import_books(request: Request) -> Response:
         report = request.bookstore.import_books(
             spooled_body(request, FEED_BODY.limit(mount.settings)),
             _FORMATS[kind],
-            skip_invalid=query.skip_invalid,
-            dry_run=query.dry_run,
+            **{each.name: getattr(query, each.name) for each in fields(query)},
         )
     return answer(request, jsontext.dumps(report.as_json()))
 
