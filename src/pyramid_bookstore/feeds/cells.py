@@ -67,7 +67,9 @@ def _required(cell: str, decimal: str | None) -> str:
 
 
 def _isbn(cell: str, decimal: str | None) -> str:
-    text = cell.strip(_ISBN_GUARDS)
+    text, before = cell.strip(_ISBN_GUARDS), cell
+    while text != before:  # guards may be within guards
+        text, before = _TRAILING_ZEROS.sub(r"\1", text).strip(_ISBN_GUARDS), text
     if not text:
         raise ValueError(REQUIRED)
     if _SCIENTIFIC.fullmatch(text):
@@ -76,7 +78,7 @@ def _isbn(cell: str, decimal: str | None) -> str:
             " rounded it. Export it again with the column formatted as text, or as a number"
             " without decimals."
         )
-    return _TRAILING_ZEROS.sub(r"\1", text)
+    return text
 
 
 def _price(cell: str, decimal: str | None) -> Decimal:
