@@ -125,7 +125,8 @@ def test_the_rejects_file_has_line_faults_and_the_original_row(run, tmp_path, ti
         ["line", "faults", "isbn", "title", "author", "price", "colour"],
         ["2", "isbn: This field is required.", "", "A, b", "C", "1", "red"],
         ["3", "price: The price has a “,” where no thousands end. If it is the decimal comma, say"
-         " --decimal comma (over HTTP decimal=comma); else write the price as 12.50.", MOMO, "Momo", "Ende", "1,5", ""],
+         " --decimal comma (over HTTP decimal=comma); else write the price as 12.50.",
+         MOMO, "Momo", "Ende", "1,5", ""],
         ["6", "isbn: This ISBN is on line 4 already, with other values.", MOMO, "M", "E", "2", "x"],
         ["7", "The row has 2 cells, the header 5.", "1", "2"],
     ]  # fmt: skip

@@ -67,7 +67,7 @@ def _required(cell: str, decimal: str | None) -> str:
 
 
 def _isbn(cell: str, decimal: str | None) -> str:
-    text, before = cell.strip(_ISBN_GUARDS), cell
+    text, before = cell.strip(_ISBN_GUARDS), ""
     while text != before:  # guards may be within guards
         text, before = _TRAILING_ZEROS.sub(r"\1", text).strip(_ISBN_GUARDS), text
     if not text:
