@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # help() then shows `Format`, not all of its values
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import get_args
 
@@ -16,7 +16,7 @@ from pyramid_bookstore.feeds.exporter import export
 from pyramid_bookstore.feeds.importer import Importer
 from pyramid_bookstore.feeds.intake import Format, Intake
 from pyramid_bookstore.feeds.lines import Stream
-from pyramid_bookstore.feeds.options import Columns, FeedOptions
+from pyramid_bookstore.feeds.options import FeedOptions
 from pyramid_bookstore.feeds.profiles import profile as profile_named
 from pyramid_bookstore.feeds.schema import ExportQuery, parse_export
 from pyramid_bookstore.feeds.staging import KEY
@@ -32,7 +32,7 @@ class FeedsService(Service):
         *,
         skip_invalid: bool = False,
         dry_run: bool = False,
-        columns: Columns | None = None,
+        columns: Mapping[str, str | Sequence[str]] | None = None,
         fixed: Mapping[str, str] | None = None,
         encoding: str | None = None,
         delimiter: str | None = None,
