@@ -21,28 +21,11 @@ from pyramid_bookstore.cli.progress import bar
 from pyramid_bookstore.feeds import importer
 from pyramid_bookstore.feeds.intake import Intake
 from tests.support.feeds import FAUST, MOMO, csv_of
-from tests.support.server import program, write_ini
+from tests.support.server import program
 
 HEADER = "isbn,title,author,price,stock\n"
 MOMO_ROW = f"{MOMO},Momo,Michael Ende,15.00,3\n"
 FAUST_ROW = f"{FAUST},Faust,Goethe,9.50,0\n"
-
-
-@pytest.fixture
-def ini(database, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return str(write_ini(tmp_path, {"bookstore.sqlalchemy.url": database}))
-
-
-@pytest.fixture
-def run(ini):
-    def run(*words, code=0, **options):
-        done = CliRunner().invoke(main, ("-c", ini, *words), **options)
-        assert done.exit_code == code, (done.output, done.exception)
-        assert "Traceback" not in done.output
-        return done
-
-    return run
 
 
 @pytest.fixture

@@ -30,8 +30,8 @@ class CsvFeed:
     def __init__(
         self, stream: Stream, options: FeedOptions, progress: Callable[[int], None] | None = None
     ) -> None:
-        self._lines = Lines(stream, progress, options.encoding)
-        self._source = iter(self._lines)
+        self.lines = Lines(stream, progress, options.encoding)
+        self._source = iter(self.lines)
         #: Lines to read again, and the lines of the present row with their length.
         self._again: deque[str] = deque()
         self._record: list[str] = []
@@ -64,12 +64,11 @@ class CsvFeed:
                 for cells in self._reader():
                     if len(cells) == width:
                         yield self._line, cells, None
-                    elif len(record) == 1:
-                        yield _other_width(self._line, cells, width)
                     else:
                         row = _other_width(self._line, cells, width)
-                        if row[2] is not None:
-                            yield self._spoiled("")
+                        if row[2] is not None and len(record) > 1:
+                            last = self._line + len(record) - 1
+                            yield self._spoiled(f"{row[2]} Its quotation marks end in line {last}.")
                             break
                         yield row
                     self._line += len(record)
@@ -119,46 +118,34 @@ class CsvFeed:
                 row = _other_width(self._line, cells, len(self.layout.names))
                 self._next()
                 return row
-        return self._spoiled(why)
+        if len(self._record) > 1 or why.startswith("unexpected end"):
+            why = "a quotation mark is opened in it and not closed where the cell ends"
+        return self._spoiled(f"The row is not CSV: {why}.")
 
-    def _spoiled(self, why: str) -> Row:
+    def _spoiled(self, message: str) -> Row:
         """The first line of the present row, as a fault; its other lines are read again."""
         line, (first, *rest) = self._line, self._record
         self._again.extendleft(reversed(rest))
         self._repeated += sum(map(len, rest))
-        if self._repeated > _AGAIN + 4 * self._lines.bytes_read:
+        if self._repeated > _AGAIN + 4 * self.lines.bytes_read:
             refuse(
                 f"Line {line}: too many quotation marks in this file are opened and never closed."
             )
         self._record.clear()
         self._size = 0
         self._line += 1
-        if not rest and not why.startswith("unexpected end"):
-            message = f"The row is not CSV: {why}."
-        else:
-            message = (
-                "The row is not CSV: a quotation mark is opened in it and not closed where the cell"
-                " ends."
-            )
         return line, first.rstrip("\r\n").split(self._delimiter), message
 
     def _long_row(self) -> list[str] | None:
         """The cells of the present row, which ends where its quotation marks are even."""
-        text = "".join(self._record)
-        odd = text.count('"') % 2
-        size, parts = len(text), [text]
+        odd = sum(line.count('"') for line in self._record) % 2
         lines = self._recorded()
-        while odd and size <= MAX_LINE:
-            try:
-                line = next(lines, None)
-            except csv.Error:
-                return None
-            if line is None:
-                return None
-            odd ^= line.count('"') % 2
-            size += len(line)
-            parts.append(line)
-        return _split("".join(parts), self._delimiter)
+        try:
+            while odd:
+                odd ^= next(lines).count('"') % 2
+        except (StopIteration, csv.Error):  # the end of the file, or of what a row may have
+            return None
+        return _split("".join(self._record), self._delimiter)
 
 
 def _split(text: str, delimiter: str) -> list[str] | None:

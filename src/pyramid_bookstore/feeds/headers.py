@@ -14,7 +14,7 @@ _USUAL: Final = {
     "title": "titel name booktitle titlelong titre título titolo producttitle productname itemtitle"
     " fulltitle originaltitle",
     "author": "authors autor autoren verfasser primaryauthor authorname auteur auteurs creator"
-    " writer contributors contributor autore authornames vendor",
+    " writer contributors contributor autore authornames",
     "price": "preis listprice retailprice salesprice sellingprice rrp msrp regularprice"
     " variantprice unitprice prix precio prezzo verkaufspreis ladenpreis priceeur priceusd",
     "stock": "qty quantity onhand bestand menge inventory instock stockquantity copies"

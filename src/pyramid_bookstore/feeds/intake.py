@@ -48,6 +48,8 @@ class Intake:
             self._files = files.pop_all()
         #: The column names of the feed; of NDJSON the one column "row".
         self.header: Sequence[str] = ()
+        #: Whether a file of rejects begins with a byte order mark.
+        self.needs_mark = False
         #: Columns that are no field.
         self.ignored: Sequence[str] = ()
         #: A sentence on the fields that these columns may be; or nothing.
@@ -74,9 +76,11 @@ class Intake:
         """
         if format == "csv":
             csv = CsvFeed(stream, self.options, progress)
+            self.needs_mark = csv.lines.needs_mark
             self._read_rows(csv.layout, csv.rows())
         else:
             ndjson = NdjsonFeed(stream, self.options, progress)
+            self.needs_mark = ndjson.lines.needs_mark
             self.header = (DOCUMENT,)
             self._read_documents(ndjson.documents())
             self.ignored, self.blank = ndjson.ignored, ndjson.blank

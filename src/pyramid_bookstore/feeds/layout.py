@@ -64,8 +64,6 @@ class Layout:
 
 def delimiter_of(line: str, options: FeedOptions) -> str:
     """The delimiter by which this header has most known columns; raises `ValidationFailed`."""
-    if options.separator is not None:
-        return options.separator
     wanted = {name for names in options.candidates().values() for name in names}
     wanted |= {*options.fixed, DOCUMENT}
 

@@ -65,8 +65,11 @@ class Lines:
         for start, message in _FOREIGN:
             if self._left.startswith(start):
                 refuse(message)
-        # The mark goes over the option: the rejects of a feed in another encoding are UTF-8.
-        encoding = marked(self._left) or encoding or "utf-8"
+        mark = marked(self._left)
+        #: Whether the file of rejects, which is UTF-8, gets a byte order mark. A mark goes over the
+        #: option, so that the rejects are read with the same options.
+        self.needs_mark = bool(mark or encoding)
+        encoding = mark or encoding or "utf-8"
         if codecs.lookup(encoding).name != "utf-8":
             self._stream = Recoded(stream, self._left, encoding)
             self._left = self._read()

@@ -31,7 +31,7 @@ class NdjsonFeed:
     def __init__(
         self, stream: Stream, options: FeedOptions, progress: Callable[[int], None] | None = None
     ) -> None:
-        self._lines = Lines(stream, progress, options.encoding)
+        self.lines = Lines(stream, progress, options.encoding)
         self._reader = Documents(options)
         #: Lines without anything, of those read so far.
         self.blank = 0
@@ -44,7 +44,7 @@ class NdjsonFeed:
     def documents(self) -> Iterator[Document]:
         """Every line that is not empty."""
         first = True
-        for number, line in enumerate(self._lines, 1):
+        for number, line in enumerate(self.lines, 1):
             text = line.strip()
             if not text:
                 self.blank += 1
