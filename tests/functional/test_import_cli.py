@@ -212,7 +212,7 @@ def test_a_missing_file_is_named_in_the_error(run):
 def test_an_interrupted_import_says_whether_anything_was_written(
     run, tmp_path, titles, monkeypatch
 ):
-    def interrupt(self, *args):
+    def interrupt(self, *args, **options):
         raise KeyboardInterrupt
 
     name = write(tmp_path, HEADER + MOMO_ROW)
@@ -271,9 +271,9 @@ def _waits_for_input(pid):
 
 def test_importing_an_export_in_any_format_changes_nothing(run, tmp_path, titles):
     run("import", write(tmp_path, HEADER + MOMO_ROW + FAUST_ROW))
-    for name in ("a.csv", "a.ndjson", "a.csv.gz", "a.ndjson.gz"):
+    for name in ("a.csv", "a.ndjson", "a.csv.gz", "a.ndjson.gz", "a.xlsx", "a.xlsx.gz"):
         done = run("export", name)
-        assert (done.stdout, done.stderr) == ("", "")
+        assert (done.stdout, done.stderr) == ("", "2 books written.\n")
         assert run("import", name).stdout.startswith("0 created, 0 updated, 2 unchanged")
     assert (
         gzip.decompress((tmp_path / "a.csv.gz").read_bytes()) == (tmp_path / "a.csv").read_bytes()
@@ -291,10 +291,10 @@ def test_importing_an_export_in_any_format_changes_nothing(run, tmp_path, titles
         ("a.csv --format ndjson", "says csv, and --format says ndjson"),
         ("a.CSV.gz --format ndjson", "says csv, and --format says ndjson"),
         ("a.jsonl --format csv", "says ndjson, and --format says csv"),
-        ("a.xml", "give --format csv or --format ndjson"),
-        ("a", "give --format csv or --format ndjson"),
-        ("a.gz", "give --format csv or --format ndjson"),
-        ("a.tsv", "give --format csv or --format ndjson"),
+        ("a.xml", "give --format csv, ndjson or xlsx"),
+        ("a", "give --format csv, ndjson or xlsx"),
+        ("a.gz", "give --format csv, ndjson or xlsx"),
+        ("a.tsv", "give --format csv, ndjson or xlsx"),
     ],
 )
 def test_export_refuses_a_file_name_that_does_not_fit_its_format(run, tmp_path, words, said):

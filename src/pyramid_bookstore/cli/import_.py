@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import tee
-from typing import IO
+from typing import IO, get_args
 
 import click
 from sqlalchemy import Engine
@@ -76,9 +76,10 @@ def _pairs(
 )
 @click.option(
     "--format",
-    type=click.Choice(["csv", "ndjson"]),
+    type=click.Choice(get_args(Format)),
     help="The format, if the file's name does not have it or has a wrong one.",
 )
+@click.option("--sheet", metavar="NAME", help="The sheet of a spreadsheet, if not the first.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -90,12 +91,14 @@ def command(
     fixed: dict[str, str],
     repair_isbn: bool,
     format: Format | None,
+    sheet: str | None,
 ) -> None:
     """Create and update books from FILE, by their ISBN.
 
-    FILE is CSV (comma, semicolon or tab, with a header) or NDJSON, either also as gzip; - is
-    standard input. Writes all rows or, if one is invalid, none; see --skip-invalid. Exit code 0:
-    all rows were written; 2: some were rejected; 1: nothing was written.
+    FILE is CSV (comma, semicolon or tab, with a header), NDJSON or a spreadsheet (.xlsx, .ods),
+    each also as gzip; - is standard input. Writes all rows or, if one is invalid, none; see
+    --skip-invalid. Exit code 0: all rows were written; 2: some were rejected; 1: nothing was
+    written.
 
     \b
     bookstore import books.csv
@@ -111,9 +114,9 @@ def command(
     report: Report | None = None
     try:
         with Intake(options, keep_rows=rejects is not None) as intake:
-            _read(intake, file, format)
+            _read(intake, file, format, sheet)
             if intake.ignored:
-                click.echo(f"Ignored columns: {', '.join(intake.ignored)}.", err=True)
+                click.echo(f"Ignored columns: {_listed(intake.ignored)}.", err=True)
             engine = ini.engine()
             # Opened before anything is written to the database.
             with explain_missing_schema(engine), _open(rejects) as rejects_file:
@@ -133,10 +136,13 @@ def command(
         context.exit(SOME_REJECTED if report.rejected < report.rows else NOTHING_DONE)
 
 
-def _read(intake: Intake, file: str, format: Format | None) -> None:
+def _read(intake: Intake, file: str, format: Format | None, sheet: str | None) -> None:
     with source(file) as opened, bar("Reading", opened.size) as progress:
         intake.read(
-            opened.stream, format or opened.format, lambda done: progress(opened.position() or done)
+            opened.stream,
+            format or opened.format,
+            lambda done: progress(opened.position() or done, intake.rows),
+            sheet=sheet,
         )
 
 
@@ -177,6 +183,11 @@ def _show(report: Report, rejects: str | None) -> None:
     more = report.rejected - SHOWN
     if more > 0:
         click.echo(f"… and {more:,} more; --rejects FILE writes all of them.", err=True)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _is_same_file(one: str, other: str) -> bool:

@@ -6,14 +6,15 @@ So nothing is locked while a slow client sends, and an unreadable file costs the
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from operator import itemgetter
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pyramid_bookstore.errors import Fault, Reject
 from pyramid_bookstore.feeds.csv_feed import CsvFeed
 from pyramid_bookstore.feeds.layout import FeedOptions
-from pyramid_bookstore.feeds.lines import Stream
+from pyramid_bookstore.feeds.lines import Stream, refuse
 from pyramid_bookstore.feeds.ndjson_feed import NdjsonFeed
 from pyramid_bookstore.feeds.report import rejected
+from pyramid_bookstore.feeds.sheets import SheetFeed
 from pyramid_bookstore.feeds.spool import Spool
 from pyramid_bookstore.feeds.staging import FEED_FIELDS, REQUIRED_FIELDS, ROW
 from pyramid_bookstore.feeds.validator import RowValidator
@@ -21,7 +22,10 @@ from pyramid_bookstore.feeds.validator import RowValidator
 _required = itemgetter(*map(FEED_FIELDS.index, REQUIRED_FIELDS))
 _PRICE, _STOCK, _EXTRA = (FEED_FIELDS.index(name) for name in ("price", "stock", "extra"))
 
-Format = Literal["csv", "ndjson"]
+Format = Literal["csv", "ndjson", "xlsx", "ods"]
+ExportFormat = Literal["csv", "ndjson", "xlsx"]
+#: The formats of spreadsheets, which have named sheets.
+SHEETS: Final = ("xlsx", "ods")
 #: A row as it was sent: its line number, and its cells (CSV) or its text (NDJSON).
 Original = tuple[int, list[str]]
 
@@ -59,13 +63,24 @@ class Intake:
         return len(self.good) + len(self.bad)
 
     def read(
-        self, stream: Stream, format: Format, progress: Callable[[int], None] | None = None
+        self,
+        stream: Stream,
+        format: Format,
+        progress: Callable[[int], None] | None = None,
+        *,
+        sheet: str | None = None,
     ) -> None:
         """Read the feed to its end; ``progress`` is called with the bytes of text read so far.
 
-        Raises `ValidationFailed` for a feed that cannot be read.
+        ``sheet`` names one of a spreadsheet's, else its first is read. Raises `ValidationFailed`
+        for a feed that cannot be read.
         """
-        if format == "csv":
+        if format in SHEETS:
+            with SheetFeed(stream, self.options, sheet, progress) as feed:
+                self._read_csv(feed)
+        elif sheet is not None:
+            refuse(f"A {format} file has no sheets.", "sheet")
+        elif format == "csv":
             self._read_csv(CsvFeed(stream, self.options, progress))
         else:
             self._read_ndjson(NdjsonFeed(stream, self.options, progress))
@@ -87,7 +102,7 @@ class Intake:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _read_csv(self, feed: CsvFeed) -> None:
+    def _read_csv(self, feed: CsvFeed | SheetFeed) -> None:
         layout = feed.layout
         self.header, self.ignored, self.given = layout.names, layout.ignored, layout.given
         validate, pick, tail = self.validator.cell_validator(layout.given), layout.pick, layout.tail

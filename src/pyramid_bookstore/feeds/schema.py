@@ -2,20 +2,21 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import get_args
 
 import colander
 
 from pyramid_bookstore.catalogue.field import parameter
 from pyramid_bookstore.catalogue.query import FilterParameters, Filters, given_filters
+from pyramid_bookstore.feeds.intake import ExportFormat
 from pyramid_bookstore.values.faults import deserialized
-from pyramid_bookstore.values.parameters import Choice, Flag, Parameters
+from pyramid_bookstore.values.parameters import Choice, Flag, Parameters, Token
 
 
 class ExportParameters(FilterParameters):
     """The parameters of the export."""
 
-    format = parameter(Choice("csv", "ndjson"), "The file's format.", missing="csv")
+    format = parameter(Choice(*get_args(ExportFormat)), "The file's format.", missing="csv")
 
 
 class ImportParameters(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
@@ -25,6 +26,7 @@ class ImportParameters(colander.MappingSchema):  # type: ignore[misc]  # colande
 
     skip_invalid = parameter(Flag(), "Take the good rows and report the others.", missing=False)
     dry_run = parameter(Flag(), "Report what would be done, and write nothing.", missing=False)
+    sheet = parameter(Token(255), "The sheet of a spreadsheet, if not the first.", missing=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class ExportQuery:
     """Which books, and in which format."""
 
     filters: Filters = field(default_factory=dict)
-    format: Literal["csv", "ndjson"] = "csv"
+    format: ExportFormat = "csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class ImportQuery:
 
     skip_invalid: bool = False
     dry_run: bool = False
+    sheet: str | None = None
 
 
 def parse_export(pairs: Iterable[tuple[str, str]]) -> ExportQuery:
