@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import io
+import re
 import struct
 import sys
 import zipfile
@@ -200,7 +201,11 @@ def test_an_export_as_a_workbook_is_taken_back_unchanged(client):
 
 @pytest.mark.parametrize(
     ("name", "value", "said"),
-    [("MAX_BOOKS", 1, "A sheet holds 1 books"), ("MAX_CELL", 5, "has more than the 5 characters")],
+    [
+        ("MAX_BOOKS", 1, "A sheet holds 1 books"),
+        ("MAX_CELL", 5, "which holds 5 characters"),
+        ("_NO_XML", re.compile("T"), "neither U+FFFE nor"),
+    ],
 )
 def test_what_a_sheet_cannot_hold_is_refused_before_anything_is_sent(
     client, monkeypatch, name, value, said

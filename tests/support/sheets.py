@@ -6,12 +6,19 @@ import io
 import zipfile
 from typing import Any
 
-from xlsxwriter import Workbook
+from xlsxwriter import Workbook  # type: ignore[import-untyped]  # it ships no types
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ODS = "application/vnd.oasis.opendocument.spreadsheet"
 
-_CELL = '<table:table-cell office:value-type="{kind}" {value}><text:p>{text}</text:p></table:table-cell>'
+_CELL = (
+    '<table:table-cell office:value-type="{kind}" {value}><text:p>{text}</text:p>'
+    "</table:table-cell>"
+)
+_MANIFEST = """<?xml version="1.0" encoding="UTF-8"?>
+<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">
+<manifest:file-entry manifest:full-path="content.xml" manifest:media-type="text/xml"/>
+</manifest:manifest>"""
 _ODS = """<?xml version="1.0" encoding="UTF-8"?>
 <office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
  xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"
@@ -42,6 +49,7 @@ def ods(*rows: Any) -> bytes:
     )
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("mimetype", ODS)
+        archive.writestr("META-INF/manifest.xml", _MANIFEST)
         archive.writestr("content.xml", _ODS.format(rows=lines))
     return file.getvalue()
 

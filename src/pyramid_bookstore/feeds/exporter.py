@@ -78,7 +78,11 @@ class Spooled(Iterator[bytes]):
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._file: IO[bytes] = TemporaryFile(prefix="bookstore-")  # noqa: SIM115  # in `close`
-        self._file.writelines(chunks)
+        try:
+            self._file.writelines(chunks)
+        except BaseException:
+            self.close()
+            raise
         self._file.seek(0)
 
     def __next__(self) -> bytes:

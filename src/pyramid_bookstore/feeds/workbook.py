@@ -1,5 +1,6 @@
 """Export as a spreadsheet (.xlsx), which `sheets` reads back unchanged."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from operator import itemgetter
@@ -19,6 +20,7 @@ MAX_BOOKS: Final = 1024 * 1024 - 1
 MAX_CELL: Final = 32_767
 
 _BLOCK = 64 * 1024
+_NO_XML = re.compile("[\ufffe\uffff]")
 _INSTEAD = "export csv or ndjson, or choose fewer books"
 
 _pick = itemgetter(*map(list(FIELDS).index, FEED_FIELDS))
@@ -44,33 +46,33 @@ def _write(file: IO[bytes], pages: Iterable[Sequence[Row]], folder: str) -> None
     from xlsxwriter import Workbook  # type: ignore[import-untyped]  # it ships no types
 
     # By write_string a text stays a text, whatever it begins with.
-    book = Workbook(file, {"constant_memory": True, "tmpdir": folder})
-    sheet = book.add_worksheet("books")
-    money = book.add_format({"num_format": "0.00"})
-    for column, name in enumerate(FEED_FIELDS):
-        sheet.write_string(0, column, name)
-    number = 0
-    for page in pages:
-        for row in page:
-            number += 1
-            if number > MAX_BOOKS:
-                refuse(f"A sheet holds {MAX_BOOKS:,} books, and there are more: {_INSTEAD}.")
-            values = _pick(row)
-            for column, (kind, value) in enumerate(zip(_KINDS, values, strict=True)):
-                if value is None:
-                    continue
-                if kind in (Price, Integer):
-                    sheet.write_number(number, column, value, money if kind is Price else None)
-                    continue
-                text = _text(kind, value)
-                if len(text) > MAX_CELL:
-                    isbn = values[FEED_FIELDS.index(KEY)]
-                    refuse(
-                        f"The {FEED_FIELDS[column]} of {isbn} has more than the {MAX_CELL:,}"
-                        f" characters that a cell holds: {_INSTEAD}."
-                    )
-                sheet.write_string(number, column, text)
-    book.close()
+    with Workbook(file, {"constant_memory": True, "tmpdir": folder}) as book:
+        sheet = book.add_worksheet("books")
+        money = book.add_format({"num_format": "0.00"})
+        for column, name in enumerate(FEED_FIELDS):
+            sheet.write_string(0, column, name)
+        number = 0
+        for page in pages:
+            for row in page:
+                number += 1
+                if number > MAX_BOOKS:
+                    refuse(f"A sheet holds {MAX_BOOKS:,} books, and there are more: {_INSTEAD}.")
+                values = _pick(row)
+                for column, (kind, value) in enumerate(zip(_KINDS, values, strict=True)):
+                    if value is None:
+                        continue
+                    if kind in (Price, Integer):
+                        sheet.write_number(number, column, value, money if kind is Price else None)
+                        continue
+                    text = _text(kind, value)
+                    if len(text) > MAX_CELL or _NO_XML.search(text):
+                        isbn = values[FEED_FIELDS.index(KEY)]
+                        refuse(
+                            f"The {FEED_FIELDS[column]} of {isbn} does not fit into a cell, which"
+                            f" holds {MAX_CELL:,} characters, and neither U+FFFE nor U+FFFF:"
+                            f" {_INSTEAD}."
+                        )
+                    sheet.write_string(number, column, text)
 
 
 def _text(kind: type, value: Any) -> str:
