@@ -99,7 +99,7 @@ class Importer:
             rejects=list(islice(self._rejects(), MAX_LISTED)),
         )
 
-    def _stage(self, progress: Progress | None) -> None:
+    def _stage(self, progress: Progress | None = None) -> None:
         """Put the good rows into the temporary table, and reject those that do not fit the other
         rows or the stored books."""
         bulk = self._bulk
