@@ -12,7 +12,7 @@ import zipfile
 import pytest
 
 from pyramid_bookstore.errors import ValidationFailed
-from pyramid_bookstore.feeds import sheet_reader, sheets, workbook
+from pyramid_bookstore.feeds import sheets, workbook
 from pyramid_bookstore.feeds.sheet_reader import text_of
 from tests.support.feeds import BOOKS, CSV, EXPORT, FAUST, MOMO, csv_of, send
 from tests.support.sheets import ODS, XLSX, ods, with_part, xlsx
@@ -130,6 +130,11 @@ FAR = (
 )
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 SHEET = "xl/worksheets/sheet1.xml"
+SECRET = (
+    b'<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
+    b'<manifest:file-entry manifest:full-path="content.xml"><manifest:encryption-data/>'
+    b"</manifest:file-entry></manifest:manifest>"
+)
 
 
 @pytest.mark.parametrize(
@@ -141,6 +146,7 @@ SHEET = "xl/worksheets/sheet1.xml"
         (OLE + b"\0" * 600, "an old Excel workbook"),
         (OLE + b"\0" * 600 + "EncryptedPackage".encode("utf-16-le"), "encrypted"),
         (encrypted_zip(), "encrypted"),
+        (with_part(ods(HEADER), "META-INF/manifest.xml", SECRET), "encrypted"),
         (xlsx(HEADER, ROW)[:-100], "damaged"),
         (with_part(xlsx(HEADER, ROW), SHEET, b"<worksheet><"), "damaged"),
         (with_part(xlsx(HEADER, ROW), "xl/workbook.xml", b"<workbook/>"), "no sheet"),
@@ -158,16 +164,16 @@ def test_what_is_no_sound_workbook_is_refused_by_one_message(client, body, said)
 
 
 def test_a_workbook_that_takes_too_long_is_given_up(client, monkeypatch, tmp_path):
-    slow = tmp_path / "slow.py"
-    slow.write_text("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)")
-    monkeypatch.setattr(sheet_reader, "__file__", str(slow))
+    (tmp_path / "slow.py").write_text("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sheets, "READER", "slow")
     assert "more than 120 s" in refused(client, xlsx(HEADER, ROW))
 
 
 def test_an_answer_that_breaks_off_is_no_end_of_the_sheet(client, monkeypatch, tmp_path):
-    half = tmp_path / "half.py"
-    half.write_text("import sys; sys.stdout.buffer.write(bytes([0, 0, 0, 9, 1]))")
-    monkeypatch.setattr(sheet_reader, "__file__", str(half))
+    (tmp_path / "half.py").write_text("import sys; sys.stdout.buffer.write(bytes([0, 0, 0, 9, 1]))")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sheets, "READER", "half")
     assert "memory" in refused(client, xlsx(HEADER, ROW))
 
 

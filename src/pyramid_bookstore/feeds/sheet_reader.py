@@ -5,11 +5,10 @@ A process, because the library holds a whole sheet, as a rectangle: two cells fa
 some kilobytes ask for hundreds of gigabytes, and that ends the process that asks. Here it can have
 `MEMORY` bytes and `SECONDS` of work, and no other request is hurt. `sheets` is the other side.
 
-Imports nothing of this package, so that it starts quickly.
+Imports nothing else of this package, so that it starts quickly.
 """
 
 import resource
-import signal
 import sys
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -144,17 +143,11 @@ def _send(kind: str, content: Any) -> None:
     sys.stdout.buffer.write(len(body).to_bytes(4, "big") + body)
 
 
-def _out_of_time(*_: Any) -> None:
-    raise Refused(MESSAGES["time"])
-
-
 def main() -> None:
     """Send the rows, and last whether that was all."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    # The second limit ends a library that does not come back for the signal of the first.
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
-    signal.signal(signal.SIGXCPU, _out_of_time)
     batch: list[tuple[int, list[str]]] = []
     size = 0
     try:
@@ -168,8 +161,6 @@ def main() -> None:
         _send("end", None)
     except Refused as refused:
         _send("refused", str(refused))
-    except MemoryError:
-        _send("refused", MESSAGES["memory"])
     sys.stdout.buffer.flush()
 
 

@@ -9,17 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib.util import find_spec
 from multiprocessing import spawn
-from pathlib import Path
 from signal import SIGKILL, SIGXCPU
 from tempfile import TemporaryFile
 from typing import IO, Any, Self, cast
 
 import msgspec
 
-from pyramid_bookstore.feeds import sheet_reader
 from pyramid_bookstore.feeds.layout import FeedOptions, Layout, layout_of, normal
 from pyramid_bookstore.feeds.lines import Stream, refuse
 from pyramid_bookstore.feeds.sheet_reader import MESSAGES
+
+#: The module that reads.
+READER = "pyramid_bookstore.feeds.sheet_reader"
 
 _LENGTH = 4  # bytes before each message
 
@@ -72,13 +73,15 @@ class SheetFeed:
             if len(body) < size:
                 break
             kind, content = _decode_rows(body)
+            if kind == "rows":
+                yield from content
+                done += size
+                self._progress(done)
+                continue
+            self._process.wait()  # it has said its last, and ends by itself
             if kind == "refused":
                 refuse(content)
-            if kind == "end":
-                return
-            yield from content
-            done += size
-            self._progress(done)
+            return
         # It did not end by itself. Memory is what a library in Rust cannot ask for in vain.
         ended = self._process.wait()
         refuse(MESSAGES["time" if ended in (-SIGXCPU, -SIGKILL) else "memory"])
@@ -91,8 +94,7 @@ class SheetFeed:
 
 
 def _reader(stream: Stream, sheet: str | None) -> subprocess.Popen[bytes]:
-    # Not as a module: that would import the package. -P: its folder has modules of common names.
-    command = [spawn.get_executable(), "-P", str(Path(sheet_reader.__file__))]
+    command = [spawn.get_executable(), "-P", "-m", READER]
     with TemporaryFile(prefix="bookstore-") as file:
         # A workbook is read from its end; the stream may be a pipe.
         try:
