@@ -11,6 +11,7 @@ Imports nothing else of this package, so that it starts quickly.
 import resource
 import sys
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
@@ -33,6 +34,8 @@ _ZIP = b"PK\x03\x04"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 #: The stream of an OLE container that holds an encrypted workbook, as its directory names it.
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
+#: The same in .ods.
+_MANIFEST, _SECRET = "META-INF/manifest.xml", b"encryption-data"
 
 MESSAGES: Final = {
     "memory": f"The workbook needs more than {MEMORY >> 20:,} MB of memory to be read: split it, or"
@@ -73,8 +76,6 @@ def rows_of(file: IO[bytes], name: str | None) -> Iterator[tuple[int, list[str]]
         elif name not in names:
             raise Refused(f"There is no sheet {name[:80]!r}; there are: {_listed(names)}.")
         yield from _rows(book.get_sheet_by_name(name).iter_rows(), name)
-    except calamine.PasswordError:
-        raise Refused(MESSAGES["password"]) from None
     except (calamine.CalamineError, OSError):
         raise Refused(MESSAGES["damaged"]) from None
 
@@ -109,15 +110,20 @@ def _check(file: IO[bytes]) -> None:
     if not start.startswith(_ZIP):
         raise Refused(MESSAGES["other"])
     try:
-        parts = zipfile.ZipFile(file).infolist()
-    except (zipfile.BadZipFile, OSError, ValueError):
+        archive = zipfile.ZipFile(file)
+        parts = {part.filename: part for part in archive.infolist()}
+        manifest = b""
+        if _MANIFEST in parts:
+            with archive.open(_MANIFEST) as opened:
+                manifest = opened.read(BATCH)
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, RuntimeError):
         raise Refused(MESSAGES["damaged"]) from None
-    if sum(part.file_size for part in parts) > MAX_UNPACKED:
+    if sum(part.file_size for part in parts.values()) > MAX_UNPACKED:
         raise Refused(MESSAGES["size"])
-    if any(part.flag_bits & 1 for part in parts):
+    if any(part.flag_bits & 1 for part in parts.values()) or _SECRET in manifest:
         raise Refused(MESSAGES["password"])
     # Both kinds say what they are by a part of this name.
-    if not {"[Content_Types].xml", "mimetype"} & {part.filename for part in parts}:
+    if not {"[Content_Types].xml", "mimetype"} & parts.keys():
         raise Refused(MESSAGES["other"])
     file.seek(0)
 
