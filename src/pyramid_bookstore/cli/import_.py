@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import IO
+from typing import IO, get_args
 
 import click
 from sqlalchemy import Engine
@@ -79,9 +79,10 @@ def _pairs(
 )
 @click.option(
     "--format",
-    type=click.Choice(["csv", "ndjson"]),
+    type=click.Choice(get_args(Format)),
     help="The format, if the file's name does not have it or has a wrong one.",
 )
+@click.option("--sheet", metavar="NAME", help="The sheet of a spreadsheet, if not the first.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -97,10 +98,11 @@ def command(
     decimal: str | None,
     repair_isbn: bool,
     format: Format | None,
+    sheet: str | None,
 ) -> None:
     """Create and update books from FILE, by their ISBN.
 
-    FILE is CSV (with a header) or NDJSON, either also as gzip; - is
+    FILE is CSV (with a header), NDJSON or a spreadsheet (.xlsx, .ods), each also as gzip; - is
     standard input. Writes all rows or, if one is invalid, none; see --skip-invalid. Exit code 0:
     all rows were written; 2: some were rejected; 1: nothing was written.
 
@@ -128,9 +130,9 @@ def command(
     report: Report | None = None
     try:
         with Intake(options, keep_rows=rejects is not None) as intake:
-            _read(intake, file, format)
+            _read(intake, file, format, sheet)
             if intake.ignored:
-                click.echo(f"Ignored columns: {', '.join(intake.ignored)}.{intake.hint}", err=True)
+                click.echo(f"Ignored columns: {_listed(intake.ignored)}.{intake.hint}", err=True)
             engine = ini.engine()
             # Opened before anything is written to the database.
             with explain_missing_schema(engine), _open(rejects) as rejects_file:
@@ -150,10 +152,13 @@ def command(
         context.exit(SOME_REJECTED if report.rejected < report.rows else NOTHING_DONE)
 
 
-def _read(intake: Intake, file: str, format: Format | None) -> None:
+def _read(intake: Intake, file: str, format: Format | None, sheet: str | None) -> None:
     with source(file) as opened, bar("Reading", opened.size) as progress:
         intake.read(
-            opened.stream, format or opened.format, lambda done: progress(opened.position() or done)
+            opened.stream,
+            format or opened.format,
+            lambda done: progress(opened.position() or done, intake.rows),
+            sheet=sheet,
         )
 
 
@@ -184,6 +189,11 @@ def _show(report: Report, rejects: str | None) -> None:
     more = report.rejected - SHOWN
     if more > 0:
         click.echo(f"… and {more:,} more; --rejects FILE writes all of them.", err=True)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _is_same_file(one: str, other: str) -> bool:

@@ -25,6 +25,9 @@ from pyramid_bookstore.values.types import REQUIRED
 #: Rows that one statement writes.
 BATCH: Final = 20_000
 
+#: The part of the progress that staging has, as of the time.
+_STAGING: Final = 0.25
+
 _BULKS: dict[str, type[Bulk]] = {"postgresql": PostgresBulk, "sqlite": SQLiteBulk}
 
 Progress = Callable[[int], None]
@@ -63,7 +66,7 @@ class Importer:
         refused = False
         with self._bulk.larger_cache():
             try:
-                self._stage()
+                self._stage(progress)
                 if rejects is not None:
                     rejects(self._rejects())
                 refused = bool(self._rejected and not skip_invalid)
@@ -102,15 +105,19 @@ class Importer:
             rejects=list(islice(self._rejects(), MAX_LISTED)),
         )
 
-    def _stage(self) -> None:
+    def _stage(self, progress: Progress | None = None) -> None:
         """Put the good rows into the temporary table, and reject those that do not fit the other
         rows or the stored books."""
         bulk = self._bulk
         bulk.wait_for_other_imports()
         bulk.open()
         keys = ids(to_microseconds(self._now) // 1000)
+        staged = 0
         for batch in self._intake.good.batches():
             bulk.stage([(line, next(keys), row) for line, row in batch])
+            if progress is not None:
+                staged += len(batch)
+                progress(int(staged * _STAGING))
         bulk.analyze()
         bulk.reject_repeated()
         if self._intake.partial:
@@ -149,5 +156,6 @@ class Importer:
                 if changed is not None:
                     changed(merged)
                 if progress is not None:
-                    progress(good * number // len(ranges))
+                    done = _STAGING + (1 - _STAGING) * number / len(ranges)
+                    progress(round(good * done))
         return created, updated

@@ -6,16 +6,17 @@ So nothing is locked while a slow client sends, and an unreadable file costs the
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from operator import itemgetter
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pyramid_bookstore.errors import Fault, Reject
 from pyramid_bookstore.feeds.csv_feed import CsvFeed, Row
 from pyramid_bookstore.feeds.formulas import unescape_formula
 from pyramid_bookstore.feeds.layout import DOCUMENT, Layout
-from pyramid_bookstore.feeds.lines import Stream
+from pyramid_bookstore.feeds.lines import Stream, refuse
 from pyramid_bookstore.feeds.ndjson_feed import Document, Documents, NdjsonFeed
 from pyramid_bookstore.feeds.options import FeedOptions
 from pyramid_bookstore.feeds.report import rejected
+from pyramid_bookstore.feeds.sheets import SheetFeed
 from pyramid_bookstore.feeds.spool import Spool
 from pyramid_bookstore.feeds.staging import FEED_FIELDS, REQUIRED_FIELDS, ROW
 from pyramid_bookstore.feeds.validator import RowValidator
@@ -23,7 +24,10 @@ from pyramid_bookstore.feeds.validator import RowValidator
 _required = itemgetter(*map(FEED_FIELDS.index, REQUIRED_FIELDS))
 _PRICE, _STOCK, _EXTRA = (FEED_FIELDS.index(name) for name in ("price", "stock", "extra"))
 
-Format = Literal["csv", "ndjson"]
+Format = Literal["csv", "ndjson", "xlsx", "ods"]
+ExportFormat = Literal["csv", "ndjson", "xlsx"]
+#: The formats of spreadsheets, which have named sheets.
+SHEETS: Final = ("xlsx", "ods")
 #: A row as it was sent: its line number, and its cells (CSV) or its text (NDJSON).
 Original = tuple[int, list[str]]
 
@@ -68,13 +72,24 @@ class Intake:
         return len(self.good) + len(self.bad) + self.headers
 
     def read(
-        self, stream: Stream, format: Format, progress: Callable[[int], None] | None = None
+        self,
+        stream: Stream,
+        format: Format,
+        progress: Callable[[int], None] | None = None,
+        *,
+        sheet: str | None = None,
     ) -> None:
         """Read the feed to its end; ``progress`` is called with the bytes of text read so far.
 
-        Raises `ValidationFailed` for a feed that cannot be read.
+        ``sheet`` names one of a spreadsheet's, else its first is read. Raises `ValidationFailed`
+        for a feed that cannot be read.
         """
-        if format == "csv":
+        if format in SHEETS:
+            with SheetFeed(stream, self.options, sheet, progress) as feed:
+                self._read_rows(feed.layout, feed.rows())
+        elif sheet is not None:
+            refuse(f"A {format} file has no sheets.", "sheet")
+        elif format == "csv":
             csv = CsvFeed(stream, self.options, progress)
             self.needs_mark = csv.lines.needs_mark
             self._read_rows(csv.layout, csv.rows())

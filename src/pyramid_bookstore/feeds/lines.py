@@ -23,7 +23,11 @@ _SAVE_AS = "save the file as UTF-8 (in Excel: “CSV UTF-8”)"
 # Files of other formats, by their first bytes.
 _FOREIGN = (
     (b"\x1f\x8b", "The file is compressed with gzip; send what is in it."),
-    (b"PK\x03\x04", "The file is a ZIP archive, as Excel's .xlsx is; save it as CSV UTF-8."),
+    (
+        b"PK\x03\x04",
+        "The file is a ZIP archive, as a spreadsheet is: --format xlsx on the command line, the"
+        " media type of .xlsx over HTTP.",
+    ),
     (b"\xd0\xcf\x11\xe0", "The file is an old Excel workbook; save it as CSV UTF-8."),
     (b"%PDF", "The file is a PDF document, neither CSV nor NDJSON."),
 )

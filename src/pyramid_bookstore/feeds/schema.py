@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import get_args
 
 import colander
 
 from pyramid_bookstore.catalogue.field import parameter
 from pyramid_bookstore.catalogue.query import FilterParameters, Filters, given_filters
+from pyramid_bookstore.feeds.intake import ExportFormat
 from pyramid_bookstore.feeds.options import DECIMALS, pairs
 from pyramid_bookstore.feeds.profiles import profile_names
 from pyramid_bookstore.values.faults import deserialized
@@ -17,7 +18,7 @@ from pyramid_bookstore.values.parameters import Choice, Flag, Parameters, Repeat
 class ExportParameters(FilterParameters):
     """The parameters of the export."""
 
-    format = parameter(Choice("csv", "ndjson"), "The file's format.", missing="csv")
+    format = parameter(Choice(*get_args(ExportFormat)), "The file's format.", missing="csv")
 
 
 class ImportParameters(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
@@ -45,6 +46,7 @@ class ImportParameters(colander.MappingSchema):  # type: ignore[misc]  # colande
     repair_isbn = parameter(
         Flag(), "Put back the leading zeros that an ISBN lost, if its checksum fits.", missing=False
     )
+    sheet = parameter(Token(255), "The sheet of a spreadsheet, if not the first.", missing=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class ExportQuery:
     """Which books, and in which format."""
 
     filters: Filters = field(default_factory=dict)
-    format: Literal["csv", "ndjson"] = "csv"
+    format: ExportFormat = "csv"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class ImportQuery:
     delimiter: str | None = None
     decimal: str | None = None
     repair_isbn: bool = False
+    sheet: str | None = None
 
 
 def parse_export(pairs: Iterable[tuple[str, str]]) -> ExportQuery:

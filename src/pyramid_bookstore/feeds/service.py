@@ -14,7 +14,7 @@ from pyramid_bookstore.errors import Fault, Report, ValidationFailed
 from pyramid_bookstore.feeds.bulk import Merged
 from pyramid_bookstore.feeds.exporter import export
 from pyramid_bookstore.feeds.importer import Importer
-from pyramid_bookstore.feeds.intake import Format, Intake
+from pyramid_bookstore.feeds.intake import ExportFormat, Format, Intake
 from pyramid_bookstore.feeds.lines import Stream
 from pyramid_bookstore.feeds.options import FeedOptions
 from pyramid_bookstore.feeds.profiles import profile as profile_named
@@ -39,9 +39,11 @@ class FeedsService(Service):
         decimal: str | None = None,
         profile: str | None = None,
         repair_isbn: bool = False,
+        sheet: str | None = None,
     ) -> Report:
-        """Create and update books from a CSV or NDJSON file, by their ISBN: all of them or none.
+        """Create and update books from a file, by their ISBN: all of them or none.
 
+        ``sheet`` names one of a spreadsheet's, else its first is read.
         What a row leaves out stays as it is, and has its default in a new book. Raises
         `ValidationFailed` for a file that cannot be read, and `RowsRefused`, with nothing written,
         where a row is bad; with ``skip_invalid`` the good rows are taken and the report names the
@@ -70,7 +72,7 @@ class FeedsService(Service):
             options = options.over(profile_named(profile))
         with Intake(options) as intake:
             # Before the session is used: nothing is locked while the file is read.
-            intake.read(stream, format)
+            intake.read(stream, format, sheet=sheet)
             if not dry_run:
                 self._unit.mark_changed()
             self._unit.session.flush()
@@ -85,7 +87,7 @@ class FeedsService(Service):
                 )
 
     def export_books(
-        self, filters: Filters = NO_FILTERS, format: Format = "csv"
+        self, filters: Filters = NO_FILTERS, format: ExportFormat = "csv"
     ) -> Iterator[bytes]:
         """The books that the filters choose, oldest first, as a file for `import_books`.
 
