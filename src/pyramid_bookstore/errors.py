@@ -51,9 +51,10 @@ class Reject(NamedTuple):
 class Report(NamedTuple):
     """How many books an import created, updated and left as they were, and which rows it refused.
 
-    ``rows`` are all rows of the feed; ``rejects`` the first `MAX_LISTED` of ``rejected``, by line.
-    After a dry run, or where nothing was written because of the rejects, the numbers are those that
-    would have been.
+    ``rows`` are all rows of the feed, ``repeated`` those that equal an earlier one, a header in the
+    middle too; ``blank`` rows have nothing in them and are counted apart. ``rejects`` are
+    the first `MAX_LISTED` of ``rejected``, by line. After a dry run, or where nothing was written
+    because of the rejects, the numbers are those that would have been.
     """
 
     rows: int
@@ -63,6 +64,8 @@ class Report(NamedTuple):
     rejected: int
     dry_run: bool
     rejects: Sequence[Reject]
+    repeated: int = 0
+    blank: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """The report as a JSON document holds it."""

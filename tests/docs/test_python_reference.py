@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 import pyramid_bookstore
 from pyramid_bookstore import Book, Bookstore, errors, events
 from pyramid_bookstore.catalogue.query import Count, Filters
-from pyramid_bookstore.feeds.intake import Format
+from pyramid_bookstore.feeds.intake import ExportFormat, Format
 from pyramid_bookstore.feeds.lines import Stream
 from pyramid_bookstore.plugin import configuration
 from pyramid_bookstore.transactions.events import Change
@@ -46,7 +46,8 @@ NAMES = {
         *(events.BookEvent, Change),
     )
 } | {"Any": Any, "Callable": Callable, "Iterator": Iterator, "Literal": Literal, "Self": Self,
-     "Count": Count, "Filters": Filters, "Format": Format, "Stream": Stream,
+     "Count": Count, "Filters": Filters, "Stream": Stream,
+     "ExportFormat": ExportFormat, "Format": Format,
      **{name: getattr(pyramid_bookstore, name) for name in pyramid_bookstore.__all__}}  # fmt: skip
 
 

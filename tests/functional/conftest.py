@@ -1,16 +1,19 @@
-"""Each error that an operation answers in these tests must be in its OpenAPI description."""
+"""Each error of an operation must be in its OpenAPI description; and the command line."""
 
 from __future__ import annotations
 
 import pytest
+from click.testing import CliRunner
 from pyramid.interfaces import ISecurityPolicy
 
+from pyramid_bookstore.cli import main
 from pyramid_bookstore.description.paths import codes_of
 from pyramid_bookstore.description.problems import ROWS_REFUSED
 from pyramid_bookstore.errors import RowsRefused
 from pyramid_bookstore.operations import RESOURCES
 from pyramid_bookstore.web import problems
 from pyramid_bookstore.web.mount import Mount
+from tests.support.server import write_ini
 
 
 @pytest.fixture(autouse=True)
@@ -38,3 +41,22 @@ def only_described_errors(monkeypatch):
     monkeypatch.setattr(problems, "problem_response", observed)
     yield
     assert undescribed == []
+
+
+@pytest.fixture
+def ini(database, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return str(write_ini(tmp_path, {"bookstore.sqlalchemy.url": database}))
+
+
+@pytest.fixture
+def run(ini):
+    """``run(*words, code=0)``: the command line, which must end with that code."""
+
+    def run(*words, code=0, **options):
+        done = CliRunner().invoke(main, ("-c", ini, *words), **options)
+        assert done.exit_code == code, (done.output, done.exception)
+        assert "Traceback" not in done.output
+        return done
+
+    return run

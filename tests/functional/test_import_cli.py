@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import os
+import re
 import signal
 import subprocess
 import time
@@ -21,28 +22,12 @@ from pyramid_bookstore.cli.progress import bar
 from pyramid_bookstore.feeds import importer
 from pyramid_bookstore.feeds.intake import Intake
 from tests.support.feeds import FAUST, MOMO, csv_of
-from tests.support.server import program, write_ini
+from tests.support.server import program
+from tests.support.sheets import xlsx
 
 HEADER = "isbn,title,author,price,stock\n"
 MOMO_ROW = f"{MOMO},Momo,Michael Ende,15.00,3\n"
 FAUST_ROW = f"{FAUST},Faust,Goethe,9.50,0\n"
-
-
-@pytest.fixture
-def ini(database, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    return str(write_ini(tmp_path, {"bookstore.sqlalchemy.url": database}))
-
-
-@pytest.fixture
-def run(ini):
-    def run(*words, code=0, **options):
-        done = CliRunner().invoke(main, ("-c", ini, *words), **options)
-        assert done.exit_code == code, (done.output, done.exception)
-        assert "Traceback" not in done.output
-        return done
-
-    return run
 
 
 @pytest.fixture
@@ -124,9 +109,10 @@ def test_the_rejects_file_has_line_faults_and_the_original_row(run, tmp_path, ti
     assert rows == [
         ["line", "faults", "isbn", "title", "author", "price", "colour"],
         ["2", "isbn: This field is required.", "", "A, b", "C", "1", "red"],
-        ["3", "price: The price has a decimal comma; write it with a point, as 12.50, and no"
-         " separators.", MOMO, "Momo", "Ende", "1,5", ""],
-        ["6", "isbn: This ISBN is on line 4 already.", MOMO, "M", "E", "2", "x"],
+        ["3", "price: The price has a “,” where no thousands end. If it is the decimal comma, say"
+         " --decimal comma (over HTTP decimal=comma); else write the price as 12.50.",
+         MOMO, "Momo", "Ende", "1,5", ""],
+        ["6", "isbn: This ISBN is on line 4 already, with other values.", MOMO, "M", "E", "2", "x"],
         ["7", "The row has 2 cells, the header 5.", "1", "2"],
     ]  # fmt: skip
 
@@ -170,7 +156,7 @@ def test_the_options_column_set_and_repair_isbn_are_applied(run, tmp_path, engin
     ("options", "words"),
     [
         (["--set", "price"], "is not FIELD="),
-        (["--set", "colour=red"], "is not FIELD="),
+        (["--set", "colour=red"], "no field 'colour'"),
         (["--set", "price=1", "--set", "price=2"], "given twice"),
         (["--set", "price=1,5"], "decimal comma"),
         (["--column", "author=authors"], "no column 'authors'"),
@@ -189,7 +175,7 @@ def test_invalid_and_contradicting_options_stop_the_import(run, tmp_path, titles
     ("content", "words"),
     [
         (b"", "The file is empty: it has no header."),
-        (b"isbn|title\n1|2\n", "separated by commas, semicolons or tabs"),
+        (b"isbn^title\n1^2\n", "separated by commas, semicolons, tabs or pipes"),
         (b"<?xml version='1.0'?><books/>", "XML"),
         (b"isbn,title\n1,caf\xe9\n", "Line 2, byte 6"),
         (gzip.compress((HEADER + MOMO_ROW).encode() * 99, mtime=0)[:-20], "cut off"),
@@ -212,7 +198,7 @@ def test_a_missing_file_is_named_in_the_error(run):
 def test_an_interrupted_import_says_whether_anything_was_written(
     run, tmp_path, titles, monkeypatch
 ):
-    def interrupt(self, *args):
+    def interrupt(self, *args, **options):
         raise KeyboardInterrupt
 
     name = write(tmp_path, HEADER + MOMO_ROW)
@@ -271,9 +257,9 @@ def _waits_for_input(pid):
 
 def test_importing_an_export_in_any_format_changes_nothing(run, tmp_path, titles):
     run("import", write(tmp_path, HEADER + MOMO_ROW + FAUST_ROW))
-    for name in ("a.csv", "a.ndjson", "a.csv.gz", "a.ndjson.gz"):
+    for name in ("a.csv", "a.ndjson", "a.csv.gz", "a.ndjson.gz", "a.xlsx", "a.xlsx.gz"):
         done = run("export", name)
-        assert (done.stdout, done.stderr) == ("", "")
+        assert (done.stdout, done.stderr) == ("", "2 books written.\n")
         assert run("import", name).stdout.startswith("0 created, 0 updated, 2 unchanged")
     assert (
         gzip.decompress((tmp_path / "a.csv.gz").read_bytes()) == (tmp_path / "a.csv").read_bytes()
@@ -291,10 +277,10 @@ def test_importing_an_export_in_any_format_changes_nothing(run, tmp_path, titles
         ("a.csv --format ndjson", "says csv, and --format says ndjson"),
         ("a.CSV.gz --format ndjson", "says csv, and --format says ndjson"),
         ("a.jsonl --format csv", "says ndjson, and --format says csv"),
-        ("a.xml", "give --format csv or --format ndjson"),
-        ("a", "give --format csv or --format ndjson"),
-        ("a.gz", "give --format csv or --format ndjson"),
-        ("a.tsv", "give --format csv or --format ndjson"),
+        ("a.xml", "give --format csv, ndjson or xlsx"),
+        ("a", "give --format csv, ndjson or xlsx"),
+        ("a.gz", "give --format csv, ndjson or xlsx"),
+        ("a.tsv", "give --format csv, ndjson or xlsx"),
     ],
 )
 def test_export_refuses_a_file_name_that_does_not_fit_its_format(run, tmp_path, words, said):
@@ -378,7 +364,7 @@ def test_a_progress_bar_is_shown_on_a_terminal(total):
         progress(50)
         progress(100)
     assert "Reading" in shown.getvalue()
-    assert "/s" in shown.getvalue()
+    assert "books/s" in shown.getvalue()
 
 
 def test_no_progress_bar_is_shown_in_a_pipe():
@@ -393,3 +379,89 @@ def test_the_help_of_import_and_export_shows_an_example(command):
     done = CliRunner().invoke(main, [command, "--help"])
     assert f"bookstore {command} " in done.output
     assert isinstance(main.commands[command], click.Command)
+
+
+def test_unwanted_columns_are_named_once_and_shortened(run, tmp_path):
+    names = [f"c{number}" for number in range(200)]
+    content = HEADER.strip() + "," + ",".join(names) + "\n" + MOMO_ROW.strip() + ",x" * 200 + "\n"
+    done = run("import", write(tmp_path, content))
+    assert done.stderr == f"Ignored columns: {', '.join(names[:20])} and 180 more.\n"
+
+
+def test_a_spreadsheet_is_imported_by_its_name_or_content_and_by_sheet(run, tmp_path, titles):
+    rows = [line.split(",") for line in (HEADER + MOMO_ROW).splitlines()]
+    body = xlsx(*rows, more=[rows[0], FAUST_ROW.strip().split(",")])
+    assert run("import", write(tmp_path, body, "a.xlsx")).stdout.startswith("1 created")
+    run("import", "-", "--sheet", "more", input=body)
+    assert titles() == ["Faust", "Momo"]
+    packed = write(tmp_path, gzip.compress(body)[:-20], "a.xlsx.gz")
+    assert "is damaged" in run("import", packed, code=1).stderr
+    assert "has no sheets" in run("import", write(tmp_path, HEADER), "--sheet", "x", code=1).stderr
+    assert "There is no sheet 'x'" in run("import", "a.xlsx", "--sheet", "x", code=1).stderr
+
+
+def test_the_rejected_rows_of_a_spreadsheet_are_written_as_csv(run, tmp_path):
+    body = xlsx(HEADER.strip().split(","), (MOMO, "Momo", "Ende", "dear", 3))
+    run("import", write(tmp_path, body, "a.xlsx"), "--rejects", "bad.csv", code=1)
+    [row] = csv.DictReader((tmp_path / "bad.csv").read_text().splitlines())
+    assert (row["line"], row["price"], row["stock"]) == ("2", "dear", "3")
+
+
+def test_an_export_as_ods_is_refused_and_says_what_there_is(run):
+    done = run("export", "a.ods", code=1)
+    assert done.stderr == ("Error: There is no export as .ods: end the name in .xlsx or .csv.\n")
+
+
+def test_an_export_says_how_many_books_it_wrote(run, tmp_path):
+    run("import", write(tmp_path, HEADER + MOMO_ROW))
+    assert run("export", "a.csv").stderr == "1 book written.\n"
+    assert run("export", "a.csv", "--search", "nothing").stderr == "0 books written.\n"
+
+
+def test_the_help_names_every_command_with_its_whole_sentence(run):
+    """At 80 columns."""
+    help_text = CliRunner().invoke(main, ["--help"], terminal_width=80).output
+    assert "..." not in help_text.replace("[ARGS]...", "")
+    assert " ".join(help_text.split()).count("say what to do about faults.") == 1
+
+
+@pytest.mark.parametrize("command", ["import", "export"])
+def test_on_a_terminal_of_80_columns_the_bar_is_one_line_and_counts_books(
+    ini, tmp_path, command, run
+):
+    """A real terminal."""
+    lines = "".join(f"{','.join(row.values())}\n" for row in csv_of(3000))
+    name = write(tmp_path, HEADER + lines)
+    if command == "export":
+        run("import", name)
+        name = "a.csv"
+    shown = on_a_terminal(80, program("bookstore"), "-c", ini, command, name)
+    frames = [
+        frame for frame in re.split(r"[\r\n]+|\x1b\[[0-9]*[A-Z]", shown) if "books/s" in frame
+    ]
+    assert frames, shown
+    assert all(len(re.sub(r"\x1b\[[0-9;?]*[a-z]", "", frame)) <= 80 for frame in frames)
+
+
+def on_a_terminal(columns, *command):
+    """What a command writes to a terminal."""
+    import fcntl
+    import pty
+    import struct
+    import termios
+
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environ = {**os.environ, "TERM": "xterm", "PYTHONWARNINGS": "ignore"}
+    environ.pop("COLUMNS", None)
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environ)
+    os.close(theirs)
+    written = b""
+    try:
+        while block := os.read(ours, 65536):
+            written += block
+    except OSError:  # the other end is closed
+        pass
+    os.close(ours)
+    assert process.wait() == 0, written
+    return written.decode()

@@ -13,6 +13,9 @@ NDJSON = "application/x-ndjson"
 MOMO = "9783522202558"
 FAUST = "9783866472334"
 
+HEADER = "isbn,title,author,price,stock\n"
+ROW = f"{MOMO},Momo,Ende,15.00,3\n"
+
 
 def isbn(number: int) -> str:
     """The ISBN-13 whose first twelve digits are 978 and ``number``."""
@@ -34,3 +37,14 @@ def send(client: Any, body: str | bytes, query: str = "", *, kind: str = CSV, **
     """POST a feed to the import; the other arguments are those of ``client.post``."""
     content = body.encode() if isinstance(body, str) else body
     return client.post(f"{IMPORT}{query}", content, content_type=kind, **more)
+
+
+def only(client: Any) -> Any:
+    """The one book of the catalogue."""
+    [book] = client.get(BOOKS).json["data"]
+    return book
+
+
+def messages(answer: Any) -> str:
+    """The messages of a refusal."""
+    return " ".join(each["message"] for each in answer.json["details"])

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "pyramid_bookstore"
 SOURCE = "https://github.com/pyramid-bookstore/pyramid_bookstore"
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-EXTRAS = {"postgres", "jwt", "metrics", "docs", "all"}
+EXTRAS = {"postgres", "jwt", "metrics", "docs", "excel", "all"}
 
 
 @pytest.fixture(scope="module")

@@ -18,14 +18,13 @@ from pyramid_bookstore.catalogue.field import Field, Filter, Range, parameter
 from pyramid_bookstore.catalogue.kinds import KINDS, ContributorsKind, Kind, TextKind, token_of
 from pyramid_bookstore.search.base import Comparison
 from pyramid_bookstore.search.words import stored
+from pyramid_bookstore.values.parameters import Repeated
 from pyramid_bookstore.values.types import Refused, StrictType
 from pyramid_bookstore.values.types import field as field_node
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,40}", re.ASCII)
 #: Values of one parameter.
 MOST: Final = 100
-#: Characters of a text parameter.
-_LONGEST: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -63,21 +62,18 @@ class DeclaredField(Field):
             yield from (token_of(f"{self.name}=", each) for each, _ in kind.facet_values(value))
 
 
-class Tokens(StrictType):
+class Tokens(Repeated):
     """The values of a parameter that may be repeated, as tokens."""
 
-    repeated = True
-
     def __init__(self, field: str, kind: Kind) -> None:
+        super().__init__()
         self.field = field
         self.kind = kind
 
     def read(self, value: Sequence[str]) -> Any:
-        given = [each for each in value if each.strip()]
+        given = [each for each in super().read(value) if each.strip()]
         if len(given) > MOST:
             raise Refused(f"At most {MOST} values may be given.")
-        if any(len(each) > _LONGEST for each in given):
-            raise Refused(f"The value must have at most {_LONGEST} characters.")
         tokens = {token_of(self.field, self.kind.asked(each)) for each in given}
         return tuple(sorted(tokens)) or None
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from typing import get_args
 
 import click
 from sqlalchemy import select
@@ -17,7 +18,7 @@ from pyramid_bookstore.db.inifile import database_options
 from pyramid_bookstore.db.query import LeanReader, Query
 from pyramid_bookstore.feeds.exporter import export
 from pyramid_bookstore.feeds.files import PIPE, format_of, target
-from pyramid_bookstore.feeds.intake import Format
+from pyramid_bookstore.feeds.intake import ExportFormat
 from pyramid_bookstore.feeds.schema import parse_export
 from pyramid_bookstore.values.parameters import Flag
 
@@ -38,17 +39,18 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 @_filters
 @click.option(
     "--format",
-    type=click.Choice(["csv", "ndjson"]),
+    type=click.Choice(get_args(ExportFormat)),
     help="The format, if the file's name does not have it; csv by default for -.",
 )
 @click.pass_context
 def command(
-    context: click.Context, /, file: str, format: Format | None, **filters: str | None
+    context: click.Context, /, file: str, format: ExportFormat | None, **filters: str | None
 ) -> None:
     """Write the books to FILE, the oldest first, in a format that `import` reads.
 
-    The file's name has the format: .csv or .ndjson (.jsonl), compressed with .gz; other names need
-    --format. - is standard output. An existing file is replaced when the new one is complete.
+    The file's name has the format: .csv, .ndjson (.jsonl) or .xlsx, compressed with .gz;
+    other names need --format. - is standard output. An existing file is replaced when the
+    new one is complete.
 
     \b
     bookstore export books.csv.gz
@@ -65,6 +67,8 @@ def command(
             total = None if given else int(reader.rows(_ALL, {})[0][0])
             with bar("Exporting", total) as progress:
                 opened.writelines(export(reader, query.filters, chosen, progress))
+        number = progress.books
+        click.echo(f"{number:,} {'book' if number == 1 else 'books'} written.", err=True)
     except BrokenPipeError:
         # The reader of our output has closed it. Python flushes stdout once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -76,7 +80,7 @@ def command(
         engine.dispose()
 
 
-def _format(file: str, asked: Format | None) -> Format:
+def _format(file: str, asked: ExportFormat | None) -> ExportFormat:
     """The format by the file's name and ``--format``, which must agree."""
     if file == PIPE:
         return asked or "csv"
@@ -87,9 +91,11 @@ def _format(file: str, asked: Format | None) -> Format:
             f"The name {file} says {named}, and --format says {asked}: change one of them."
         )
     chosen = asked or named
+    if chosen == "ods":
+        raise click.ClickException("There is no export as .ods: end the name in .xlsx or .csv.")
     if chosen is None:
         raise click.ClickException(
-            f"The name {file} does not say what to write: end it in .csv or .ndjson, or give"
-            " --format csv or --format ndjson."
+            f"The name {file} does not say what to write: end it in .csv, .ndjson or .xlsx, or give"
+            " --format csv, ndjson or xlsx."
         )
     return chosen

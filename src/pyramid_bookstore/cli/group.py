@@ -33,6 +33,17 @@ class Group(click.Group):
         with _readable_errors():
             return super().make_context(*args, **extra)
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each with its whole first sentence, which click cuts off at the end of the line."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, command.get_short_help_str(limit=formatter.width * 3))
+                    for name in self.list_commands(ctx)
+                    if (command := self.get_command(ctx, name)) is not None
+                ]
+            )
+
     def invoke(self, ctx: click.Context) -> Any:
         with _readable_errors():
             return super().invoke(ctx)

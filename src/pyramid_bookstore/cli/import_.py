@@ -1,23 +1,23 @@
 """``bookstore import``"""
 
-import csv
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from itertools import tee
-from typing import IO
+from typing import IO, get_args
 
 import click
 from sqlalchemy import Engine
 
 from pyramid_bookstore.cli.ini import Ini, explain_missing_schema
 from pyramid_bookstore.cli.progress import bar
-from pyramid_bookstore.errors import Fault, Reject, Report, RowsRefused
-from pyramid_bookstore.feeds.files import source
+from pyramid_bookstore.errors import Reject, Report, RowsRefused
+from pyramid_bookstore.feeds.files import format_of, source
 from pyramid_bookstore.feeds.importer import Importer
 from pyramid_bookstore.feeds.intake import Format, Intake
-from pyramid_bookstore.feeds.layout import FeedOptions
-from pyramid_bookstore.feeds.staging import FEED_FIELDS
+from pyramid_bookstore.feeds.options import DECIMALS, FeedOptions, pairs
+from pyramid_bookstore.feeds.profiles import profile as profile_named
+from pyramid_bookstore.feeds.profiles import profile_names
+from pyramid_bookstore.feeds.rejects import sentence, write_rejects
 
 #: Rejected rows that are printed at most, without --rejects.
 SHOWN = 20
@@ -29,18 +29,7 @@ def _pairs(
     context: click.Context, parameter: click.Parameter, values: Sequence[str]
 ) -> dict[str, str]:
     """The values of a repeated option FIELD=VALUE as a mapping."""
-    pairs: dict[str, str] = {}
-    for value in values:
-        field, equals, rest = value.partition("=")
-        field = field.strip()
-        if not equals or field not in FEED_FIELDS:
-            raise click.BadParameter(
-                f"{value!r} is not FIELD=…; FIELD is {', '.join(FEED_FIELDS)}."
-            )
-        if field in pairs:
-            raise click.BadParameter(f"{field} is given twice.")
-        pairs[field] = rest
-    return pairs
+    return pairs(parameter.opts[0].lstrip("-"), values)
 
 
 @click.command("import")
@@ -56,10 +45,10 @@ def _pairs(
 @click.option(
     "--column",
     "columns",
-    metavar="FIELD=COLUMN",
+    metavar="FIELD=COLUMN[,COLUMN]",
     multiple=True,
     callback=_pairs,
-    help="The column of the file that has this field.",
+    help="The column of the file that has this field; of several, the first that is filled.",
 )
 @click.option(
     "--set",
@@ -70,15 +59,30 @@ def _pairs(
     help="The value of a field that is not in the file.",
 )
 @click.option(
+    "--profile",
+    metavar="NAME|FILE",
+    help=f"Columns and options by a name ({', '.join(profile_names())}) or from a TOML file.",
+)
+@click.option("--encoding", metavar="NAME", help="The encoding, if it is not UTF-8 or UTF-16.")
+@click.option(
+    "--delimiter",
+    metavar="SIGN",
+    help="comma, semicolon, tab, pipe, or a character; else the header tells.",
+)
+@click.option(
+    "--decimal", type=click.Choice(DECIMALS), help="The decimal sign of prices such as 1.200."
+)
+@click.option(
     "--repair-isbn",
     is_flag=True,
     help="Add the leading zeros of an ISBN that a spreadsheet removed, if the checksum fits.",
 )
 @click.option(
     "--format",
-    type=click.Choice(["csv", "ndjson"]),
+    type=click.Choice(get_args(Format)),
     help="The format, if the file's name does not have it or has a wrong one.",
 )
+@click.option("--sheet", metavar="NAME", help="The sheet of a spreadsheet, if not the first.")
 @click.pass_context
 def command(
     context: click.Context,
@@ -88,12 +92,17 @@ def command(
     rejects: str | None,
     columns: dict[str, str],
     fixed: dict[str, str],
+    profile: str | None,
+    encoding: str | None,
+    delimiter: str | None,
+    decimal: str | None,
     repair_isbn: bool,
     format: Format | None,
+    sheet: str | None,
 ) -> None:
     """Create and update books from FILE, by their ISBN.
 
-    FILE is CSV (comma, semicolon or tab, with a header) or NDJSON, either also as gzip; - is
+    FILE is CSV (with a header), NDJSON or a spreadsheet (.xlsx, .ods), each also as gzip; - is
     standard input. Writes all rows or, if one is invalid, none; see --skip-invalid. Exit code 0:
     all rows were written; 2: some were rejected; 1: nothing was written.
 
@@ -105,15 +114,25 @@ def command(
     ini: Ini = context.obj
     if rejects is not None and _is_same_file(rejects, file):
         raise click.BadParameter("The rejected rows would replace the file to import.")
+    if rejects is not None and format_of(rejects) == "ndjson":
+        raise click.BadParameter("The rejected rows are written as CSV: name the file .csv.")
     options = FeedOptions(
-        columns=columns, fixed=fixed, repair_isbn=repair_isbn, ignore_unknown=True
+        columns=columns,
+        fixed=fixed,
+        encoding=encoding,
+        delimiter=delimiter,
+        decimal=decimal,
+        repair_isbn=repair_isbn,
+        ignore_unknown=True,
     )
+    if profile is not None:
+        options = options.over(profile_named(profile, files=True))
     report: Report | None = None
     try:
         with Intake(options, keep_rows=rejects is not None) as intake:
-            _read(intake, file, format)
+            _read(intake, file, format, sheet)
             if intake.ignored:
-                click.echo(f"Ignored columns: {', '.join(intake.ignored)}.", err=True)
+                click.echo(f"Ignored columns: {_listed(intake.ignored)}.{intake.hint}", err=True)
             engine = ini.engine()
             # Opened before anything is written to the database.
             with explain_missing_schema(engine), _open(rejects) as rejects_file:
@@ -133,10 +152,13 @@ def command(
         context.exit(SOME_REJECTED if report.rejected < report.rows else NOTHING_DONE)
 
 
-def _read(intake: Intake, file: str, format: Format | None) -> None:
+def _read(intake: Intake, file: str, format: Format | None, sheet: str | None) -> None:
     with source(file) as opened, bar("Reading", opened.size) as progress:
         intake.read(
-            opened.stream, format or opened.format, lambda done: progress(opened.position() or done)
+            opened.stream,
+            format or opened.format,
+            lambda done: progress(opened.position() or done, intake.rows),
+            sheet=sheet,
         )
 
 
@@ -145,7 +167,7 @@ def _write(
 ) -> Report:
     def write(rejects: Iterator[Reject]) -> None:
         if rejects_file is not None:
-            _write_rejects(rejects_file, intake, rejects)
+            write_rejects(rejects_file, intake, rejects)
 
     with bar("Writing", intake.rows) as progress, engine.begin() as connection:
         return Importer(intake, connection).run(
@@ -157,36 +179,25 @@ def _open(name: str | None) -> AbstractContextManager[IO[str] | None]:
     return nullcontext() if name is None else open(name, "w", encoding="utf-8", newline="")
 
 
-def _write_rejects(opened: IO[str], intake: Intake, rejects: Iterator[Reject]) -> None:
-    writer = csv.writer(opened)
-    writer.writerow(("line", "faults", *intake.header))
-    those, lines = tee(rejects)
-    rows = intake.originals(reject.line for reject in lines)
-    for (line, faults), row in zip(those, rows, strict=True):
-        writer.writerow((line, _sentence(faults), *row))
-    opened.flush()
-
-
 def _show(report: Report, rejects: str | None) -> None:
     if rejects is not None:
         if report.rejected:
             click.echo(f"The rejected rows are in {rejects}.", err=True)
         return
     for reject in report.rejects[:SHOWN]:
-        click.echo(f"Line {reject.line}: {_sentence(reject.faults)}", err=True)
+        click.echo(f"Line {reject.line}: {sentence(reject.faults)}", err=True)
     more = report.rejected - SHOWN
     if more > 0:
         click.echo(f"… and {more:,} more; --rejects FILE writes all of them.", err=True)
 
 
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+
+
 def _is_same_file(one: str, other: str) -> bool:
     return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
-
-
-def _sentence(faults: Sequence[Fault]) -> str:
-    return " ".join(
-        f"{fault.field}: {fault.message}" if fault.field else fault.message for fault in faults
-    )
 
 
 def _summary(report: Report) -> str:
@@ -194,4 +205,6 @@ def _summary(report: Report) -> str:
         f"{report.created:,} created, {report.updated:,} updated, {report.unchanged:,} unchanged,"
         f" {report.rejected:,} rejected"
     )
+    for count, name in ((report.repeated, "repeated"), (report.blank, "blank rows passed over")):
+        numbers += f", {count:,} {name}" if count else ""
     return numbers + ("; a dry run: nothing was written." if report.dry_run else ".")

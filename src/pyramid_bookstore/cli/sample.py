@@ -12,6 +12,6 @@ def command(ini: Ini) -> None:
     """Put the sample catalogue into an empty database."""
     added = load_sample(ini.engine())
     if added:
-        click.echo(f"{added} books added.")
+        click.echo(f"{added} sample books added.")
     else:
         click.echo("Nothing added: there are books in the database already.")

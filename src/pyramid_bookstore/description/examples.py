@@ -41,6 +41,8 @@ REPORT: dict[str, Any] = {
             ],
         }
     ],
+    "repeated": 0,
+    "blank": 0,
 }
 CSV = (
     "isbn,title,author,price,stock\r\n"

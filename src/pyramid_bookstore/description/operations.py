@@ -10,6 +10,7 @@ from pyramid_bookstore.description.described import Answer, Content, DescribedOp
 from pyramid_bookstore.description.own_types import Schema
 from pyramid_bookstore.description.problems import ROWS_REFUSED
 from pyramid_bookstore.feeds.schema import ExportParameters, ImportParameters
+from pyramid_bookstore.feeds.views import ODS, XLSX
 from pyramid_bookstore.web.body import JSON, MERGE_PATCH
 
 BOOKS = "Books"
@@ -55,7 +56,9 @@ _BOOK = {JSON: Content("Book")}
 _FILE = {
     "text/csv": Content(_TEXT, examples.CSV),
     "application/x-ndjson": Content(_TEXT, examples.NDJSON),
+    XLSX: Content(_TEXT),
 }
+_FEED = {**_FILE, ODS: Content(_TEXT)}
 
 
 _CHANGED = Answer("The book as it is now.", _READ, _BOOK, _LINKS)
@@ -192,7 +195,7 @@ DESCRIBED: dict[tuple[str, str], DescribedOperation] = {
         text="Each row creates or updates the book with its ISBN. One bad row, and nothing is"
         " written, unless `skip_invalid` is true.",
         query=lambda settings, declared: ImportParameters(),
-        body=_FILE,
+        body=_FEED,
         answers={200: Answer("What was done.", (), {JSON: Content("ImportReport")})},
         errors=(ROWS_REFUSED,),
     ),

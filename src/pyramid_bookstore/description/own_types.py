@@ -54,6 +54,10 @@ def _sort(typ: query.SortOrder) -> Schema:
     return {"type": "array", "items": items, "minItems": 1, "allOf": once}
 
 
+def _repeated(typ: query.Repeated) -> Schema:
+    return {"type": "array", "items": {"type": "string", "maxLength": typ.max_length}}
+
+
 def json_number(amount: Any) -> int | float:
     """A decimal of few digits as a JSON number."""
     return int(amount) if amount == int(amount) else float(amount)
@@ -76,6 +80,7 @@ _SCHEMAS: dict[type, Callable[[Any], Schema]] = {
     extra.Extra: lambda typ: {"type": "object"},
     query.WholeNumber: _integer,
     query.Amount: _money,
+    query.Repeated: _repeated,
     query.Choice: lambda typ: {"type": "string", "enum": list(typ.options)},
     query.Flag: lambda typ: {"type": "boolean"},
     query.Term: _text,

@@ -233,6 +233,8 @@ def report() -> Schema:
         "items": ref("Reject"),
         "description": f"The first {MAX_LISTED} of the rejected rows.",
     }
+    properties["repeated"] = _COUNT | {"description": "Rows that equal an earlier one."}
+    properties["blank"] = _COUNT | {"description": "Rows without anything in them; not in `rows`."}
     return _object(properties, list(properties), examples=[examples.REPORT])
 
 

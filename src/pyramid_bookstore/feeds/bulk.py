@@ -5,7 +5,7 @@ differs: :mod:`.bulk_postgresql`, :mod:`.bulk_sqlite`.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -89,6 +89,8 @@ class Bulk(ABC):
         self._default_declared = declared
         self._now = now
         self.rejected_count = 0
+        #: Rows that were dropped because they equal an earlier one.
+        self.repeated_count = 0
 
     @abstractmethod
     def stage(self, rows: Sequence[Staged]) -> None:
@@ -122,11 +124,27 @@ class Bulk(ABC):
             self.connection.execute(DropTable(table))
 
     def reject_repeated(self) -> None:
-        """Reject rows whose ISBN is on an earlier line."""
+        """Reject rows whose ISBN is on an earlier line; drop those that equal the row there."""
         first_lines = sa.select(_S.isbn, sa.func.min(_S.line).label("first"))
         repeated = first_lines.group_by(_S.isbn).having(sa.func.count() > 1).subquery()
         later = sa.select(_S.line, repeated.c.first).join(repeated, repeated.c.isbn == _S.isbn)
-        self._reject(["line", "first"], later.where(_S.line > repeated.c.first))
+        later = later.where(_S.line > repeated.c.first)
+        self._reject(["line", "first"], later, self._drop_equal)
+
+    def _drop_equal(self) -> int:
+        """Drop the rejected rows that equal the first of their ISBN; returns how many."""
+        first = STAGED.alias("first")
+        values = [each.name for each in STAGED.columns if each.name not in ("line", "id")]
+        equal = (
+            sa.select(REJECTED.c.line)
+            .join(STAGED, _S.line == REJECTED.c.line)
+            .join(first, first.c.line == REJECTED.c.first)
+            .where(*(_S[name].is_not_distinct_from(first.c[name]) for name in values))
+        )
+        self._count(sa.delete(STAGED).where(_S.line.in_(equal)))
+        left = sa.exists(sa.select(_S.line).where(_S.line == REJECTED.c.line))
+        self.repeated_count = self._count(sa.delete(REJECTED).where(~left))
+        return self.repeated_count
 
     def reject_incomplete(self, *, extra: bool) -> None:
         """Reject new books that lack a required field; with ``extra`` that is required too."""
@@ -208,11 +226,13 @@ class Bulk(ABC):
         for start in range(first, last + 1, size):
             yield start, min(start + size - 1, last)
 
-    def _reject(self, columns: list[str], rows: sa.Select[Any]) -> None:
-        """Move rows into `REJECTED`, within the database."""
+    def _reject(
+        self, columns: list[str], rows: sa.Select[Any], drop: Callable[[], int] = lambda: 0
+    ) -> None:
+        """Move rows into `REJECTED`, within the database; of those, ``drop`` takes some out."""
         count = self._count(sa.insert(REJECTED).from_select(columns, rows))
         if count:
-            self.rejected_count += count
+            self.rejected_count += count - drop()
             rejected = sa.select(REJECTED.c.line)
             self.connection.execute(sa.delete(STAGED).where(_S.line.in_(rejected)))
 

@@ -17,8 +17,9 @@ from pyramid_bookstore.catalogue.listing import walk
 from pyramid_bookstore.catalogue.query import Filters
 from pyramid_bookstore.db.query import Reader, Row, SessionReader
 from pyramid_bookstore.feeds.formulas import escape_formula
-from pyramid_bookstore.feeds.intake import Format
+from pyramid_bookstore.feeds.intake import ExportFormat
 from pyramid_bookstore.feeds.staging import FEED_FIELDS
+from pyramid_bookstore.feeds.workbook import workbook
 from pyramid_bookstore.values.types import Text
 
 #: Books that are read at once.
@@ -39,7 +40,7 @@ _encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
 def export(
     reader: Reader,
     filters: Filters,
-    format: Format,
+    format: ExportFormat,
     progress: Callable[[int], None] | None = None,
     declared: Declared = NOTHING_DECLARED,
 ) -> Iterator[bytes]:
@@ -54,6 +55,9 @@ def export(
     pages = walk(reader, filters, declared, size=PAGE)
     if progress is not None:
         pages = _with_progress(pages, progress)
+    if format == "xlsx":
+        # Made whole before anything is sent, so that what a sheet cannot hold is told.
+        return Spooled(workbook(pages))
     first = next(pages, ())
     encode = _csv if format == "csv" else _ndjson
     header = [_HEADER.encode()] if format == "csv" else []
@@ -76,7 +80,11 @@ class Spooled(Iterator[bytes]):
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._file: IO[bytes] = TemporaryFile(prefix="bookstore-")  # noqa: SIM115  # in `close`
-        self._file.writelines(chunks)
+        try:
+            self._file.writelines(chunks)
+        except BaseException:
+            self.close()
+            raise
         self._file.seek(0)
 
     def __next__(self) -> bytes:

@@ -42,13 +42,14 @@ class FastReader(NamedTuple):
 def _text(typ: Text, rules: ExtraRules) -> FastReader:
     trim, shortest, longest, nullable = typ.trim, typ.min_length, typ.max_length, typ.nullable
 
-    def cell(text: str, escape: str | None = "'") -> str | None:  # see `formulas`
+    def cell(text: str, guards: str = "'=") -> str | None:  # see `formulas` and `cells`
         if not text and nullable:
             return None
-        stored = text.strip() if trim else text
+        bare = text.strip()
+        stored = bare if trim else text
         if (
             not shortest <= len(stored) <= longest
-            or text[:1] == escape
+            or bare[:1] in guards
             or "\0" in stored
             or not (stored.isascii() or is_normalized("NFC", stored))
         ):
@@ -60,7 +61,7 @@ def _text(typ: Text, rules: ExtraRules) -> FastReader:
             return None
         if type(text) is not str or _has_surrogates(text):
             raise NeedsSchema
-        return cell(text, None) or text
+        return cell(text, "") or text
 
     return FastReader(cell, value)
 

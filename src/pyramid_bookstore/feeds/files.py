@@ -14,11 +14,14 @@ from pyramid_bookstore.feeds.lines import Stream
 
 PIPE = "-"
 _GZIP = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
 _SUFFIXES: dict[str, Format] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".ndjson": "ndjson",
     ".jsonl": "ndjson",
+    ".xlsx": "xlsx",
+    ".ods": "ods",
 }
 
 
@@ -48,6 +51,8 @@ def _guess(stream: io.BufferedReader | gzip.GzipFile) -> Format:
         start = stream.peek(512)
     except (EOFError, OSError):
         start = b""  # reading the file raises the error again
+    if start.startswith(_ZIP):
+        return "xlsx"  # which is read as ods is
     return "ndjson" if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{") else "csv"
 
 

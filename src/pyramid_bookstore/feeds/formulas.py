@@ -10,7 +10,9 @@ null. All other cells stay as they are, ``'Tis`` too.
 import re
 
 # The full-width forms too: spreadsheets in East Asian locales read them as the ASCII ones.
-_FORMULA_START = r"(?:[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]|\Z)"
+_SIGNS = r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]"
+_FORMULA_START = rf"(?:{_SIGNS}|\Z)"
+_RUNS = re.compile(_SIGNS)
 _NEEDS_ESCAPE = re.compile(f"'*{_FORMULA_START}")
 _IS_ESCAPED = re.compile(f"'+{_FORMULA_START}")
 
@@ -23,3 +25,8 @@ def escape_formula(text: str) -> str:
 def unescape_formula(cell: str) -> str:
     """The text of a cell; the reverse of `escape_formula`."""
     return cell[1:] if _IS_ESCAPED.match(cell) else cell
+
+
+def starts_formula(cell: str) -> bool:
+    """Whether a spreadsheet would run the cell as it is."""
+    return _RUNS.match(cell) is not None

@@ -25,6 +25,9 @@ from pyramid_bookstore.values.types import REQUIRED
 #: Rows that one statement writes.
 BATCH: Final = 20_000
 
+#: The part of the progress that staging has, as of the time.
+_STAGING: Final = 0.25
+
 _BULKS: dict[str, type[Bulk]] = {"postgresql": PostgresBulk, "sqlite": SQLiteBulk}
 
 Progress = Callable[[int], None]
@@ -64,7 +67,7 @@ class Importer:
         refused = False
         with self._bulk.larger_cache():
             try:
-                self._stage()
+                self._stage(progress)
                 if rejects is not None:
                     rejects(self._rejects())
                 refused = bool(self._rejected and not skip_invalid)
@@ -85,27 +88,37 @@ class Importer:
     def _rejected(self) -> int:
         return len(self._intake.bad) + self._bulk.rejected_count
 
+    @property
+    def _repeated(self) -> int:
+        return self._intake.headers + self._bulk.repeated_count
+
     def _report(self, created: int, updated: int, dry_run: bool) -> Report:
-        good = self._intake.rows - self._rejected
+        good = self._intake.rows - self._rejected - self._repeated
         return Report(
             rows=self._intake.rows,
             created=created,
             updated=updated,
             unchanged=good - created - updated,
             rejected=self._rejected,
+            repeated=self._repeated,
+            blank=self._intake.blank,
             dry_run=dry_run,
             rejects=list(islice(self._rejects(), MAX_LISTED)),
         )
 
-    def _stage(self) -> None:
+    def _stage(self, progress: Progress | None = None) -> None:
         """Put the good rows into the temporary table, and reject those that do not fit the other
         rows or the stored books."""
         bulk = self._bulk
         bulk.wait_for_other_imports()
         bulk.open()
         keys = ids(to_microseconds(self._now) // 1000)
+        staged = 0
         for batch in self._intake.good.batches():
             bulk.stage([(line, next(keys), row) for line, row in batch])
+            if progress is not None:
+                staged += len(batch)
+                progress(int(staged * _STAGING))
         bulk.analyze()
         bulk.reject_repeated()
         if self._intake.partial:
@@ -120,7 +133,10 @@ class Importer:
     def _staging_reject(self, row: Row[Any]) -> Reject:
         """The faults of a row of `bulk.REJECTED`."""
         if row.first is not None:
-            return Reject(row.line, [fault(KEY, f"This ISBN is on line {row.first} already.")])
+            return Reject(
+                row.line,
+                [fault(KEY, f"This ISBN is on line {row.first} already, with other values.")],
+            )
         if row.free:
             return Reject(row.line, [fault("price", FREE_STOCK)])
         missing = [name for name in REQUIRED_IN_NEW if getattr(row, f"no_{name}")]
@@ -131,7 +147,7 @@ class Importer:
 
     def _merge(self, changed: Listener | None, progress: Progress | None) -> tuple[int, int]:
         created = updated = 0
-        good = self._intake.rows - self._rejected
+        good = self._intake.rows - self._rejected - self._repeated
         with self._bulk.deferred_indexes(good):
             ranges = list(self._bulk.ranges(BATCH))
             for number, (first, last) in enumerate(ranges, 1):
@@ -141,5 +157,6 @@ class Importer:
                 if changed is not None:
                     changed(merged)
                 if progress is not None:
-                    progress(good * number // len(ranges))
+                    done = _STAGING + (1 - _STAGING) * number / len(ranges)
+                    progress(round(good * done))
         return created, updated

@@ -3,17 +3,20 @@
 So nothing is locked while a slow client sends, and an unreadable file costs the database nothing.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from operator import itemgetter
-from typing import Any, Literal, Self
+from typing import Any, Final, Literal, Self
 
 from pyramid_bookstore.errors import Fault, Reject
-from pyramid_bookstore.feeds.csv_feed import CsvFeed
-from pyramid_bookstore.feeds.layout import FeedOptions
-from pyramid_bookstore.feeds.lines import Stream
-from pyramid_bookstore.feeds.ndjson_feed import NdjsonFeed
+from pyramid_bookstore.feeds.csv_feed import CsvFeed, Row
+from pyramid_bookstore.feeds.formulas import unescape_formula
+from pyramid_bookstore.feeds.layout import DOCUMENT, Layout
+from pyramid_bookstore.feeds.lines import Stream, refuse
+from pyramid_bookstore.feeds.ndjson_feed import Document, Documents, NdjsonFeed
+from pyramid_bookstore.feeds.options import FeedOptions
 from pyramid_bookstore.feeds.report import rejected
+from pyramid_bookstore.feeds.sheets import SheetFeed
 from pyramid_bookstore.feeds.spool import Spool
 from pyramid_bookstore.feeds.staging import FEED_FIELDS, REQUIRED_FIELDS, ROW
 from pyramid_bookstore.feeds.validator import RowValidator
@@ -21,7 +24,10 @@ from pyramid_bookstore.feeds.validator import RowValidator
 _required = itemgetter(*map(FEED_FIELDS.index, REQUIRED_FIELDS))
 _PRICE, _STOCK, _EXTRA = (FEED_FIELDS.index(name) for name in ("price", "stock", "extra"))
 
-Format = Literal["csv", "ndjson"]
+Format = Literal["csv", "ndjson", "xlsx", "ods"]
+ExportFormat = Literal["csv", "ndjson", "xlsx"]
+#: The formats of spreadsheets, which have named sheets.
+SHEETS: Final = ("xlsx", "ods")
 #: A row as it was sent: its line number, and its cells (CSV) or its text (NDJSON).
 Original = tuple[int, list[str]]
 
@@ -46,29 +52,53 @@ class Intake:
             self._files = files.pop_all()
         #: The column names of the feed; of NDJSON the one column "row".
         self.header: Sequence[str] = ()
+        #: Whether a file of rejects begins with a byte order mark.
+        self.needs_mark = False
         #: Columns that are no field.
         self.ignored: Sequence[str] = ()
+        #: A sentence on the fields that these columns may be; or nothing.
+        self.hint = ""
+        #: Rows without anything in them, and rows that repeat the header; they are passed over.
+        self.blank = 0
+        self.headers = 0
         #: Fields that the feed has a column or a fixed value for.
-        self.given: Sequence[str] = FEED_FIELDS
+        self.given: Sequence[str] = self.options.fields
         #: Whether some good row can only be validated together with the stored book.
         self.partial = False
 
     @property
     def rows(self) -> int:
-        """The number of rows read."""
-        return len(self.good) + len(self.bad)
+        """The number of rows read, blank ones aside."""
+        return len(self.good) + len(self.bad) + self.headers
 
     def read(
-        self, stream: Stream, format: Format, progress: Callable[[int], None] | None = None
+        self,
+        stream: Stream,
+        format: Format,
+        progress: Callable[[int], None] | None = None,
+        *,
+        sheet: str | None = None,
     ) -> None:
         """Read the feed to its end; ``progress`` is called with the bytes of text read so far.
 
-        Raises `ValidationFailed` for a feed that cannot be read.
+        ``sheet`` names one of a spreadsheet's, else its first is read. Raises `ValidationFailed`
+        for a feed that cannot be read.
         """
-        if format == "csv":
-            self._read_csv(CsvFeed(stream, self.options, progress))
+        if format in SHEETS:
+            with SheetFeed(stream, self.options, sheet, progress) as feed:
+                self._read_rows(feed.layout, feed.rows())
+        elif sheet is not None:
+            refuse(f"A {format} file has no sheets.", "sheet")
+        elif format == "csv":
+            csv = CsvFeed(stream, self.options, progress)
+            self.needs_mark = csv.lines.needs_mark
+            self._read_rows(csv.layout, csv.rows())
         else:
-            self._read_ndjson(NdjsonFeed(stream, self.options, progress))
+            ndjson = NdjsonFeed(stream, self.options, progress)
+            self.needs_mark = ndjson.lines.needs_mark
+            self.header = (DOCUMENT,)
+            self._read_documents(ndjson.documents())
+            self.ignored, self.blank = ndjson.ignored, ndjson.blank
 
     def originals(self, lines: Iterator[int]) -> Iterator[list[str]]:
         """The rows as they were sent, of these line numbers, which must ascend."""
@@ -87,28 +117,53 @@ class Intake:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _read_csv(self, feed: CsvFeed) -> None:
-        layout = feed.layout
+    def _read_rows(self, layout: Layout, rows: Iterable[Row]) -> None:
+        """Read rows of cells, wherever they come from."""
+        if layout.document is not None:
+            self._read_rejects(layout.document, rows)
+            return
         self.header, self.ignored, self.given = layout.names, layout.ignored, layout.given
+        self.hint = layout.hint
         validate, pick, tail = self.validator.cell_validator(layout.given), layout.pick, layout.tail
         accept, originals, needs_book = self.good.append, self._originals, self._needs_book
-        for line, cells, fault in feed.rows():
-            if originals is not None:
-                originals.append((line, cells))
-            if fault is not None:
-                self.bad.append(Reject(line, [Fault("", "", fault)]))
-                continue
-            result = validate(pick([*cells, *tail]))
+        for line, cells, fault in rows:
+            result = validate(pick([*cells, *tail])) if fault is None else [Fault("", "", fault)]
             if isinstance(result, tuple):
                 accept((line, result))
                 if not self.partial and needs_book(result):
                     self.partial = True
+            # Neither is ever a good row: the key is not in it.
+            elif not any(map(str.strip, cells)):
+                self.blank += 1
+                continue
+            elif layout.is_header(line, cells):
+                self.headers += 1
+                continue
             else:
                 self.bad.append(rejected(line, result))
+            if originals is not None:
+                originals.append((line, cells))
 
-    def _read_ndjson(self, feed: NdjsonFeed) -> None:
-        self.header = ("row",)
-        for line, text, value, fault in feed.documents():
+    def _read_rejects(self, place: int, rows: Iterable[Row]) -> None:
+        """Read the rejects of an NDJSON feed: lines of NDJSON in cells of CSV."""
+        documents = Documents(self.options)
+        self.header = (DOCUMENT,)
+        self._read_documents(self._cells_as_documents(documents, place, rows))
+        self.ignored = documents.ignored
+
+    def _cells_as_documents(
+        self, documents: Documents, place: int, rows: Iterable[Row]
+    ) -> Iterator[Document]:
+        for line, cells, fault in rows:
+            if not any(map(str.strip, cells)):
+                self.blank += 1
+            elif fault is not None:
+                yield Document(line, ",".join(cells), None, fault)
+            else:
+                yield documents.read(line, unescape_formula(cells[place]).strip())
+
+    def _read_documents(self, documents: Iterable[Document]) -> None:
+        for line, text, value, fault in documents:
             if self._originals is not None:
                 self._originals.append((line, [text]))
             if fault is not None:
@@ -120,7 +175,6 @@ class Intake:
                 self.partial = self.partial or self._needs_book(result)
             else:
                 self.bad.append(rejected(line, result))
-        self.ignored = feed.ignored
 
     def _needs_book(self, row: tuple[Any, ...]) -> bool:
         """Whether the row can only be validated together with the stored book."""

@@ -1,56 +1,29 @@
-"""The columns of a feed: which cell holds which field."""
+"""The columns of a feed: which cell holds which field. What the cells come from matters not."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final, NoReturn
 
-from pyramid_bookstore.catalogue.extra import NO_RULES, ExtraRules
 from pyramid_bookstore.catalogue.schema import SET_BY_SERVER
 from pyramid_bookstore.errors import Fault, ValidationFailed
+from pyramid_bookstore.feeds.headers import field_of, proposals
 from pyramid_bookstore.feeds.lines import refuse
-from pyramid_bookstore.feeds.staging import FEED_FIELDS, KEY
+from pyramid_bookstore.feeds.options import DELIMITERS, OF_REJECTS, FeedOptions, names_of, normal
+from pyramid_bookstore.feeds.staging import KEY
 from pyramid_bookstore.values.types import REQUIRED
 
-_NAMES = ", ".join(FEED_FIELDS)
 #: Characters of a line that are shown in a message.
 _SHOWN = 80
 
-DELIMITERS: Final = (",", ";", "\t")
+#: The column of the rejects of NDJSON that holds the line.
+DOCUMENT: Final = "row"
 
+#: A cell without a value, guards of text aside.
+_EMPTY = re.compile(r"""\s*(?:=?\s*"*|'|\[\s*\])\s*""")
 
-@dataclass(frozen=True, slots=True)
-class FeedOptions:
-    """How to read a feed.
-
-    ``columns`` maps fields to other column names; ``fixed`` has the values, as CSV cells, of fields
-    that the feed lacks. ``repair_isbn`` puts back the leading zeros that an ISBN lost, if its
-    checksum is right then. ``ignore_unknown`` allows columns that are no field. ``rules`` are
-    those for ``extra``.
-    """
-
-    columns: Mapping[str, str] = field(default_factory=dict)
-    fixed: Mapping[str, str] = field(default_factory=dict)
-    repair_isbn: bool = False
-    ignore_unknown: bool = False
-    rules: ExtraRules = NO_RULES
-
-    def check(self) -> None:
-        """Raise `ValidationFailed` for names that are no field, or have column and fixed value."""
-        for name in (*self.columns, *self.fixed):
-            if name not in FEED_FIELDS:
-                refuse(f"There is no field {name!r} to import; the fields are {_NAMES}.", name)
-        for name in self.columns:
-            if name in self.fixed:
-                refuse(f"The field {name} has both a column and a fixed value.", name)
-
-    def wanted(self) -> dict[str, str]:
-        """The field of each column that the feed may have; names are as `normal` returns them."""
-        return {
-            normal(self.columns.get(name, name)): name
-            for name in FEED_FIELDS
-            if name not in self.fixed
-        }
+_Cells = tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,31 +31,49 @@ class Layout:
     """Where the fields are in a row of cells.
 
     ``names`` are the columns. ``pick`` takes the cells of a row followed by ``tail``, and returns
-    the cells of `FEED_FIELDS`, None for fields without a column. ``given`` are the fields with a
-    column or a fixed value, ``ignored`` the columns that are no field.
+    the cells of the options' fields, None for fields without a column. ``given`` are the fields
+    with a column or a fixed value, ``ignored`` the columns that are no field, and ``hint`` a
+    sentence on what these may be. ``document`` is the place of the column that holds a line of
+    NDJSON, in the rejects of such a feed.
     """
 
     names: tuple[str, ...]
     tail: tuple[str | None, ...]
-    pick: Callable[[Sequence[str | None]], tuple[str | None, ...]]
+    pick: Callable[[Sequence[str | None]], _Cells]
     given: tuple[str, ...]
     ignored: tuple[str, ...]
+    hint: str = ""
+    wanted: frozenset[str] = frozenset()
+    document: int | None = None
 
-
-def normal(name: str) -> str:
-    """A column's name in the form in which names are compared."""
-    return name.strip().casefold()
+    def is_header(self, line: int, cells: Sequence[str]) -> bool:
+        """Whether a row is the header once more; raises `ValidationFailed` for another header."""
+        names = [normal(cell) for cell in cells]
+        while names and not names[-1]:
+            names.pop()
+        if names == [normal(name) for name in self.names]:
+            return True
+        known = [name for name in names if name in self.wanted]
+        if KEY in known and len(known) > 1 and len(set(known)) == len(known):
+            refuse(
+                f"Line {line} is a header with other columns than the first: {_list(cells)}. Files"
+                " that were joined are imported one by one."
+            )
+        return False
 
 
 def delimiter_of(line: str, options: FeedOptions) -> str:
     """The delimiter by which this header has most known columns; raises `ValidationFailed`."""
-    wanted = options.wanted()
+    wanted = {name for names in options.candidates().values() for name in names}
+    wanted |= {*options.fixed, DOCUMENT}
 
-    def known(delimiter: str) -> int:
-        return sum(normal(name.strip().strip('"')) in wanted for name in line.split(delimiter))
+    def known(delimiter: str) -> tuple[int, int]:
+        names = [normal(name.strip().strip('"')) for name in line.split(delimiter)]
+        usual = sum(name in wanted or field_of(name) is not None for name in names)
+        return sum(name in wanted for name in names), usual
 
-    best = max(DELIMITERS, key=known)
-    if not known(best):
+    best = max(DELIMITERS.values(), key=known)
+    if not any(known(best)):
         _refuse_header(line, options)
     return best
 
@@ -96,67 +87,114 @@ def _refuse_header(line: str, options: FeedOptions) -> NoReturn:
             "The file is JSON, not CSV; one object a line is NDJSON: --format ndjson on the command"
             " line, application/x-ndjson over HTTP."
         )
+    if line.startswith("/type/") and line.count("\t") == 4:
+        refuse(
+            "The file is a dump of Open Library: its lines hold JSON behind four other columns. Cut"
+            " these off (cut -f5) and import the rest as NDJSON."
+        )
     if options.columns:  # the user names columns: say which of them are missing
-        delimiter = max(DELIMITERS, key=line.count)
+        delimiter = max(DELIMITERS.values(), key=line.count)
         names = [name.strip().strip('"') for name in line.split(delimiter)]
         raise ValidationFailed(_missing({}, [name for name in names if name], options))
     refuse(
-        f"The first line must name the columns ({_NAMES}), separated by commas, semicolons or"
-        f" tabs; it reads: {shown}"
+        f"The first line must name the columns ({', '.join(options.fields)}), separated by commas,"
+        " semicolons, tabs or pipes; another character is said by the option delimiter, a name by"
+        f" the option column: --column isbn=NAME (over HTTP column=isbn=NAME). It reads: {shown}"
     )
 
 
 def layout_of(header: Sequence[str], options: FeedOptions) -> Layout:
-    """The layout of a file with this header; raises `ValidationFailed` with every fault of it."""
+    """The layout of a feed with this header; raises `ValidationFailed` with every fault of it."""
     names = [name.strip() for name in header]
     while names and not names[-1]:  # spreadsheets write empty columns after the last one
         names.pop()
-    wanted = options.wanted()
-    places: dict[str, int] = {}
-    ignored: list[str] = []
+    normals = [normal(name) for name in names]
+    if DOCUMENT in normals and set(normals) <= {DOCUMENT, *OF_REJECTS}:
+        return _of_documents(names, normals)
+    candidates = options.candidates()
+    wanted = {name for columns in candidates.values() for name in columns}
+    places: dict[str, list[int]] = {}
     faults: list[Fault] = []
-    for index, name in enumerate(names):
-        target = wanted.get(normal(name))
-        if target in places:
-            faults.append(Fault(target, "", f"The column {name!r} is there twice."))
-        elif target is not None:
-            places[target] = index
-        elif not (options.ignore_unknown or normal(name) in options.fixed):
-            faults.append(_unknown(name, index))
-        elif name:
-            ignored.append(name)
+    for target, columns in candidates.items():
+        found = [(name, at) for name in columns for at, each in enumerate(normals) if each == name]
+        if len({name for name, _ in found}) < len(found):
+            column = next(names[at] for name, at in found if normals.count(name) > 1)
+            faults.append(Fault(target, "", f"The column {column!r} is there twice."))
+        if found:
+            places[target] = [at for _, at in found]
+    unknown = [
+        (index, name)
+        for index, name in enumerate(names)
+        if normals[index] not in wanted and normals[index] not in OF_REJECTS
+    ]
+    ignored = tuple(name for _, name in unknown if name)
+    if not options.ignore_unknown:
+        faults += [
+            _unknown(name, index, options)
+            for index, name in unknown
+            if normals[index] not in options.fixed
+        ]
     faults += _missing(places, names, options)
     if faults:
         raise ValidationFailed(faults)
     # Places in the tail are counted from the end of cells and tail together.
     tail = (*options.fixed.values(), None)
-    places |= {name: index - len(tail) for index, name in enumerate(options.fixed)}
-    pick = itemgetter(*(places.get(name, -1) for name in FEED_FIELDS))
-    given = tuple(name for name in FEED_FIELDS if name in places)
-    return Layout(tuple(names), tail, pick, given, tuple(ignored))
+    places |= {name: [index - len(tail)] for index, name in enumerate(options.fixed)}
+    given = tuple(name for name in options.fields if name in places)
+    pick = _picker([places.get(name, [-1]) for name in options.fields])
+    hint = proposals(ignored, options)
+    return Layout(tuple(names), tail, pick, given, ignored, hint, frozenset(wanted))
 
 
-def _unknown(name: str, index: int) -> Fault:
+def _of_documents(names: Sequence[str], normals: Sequence[str]) -> Layout:
+    return Layout(tuple(names), (), tuple, (), (), document=normals.index(DOCUMENT))
+
+
+def _picker(places: Sequence[Sequence[int]]) -> Callable[[Sequence[str | None]], _Cells]:
+    """A function that takes the cells at these places, of several the first that is filled."""
+    if all(len(each) == 1 for each in places):
+        return itemgetter(*(each[0] for each in places))
+    return lambda cells: tuple(first_filled([cells[at] for at in each]) for each in places)
+
+
+def first_filled(cells: Sequence[str | None]) -> str | None:
+    """The first cell that has a value, or else the first."""
+    return next((cell for cell in cells if cell and not _EMPTY.fullmatch(cell)), cells[0])
+
+
+def _unknown(name: str, index: int, options: FeedOptions) -> Fault:
     if not name:
         return Fault("", "", f"Column {index + 1} has no name.")
-    message = SET_BY_SERVER.get(
-        normal(name), f"This is not a field of a book; the fields are {_NAMES}."
-    )
-    return Fault(name[:_SHOWN], "", message)
+    known = ", ".join(options.fields)
+    message = f"This is not a field of a book; the fields are {known}."
+    message += proposals([name], options)
+    return Fault(name[:_SHOWN], "", SET_BY_SERVER.get(normal(name), message))
 
 
-def _missing(places: Mapping[str, int], names: Sequence[str], options: FeedOptions) -> list[Fault]:
-    columns = ", ".join(names)[: 4 * _SHOWN]
+def _missing(
+    places: Mapping[str, object], names: Sequence[str], options: FeedOptions
+) -> list[Fault]:
+    listed = _list(names)
     faults = [
-        Fault(name, "", f"The file has no column {column!r}; it has: {columns}.")
+        Fault(name, "", f"The file has no column {' or '.join(map(repr, names_of(column)))};"
+              f" it has: {listed}.")
         for name, column in options.columns.items()
-        if name not in places
-    ]
+        if name not in places and (name not in options.optional or name == KEY)
+    ]  # fmt: skip
     if KEY not in (*places, *options.fixed, *options.columns):
-        faults.append(Fault(KEY, "", f"{REQUIRED} The file has no column of that name."))
+        hint = proposals(names, options) or (
+            f" Say which one it is: --column {KEY}=NAME (over HTTP column={KEY}=NAME)."
+        )
+        message = f"{REQUIRED} The file has no column of that name; it has: {listed}.{hint}"
+        faults.append(Fault(KEY, "", message))
     faults += [
         Fault(normal(name), "", f"The file has a column {name!r}, and a fixed value was set too.")
         for name in names
         if normal(name) in options.fixed
     ]
     return faults
+
+
+def _list(names: Sequence[str]) -> str:
+    text = ", ".join(names)
+    return text if len(text) <= 4 * _SHOWN else f"{text[: 4 * _SHOWN]} …"

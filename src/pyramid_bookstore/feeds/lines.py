@@ -1,12 +1,15 @@
 """Lines of text from a stream of bytes, in constant memory."""
 
+import codecs
 import io
+import re
 import zlib
 from collections.abc import Callable, Iterator
 from gzip import BadGzipFile
 from typing import Final, NoReturn, Protocol
 
 from pyramid_bookstore.errors import Fault, ValidationFailed
+from pyramid_bookstore.feeds.encodings import Recoded, marked, readings
 
 MAX_LINE: Final = 1024 * 1024
 """Bytes of a line; a row with the longest values, all of them escaped, has less than half."""
@@ -14,13 +17,17 @@ MAX_LINE: Final = 1024 * 1024
 BLOCK: Final = 256 * 1024
 
 _BOM = b"\xef\xbb\xbf"
+#: At the start of a line: two files were joined, each with its mark.
+_INNER_BOM = re.compile("(?:^|(?<=[\r\n]))\ufeff+")
 _SAVE_AS = "save the file as UTF-8 (in Excel: “CSV UTF-8”)"
 # Files of other formats, by their first bytes.
 _FOREIGN = (
-    (b"\xff\xfe", f"Line 1, byte 1: the file is UTF-16, not UTF-8; {_SAVE_AS}."),
-    (b"\xfe\xff", f"Line 1, byte 1: the file is UTF-16, not UTF-8; {_SAVE_AS}."),
     (b"\x1f\x8b", "The file is compressed with gzip; send what is in it."),
-    (b"PK\x03\x04", "The file is a ZIP archive, as Excel's .xlsx is; save it as CSV UTF-8."),
+    (
+        b"PK\x03\x04",
+        "The file is a ZIP archive, as a spreadsheet is: --format xlsx on the command line, the"
+        " media type of .xlsx over HTTP.",
+    ),
     (b"\xd0\xcf\x11\xe0", "The file is an old Excel workbook; save it as CSV UTF-8."),
     (b"%PDF", "The file is a PDF document, neither CSV nor NDJSON."),
 )
@@ -39,14 +46,20 @@ def refuse(message: str, field: str = "") -> NoReturn:
 
 
 class Lines:
-    """The lines of a UTF-8 text with their line ends (LF, CRLF or CR), without byte order mark.
+    """The lines of a text with their line ends (LF, CRLF or CR), without byte order marks.
 
-    Raises `ValidationFailed` for other encodings (with line and byte), for a line of more than
+    The encoding is that of a byte order mark, else ``encoding``, else UTF-8. Raises
+    `ValidationFailed` where it does not fit (with line and byte), for a line of more than
     `MAX_LINE` bytes, a damaged gzip file, and files of other formats. ``progress`` is called with
     the bytes of text read so far.
     """
 
-    def __init__(self, stream: Stream, progress: Callable[[int], None] | None = None) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        progress: Callable[[int], None] | None = None,
+        encoding: str | None = None,
+    ) -> None:
         self._stream = stream
         self._progress = progress or (lambda done: None)
         #: Bytes and line ends before the current block.
@@ -56,8 +69,19 @@ class Lines:
         for start, message in _FOREIGN:
             if self._left.startswith(start):
                 refuse(message)
+        mark = marked(self._left)
+        #: Whether the file of rejects, which is UTF-8, gets a byte order mark. A mark goes over the
+        #: option, so that the rejects are read with the same options.
+        self.needs_mark = bool(mark or encoding)
+        encoding = mark or encoding or "utf-8"
+        if codecs.lookup(encoding).name != "utf-8":
+            self._stream = Recoded(stream, self._left, encoding)
+            self._left = self._read()
         if b"\0" in self._left[:4]:  # UTF-16 or UTF-32 without a byte order mark
-            refuse(f"Line 1: the file is not UTF-8, there are NUL bytes in it; {_SAVE_AS}.")
+            refuse(
+                "Line 1: the file is not UTF-8, there are NUL bytes in it; if it is UTF-16, say"
+                f" --encoding utf-16-le or utf-16-be (over HTTP encoding=…), or {_SAVE_AS}."
+            )
         if self._left.startswith(_BOM):
             self._left = self._left[len(_BOM) :]
             self._bytes = len(_BOM)
@@ -98,14 +122,22 @@ class Lines:
         self._bytes += len(block)
         self._lines += _line_ends(block)
         self._progress(self._bytes)
-        return text
+        return _INNER_BOM.sub("", text) if "\ufeff" in text else text
+
+    @property
+    def bytes_read(self) -> int:
+        """The bytes of text handed out so far, as whole blocks."""
+        return self._bytes
 
     def _not_utf8(self, block: bytes, at: int) -> NoReturn:
         line = self._lines + _line_ends(block[:at]) + 1
         begin = max(block.rfind(b"\n", 0, at), block.rfind(b"\r", 0, at)) + 1
+        end = re.compile(rb"[\r\n]|\Z").search(block, at)
+        assert end is not None
         refuse(
             f"Line {line}, byte {at - begin + 1} of the line (byte {self._bytes + at + 1} of the"
             f" file, 0x{block[at]:02X}) is not UTF-8; {_SAVE_AS}."
+            f"{readings(block[begin : end.start()], at - begin)}"
         )
 
     def _check_lengths(self, block: bytes) -> None:

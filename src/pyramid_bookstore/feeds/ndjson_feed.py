@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from pyramid_bookstore.errors import InvalidJSON
-from pyramid_bookstore.feeds.layout import FeedOptions, normal
 from pyramid_bookstore.feeds.lines import Lines, Stream, refuse
+from pyramid_bookstore.feeds.options import FeedOptions, normal
 from pyramid_bookstore.values import jsontext
 
 #: Names of ignored members that are reported.
@@ -31,9 +31,37 @@ class NdjsonFeed:
     def __init__(
         self, stream: Stream, options: FeedOptions, progress: Callable[[int], None] | None = None
     ) -> None:
-        self._lines = Lines(stream, progress)
+        self.lines = Lines(stream, progress, options.encoding)
+        self._reader = Documents(options)
+        #: Lines without anything, of those read so far.
+        self.blank = 0
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """Members that are no field, of the lines read so far."""
+        return self._reader.ignored
+
+    def documents(self) -> Iterator[Document]:
+        """Every line that is not empty."""
+        first = True
+        for number, line in enumerate(self.lines, 1):
+            text = line.strip()
+            if not text:
+                self.blank += 1
+                continue
+            if first:  # the format of the file; a wrong line further down is one rejected row
+                _refuse_foreign(number, text)
+            first = False
+            yield self._reader.read(number, text)
+
+
+class Documents:
+    """Reads single lines of NDJSON, wherever they come from."""
+
+    def __init__(self, options: FeedOptions) -> None:
         self._options = options
-        self._wanted = options.wanted()
+        self._candidates = options.candidates()
+        self._wanted = {name for names in self._candidates.values() for name in names}
         self._renames = bool(options.columns or options.fixed or options.ignore_unknown)
         self._ignored: dict[str, None] = {}
 
@@ -42,40 +70,50 @@ class NdjsonFeed:
         """Members that are no field, of the lines read so far."""
         return tuple(self._ignored)
 
-    def documents(self) -> Iterator[Document]:
-        """Every line that is not empty."""
-        first = True
-        for number, line in enumerate(self._lines, 1):
-            text = line.strip()
-            if not text:
-                continue
-            if first:  # the format of the file; a wrong line further down is one rejected row
-                _refuse_foreign(number, text)
-            first = False
-            try:
-                value = jsontext.loads(text.encode())
-            except InvalidJSON as error:
-                yield Document(number, text, None, error.message.replace("The body", "The line"))
-                continue
-            if self._renames and isinstance(value, dict):
-                value = self._renamed(value)
-            yield Document(number, text, value)
+    def read(self, number: int, text: str) -> Document:
+        """The document of a line."""
+        try:
+            value = jsontext.loads(text.encode("utf-8", "surrogatepass"))
+        except InvalidJSON as error:
+            return Document(number, text, None, error.message.replace("The body", "The line"))
+        if self._renames and isinstance(value, dict):
+            value = self._renamed(value)
+        return Document(number, text, value)
 
     def _renamed(self, value: dict[str, Any]) -> dict[str, Any]:
-        fields: dict[str, Any] = {}
+        members: dict[str, Any] = {}
+        others: dict[str, Any] = {}
         for name, item in value.items():
-            field = self._wanted.get(normal(name))
-            if field is not None:
-                fields[field] = item
+            if normal(name) in self._wanted:
+                members[normal(name)] = item
             elif not self._options.ignore_unknown:
-                fields.setdefault(name, item)  # the schema reports it
+                others[name] = item  # the schema reports it
             elif len(self._ignored) < _MAX_IGNORED:
                 self._ignored[name] = None
-        return fields
+        fields: dict[str, Any] = {}
+        for field, names in self._candidates.items():
+            found = [members[name] for name in names if name in members]
+            if found:
+                filled = (each for each in found if each not in (None, "", []))
+                item = next(filled, found[0])
+                fields[field] = _single(field, item) if field in self._options.columns else item
+        return fields | {name: item for name, item in others.items() if name not in fields}
+
+
+def _single(field: str, item: Any) -> Any:
+    """One value of a list, as other programs write ISBNs and authors."""
+    if not isinstance(item, list) or not all(isinstance(each, str) for each in item):
+        return item
+    return ", ".join(item) if field == "author" else next(iter(item), None)
 
 
 def _refuse_foreign(number: int, text: str) -> None:
     if text.startswith("<"):
         refuse(f"Line {number}: the file is XML or HTML, not NDJSON.")
+    if text.startswith("/type/") and text.count("\t") == 4:
+        refuse(
+            f"Line {number}: a dump of Open Library, whose lines hold JSON behind four other"
+            " columns. Cut these off (cut -f5) and import the rest."
+        )
     if text.startswith("["):
         refuse(f"Line {number}: a JSON list; NDJSON has one object a line.")

@@ -1,23 +1,26 @@
 """The query parameters of the export and the import."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, get_args
 
 import colander
 
 from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
 from pyramid_bookstore.catalogue.field import parameter
 from pyramid_bookstore.catalogue.query import FilterParameters, Filters, given_filters
+from pyramid_bookstore.feeds.intake import ExportFormat
+from pyramid_bookstore.feeds.options import DECIMALS, pairs
+from pyramid_bookstore.feeds.profiles import profile_names
 from pyramid_bookstore.values.faults import deserialized
-from pyramid_bookstore.values.parameters import Choice, Flag, Parameters
+from pyramid_bookstore.values.parameters import Choice, Flag, Parameters, Repeated, Token
 
 
 class ExportParameters(FilterParameters):
     """The parameters of the export."""
 
-    format = parameter(Choice("csv", "ndjson"), "The file's format.", missing="csv")
+    format = parameter(Choice(*get_args(ExportFormat)), "The file's format.", missing="csv")
 
 
 class ImportParameters(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
@@ -27,6 +30,25 @@ class ImportParameters(colander.MappingSchema):  # type: ignore[misc]  # colande
 
     skip_invalid = parameter(Flag(), "Take the good rows and report the others.", missing=False)
     dry_run = parameter(Flag(), "Report what would be done, and write nothing.", missing=False)
+    column = parameter(
+        Repeated(),
+        "`FIELD=COLUMN`: the column that has this field; of several, `FIELD=A,B`, the first that is"
+        " filled. Columns that are no field are then passed over.",
+        missing=(),
+    )
+    set = parameter(
+        Repeated(), "`FIELD=VALUE`: the value of a field that the file lacks.", missing=()
+    )
+    profile = parameter(Choice(*profile_names()), "The columns of a file that this program wrote.")
+    encoding = parameter(Token(64), "The encoding, if it is not UTF-8.")
+    delimiter = parameter(
+        Token(9), "`comma`, `semicolon`, `tab`, `pipe`, or a character; else the header tells."
+    )
+    decimal = parameter(Choice(*DECIMALS), "The decimal sign of prices.")
+    repair_isbn = parameter(
+        Flag(), "Put back the leading zeros that an ISBN lost, if its checksum fits.", missing=False
+    )
+    sheet = parameter(Token(255), "The sheet of a spreadsheet, if not the first.", missing=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +56,7 @@ class ExportQuery:
     """Which books, and in which format."""
 
     filters: Filters = field(default_factory=dict)
-    format: Literal["csv", "ndjson"] = "csv"
+    format: ExportFormat = "csv"
     declared: Declared = NOTHING_DECLARED
 
 
@@ -44,6 +66,14 @@ class ImportQuery:
 
     skip_invalid: bool = False
     dry_run: bool = False
+    columns: Mapping[str, str] = field(default_factory=dict)
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    profile: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+    repair_isbn: bool = False
+    sheet: str | None = None
 
 
 def parse_export(
@@ -54,9 +84,11 @@ def parse_export(
     return ExportQuery(given_filters(values, ["format"]), values["format"], declared)
 
 
-def parse_import(pairs: Iterable[tuple[str, str]]) -> ImportQuery:
+def parse_import(query: Iterable[tuple[str, str]]) -> ImportQuery:
     """The query of an import; raises `ValidationFailed`."""
-    return ImportQuery(**deserialized(_IMPORT, pairs, pointers=False))
+    values = deserialized(_IMPORT, query, pointers=False)
+    columns, fixed = pairs("column", values.pop("column")), pairs("set", values.pop("set"))
+    return ImportQuery(columns=columns, fixed=fixed, **values)
 
 
 @lru_cache(maxsize=16)  # an application has one declaration

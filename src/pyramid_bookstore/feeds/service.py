@@ -2,7 +2,7 @@
 
 from __future__ import annotations  # help() then shows `Format`, not all of its values
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import get_args
 
@@ -14,9 +14,10 @@ from pyramid_bookstore.errors import Fault, Report, ValidationFailed
 from pyramid_bookstore.feeds.bulk import Merged
 from pyramid_bookstore.feeds.exporter import export
 from pyramid_bookstore.feeds.importer import Importer
-from pyramid_bookstore.feeds.intake import Format, Intake
-from pyramid_bookstore.feeds.layout import FeedOptions
+from pyramid_bookstore.feeds.intake import ExportFormat, Format, Intake
 from pyramid_bookstore.feeds.lines import Stream
+from pyramid_bookstore.feeds.options import FeedOptions
+from pyramid_bookstore.feeds.profiles import profile as profile_named
 from pyramid_bookstore.feeds.schema import ExportQuery, parse_export
 from pyramid_bookstore.feeds.staging import KEY
 
@@ -31,21 +32,47 @@ class FeedsService(Service):
         *,
         skip_invalid: bool = False,
         dry_run: bool = False,
+        columns: Mapping[str, str | Sequence[str]] | None = None,
+        fixed: Mapping[str, str] | None = None,
+        encoding: str | None = None,
+        delimiter: str | None = None,
+        decimal: str | None = None,
+        profile: str | None = None,
+        repair_isbn: bool = False,
+        sheet: str | None = None,
     ) -> Report:
-        """Create and update books from a CSV or NDJSON file, by their ISBN: all of them or none.
+        """Create and update books from a file, by their ISBN: all of them or none.
 
+        ``sheet`` names one of a spreadsheet's, else its first is read.
         What a row leaves out stays as it is, and has its default in a new book. Raises
         `ValidationFailed` for a file that cannot be read, and `RowsRefused`, with nothing written,
         where a row is bad; with ``skip_invalid`` the good rows are taken and the report names the
         others. A ``dry_run`` writes nothing and reports the same. Events are sent for each book
         that is changed, but only where somebody subscribed: that costs memory and time per book.
+
+        ``columns`` are the columns of fields that have other names in the file, of several
+        (``"A,B"`` or a list) the first that is filled; ``fixed`` the values of fields that it
+        lacks, as text. With ``columns`` or a ``profile`` (by its name), columns that are no field
+        are passed over. ``decimal`` is ``comma`` or ``point``.
         """
         if format not in get_args(Format):
             message = f"The value must be {' or '.join(get_args(Format))}."
             raise ValidationFailed([Fault("format", "", message)])
-        with Intake(FeedOptions(rules=self._rules)) as intake:
+        options = FeedOptions(
+            columns=columns or {},
+            fixed=fixed or {},
+            encoding=encoding,
+            delimiter=delimiter,
+            decimal=decimal,
+            repair_isbn=repair_isbn,
+            ignore_unknown=bool(columns),
+            rules=self._rules,
+        )
+        if profile is not None:
+            options = options.over(profile_named(profile))
+        with Intake(options) as intake:
             # Before the session is used: nothing is locked while the file is read.
-            intake.read(stream, format)
+            intake.read(stream, format, sheet=sheet)
             if not dry_run:
                 self._unit.mark_changed()
             self._unit.session.flush()
@@ -60,7 +87,7 @@ class FeedsService(Service):
                 )
 
     def export_books(
-        self, filters: Filters = NO_FILTERS, format: Format = "csv"
+        self, filters: Filters = NO_FILTERS, format: ExportFormat = "csv"
     ) -> Iterator[bytes]:
         """The books that the filters choose, oldest first, as a file for `import_books`.
 

@@ -15,7 +15,7 @@ from pyramid_bookstore.catalogue.schema import validate_book, validate_changes
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.feeds.cells import fault, values_of
 from pyramid_bookstore.feeds.fast_path import NeedsSchema, fast_reader
-from pyramid_bookstore.feeds.layout import FeedOptions
+from pyramid_bookstore.feeds.options import FeedOptions
 from pyramid_bookstore.feeds.staging import (
     DERIVED_FIELDS,
     FEED_FIELDS,
@@ -52,6 +52,8 @@ class RowValidator:
         readers = {name: fast_reader(FIELDS[name], self._rules) for name in FEED_FIELDS}
         self._derive = [lru_cache(_CACHE_SIZE)(_derive(name)) for name in DERIVED_FIELDS]
         self._cell_readers = [reader.cell for reader in readers.values()]
+        if options.decimal == "comma":
+            self._cell_readers[_PRICE] = _without_point(readers["price"].cell)
         self._value_readers = [(name, reader.value) for name, reader in readers.items()]
         self.declared = self._rules.declared
         self.default_extra, self.faults_without_extra = _without_extra(self._rules)
@@ -99,7 +101,7 @@ class RowValidator:
         texts = {
             name: cell for name, cell in zip(FEED_FIELDS, cells, strict=True) if cell is not None
         }
-        return self.apply_schema(values_of(texts, faults), faults)
+        return self.apply_schema(values_of(texts, faults, self._options.decimal), faults)
 
     def apply_schema(self, value: Any, cell_faults: Iterable[Fault] = ()) -> Result:
         """Validate a JSON value by the schema; ``cell_faults`` are added to what it finds."""
@@ -129,6 +131,17 @@ class RowValidator:
         derived = [derive(text) for derive, text in zip(self._derive, _texts(values), strict=True)]
         keys = extra_keys(self.declared, values[_EXTRA])
         return (*values, *given, *derived, *keys)
+
+
+def _without_point(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """The reader of prices, where a point is no decimal sign."""
+
+    def cell(text: str) -> Any:
+        if "." in text:
+            raise NeedsSchema
+        return read(text)
+
+    return cell
 
 
 def _derive(name: str) -> Callable[[str | None], str | None]:
@@ -161,7 +174,7 @@ def _position(fault: Fault) -> int:
 def _fixed_values(options: FeedOptions) -> dict[str, Any]:
     """The fixed values as JSON values; raises `ValidationFailed`."""
     faults: list[Fault] = []
-    values = values_of(options.fixed, faults)
+    values = values_of(options.fixed, faults, options.decimal)
     try:
         validate_changes(values, rules=options.rules)
     except ValidationFailed as error:

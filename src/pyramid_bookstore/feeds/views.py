@@ -1,10 +1,12 @@
 """Import and export over HTTP."""
 
+from dataclasses import fields
+
 from pyramid.request import Request
 from pyramid.response import Response
 
 from pyramid_bookstore.db.slots import Held
-from pyramid_bookstore.feeds.intake import Format
+from pyramid_bookstore.feeds.intake import ExportFormat, Format
 from pyramid_bookstore.feeds.schema import parse_export, parse_import
 from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.web.body import Body, check_type, spooled_body
@@ -15,13 +17,16 @@ from pyramid_bookstore.web.responses import answer
 
 CSV = "text/csv"
 NDJSON = "application/x-ndjson"
-_FORMATS: dict[str, Format] = {CSV: "csv", NDJSON: "ndjson"}
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+ODS = "application/vnd.oasis.opendocument.spreadsheet"
+_FORMATS: dict[str, Format] = {CSV: "csv", NDJSON: "ndjson", XLSX: "xlsx", ODS: "ods"}
+_TYPES: dict[ExportFormat, str] = {"csv": f"{CSV}; charset=utf-8", "ndjson": NDJSON, "xlsx": XLSX}
 
 FEED_BODY = Body(tuple(_FORMATS), lambda settings: settings.import_max_body_size)
 
 
 def import_books(request: Request) -> Response:
-    """Books from a CSV or NDJSON file, by their ISBN: all of them, or none."""
+    """Books from a file, by their ISBN: all of them, or none."""
     query = parse_import(query_pairs(request))
     check_type(request, FEED_BODY.types)
     kind, _ = media_type(request.environ["CONTENT_TYPE"])
@@ -30,8 +35,7 @@ def import_books(request: Request) -> Response:
         report = request.bookstore.import_books(
             spooled_body(request, FEED_BODY.limit(mount.settings)),
             _FORMATS[kind],
-            skip_invalid=query.skip_invalid,
-            dry_run=query.dry_run,
+            **{each.name: getattr(query, each.name) for each in fields(query)},
         )
     return answer(request, jsontext.dumps(report.as_json()))
 
@@ -39,8 +43,7 @@ def import_books(request: Request) -> Response:
 def export_books(request: Request) -> Response:
     """All books that the filters choose, oldest first, as a stream."""
     query = parse_export(query_pairs(request), Mount.of(request.registry).rules.declared)
-    kind = f"{CSV}; charset=utf-8" if query.format == "csv" else NDJSON
-    response = answer(request, content_type=kind)
+    response = answer(request, content_type=_TYPES[query.format])
     response.headers["Content-Disposition"] = f'attachment; filename="books.{query.format}"'
     # HEAD exports nothing; the length is not known without doing so.
     if request.method == "HEAD":

@@ -77,4 +77,5 @@ def _work(engine: Engine, settings: Settings, declared: Declared) -> None:
     if settings.sample_data:
         from pyramid_bookstore.feeds.sample import load_sample
 
-        log.info("%d sample books were put into the database.", load_sample(engine))
+        if added := load_sample(engine):
+            log.info("%d sample books were put into the database.", added)

@@ -95,6 +95,20 @@ class Token(StrictType):
         return value
 
 
+class Repeated(StrictType):
+    """All values of a parameter that may be repeated, of at most ``max_length`` characters."""
+
+    def __init__(self, max_length: int = 1000) -> None:
+        self.max_length = max_length
+
+    def read(self, value: Any) -> Any:
+        for each in value:
+            if len(each) > self.max_length:
+                raise Refused(f"The value must have at most {self.max_length} characters.")
+            check_characters(each)
+        return tuple(value)
+
+
 class Names(StrictType):
     """Comma-separated names out of ``options``, each once; read in the order of ``options``."""
 
@@ -138,9 +152,8 @@ class Parameters(Fields):
         error = colander.Invalid(node)
         values: dict[str, Any] = {}
         repeated: dict[str, None] = {}
-        several = {child.name for child in node.children if getattr(child.typ, "repeated", False)}
         for name, value in cstruct:
-            if name in several:
+            if name in node and isinstance(node[name].typ, Repeated):
                 values.setdefault(name, []).append(value)
                 continue
             if name in values:
