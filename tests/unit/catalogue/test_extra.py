@@ -220,7 +220,11 @@ def test_python_values_without_a_schema_node_are_converted_to_json() -> None:
         colander.SchemaNode(colander.Set(), name="f", missing=colander.drop),
         preparer=prepare,
     )
-    assert validate_extra({}, ExtraRules(schema)) == {"day": "2025-01-02", "5": ["2025-01-03"], "f": [1]}
+    assert validate_extra({}, ExtraRules(schema)) == {
+        "day": "2025-01-02",
+        "5": ["2025-01-03"],
+        "f": [1],
+    }
 
 
 def test_several_messages_about_one_field_are_several_faults() -> None:
