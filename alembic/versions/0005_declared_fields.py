@@ -20,7 +20,7 @@ KEYS = sa.Text().with_variant(postgresql.JSONB(), "postgresql")
 
 #: The words of titles and authors, as the index of 0003 has them, and of declared fields.
 _TEXT = "(title_words || author_words)"
-_MORE = "(title_words || author_words || extra_words)"
+_MORE = "((title_words || author_words) || extra_words)"  # as PostgreSQL writes it
 
 # The definitions that are there, changed in one place: operator classes keep their schema.
 _REINDEX = """

@@ -7,6 +7,7 @@ import json
 import colander
 import pytest
 from openapi_spec_validator import validate
+from pyramid.config import PHASE1_CONFIG
 from pyramid.security import Allowed
 
 from pyramid_bookstore.description.document import _CACHE_SIZE, _Cache
@@ -56,7 +57,9 @@ def make(make_app):
             if extra is not None:
                 # As a host may do it: the directive exists only after the bookstore is included.
                 config.action(
-                    None, lambda: setattr(Mount.of(config.registry), "extra_schema", extra)
+                    None,
+                    lambda: setattr(Mount.of(config.registry), "extra_schema", extra),
+                    order=PHASE1_CONFIG,
                 )
             if policy is not None:
                 config.set_security_policy(policy)

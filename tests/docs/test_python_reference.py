@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 
 import pyramid_bookstore
 from pyramid_bookstore import Book, Bookstore, errors, events
+from pyramid_bookstore.catalogue.listing import FacetValue
 from pyramid_bookstore.catalogue.query import Count, Filters
 from pyramid_bookstore.feeds.intake import ExportFormat, Format
 from pyramid_bookstore.feeds.lines import Stream
@@ -43,7 +44,7 @@ NAMES = {
     for each in (
         *(Collection, Connection, Decimal, Engine, IRouter, Mapping, Raw, Request, Sequence),
         *(Session, TextIO, UUID, datetime, errors.Fault, errors.Reject, errors.Report),
-        *(events.BookEvent, Change),
+        *(events.BookEvent, Change, FacetValue),
     )
 } | {"Any": Any, "Callable": Callable, "Iterator": Iterator, "Literal": Literal, "Self": Self,
      "Count": Count, "Filters": Filters, "Stream": Stream,

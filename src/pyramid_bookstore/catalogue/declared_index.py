@@ -70,7 +70,8 @@ def needed(declared: Declared, dialect: str) -> dict[str, str]:
         if dialect == "postgresql":
             key = f'(({key}) COLLATE "C")'
         found[f"{_PREFIX}{name}_idx"] = f"({key}, id)"
-    found[f"{_PREFIX}stale_{declared.fingerprint}_idx"] = f"(id) WHERE {_stale(declared)}"
+    if declared:
+        found[f"{_PREFIX}stale_{declared.fingerprint}_idx"] = f"(id) WHERE {_stale(declared)}"
     return found
 
 
@@ -114,6 +115,9 @@ def build(
     written = 0
     with engine.begin() as connection:
         dialect.make_attributes(connection, wanted=declared.tokenized)
+    if not declared:
+        _make_indexes(engine, declared)
+        return 0, 0
     for number in _batches(engine, declared, invalid.append):
         written += number
         if progress is not None:
@@ -176,6 +180,10 @@ def state(connection: Connection, declared: Declared) -> str:
     lacking = missing(connection, declared)
     if lacking:
         return f"The declared fields lack {len(lacking)} of their indexes."
+    if not declared:
+        names = connection.scalars(dialect_named(connection.dialect.name).index_names(BOOKS.name))
+        left = any(name.startswith(_PREFIX) for name in names)
+        return "There are indexes of fields that are declared no more." if left else ""
     if connection.execute(_stale_query(declared).statement).first():
         return "There are books that were written without the declared fields."
     return ""

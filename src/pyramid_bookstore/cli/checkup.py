@@ -15,6 +15,7 @@ from pyramid_bookstore.cli.rights import lacking, try_writing
 from pyramid_bookstore.db.autogenerate import PREFIX
 from pyramid_bookstore.db.base import BOOKS_TABLE
 from pyramid_bookstore.db.diagnosis import LOCKED
+from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.dialects.sqlite import file_of, in_memory, is_read_only, read_only
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.db.errors import diagnose
@@ -168,10 +169,10 @@ def _indexes(connection: Connection) -> Iterator[Finding]:
         wanted |= {*SEARCHES[connection.dialect.name].indexes}
     # The search has tables of its own, which are an index or have some.
     found = tables | {
-        index["name"]
+        name
         for table in tables
         if table.startswith(PREFIX)
-        for index in inspector.get_indexes(table)
+        for name in connection.scalars(dialect_named(connection.dialect.name).index_names(table))
     }
     missing = sorted(wanted - found) + _broken_indexes(connection)
     if missing:

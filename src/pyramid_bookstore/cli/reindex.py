@@ -23,7 +23,7 @@ def command(ini: Ini) -> None:
         fault = mend(engine, kept)
         click.echo(f"{kept.subject}: {f'{fault} Made anew.' if fault else 'nothing to do.'}")
     with engine.connect() as connection:
-        missing = state(connection, declared) if declared else ""
+        missing = state(connection, declared)
     if missing:
         with bar("Books", None) as progress:
             written, invalid = build(engine, declared, progress)

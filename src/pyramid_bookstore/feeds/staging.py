@@ -108,7 +108,7 @@ _NO_KEYS: Final = _stored(Keys())
 
 def row_of(fields: Mapping[str, Any], declared: Declared = NOTHING_DECLARED) -> tuple[Any, ...]:
     """The row of a book's fields, as the schema returns them."""
-    columns = columns_of(fields, declared)
+    columns = dict(zip(EXTRA_KEYS, _NO_KEYS, strict=True)) | columns_of(fields, declared)
     for name, value in fields.items():
         if type(FIELDS[name].type) is Price:
             columns[name] = str(value)

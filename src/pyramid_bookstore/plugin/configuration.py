@@ -167,6 +167,12 @@ def add_rules(config: Configurator) -> None:
             *mount.declared_fields.values(),
         ]
         declared = together(fields, faults)
+        schema = mount.extra_schema
+        faults += [
+            (node.name, "the schema of extra has it already")
+            for node in (() if schema is None else schema.children)
+            if node.name in declared.fields
+        ]
         if faults:
             lines = "".join(f"\n  {name}: {problem}" for name, problem in faults)
             raise ConfigurationError(f"Invalid bookstore fields ({len(faults)}):{lines}")

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError
 from pyramid_bookstore.catalogue.declared import Declared
 from pyramid_bookstore.catalogue.declared_index import build, is_new, state
 from pyramid_bookstore.db.engines import make_one_time_engine
-from pyramid_bookstore.db.revision import HEAD, MigrationRefused
+from pyramid_bookstore.db.revision import HEAD, MigrationRefused, is_current
 from pyramid_bookstore.errors import Unavailable
 from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.web.mount import Mount
@@ -57,7 +57,7 @@ def _say_what_is_missing(engine: Engine, declared: Declared) -> None:
         return
     try:
         with engine.connect() as connection:
-            missing = state(connection, declared)
+            missing = state(connection, declared) if is_current(connection) else ""
     except DBAPIError:  # a database that does not answer yet, or is not set up: /ready says so
         return
     if missing:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyramid_bookstore.catalogue.extra import MAX_BYTES, apply_merge_patch
+from pyramid_bookstore.catalogue.extra import MAX_BYTES, ExtraRules, apply_merge_patch
 from pyramid_bookstore.catalogue.schema import validate_book, validate_extra, validate_merge_patch
 from pyramid_bookstore.errors import ValidationFailed
 from pyramid_bookstore.values.faults import MAX_FAULTS
@@ -59,7 +59,7 @@ class HostExtra(colander.MappingSchema):
         return colander.Mapping(unknown="raise")
 
 
-HOST = HostExtra()
+HOST = ExtraRules(HostExtra())
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_faults_of_the_host_schema_and_of_the_book_are_reported_together() -> No
         "publisher": "x", "pages": "many", "foo": 1, "bar": 2,
         "awards": [{"name": "ok", "x": 1}, {"name": "", "y": {}, "town": "z"}],
     }  # fmt: skip
-    found = faults(validate_book, {**RUST, "title": "", "extra": extra, "z": 1}, extra_schema=HOST)
+    found = faults(validate_book, {**RUST, "title": "", "extra": extra, "z": 1}, rules=HOST)
     assert set(found) == {
         "title", "z", "extra.publisher", "extra.pages", "extra.foo", "extra.bar",
         "extra.awards.0.x", "extra.awards.1.y", "extra.awards.1.name",
@@ -192,13 +192,13 @@ def test_faults_of_the_host_schema_and_of_the_book_are_reported_together() -> No
 
 
 def test_fields_required_by_the_host_schema_are_required_without_extra_too() -> None:
-    assert faults(validate_book, RUST, extra_schema=HOST) == {"extra.publisher": "Required."}
-    removed = faults(validate_merge_patch, {"extra": None}, extra_schema=HOST)
+    assert faults(validate_book, RUST, rules=HOST) == {"extra.publisher": "Required."}
+    removed = faults(validate_merge_patch, {"extra": None}, rules=HOST)
     assert removed == {"extra.publisher": "Required."}
 
 
 def test_a_merge_patch_of_extra_is_not_validated_by_the_host_schema() -> None:
-    assert validate_merge_patch({"extra": {"pages": None}}, extra_schema=HOST) == {
+    assert validate_merge_patch({"extra": {"pages": None}}, rules=HOST) == {
         "extra_patch": {"pages": None}
     }
 
@@ -208,7 +208,7 @@ def test_the_size_limit_applies_to_the_result_of_the_host_schema() -> None:
         colander.Mapping(),
         colander.SchemaNode(colander.String(), name="a", preparer=lambda text: text * 10_000),
     )
-    assert list(faults(validate_extra, {"a": "xyz"}, extra_schema=schema)) == ["extra"]
+    assert list(faults(validate_extra, {"a": "xyz"}, rules=ExtraRules(schema))) == ["extra"]
 
 
 def test_python_values_without_a_schema_node_are_converted_to_json() -> None:
@@ -220,7 +220,11 @@ def test_python_values_without_a_schema_node_are_converted_to_json() -> None:
         colander.SchemaNode(colander.Set(), name="f", missing=colander.drop),
         preparer=prepare,
     )
-    assert validate_extra({}, schema) == {"day": "2025-01-02", "5": ["2025-01-03"], "f": [1]}
+    assert validate_extra({}, ExtraRules(schema)) == {
+        "day": "2025-01-02",
+        "5": ["2025-01-03"],
+        "f": [1],
+    }
 
 
 def test_several_messages_about_one_field_are_several_faults() -> None:
@@ -233,7 +237,7 @@ def test_several_messages_about_one_field_are_several_faults() -> None:
         ),
     )
     with pytest.raises(ValidationFailed) as caught:
-        validate_extra({"a": "ab"}, schema)
+        validate_extra({"a": "ab"}, ExtraRules(schema))
     first, second = [fault.message for fault in caught.value.faults]
     assert first == "Longer than maximum length 1."
     assert second.endswith(" …")
@@ -243,12 +247,12 @@ def test_an_exception_in_the_host_schema_is_a_logged_validation_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Colander's own Set raises TypeError for some JSON that a client can send."""
-    found = faults(validate_extra, {"publisher": "ab", "tags": [{}]}, extra_schema=HOST)
+    found = faults(validate_extra, {"publisher": "ab", "tags": [{}]}, rules=HOST)
     assert found == {"extra": "The object cannot be read as the schema of extra demands."}
     assert "TypeError" in caplog.text
 
 
-@given(st.dictionaries(st.sampled_from([n.name for n in HOST]) | st.text("ab"), JSON))
+@given(st.dictionaries(st.sampled_from([n.name for n in HostExtra()]) | st.text("ab"), JSON))
 def test_any_extra_is_refused_or_unchanged_when_validated_again(value: dict[str, Any]) -> None:
     value = {"publisher": "No Starch", **value}
     try:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyramid_bookstore.catalogue.extra import ExtraRules
 from pyramid_bookstore.catalogue.models import columns_of
 from pyramid_bookstore.catalogue.schema import validate_book
 from pyramid_bookstore.errors import ValidationFailed
@@ -47,7 +48,7 @@ class ExtraSchema(colander.MappingSchema):
     publisher = colander.SchemaNode(colander.String())
 
 
-WITH_SCHEMA = FeedOptions(extra_schema=ExtraSchema().bind())
+WITH_SCHEMA = FeedOptions(rules=ExtraRules(ExtraSchema().bind()))
 
 
 def row(**changes):
@@ -256,7 +257,7 @@ def test_the_host_schema_gives_new_books_without_extra_their_default():
     class WithDefault(colander.MappingSchema):
         language = colander.SchemaNode(colander.String(), missing="de")
 
-    validator = RowValidator(FeedOptions(extra_schema=WithDefault().bind()))
+    validator = RowValidator(FeedOptions(rules=ExtraRules(WithDefault().bind())))
     assert jsontext.loads(validator.default_extra.encode()) == {"language": "de"}
     assert validator.faults_without_extra == []
     [fault] = RowValidator(WITH_SCHEMA).faults_without_extra

@@ -67,6 +67,8 @@ class TestDefaults:
             "roles": {},
             "anonymous": (),
             "docs": True,
+            "trade": False,
+            "declared": {},
             "metrics": False,
             "title": "Bookstore",
             "log_format": "text",
