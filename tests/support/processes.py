@@ -46,6 +46,8 @@ def wait_until(holds: Callable[[], bool], *, timeout: float, what: str) -> None:
     deadline = time.monotonic() + timeout
     while not holds():
         if time.monotonic() > deadline:
+            if holds():  # the machine may have stood still since the last look
+                return
             raise TimeoutError(f"{what}: not within {timeout:g} s")
         time.sleep(0.02)
 
