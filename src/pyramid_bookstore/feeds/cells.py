@@ -19,6 +19,8 @@ _WHOLE = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)
 _TEXT_GUARD = re.compile(r'\s*=\s*(?:"((?:[^"]|"")*)"|""([^"]*)"")\s*')
 #: What programs put around an ISBN so that it stays text.
 _ISBN_GUARDS = " \t\r\n\xa0='\"`´‘’‚“”„[]"
+#: Each guard within a guard is a look at the whole cell; what is so long is no ISBN.
+_LONGEST_ISBN = 200
 _TRAILING_ZEROS = re.compile(r"([0-9X])[.,]0+\Z", re.ASCII | re.IGNORECASE)
 _SCIENTIFIC = re.compile(r"[0-9]+(?:[.,][0-9]*)?E\+?[0-9]{1,3}", re.ASCII | re.IGNORECASE)
 
@@ -67,7 +69,7 @@ def _required(cell: str, decimal: str | None) -> str:
 
 
 def _isbn(cell: str, decimal: str | None) -> str:
-    text, before = cell.strip(_ISBN_GUARDS), ""
+    text, before = cell.strip(_ISBN_GUARDS)[:_LONGEST_ISBN], ""
     while text != before:  # guards may be within guards
         text, before = _TRAILING_ZEROS.sub(r"\1", text).strip(_ISBN_GUARDS), text
     if not text:

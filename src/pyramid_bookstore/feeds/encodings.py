@@ -39,11 +39,12 @@ def readings(line: bytes, at: int) -> str:
         except UnicodeDecodeError:
             continue
         if text.replace("\t", " ").isprintable():
-            start = re.search(r"\w*\Z", before)
+            # Of a long line only the end: the pattern is tried at each character.
+            start = re.compile(r"\w*\Z").search(before, max(len(before) - 20, 0))
             end = re.compile(r"\W?\w*").match(text, len(before))
             assert start is not None
             assert end is not None
-            found.setdefault(text[max(start.start(), len(before) - 20) : end.end()][:40], name)
+            found.setdefault(text[start.start() : end.end()][:40], name)
     shown = [f"{name} (“{word}”)" for word, name in found.items()][:_SHOWN]
     if not shown:
         return ""

@@ -21,7 +21,7 @@ _SHOWN = 80
 DOCUMENT: Final = "row"
 
 #: A cell without a value, guards of text aside.
-_EMPTY = re.compile(r"""\s*(?:=?\s*"*|'|\[\s*\])\s*""")
+_EMPTY = re.compile(r"""=?\s*"*|'|\[\s*\]""")
 
 _Cells = tuple[str | None, ...]
 
@@ -159,7 +159,7 @@ def _picker(places: Sequence[Sequence[int]]) -> Callable[[Sequence[str | None]],
 
 def first_filled(cells: Sequence[str | None]) -> str | None:
     """The first cell that has a value, or else the first."""
-    return next((cell for cell in cells if cell and not _EMPTY.fullmatch(cell)), cells[0])
+    return next((cell for cell in cells if cell and not _EMPTY.fullmatch(cell.strip())), cells[0])
 
 
 def _unknown(name: str, index: int, options: FeedOptions) -> Fault:
