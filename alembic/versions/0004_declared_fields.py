@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import context, op
 from sqlalchemy.dialects import postgresql
 
-revision = "bookstore_0005"
+revision = "bookstore_0004"
 down_revision = "bookstore_0003"
 branch_labels = None
 depends_on = None
