@@ -45,7 +45,7 @@ def check_start(mapping: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding("fault", "start", fault, "The application does not start with it.")
 
 
-def check_all(settings: Settings, declared: Declared, engine: Engine) -> Iterator[Finding]:
+def check_all(settings: Settings, declared: Declared | None, engine: Engine) -> Iterator[Finding]:
     """All other checks; those of the database only if it answers."""
     yield _auth(settings)
     yield from _file(engine)
@@ -65,7 +65,7 @@ def _changing_nothing(engine: Engine) -> Engine:
 
 
 def _database(
-    settings: Settings, declared: Declared, engine: Engine, connection: Connection
+    settings: Settings, declared: Declared | None, engine: Engine, connection: Connection
 ) -> Iterator[Finding]:
     if connection.dialect.name == "postgresql":
         lacks = [Finding("fault", "rights", *lack) for lack in lacking(connection)]
@@ -77,7 +77,9 @@ def _database(
     yield from _indexes(connection)
     if revision.verdict == "ok":
         yield from _kept(connection)
-        if declared:
+        if declared is None:
+            yield Finding("ok", "fields", "The application looks for them at its start.")
+        elif declared:
             yield _declared(connection, declared)
         if connection.dialect.name == "postgresql":
             yield _writing(connection)
