@@ -8,7 +8,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from pyramid_bookstore.catalogue.declared import Declared
+from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
 from pyramid_bookstore.catalogue.declared_index import state
 from pyramid_bookstore.catalogue.kept import kept_on
 from pyramid_bookstore.cli.rights import lacking, try_writing
@@ -45,8 +45,13 @@ def check_start(mapping: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding("fault", "start", fault, "The application does not start with it.")
 
 
-def check_all(settings: Settings, declared: Declared | None, engine: Engine) -> Iterator[Finding]:
-    """All other checks; those of the database only if it answers."""
+def check_all(
+    settings: Settings, engine: Engine, declared: Declared | None = NOTHING_DECLARED
+) -> Iterator[Finding]:
+    """All other checks; those of the database only if it answers.
+
+    Without ``declared`` the declared fields are not known.
+    """
     yield _auth(settings)
     yield from _file(engine)
     try:

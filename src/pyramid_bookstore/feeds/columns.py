@@ -10,6 +10,7 @@ import colander
 from pyramid_bookstore.catalogue.declared import Declared
 from pyramid_bookstore.catalogue.extra import Extra
 from pyramid_bookstore.catalogue.fields import FIELDS
+from pyramid_bookstore.catalogue.kinds import ListKind, TextKind
 from pyramid_bookstore.db.query import Row
 from pyramid_bookstore.errors import Fault
 from pyramid_bookstore.feeds.cells import fault, opened
@@ -119,9 +120,11 @@ class Columns:
         """The cell for a member, or None if it would not come back from there."""
         field, value = self._declared.fields[name], jsontext.loads(document)
         try:
-            cell = escape_formula(field.type.to_cell(field.deserialize(value)))
+            cell = field.type.to_cell(field.deserialize(value))
         except colander.Invalid:  # from before the declaration
             return None
+        if isinstance(field.type, (TextKind, ListKind)):  # of the others, none is a formula
+            cell = escape_formula(cell)
         [(_, found)] = self._members.of_cells([(name, cell)])[0].items()
         return cell if found is not None and jsontext.dumps(found) == document else None
 
