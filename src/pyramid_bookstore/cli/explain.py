@@ -66,6 +66,7 @@ def command(ini: Ini, query: str) -> None:
             click.echo(f"Path: {choice.path or 'planner'}. {choice.reason}")
             page = list_page(_ExplainingReader(connection, dialect), listing)
             total = "" if page.total is None else f" of {page.total:,}"
-            click.echo(f"\n{len(page.books)} books{total}.")
+            number = len(page.books)
+            click.echo(f"\n{number} {'book' if number == 1 else 'books'}{total}.")
     finally:
         engine.dispose()
