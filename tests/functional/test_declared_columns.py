@@ -118,6 +118,34 @@ def test_an_option_gives_a_declared_field_its_column_or_its_value(client: TestAp
     assert [each["field"] for each in refused.json["details"]] == ["pages"]
 
 
+def test_a_profile_fills_the_trades_fields_where_they_are_declared(
+    client: TestApp, make_client: Callable[..., TestApp]
+) -> None:
+    feed = (
+        "Title,Author,ISBN13,Publisher,Number of Pages,Year Published\n"
+        f'Momo,Ende,"=""{MOMO}""",Thienemann,304,1973\n'
+    )
+    query = "?profile=goodreads&set=price=9.99"
+    send(client, feed, query)
+    assert only(client)["extra"] == {"publisher": "Thienemann", "pages": 304, "published": "1973"}
+    without = make_client({"bookstore.migrate": "true"})
+    send(without, feed, query)
+    assert only(without)["extra"] == {}
+
+
+def test_a_list_that_an_option_names_stays_a_list(client: TestApp) -> None:
+    book = {"isbn": MOMO, "title": "Momo", "author": "Ende", "price": 15}
+    line = json.dumps({**book, "codes": ["ger", "eng"], "houses": ["Piper", "Reclam"]})
+    send(client, line, "?column=language=codes&column=publisher=houses", kind=NDJSON)
+    assert only(client)["extra"] == {"language": ["ger", "eng"], "publisher": "Piper"}
+
+
+def test_a_column_of_a_usual_name_is_proposed_for_a_declared_field(client: TestApp) -> None:
+    refused = send(client, f"{BOOK},Verlag,Seitenzahl\n{ROW},Piper,9\n", status=422)
+    assert "column=publisher=Verlag" in messages(refused)
+    assert "column=pages=Seitenzahl" in messages(refused)
+
+
 def test_lines_of_ndjson_may_have_declared_fields_beside_extra(client: TestApp) -> None:
     book = {"isbn": MOMO, "title": "Momo", "author": "Ende", "price": 15}
     lines = [
