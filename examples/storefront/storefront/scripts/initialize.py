@@ -52,9 +52,11 @@ def put_books(ini: str, engine: Engine) -> int:
     # Making the application makes the bookstore's tables: `bookstore.migrate` in the INI.
     with bootstrap(ini, request=Request.blank("/", method="POST")) as env:
         added = load_sample(engine)
-        # The application knows the declared fields; `Bookstore.on` does not.
-        with env["request"].tm, (files("storefront") / "data/trade.ndjson").open("rb") as stream:
-            env["request"].bookstore.import_books(stream, "ndjson")
+        if added:
+            # The application knows the declared fields; `Bookstore.on` does not.
+            path = files("storefront") / "data/trade.ndjson"
+            with env["request"].tm, path.open("rb") as stream:
+                env["request"].bookstore.import_books(stream, "ndjson")
     return added
 
 
