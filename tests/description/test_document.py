@@ -80,6 +80,7 @@ MOUNTS = {
     "replica": ({"settings": {"bookstore.replica.sqlalchemy.url": "sqlite://"}}, API),
     "host's policy": ({"policy": Cookies()}, API),
     "without docs": ({"settings": {"bookstore.docs": "false"}}, API),
+    "declared fields": ({"settings": {"bookstore.trade": "true"}}, API),
 }
 
 
@@ -166,6 +167,19 @@ def test_the_document_has_the_configured_limits_and_no_disabled_paths(make):
     assert (limit["schema"]["maximum"], limit["schema"]["default"]) == (7, 5)
     assert "/docs" not in document["paths"]
     assert "/docs/{asset}" not in document["paths"]
+
+
+def test_a_parameter_that_is_repeated_is_described_so_and_one_with_commas_so(make):
+    document = description(make({"bookstore.trade": "true"}))
+    parameters = {
+        each["name"]: each.get("explode")
+        for path, method in (("/books", "get"), ("/books/import", "post"))
+        for each in document["paths"][path][method]["parameters"]
+    }
+    repeated = ("publisher", "language", "contributor", "published", "pages", "column", "set")
+    assert {name: parameters[name] for name in repeated} == dict.fromkeys(repeated, True)
+    joined = ("fields", "sort", "facets")
+    assert {name: parameters[name] for name in joined} == dict.fromkeys(joined, False)
 
 
 def test_with_require_if_match_the_header_is_required_and_428_described(make):

@@ -51,6 +51,16 @@ def test_list_refuses_an_invalid_argument_and_names_it(
     assert [fault.field for fault in refused.value.faults] == [field]
 
 
+@pytest.mark.parametrize("name", ["limit", "sort", "search", "min_price", "facets", "declared", 5])
+def test_fields_of_a_list_are_parameters_of_declared_fields_alone(
+    store: Bookstore, name: Any
+) -> None:
+    """So that what a visitor sent can be handed on."""
+    with pytest.raises(ValidationFailed) as refused:
+        store.list(fields={name: "1"}, limit=2)
+    assert [fault.field for fault in refused.value.faults] == [str(name)]
+
+
 @pytest.mark.parametrize("name", ["limit", "page", "cursor", "sort", "fields", "bogus"])
 def test_an_export_refuses_what_is_no_filter(store: Bookstore, name: str) -> None:
     with pytest.raises(ValidationFailed) as refused:

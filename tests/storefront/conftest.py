@@ -44,7 +44,7 @@ DUNE = {
     "price": 10,
     "stock": 1,
     "description": "A desert planet, and the spice.",
-    "extra": {"language": "English"},
+    "extra": {"publisher": "Ace", "language": ["eng"]},
 }
 SETTINGS = {
     "storefront.auth_secret": "auth secret of a test",
@@ -52,7 +52,14 @@ SETTINGS = {
     "storefront.secure_cookies": "false",
     "bookstore.dbsession": "dbsession",
     "bookstore.prefix": "/api",
+    "bookstore.trade": "true",
 }
+
+
+def make_shop(url: str, engine: Engine, **settings: str) -> Any:
+    """The application, with the indexes of its fields unless ``settings`` say otherwise."""
+    settings = {"sqlalchemy.url": url, "bookstore.migrate": "true", **settings}
+    return storefront.main({}, **SETTINGS, **settings, **{"storefront.engine": engine})
 
 
 class Browser(TestApp):
@@ -132,8 +139,8 @@ def shop_engine(shop_database: str) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def shop_app(shop_engine: Engine) -> Any:
-    return storefront.main({}, **SETTINGS, **{"storefront.engine": shop_engine})
+def shop_app(shop_database: str, shop_engine: Engine) -> Any:
+    return make_shop(shop_database, shop_engine)
 
 
 @pytest.fixture
@@ -158,18 +165,18 @@ def shop(
 
 
 @pytest.fixture
-def open_shop(backend: Backend) -> Iterator[Callable[[], Shop]]:
-    """``open_shop() -> Shop`` that commits, with the people in it and no books."""
+def open_shop(backend: Backend) -> Iterator[Callable[..., Shop]]:
+    """``open_shop(**settings) -> Shop`` that commits, with the people in it and no books."""
     opened: list[tuple[str, Engine]] = []
 
-    def make() -> Shop:
+    def make(**settings: str) -> Shop:
         url = backend.create()
         engine = make_engine({"sqlalchemy.url": url})
         opened.append((url, engine))
         upgrade(engine)
         with Session(engine) as session, session.begin():
             add_people(session)
-        return Shop(storefront.main({}, **SETTINGS, **{"storefront.engine": engine}), engine, {})
+        return Shop(make_shop(url, engine, **settings), engine, {})
 
     yield make
     for url, engine in opened:

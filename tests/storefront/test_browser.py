@@ -280,8 +280,45 @@ def test_without_javascript_a_misspelled_search_links_to_the_right_one(window):
     assert "The Hobbit" in window.find_all(".card-title")
 
 
+def test_filters_are_beside_the_list_and_narrow_it_without_javascript(window):
+    window.disable_scripts()
+    window.open("/")
+    filters, books = window.find(".facets"), window.find(".browse-list")
+    assert filters.rect["x"] + filters.rect["width"] <= books.rect["x"]
+    assert "Penguin\n23" in window.find_all(".facets li")
+    window.click(".facets a[href*='language=ger']")
+    window.click(".facets a[href*='publisher=Reclam']")
+    window.shoot("filtered")
+    assert window.find(".count").text == "6 books"
+    assert window.find_all(".facets [aria-current] span") == ["Reclam", "German"]
+    window.click(".chosen a[href='/?language=ger']")
+    assert "19 books" in window.find(".count").text
+
+
+def test_on_a_phone_filters_are_behind_a_link_until_one_is_chosen(window):
+    window.disable_scripts()
+    window.resize(*PHONE)
+    window.open("/")
+    assert not window.find(".facets").is_displayed()
+    window.find(".chip.filters").click()
+    assert window.find(".facets").is_displayed()
+    assert window.overflow() <= 0
+    window.shoot("filters")
+    window.find(".facets-close").click()
+    assert not window.find(".facets").is_displayed()
+    window.find(".chip.filters").click()
+    window.click(".facets a[href*='language=fre']")
+    assert not window.find(".facets").is_displayed()
+    assert window.find_all(".chosen a") == ["Remove\nFrench ×"]
+    assert "18 books" in window.find(".count").text
+    window.shoot("french")
+    window.click(".chosen a")
+    assert "245 books" in window.find(".count").text
+
+
 PAGES = (
     *("/", "/?q=tolkien&sort=title", "/?q=tolkein", "/?q=xyzzy&in_stock=1"),
+    *("/?language=ger&publisher=Reclam&price=-10#filters", "/?q=hobbit&language=ger"),
     *("/books/9780261102217", "/basket", "/login"),
 )
 

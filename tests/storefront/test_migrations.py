@@ -11,6 +11,7 @@ from pyramid_bookstore.db.migrations import include_object
 from storefront.database import make_engine, upgrade
 from storefront.models import Base
 from storefront.scripts import initialize
+from tests.storefront.conftest import SETTINGS
 
 OWN = {"users", "orders", "order_lines", "stock_notes"}
 
@@ -49,7 +50,9 @@ def test_downgrading_the_shop_keeps_the_tables_of_the_bookstore(engine):
 def test_initialize_can_be_run_again_and_prints_new_passwords(backend, database, tmp_path, capsys):
     ini = tmp_path / "shop.ini"
     url = database.replace("%", "%%")
-    ini.write_text(f"[app:main]\nuse = call:storefront:main\nsqlalchemy.url = {url}\n")
+    settings = SETTINGS | {"sqlalchemy.url": url, "bookstore.migrate": "true"}
+    lines = ["[app:main]", "use = call:storefront:main", *map(" = ".join, settings.items())]
+    ini.write_text("\n".join(lines))
     passwords = []
     for words in ("books put on the shelves", "The shelves were full already"):
         assert initialize.main([str(ini)]) == 0

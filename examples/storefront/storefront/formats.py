@@ -7,6 +7,12 @@ from decimal import Decimal
 from uuid import UUID
 
 _DIGITS = re.compile(r"[0-9]{1,9}")
+#: ISO 639-2/B, as the book trade writes languages.
+_LANGUAGES = {
+    "chi": "Chinese", "eng": "English", "fre": "French", "ger": "German", "ita": "Italian",
+    "jpn": "Japanese", "kor": "Korean", "pol": "Polish", "por": "Portuguese", "rus": "Russian",
+    "spa": "Spanish", "tur": "Turkish",
+}  # fmt: skip
 
 
 def money(amount: Decimal) -> str:
@@ -17,6 +23,14 @@ def money(amount: Decimal) -> str:
 def search_words(text: str | None) -> str:
     """What was typed into a search field, without what no text in a database holds."""
     return (text or "").replace("\0", "").strip()[:200]
+
+
+def field_text(name: str, value: object) -> str:
+    """The value of one of a book's further fields, for people to read."""
+    if isinstance(value, list):
+        return ", ".join(field_text(name, each) for each in value)
+    text = str(value)
+    return _LANGUAGES.get(text.lower(), text) if name == "language" else text
 
 
 def whole_number(text: str | None, *, least: int, most: int) -> int | None:

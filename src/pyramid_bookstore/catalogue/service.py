@@ -103,6 +103,11 @@ class CatalogueService(Service):
         if not hasattr(fields, "keys"):
             message = "The value must be a mapping of parameters of declared fields to values."
             raise ValidationFailed([Fault("fields", "", message)])
+        declared = self._rules.declared
+        unknown = [name for name in fields if name not in declared.parameters]
+        if unknown:
+            message = "This is not a parameter of a declared field."
+            raise ValidationFailed([Fault(str(name), "", message) for name in unknown])
         query = list_query(
             sort=sort,
             limit=limit,
@@ -110,7 +115,7 @@ class CatalogueService(Service):
             cursor=cursor,
             count=count,
             max_offset=self._max_offset,
-            declared=self._rules.declared,
+            declared=declared,
             facets=",".join(facets) or None,
             **fields,
             **filters,

@@ -89,7 +89,7 @@ def page_query(shape: Shape) -> Query:
         collected = sorts and not shape.after_cursor
         columns.append((func.count().over() if collected else count_of(shape)).label("total"))
     clauses = search.where(shape.conditions, shape.path, key_of(shape.sort[shape.fixed][0]))
-    statement = select(*columns).where(*clauses)
+    statement = select(*columns).select_from(BOOKS).where(*clauses)
     begin = _guarded_begin(shape, order) if shape.guarded else None
     if begin is not None:
         # PostgreSQL asks this before it reads a book; SQLite enters the index by the other one.
@@ -178,7 +178,9 @@ def _not_past_the_walk(shape: Shape, order: Sequence[tuple[Any, bool]]) -> Colum
 
     An index knows that place: to count 30,000 books off takes 0.3 ms. The keys have one direction.
     """
-    keys = select(*(column for column, _ in order)).select_from(BOOKS)
+    # Labelled, because the key of a declared field is an expression.
+    labelled = (column.label(f"key{at}") for at, (column, _) in enumerate(order))
+    keys = select(*labelled).select_from(BOOKS)
     if shape.after_cursor:
         keys = keys.where(_past(order, shape.fixed))
     there = keys.order_by(*map(_directed, order)).limit(1).offset(bindparam("walked"))

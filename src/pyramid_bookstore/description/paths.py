@@ -9,6 +9,7 @@ from pyramid_bookstore.description.operations import DESCRIBED, PATH_PARAMETERS
 from pyramid_bookstore.description.own_types import Schema
 from pyramid_bookstore.description.schemas import property_schema, ref
 from pyramid_bookstore.settings import Settings
+from pyramid_bookstore.values.parameters import Repeated
 from pyramid_bookstore.web.operation import Operation, Resource
 
 #: The name of the security scheme.
@@ -87,7 +88,7 @@ class Paths:
             if node.required:
                 parameter["required"] = True
             if schema["type"] == "array":
-                parameter |= {"style": "form", "explode": False}
+                parameter |= {"style": "form", "explode": isinstance(node.typ, Repeated)}
             yield parameter
 
     def _headers(self, operation: Operation, described: DescribedOperation) -> Iterator[Schema]:

@@ -217,7 +217,8 @@ class SQLiteSearch(Search):
         return (statement.where(text.like(pattern)),)
 
     def members_of(self, attributes: Any) -> Any:
-        return sa.func.json_each(attributes).table_valued("value").c.value
+        found = sa.func.json_each(attributes).table_valued("value", joins_implicitly=True)
+        return found.c.value
 
     def sample(self, conditions: Conditions, path: str) -> sa.Select[Any]:
         found = sa.select(self.books.c.id, self.books.c.attributes)

@@ -6,12 +6,13 @@ import argparse
 import secrets
 import sys
 from collections.abc import Sequence
+from importlib.resources import files
 
-from pyramid.paster import get_appsettings
+from pyramid.paster import bootstrap, get_appsettings
+from pyramid.request import Request
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-import pyramid_bookstore
 from pyramid_bookstore import Bookstore, load_sample
 from storefront.database import make_engine, upgrade
 from storefront.models import User
@@ -32,9 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     ini = parser.parse_args(argv).ini
     engine = make_engine(get_appsettings(ini))
     try:
-        pyramid_bookstore.upgrade(engine)
         upgrade(engine)
-        added = load_sample(engine)
+        added = put_books(ini, engine)
         note_what_runs_out(engine)
         passwords = set_people(engine)
     finally:
@@ -45,6 +45,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     for login, password in passwords.items():
         out(f"  {login:10}{password}\n")
     return 0
+
+
+def put_books(ini: str, engine: Engine) -> int:
+    """Put in the sample catalogue, with publishers and languages; returns the number of books."""
+    # Making the application makes the bookstore's tables: `bookstore.migrate` in the INI.
+    with bootstrap(ini, request=Request.blank("/", method="POST")) as env:
+        added = load_sample(engine)
+        if added:
+            # The application knows the declared fields; `Bookstore.on` does not.
+            path = files("storefront") / "data/trade.ndjson"
+            with env["request"].tm, path.open("rb") as stream:
+                env["request"].bookstore.import_books(stream, "ndjson")
+    return added
 
 
 def note_what_runs_out(engine: Engine) -> None:

@@ -12,7 +12,8 @@ from pyramid_bookstore import BookData
 from storefront.advice import advice
 from storefront.basket import MOST_COPIES
 from storefront.covers import cover
-from storefront.formats import search_words, whole_number
+from storefront.facets import FIELDS, chosen_in, groups, listed, removable
+from storefront.formats import field_text, search_words, whole_number
 
 PAGE_SIZE = 18
 MOST_PAGES = 1_000_000
@@ -54,21 +55,29 @@ def catalogue(request: Any) -> Any:
     sort = request.GET.get("sort")
     sort = sort if sort in sorts else usual
     reach = (BEST_BOOKS if sort == "best" else MOST_BOOKS) // PAGE_SIZE
-    page = request.bookstore.list(
-        search=search or None,
-        author=author or None,
-        in_stock=True if in_stock else None,
+    filters = {
+        "search": search or None,
+        "author": author or None,
+        "in_stock": True if in_stock else None,
+    }
+    chosen = chosen_in(request.GET)
+    page = listed(
+        request.bookstore,
+        chosen,
         sort=SORTS[sort].keys,
         limit=PAGE_SIZE,
         page=min(number, reach),
+        **filters,
     )
+    left_out = page.facets is None and any(chosen[name] for name in FIELDS)
+    if left_out:
+        chosen |= {name: [] for name in FIELDS}
 
-    def here(**changes: object) -> str:
+    def here(**changes: Any) -> str:
         """The address of this list with something changed; a new list begins on page 1."""
-        query = {"q": search, "author": author, "sort": sort if sort != usual else ""}
-        query |= {"in_stock": "1" if in_stock else "", "page": ""}
-        query |= {name: str(value or "") for name, value in changes.items()}
-        if query["page"] == "1":
+        query = {"q": search, "author": author, **chosen, "sort": sort if sort != usual else ""}
+        query |= {"in_stock": "1" if in_stock else "", "page": "", **changes}
+        if query["page"] == 1:
             query["page"] = ""
         query = {name: value for name, value in query.items() if value}
         url: str = request.route_path("catalogue", _query=query or None)
@@ -92,7 +101,13 @@ def catalogue(request: Any) -> Any:
         "sorts": sorts,
         "in_stock": in_stock,
         "here": here,
-        "front": number == 1 and not (search or author or in_stock) and sort == usual,
+        "groups": groups(request.bookstore, page, chosen, here, **filters),
+        "removable": removable(chosen, here),
+        "unfiltered": {"author": "", "in_stock": "", **dict.fromkeys(chosen)},
+        "filters_left_out": left_out,
+        "front": number == 1
+        and not (search or author or in_stock or any(chosen.values()))
+        and sort == usual,
         "window": shop_window(page.books),
         "usual": usual,
         "cover": cover,
@@ -159,5 +174,9 @@ def book(request: Any) -> Any:
         "book": found,
         "others": [other for other in others.books if other.id != found.id][:6],
         "most": min(MOST_COPIES, found.stock),
+        "facts": [
+            (name.replace("_", " ").capitalize(), field_text(name, value))
+            for name, value in found.extra.items()
+        ],
         "cover": cover,
     }
