@@ -38,7 +38,7 @@ def explain(database, tmp_path):
         ("search=momo&sort=relevance&count=none", "", "20 books."),
         ("?search=dune%20anonymous&limit=5", "", "5 books of 133."),
         ("search=zzz", "collect", "Few or none of 399 books match."),
-        ("", "planner", "There is no text to look for"),
+        ("", "planner", "There is nothing to look for"),
         ("in_stock=true", "", "20 books of 399."),
     ],
 )

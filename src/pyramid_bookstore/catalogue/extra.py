@@ -19,6 +19,7 @@ _MAX_DEPTH: Final = jsontext.MAX_DEPTH - 1  # one level is the book around it
 # Numbers that every JSON reader can hold: 64 bits, and the range of a double (RFC 7493, 2.2).
 _MAX_INTEGER: Final = 2**63 - 1
 _MAX_DIGITS: Final = 64
+TOO_LARGE: Final = f"The object must have at most {MAX_BYTES} bytes as JSON."
 _NOT_A_FIELD: Final = "This is not a field of extra."
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ NO_RULES: Final = ExtraRules()
 
 
 class Extra(StrictType):
-    """An object of at most ``max_bytes`` as compact JSON; missing is ``{}``.
+    """An object of at most `MAX_BYTES` as compact JSON; missing is ``{}``.
 
     Names and texts become NFC and must not have NUL; numbers must fit into 64 bits or a double.
     A ``patch`` (RFC 7396) is not what will be stored, so its size is not limited and the ``rules``
@@ -45,7 +46,6 @@ class Extra(StrictType):
     """
 
     wanted = "an object"
-    max_bytes = MAX_BYTES
 
     def __init__(self, rules: ExtraRules = NO_RULES, *, patch: bool = False) -> None:
         self.rules = rules
@@ -93,12 +93,10 @@ class Extra(StrictType):
             value: dict[str, Any] = _Reader(error).read(cstruct, ())
             if error.children or error.msg is not None:
                 raise error
-            if not self.patch and len(jsontext.dumps(value)) > self.max_bytes:
+            if not self.patch and len(jsontext.dumps(value)) > MAX_BYTES:
                 raise _TooLarge
         except _TooLarge:
-            raise colander.Invalid(
-                node, f"The object must have at most {self.max_bytes} bytes as JSON."
-            ) from None
+            raise colander.Invalid(node, TOO_LARGE) from None
         return value
 
 

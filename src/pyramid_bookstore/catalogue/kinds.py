@@ -28,6 +28,7 @@ MOST: Final = 100
 _PURPOSES = ("filter", "facet", "sort", "search")
 _YEAR = re.compile(r"(-?)([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?", re.ASCII)
 _YEAR_IN_CELL = re.compile(r"(-?)([0-9]{1,4})(?:\.0+)?", re.ASCII)
+_TIME = re.compile(r"(?<=-[0-9]{2})[T ][0-9]{2}:[0-9:.]+(?:Z|[+-][0-9:]+)?\Z", re.ASCII)
 _WHOLE_IN_CELL = re.compile(r"(-?[0-9]{1,19})(?:\.0+)?", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?", re.ASCII)
 _CONTRIBUTOR = re.compile(r"(.*\S)\s*\(([A-Z][0-9]{2})\)", re.DOTALL)
@@ -203,7 +204,9 @@ class DateKind(Kind):
 
     def from_cell(self, text: str) -> Any:
         found = _YEAR_IN_CELL.fullmatch(text.strip())
-        return f"{found[1]}{int(found[2]):04d}" if found else text.strip()
+        if found:
+            return f"{found[1]}{int(found[2]):04d}"
+        return _TIME.sub("", text.strip())
 
 
 class BooleanKind(Kind):

@@ -22,7 +22,9 @@ def command(context: click.Context) -> None:
         click.echo(f"  {name} = {value}")
     click.secho("\nFindings", bold=True)
     faulty = False
-    for finding in (*check_start(ini.values), *check_all(settings, ini.declared, ini.engine())):
+    # A host's application is not loaded: it may write when it starts.
+    declared = None if ini.is_host else ini.rules.declared
+    for finding in (*check_start(ini.values), *check_all(settings, ini.engine(), declared)):
         faulty = faulty or finding.verdict == "fault"
         verdict = click.style(f"{finding.verdict:7}", fg=_COLOURS[finding.verdict])
         click.echo(f"  {verdict}  {finding.subject}: {finding.message}")

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from pyramid_bookstore.catalogue.declared import Declared
+from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
 from pyramid_bookstore.catalogue.declared_index import state
 from pyramid_bookstore.catalogue.kept import kept_on
 from pyramid_bookstore.cli.rights import lacking, try_writing
@@ -45,8 +45,13 @@ def check_start(mapping: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding("fault", "start", fault, "The application does not start with it.")
 
 
-def check_all(settings: Settings, declared: Declared, engine: Engine) -> Iterator[Finding]:
-    """All other checks; those of the database only if it answers."""
+def check_all(
+    settings: Settings, engine: Engine, declared: Declared | None = NOTHING_DECLARED
+) -> Iterator[Finding]:
+    """All other checks; those of the database only if it answers.
+
+    Without ``declared`` the declared fields are not known.
+    """
     yield _auth(settings)
     yield from _file(engine)
     try:
@@ -65,7 +70,7 @@ def _changing_nothing(engine: Engine) -> Engine:
 
 
 def _database(
-    settings: Settings, declared: Declared, engine: Engine, connection: Connection
+    settings: Settings, declared: Declared | None, engine: Engine, connection: Connection
 ) -> Iterator[Finding]:
     if connection.dialect.name == "postgresql":
         lacks = [Finding("fault", "rights", *lack) for lack in lacking(connection)]
@@ -77,7 +82,9 @@ def _database(
     yield from _indexes(connection)
     if revision.verdict == "ok":
         yield from _kept(connection)
-        if declared:
+        if declared is None:
+            yield Finding("ok", "fields", "The application looks for them at its start.")
+        elif declared:
             yield _declared(connection, declared)
         if connection.dialect.name == "postgresql":
             yield _writing(connection)

@@ -53,7 +53,8 @@ def command(ini: Ini, query: str) -> None:
     bookstore explain 'search=tolkien hobbit&sort=price'
     """
     _, _, _, asked, _ = urlsplit(query if "?" in query else f"?{query}")
-    listing = parse_listing(parse_qsl(asked, keep_blank_values=True))
+    declared = ini.rules.declared
+    listing = parse_listing(parse_qsl(asked, keep_blank_values=True), declared=declared)
     engine = ini.engine()
     try:
         with explain_missing_schema(engine), engine.connect() as connection:
@@ -61,10 +62,11 @@ def command(ini: Ini, query: str) -> None:
             quiet = _ExplainingReader(connection, dialect, quiet=True)
             sort = NEWEST_FIRST if listing.sort == RELEVANCE else listing.sort
             needed = listing.limit * listing.page
-            choice = read_filters(quiet, listing.filters, sort, needed)[1]
+            choice = read_filters(quiet, listing.filters, sort, needed, declared)[1]
             click.echo(f"Path: {choice.path or 'planner'}. {choice.reason}")
             page = list_page(_ExplainingReader(connection, dialect), listing)
             total = "" if page.total is None else f" of {page.total:,}"
-            click.echo(f"\n{len(page.books)} books{total}.")
+            number = len(page.books)
+            click.echo(f"\n{number} {'book' if number == 1 else 'books'}{total}.")
     finally:
         engine.dispose()

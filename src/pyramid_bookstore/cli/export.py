@@ -11,6 +11,7 @@ from sqlalchemy import select
 from pyramid_bookstore.catalogue.query import FilterParameters
 from pyramid_bookstore.catalogue.shapes import TOTAL
 from pyramid_bookstore.cli.ini import Ini, explain_missing_schema
+from pyramid_bookstore.cli.pairs import pairs_of
 from pyramid_bookstore.cli.progress import bar
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_reading_engine
@@ -38,13 +39,26 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("file", type=click.Path(readable=False, allow_dash=True))
 @_filters
 @click.option(
+    "--filter",
+    "more",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=pairs_of,
+    help="A filter of a declared field, named as the list's parameter.",
+)
+@click.option(
     "--format",
     type=click.Choice(get_args(ExportFormat)),
     help="The format, if the file's name does not have it; csv by default for -.",
 )
 @click.pass_context
 def command(
-    context: click.Context, /, file: str, format: ExportFormat | None, **filters: str | None
+    context: click.Context,
+    /,
+    file: str,
+    format: ExportFormat | None,
+    more: dict[str, str],
+    **filters: str | None,
 ) -> None:
     """Write the books to FILE, the oldest first, in a format that `import` reads.
 
@@ -58,15 +72,16 @@ def command(
     """
     given = [(name, value) for name, value in filters.items() if value is not None]
     chosen = _format(file, format)
-    query = parse_export(given)
     ini: Ini = context.obj
+    declared = ini.rules.declared
+    query = parse_export([*given, *more.items()], declared)
     engine = make_reading_engine(database_options(ini.values))
     try:
         with explain_missing_schema(engine), target(file) as opened:
             reader = LeanReader(engine, dialect_named(engine.dialect.name))
-            total = None if given else int(reader.rows(_ALL, {})[0][0])
+            total = None if given or more else int(reader.rows(_ALL, {})[0][0])
             with bar("Exporting", total) as progress:
-                opened.writelines(export(reader, query.filters, chosen, progress))
+                opened.writelines(export(reader, query.filters, chosen, progress, declared))
         number = progress.books
         click.echo(f"{number:,} {'book' if number == 1 else 'books'} written.", err=True)
     except BrokenPipeError:

@@ -9,12 +9,13 @@ import click
 from sqlalchemy import Engine
 
 from pyramid_bookstore.cli.ini import Ini, explain_missing_schema
+from pyramid_bookstore.cli.pairs import pairs_of
 from pyramid_bookstore.cli.progress import bar
 from pyramid_bookstore.errors import Reject, Report, RowsRefused
 from pyramid_bookstore.feeds.files import format_of, source
 from pyramid_bookstore.feeds.importer import Importer
 from pyramid_bookstore.feeds.intake import Format, Intake
-from pyramid_bookstore.feeds.options import DECIMALS, FeedOptions, pairs
+from pyramid_bookstore.feeds.options import DECIMALS, FeedOptions
 from pyramid_bookstore.feeds.profiles import profile as profile_named
 from pyramid_bookstore.feeds.profiles import profile_names
 from pyramid_bookstore.feeds.rejects import sentence, write_rejects
@@ -23,13 +24,6 @@ from pyramid_bookstore.feeds.rejects import sentence, write_rejects
 SHOWN = 20
 
 SOME_REJECTED, NOTHING_DONE, INTERRUPTED = 2, 1, 130
-
-
-def _pairs(
-    context: click.Context, parameter: click.Parameter, values: Sequence[str]
-) -> dict[str, str]:
-    """The values of a repeated option FIELD=VALUE as a mapping."""
-    return pairs(parameter.opts[0].lstrip("-"), values)
 
 
 @click.command("import")
@@ -47,7 +41,7 @@ def _pairs(
     "columns",
     metavar="FIELD=COLUMN[,COLUMN]",
     multiple=True,
-    callback=_pairs,
+    callback=pairs_of,
     help="The column of the file that has this field; of several, the first that is filled.",
 )
 @click.option(
@@ -55,7 +49,7 @@ def _pairs(
     "fixed",
     metavar="FIELD=VALUE",
     multiple=True,
-    callback=_pairs,
+    callback=pairs_of,
     help="The value of a field that is not in the file.",
 )
 @click.option(
@@ -124,9 +118,10 @@ def command(
         decimal=decimal,
         repair_isbn=repair_isbn,
         ignore_unknown=True,
+        rules=ini.rules,
     )
     if profile is not None:
-        options = options.over(profile_named(profile, files=True))
+        options = options.over(profile_named(profile, ini.rules, files=True))
     report: Report | None = None
     try:
         with Intake(options, keep_rows=rejects is not None) as intake:

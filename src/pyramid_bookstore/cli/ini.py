@@ -1,17 +1,21 @@
 """The INI that ``-c`` names, read on first use."""
 
 import configparser
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
+from typing import Any
 
 import click
+from paste.deploy.loadwsgi import APP, loadcontext
 from plaster import PlasterError
-from pyramid.paster import get_appsettings
+from pyramid.config import global_registries
+from pyramid.paster import get_app, get_appsettings
 from sqlalchemy import Engine
 
 from pyramid_bookstore.catalogue.declaration import from_settings, together
-from pyramid_bookstore.catalogue.declared import Declared
+from pyramid_bookstore.catalogue.extra import ExtraRules
 from pyramid_bookstore.db.diagnosis import NOT_READY
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.db.errors import diagnose
@@ -19,6 +23,7 @@ from pyramid_bookstore.db.inifile import app_settings, database_options
 from pyramid_bookstore.db.revision import require_current
 from pyramid_bookstore.plugin.probes import check_declared_fields
 from pyramid_bookstore.settings import Settings
+from pyramid_bookstore.web.mount import Mount
 
 
 class Ini:
@@ -44,10 +49,38 @@ class Ini:
         return Settings.from_mapping(self.values)
 
     @cached_property
-    def declared(self) -> Declared:
-        """The declared fields; raises `pyramid.exceptions.ConfigurationError`."""
+    def is_host(self) -> bool:
+        """Whether the application is another one than the bookstore alone."""
+        path, _, name = self.uri.partition("#")
+        self.check_file()
+        loaded = loadcontext(APP, f"config:{os.path.abspath(path)}", name=name or None)
+        return getattr(loaded.object, "__module__", None) != "pyramid_bookstore.standalone"
+
+    @cached_property
+    def rules(self) -> ExtraRules:
+        """What `extra` must be. A host says it in Python, so its application is loaded."""
+        if self.is_host:
+            with self.application() as registry:
+                rules: ExtraRules = Mount.of(registry).rules
+                return rules
         settings = Settings.from_mapping(self.values, [check_declared_fields])
-        return together(from_settings(settings.trade, settings.declared, []), [])
+        return ExtraRules(
+            declared=together(from_settings(settings.trade, settings.declared, []), [])
+        )
+
+    @contextmanager
+    def application(self) -> Iterator[Any]:
+        """The registry of the INI's application, which is started as `pserve` would."""
+        self.check_file()
+        app = get_app(self.uri)
+        # What wraps an application has no registry; Pyramid keeps the last one.
+        registry = getattr(app, "registry", None) or global_registries.last
+        try:
+            yield registry
+        finally:
+            database = Mount.of(registry).database
+            if database is not None:
+                database.dispose()
 
     def engine(self) -> Engine:
         """An engine that keeps no connections; only the settings of the database are checked."""

@@ -3,13 +3,11 @@
 import json
 
 import click
-from pyramid.paster import get_app
 from pyramid.request import Request
 
 from pyramid_bookstore.cli.ini import Ini
 from pyramid_bookstore.description.document import BEARER, description_of, document
 from pyramid_bookstore.operations import RESOURCES
-from pyramid_bookstore.web.mount import Mount
 
 
 @click.command("openapi")
@@ -37,13 +35,6 @@ def _from_settings(ini: Ini) -> dict[str, object]:
 
 
 def _loaded(ini: Ini) -> dict[str, object]:
-    ini.check_file()
-    app = get_app(ini.uri)
     request = Request.blank("/")
-    request.registry = app.registry
-    database = Mount.of(app.registry).database
-    try:
+    with ini.application() as request.registry:
         return description_of(request)
-    finally:
-        if database is not None:
-            database.dispose()

@@ -17,7 +17,7 @@ def command(ini: Ini) -> None:
     while triggers were off, as by a restore of single tables, leave them behind. The service
     may run meanwhile.
     """
-    declared = ini.declared
+    declared = ini.rules.declared
     engine = ini.engine()
     for kept in kept_on(engine.dialect.name):
         fault = mend(engine, kept)

@@ -35,7 +35,8 @@ from pyramid_bookstore.feeds.staging import (
 REQUIRED_IN_NEW = (*REQUIRED_FIELDS, "extra")
 
 #: Rows that do not fit the other rows or the stored books: the line on which their ISBN was first,
-#: the required fields that are missing, whether the book would be free and in stock.
+#: the required fields that are missing, whether the book would be free and in stock, or
+#: its `extra` too large.
 REJECTED = sa.Table(
     "bookstore_import_rejected",
     sa.MetaData(),
@@ -43,6 +44,7 @@ REJECTED = sa.Table(
     sa.Column("first", sa.Integer),
     *(sa.Column(f"no_{name}", sa.Boolean) for name in REQUIRED_IN_NEW),
     sa.Column("free", sa.Boolean),
+    sa.Column("large", sa.Boolean),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
 )
@@ -129,7 +131,7 @@ class Bulk(ABC):
         repeated = first_lines.group_by(_S.isbn).having(sa.func.count() > 1).subquery()
         later = sa.select(_S.line, repeated.c.first).join(repeated, repeated.c.isbn == _S.isbn)
         later = later.where(_S.line > repeated.c.first)
-        self._reject(["line", "first"], later, self._drop_equal)
+        self.reject(["line", "first"], later, self._drop_equal)
 
     def _drop_equal(self) -> int:
         """Drop the rejected rows that equal the first of their ISBN; returns how many."""
@@ -149,12 +151,15 @@ class Bulk(ABC):
     def reject_incomplete(self, *, extra: bool) -> None:
         """Reject new books that lack a required field; with ``extra`` that is required too."""
         names = REQUIRED_IN_NEW if extra else REQUIRED_FIELDS
+        lacking: list[ColumnElement[bool]] = [_S[name].is_(None) for name in names]
+        if extra:  # members from columns of their own are not all of it
+            lacking[-1] |= sa.func.coalesce(_S.extra_patch, "") != ""
         rows = (
-            sa.select(_S.line, *(_S[name].is_(None) for name in names))
-            .where(sa.or_(*(_S[name].is_(None) for name in names)))
+            sa.select(_S.line, *lacking)
+            .where(sa.or_(*lacking))
             .where(~sa.exists(sa.select(_B.id).where(_B.isbn == _S.isbn)))
         )
-        self._reject(["line", *(f"no_{name}" for name in names)], rows)
+        self.reject(["line", *(f"no_{name}" for name in names)], rows)
 
     def reject_free_in_stock(self) -> None:
         """Reject rows after which a stored book would be free and in stock."""
@@ -164,7 +169,7 @@ class Bulk(ABC):
             .where(sa.func.coalesce(_S.price, _B.price) == 0)
             .where(sa.func.coalesce(_S.stock, _B.stock) > 0)
         )
-        self._reject(["line", "free"], rows)
+        self.reject(["line", "free"], rows)
 
     def rejected(self) -> Iterator[sa.Row[Any]]:
         """The rows of `REJECTED`, ordered by line."""
@@ -226,7 +231,7 @@ class Bulk(ABC):
         for start in range(first, last + 1, size):
             yield start, min(start + size - 1, last)
 
-    def _reject(
+    def reject(
         self, columns: list[str], rows: sa.Select[Any], drop: Callable[[], int] = lambda: 0
     ) -> None:
         """Move rows into `REJECTED`, within the database; of those, ``drop`` takes some out."""

@@ -1,9 +1,8 @@
 """Export of the catalogue as CSV or NDJSON, page by page, in the form that an import reads."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from operator import itemgetter
 from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
@@ -16,6 +15,7 @@ from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.catalogue.listing import walk
 from pyramid_bookstore.catalogue.query import Filters
 from pyramid_bookstore.db.query import Reader, Row, SessionReader
+from pyramid_bookstore.feeds.columns import PICK, Columns
 from pyramid_bookstore.feeds.formulas import escape_formula
 from pyramid_bookstore.feeds.intake import ExportFormat
 from pyramid_bookstore.feeds.staging import FEED_FIELDS
@@ -29,7 +29,6 @@ _FILE_BLOCK = 64 * 1024
 
 # Semicolon and tab too, because some spreadsheets split at those.
 _NEEDS_QUOTES = re.compile('[",;\t\r\n]')
-_HEADER = ",".join(FEED_FIELDS) + "\r\n"
 
 #: A line of NDJSON.
 _Line = msgspec.defstruct("_Line", [(name, Any) for name in FEED_FIELDS])
@@ -57,11 +56,9 @@ def export(
         pages = _with_progress(pages, progress)
     if format == "xlsx":
         # Made whole before anything is sent, so that what a sheet cannot hold is told.
-        return Spooled(workbook(pages))
-    first = next(pages, ())
-    encode = _csv if format == "csv" else _ndjson
-    header = [_HEADER.encode()] if format == "csv" else []
-    chunks = chain(header, map(encode, chain([first], pages)))
+        return Spooled(workbook(pages, Columns(declared)))
+    pages = chain([next(pages, ())], pages)
+    chunks = map(_ndjson, pages) if format == "ndjson" else _csv(pages, Columns(declared))
     return Spooled(chunks) if isinstance(reader, SessionReader) else (each for each in chunks)
 
 
@@ -99,12 +96,14 @@ class Spooled(Iterator[bytes]):
         self._file.close()
 
 
-def _csv(rows: Sequence[Row]) -> bytes:
-    lines = [
-        ",".join([write(value) for write, value in zip(_CELL_WRITERS, _pick(row), strict=True)])
-        for row in rows
-    ]
-    return "\r\n".join([*lines, ""]).encode()
+def _csv(pages: Iterable[Sequence[Row]], columns: Columns) -> Iterator[bytes]:
+    yield f"{','.join(columns.names)}\r\n".encode()
+    for page in pages:
+        lines = []
+        for values, cells in map(columns.of, page):
+            own = [write(value) for write, value in zip(_CELL_WRITERS, values, strict=True)]
+            lines.append(",".join([*own, *map(_quoted, cells)]))
+        yield "\r\n".join([*lines, ""]).encode()
 
 
 def _quoted(text: str) -> str:
@@ -127,9 +126,8 @@ def _writer(field: Field) -> Callable[[Any], str]:
     return write
 
 
-_pick = itemgetter(*map(list(FIELDS).index, FEED_FIELDS))
 _CELL_WRITERS = [_writer(FIELDS[name]) for name in FEED_FIELDS]
 
 
 def _ndjson(rows: Sequence[Row]) -> bytes:
-    return _encode_lines([_Line(*_pick(row)) for row in rows])
+    return _encode_lines([_Line(*PICK(row)) for row in rows])

@@ -21,6 +21,16 @@ _USUAL: Final = {
     " variantinventoryqty lagerbestand anzahl quantité cantidad available qoh",
     "description": "beschreibung summary synopsis bodyhtml blurb annotation longdescription"
     " shortdescription",
+    # The trade's fields, where they are declared.
+    "subtitle": "untertitel",
+    "publisher": "verlag publishername publishers editeur éditeur editorial editora uitgever",
+    "series": "reihe seriesname",
+    "published": "publicationdate pubdate datepublished publishdate publicationyear yearpublished"
+    " originalpublicationyear erscheinungsdatum erscheinungsjahr year jahr",
+    "language": "languages languagecode lang sprache sprachen langue idioma",
+    "pages": "numberofpages pagecount numpages seiten seitenzahl seitenanzahl",
+    "edition": "auflage",
+    "cover": "coverurl coverimage imageurl imagesrc",
 }  # fmt: skip
 _FIELDS: Final = {name: (field, rank) for field, names in _USUAL.items()
                   for rank, name in enumerate(names.split())}  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row
 
 from pyramid_bookstore.catalogue.constraints import FREE_STOCK
+from pyramid_bookstore.catalogue.extra import TOO_LARGE
 from pyramid_bookstore.db.types import to_microseconds
 from pyramid_bookstore.errors import BookstoreError, Reject, Report, RowsRefused
 from pyramid_bookstore.feeds.bulk import REQUIRED_IN_NEW, Bulk, Merged
@@ -17,6 +18,7 @@ from pyramid_bookstore.feeds.bulk_sqlite import SQLiteBulk
 from pyramid_bookstore.feeds.cells import fault
 from pyramid_bookstore.feeds.ids import ids
 from pyramid_bookstore.feeds.intake import Intake
+from pyramid_bookstore.feeds.patches import apply_patches
 from pyramid_bookstore.feeds.report import MAX_LISTED
 from pyramid_bookstore.feeds.staging import KEY, REQUIRED_FIELDS
 from pyramid_bookstore.values.moments import now
@@ -67,7 +69,7 @@ class Importer:
         refused = False
         with self._bulk.larger_cache():
             try:
-                self._stage(progress)
+                self._stage(progress, lock=not dry_run)
                 if rejects is not None:
                     rejects(self._rejects())
                 refused = bool(self._rejected and not skip_invalid)
@@ -106,7 +108,7 @@ class Importer:
             rejects=list(islice(self._rejects(), MAX_LISTED)),
         )
 
-    def _stage(self, progress: Progress | None = None) -> None:
+    def _stage(self, progress: Progress | None = None, *, lock: bool = True) -> None:
         """Put the good rows into the temporary table, and reject those that do not fit the other
         rows or the stored books."""
         bulk = self._bulk
@@ -121,6 +123,8 @@ class Importer:
                 progress(int(staged * _STAGING))
         bulk.analyze()
         bulk.reject_repeated()
+        if self._intake.members:
+            apply_patches(bulk, self._intake.validator.declared, lock=lock)
         if self._intake.partial:
             bulk.reject_incomplete(extra=bool(self._intake.validator.faults_without_extra))
             bulk.reject_free_in_stock()
@@ -137,6 +141,8 @@ class Importer:
                 row.line,
                 [fault(KEY, f"This ISBN is on line {row.first} already, with other values.")],
             )
+        if row.large:
+            return Reject(row.line, [fault("extra", TOO_LARGE)])
         if row.free:
             return Reject(row.line, [fault("price", FREE_STOCK)])
         missing = [name for name in REQUIRED_IN_NEW if getattr(row, f"no_{name}")]

@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import Any, Final, Literal, Self
 
 from pyramid_bookstore.errors import Fault, Reject
+from pyramid_bookstore.feeds.columns import fields_with
 from pyramid_bookstore.feeds.csv_feed import CsvFeed, Row
 from pyramid_bookstore.feeds.formulas import unescape_formula
 from pyramid_bookstore.feeds.layout import DOCUMENT, Layout
@@ -18,7 +19,7 @@ from pyramid_bookstore.feeds.options import FeedOptions
 from pyramid_bookstore.feeds.report import rejected
 from pyramid_bookstore.feeds.sheets import SheetFeed
 from pyramid_bookstore.feeds.spool import Spool
-from pyramid_bookstore.feeds.staging import FEED_FIELDS, REQUIRED_FIELDS, ROW
+from pyramid_bookstore.feeds.staging import FEED_FIELDS, PATCH_AT, REQUIRED_FIELDS, ROW
 from pyramid_bookstore.feeds.validator import RowValidator
 
 _required = itemgetter(*map(FEED_FIELDS.index, REQUIRED_FIELDS))
@@ -62,7 +63,9 @@ class Intake:
         self.blank = 0
         self.headers = 0
         #: Fields that the feed has a column or a fixed value for.
-        self.given: Sequence[str] = self.options.fields
+        self.given: Sequence[str] = FEED_FIELDS
+        #: Whether some good row has members of `extra` in columns of their own.
+        self.members = False
         #: Whether some good row can only be validated together with the stored book.
         self.partial = False
 
@@ -122,7 +125,9 @@ class Intake:
         if layout.document is not None:
             self._read_rejects(layout.document, rows)
             return
-        self.header, self.ignored, self.given = layout.names, layout.ignored, layout.given
+        self.header, self.ignored = layout.names, layout.ignored
+        self.given = fields_with(layout.given)
+        self.members = not {*layout.given} <= {*FEED_FIELDS}
         self.hint = layout.hint
         validate, pick, tail = self.validator.cell_validator(layout.given), layout.pick, layout.tail
         accept, originals, needs_book = self.good.append, self._originals, self._needs_book
@@ -173,6 +178,7 @@ class Intake:
             if isinstance(result, tuple):
                 self.good.append((line, result))
                 self.partial = self.partial or self._needs_book(result)
+                self.members = self.members or result[PATCH_AT] is not None
             else:
                 self.bad.append(rejected(line, result))
 
@@ -181,5 +187,5 @@ class Intake:
         return (
             None in _required(row)
             or (row[_PRICE] == "0.00" and row[_STOCK] is None)
-            or (self._extra_wanted and row[_EXTRA] is None)
+            or (self._extra_wanted and (row[_EXTRA] is None or bool(row[PATCH_AT])))
         )

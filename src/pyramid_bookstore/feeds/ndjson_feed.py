@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from pyramid_bookstore.catalogue.kinds import ListKind
 from pyramid_bookstore.errors import InvalidJSON
 from pyramid_bookstore.feeds.lines import Lines, Stream, refuse
 from pyramid_bookstore.feeds.options import FeedOptions, normal
@@ -64,6 +65,8 @@ class Documents:
         self._wanted = {name for names in self._candidates.values() for name in names}
         self._renames = bool(options.columns or options.fixed or options.ignore_unknown)
         self._ignored: dict[str, None] = {}
+        declared = options.rules.declared.fields.values()
+        self._lists = {field.name for field in declared if isinstance(field.type, ListKind)}
 
     @property
     def ignored(self) -> tuple[str, ...]:
@@ -96,7 +99,8 @@ class Documents:
             if found:
                 filled = (each for each in found if each not in (None, "", []))
                 item = next(filled, found[0])
-                fields[field] = _single(field, item) if field in self._options.columns else item
+                mapped = field in self._options.columns and field not in self._lists
+                fields[field] = _single(field, item) if mapped else item
         return fields | {name: item for name, item in others.items() if name not in fields}
 
 

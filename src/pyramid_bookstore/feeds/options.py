@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
+from pyramid_bookstore.catalogue.declared import TRADE
 from pyramid_bookstore.catalogue.extra import NO_RULES, ExtraRules
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.feeds.lines import refuse
@@ -52,8 +53,8 @@ class FeedOptions:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The fields that a feed may have."""
-        return FEED_FIELDS
+        """The fields that a feed may have; declared ones are members of `extra`."""
+        return (*FEED_FIELDS, *self.rules.declared.fields)
 
     @property
     def separator(self) -> str | None:
@@ -162,8 +163,11 @@ def check_encoding(name: str) -> None:
         )
 
 
-def options_from(values: Mapping[str, Any]) -> FeedOptions:
-    """Options from a mapping by their names, as a profile has them; raises `ValidationFailed`."""
+def options_from(values: Mapping[str, Any], rules: ExtraRules) -> FeedOptions:
+    """Options from a mapping by their names, as a profile has them; raises `ValidationFailed`.
+
+    The trade's fields may be in it where the application does not declare them.
+    """
     given = dict(values)
     given["fixed"] = given.pop("set", {})
     given.setdefault("columns", {})
@@ -177,6 +181,10 @@ def options_from(values: Mapping[str, Any]) -> FeedOptions:
             faults.append(Fault(name, "", "This must be text."))
     if faults:
         raise ValidationFailed(faults)
+    passed_over = {field.name for field in TRADE} - {*rules.declared.fields}
+    for option in ("columns", "fixed"):
+        given[option] = {name: each for name, each in given[option].items()
+                         if name not in passed_over}  # fmt: skip
     for name, column in given["columns"].items():
         listed = [column] if isinstance(column, str) else column
         if not isinstance(listed, list) or not listed or not all(map(_is_text, listed)):
@@ -187,7 +195,7 @@ def options_from(values: Mapping[str, Any]) -> FeedOptions:
             refuse('The value must be text in quotation marks, such as "9.99".', name)
     if not isinstance(given.get("repair_isbn", False), bool):
         refuse("The value must be true or false.", "repair_isbn")
-    return FeedOptions(**given)
+    return FeedOptions(**given, rules=rules)
 
 
 def _is_text(value: object) -> bool:

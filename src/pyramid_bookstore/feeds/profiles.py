@@ -6,6 +6,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
+from pyramid_bookstore.catalogue.extra import NO_RULES, ExtraRules
 from pyramid_bookstore.errors import ValidationFailed
 from pyramid_bookstore.feeds.lines import refuse
 from pyramid_bookstore.feeds.options import FeedOptions, options_from
@@ -17,12 +18,13 @@ _MAX_SIZE: Final = 64 * 1024
 _MAX_DEPTH: Final = 5
 
 
-def profile(name: str, *, files: bool = False) -> FeedOptions:
-    """The options of a profile; with ``files``, ``name`` may be the path of one.
+def profile(name: str, rules: ExtraRules = NO_RULES, *, files: bool = False) -> FeedOptions:
+    """The options of a profile, of the fields that ``rules`` declare; with ``files``, ``name`` may
+    be the path of one.
 
     Raises `ValidationFailed` for a profile that is not there or has a fault.
     """
-    return _read(name, files=files, depth=0)
+    return _read(name, rules, files=files, depth=0)
 
 
 def profile_names() -> list[str]:
@@ -35,7 +37,7 @@ def _folder() -> resources.abc.Traversable:
     return resources.files("pyramid_bookstore") / "data" / "profiles"
 
 
-def _read(name: str, *, files: bool, depth: int) -> FeedOptions:
+def _read(name: str, rules: ExtraRules, *, files: bool, depth: int) -> FeedOptions:
     if depth > _MAX_DEPTH:
         refuse(f"The profile {name} extends itself.", "profile")
     try:
@@ -44,7 +46,7 @@ def _read(name: str, *, files: bool, depth: int) -> FeedOptions:
         refuse(f"The profile {name} is not TOML: {error}.", "profile")
     base = values.pop("extends", None)
     try:
-        options = options_from(values)
+        options = options_from(values, rules)
         options.check()
     except ValidationFailed as error:
         [first, *_] = error.faults
@@ -53,7 +55,7 @@ def _read(name: str, *, files: bool, depth: int) -> FeedOptions:
         return options
     if not isinstance(base, str):
         refuse(f"The profile {name}: extends must be the name of another profile.", "profile")
-    return options.over(_read(base, files=files, depth=depth + 1))
+    return options.over(_read(base, rules, files=files, depth=depth + 1))
 
 
 def _text(name: str, *, files: bool) -> str:

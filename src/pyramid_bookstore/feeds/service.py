@@ -69,7 +69,7 @@ class FeedsService(Service):
             rules=self._rules,
         )
         if profile is not None:
-            options = options.over(profile_named(profile))
+            options = options.over(profile_named(profile, self._rules))
         with Intake(options) as intake:
             # Before the session is used: nothing is locked while the file is read.
             intake.read(stream, format, sheet=sheet)

@@ -57,6 +57,9 @@ _TYPES: dict[str, Any] = {
     "sort_keys": str | None,
     "declared": str | None,
     "extra_words": str | None,
+    # What columns of declared fields say about `extra`, see `columns.Patch`: JSON, for a row
+    # without an `extra` of its own; "" where `extra` is whole; None without such columns.
+    "extra_patch": str | None,
 }
 #: The columns that follow from `extra`.
 EXTRA_KEYS: Final = Keys._fields
@@ -75,6 +78,7 @@ STAGED = Table(
     *(Column(given(name), Boolean) for name in NULLABLE_FIELDS),
     *(Column(key, BOOKS.c[key].type) for key in (FIELDS[name].key for name in DERIVED_FIELDS)),
     *(Column(name, BOOKS.c[name].type) for name in EXTRA_KEYS),
+    Column("extra_patch", Text),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
 )
@@ -84,6 +88,11 @@ MONEY: Final = tuple(
     place for place, column in enumerate(STAGED.columns) if isinstance(column.type, Money)
 )
 
+
+#: The places of `extra`, of its keys, and of its patch in a row.
+EXTRA_AT: Final = ROW_COLUMNS.index("extra")
+KEYS_AT: Final = slice(ROW_COLUMNS.index(EXTRA_KEYS[0]), len(ROW_COLUMNS) - 1)
+PATCH_AT: Final = len(ROW_COLUMNS) - 1
 
 #: The place of the tokens in a row of the temporary table.
 TOKENS: Final = list(STAGED.columns.keys()).index("attributes")

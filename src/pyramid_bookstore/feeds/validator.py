@@ -9,18 +9,22 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
 
-from pyramid_bookstore.catalogue.extra import ExtraRules
+from pyramid_bookstore.catalogue.extra import MAX_BYTES, TOO_LARGE, ExtraRules
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.catalogue.schema import validate_book, validate_changes
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.feeds.cells import fault, values_of
+from pyramid_bookstore.feeds.columns import Members, Patch, with_members
 from pyramid_bookstore.feeds.fast_path import NeedsSchema, fast_reader
 from pyramid_bookstore.feeds.options import FeedOptions
 from pyramid_bookstore.feeds.staging import (
     DERIVED_FIELDS,
+    EXTRA_AT,
     FEED_FIELDS,
     KEY,
+    KEYS_AT,
     NULLABLE_FIELDS,
+    PATCH_AT,
     REQUIRED_FIELDS,
     extra_keys,
     row_of,
@@ -35,7 +39,7 @@ _CACHE_SIZE: Final = 20_000
 #: A row of `staging.ROW`, or the faults.
 Result = tuple[Any, ...] | list[Fault]
 
-_PRICE, _STOCK, _EXTRA = map(FEED_FIELDS.index, ("price", "stock", "extra"))
+_PRICE, _STOCK = map(FEED_FIELDS.index, ("price", "stock"))
 _texts = itemgetter(*map(FEED_FIELDS.index, DERIVED_FIELDS))
 
 
@@ -48,21 +52,37 @@ class RowValidator:
     def __init__(self, options: FeedOptions) -> None:
         self._options = options
         self._rules = options.rules
-        self._fixed = _fixed_values(options)
+        self.declared = self._rules.declared
+        self._members = Members(self.declared)
+        self._fixed, self._fixed_members = _fixed_values(options, self._members)
         readers = {name: fast_reader(FIELDS[name], self._rules) for name in FEED_FIELDS}
         self._derive = [lru_cache(_CACHE_SIZE)(_derive(name)) for name in DERIVED_FIELDS]
         self._cell_readers = [reader.cell for reader in readers.values()]
         if options.decimal == "comma":
             self._cell_readers[_PRICE] = _without_point(readers["price"].cell)
         self._value_readers = [(name, reader.value) for name, reader in readers.items()]
-        self.declared = self._rules.declared
         self.default_extra, self.faults_without_extra = _without_extra(self._rules)
 
     def cell_validator(self, given: Collection[str]) -> Callable[[Sequence[str | None]], Result]:
-        """A function that validates the cells of `FEED_FIELDS`; the file has the fields ``given``.
+        """A function that validates the cells of the options' fields; the file has those ``given``.
 
         The cells of all other fields are `None`.
         """
+        own, count = self._own_cells_validator(given), len(FEED_FIELDS)
+        names = self._options.fields[count:]
+        places = [(name, place) for place, name in enumerate(names, count) if name in given]
+
+        def validate(cells: Sequence[str | None]) -> Result:
+            members = ((name, cells[place] or "") for name, place in places)
+            return self._joined(own(cells[:count]), *self._members.of_cells(members))
+
+        if places:
+            return validate
+        return (lambda cells: own(cells[:count])) if names else own
+
+    def _own_cells_validator(
+        self, given: Collection[str]
+    ) -> Callable[[Sequence[str | None]], Result]:
         readers, row = self._cell_readers, self._row
         flags = [name in given for name in NULLABLE_FIELDS]
 
@@ -82,6 +102,12 @@ class RowValidator:
         """Validate the JSON value of a line of NDJSON."""
         if not isinstance(value, dict):
             return self.apply_schema(value)
+        if self.declared and not (value.keys() | self._fixed_members.keys()) <= _FIELD_SET:
+            patch, faults = self._members.of_document(value)
+            return self._joined(self._own_document(value), {**patch, **self._fixed_members}, faults)
+        return self._own_document(value)
+
+    def _own_document(self, value: dict[str, Any]) -> Result:
         if self._fixed:
             value = value | self._fixed
         if KEY in value and value.keys() <= _FIELD_SET:
@@ -129,8 +155,27 @@ class RowValidator:
         if values[0] is None or (values[_PRICE] == "0.00" and values[_STOCK]):
             raise NeedsSchema
         derived = [derive(text) for derive, text in zip(self._derive, _texts(values), strict=True)]
-        keys = extra_keys(self.declared, values[_EXTRA])
-        return (*values, *given, *derived, *keys)
+        keys = extra_keys(self.declared, values[EXTRA_AT])
+        return (*values, *given, *derived, *keys, None)
+
+    def _joined(self, row: Result, patch: Patch, faults: list[Fault]) -> Result:
+        """The row with members of `extra` that are not in its `extra`."""
+        if isinstance(row, list) or faults:
+            return [*(row if isinstance(row, list) else ()), *faults]
+        if not patch:
+            return row
+        given = row[EXTRA_AT]
+        extra = jsontext.loads((given or self.default_extra).encode())
+        if given:  # it is whole: an empty cell takes nothing away
+            patch = {name: value for name, value in patch.items() if value is not None}
+        text = jsontext.dumps(with_members(extra, patch)).decode()
+        if len(text.encode()) > MAX_BYTES:
+            return [fault("extra", TOO_LARGE)]
+        joined = list(row)
+        joined[EXTRA_AT] = text
+        joined[KEYS_AT] = extra_keys(self.declared, text)
+        joined[PATCH_AT] = "" if given else jsontext.dumps(patch).decode()
+        return tuple(joined)
 
 
 def _without_point(read: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -171,14 +216,17 @@ def _position(fault: Fault) -> int:
     return FEED_FIELDS.index(field) if field in _FIELD_SET else len(FEED_FIELDS)
 
 
-def _fixed_values(options: FeedOptions) -> dict[str, Any]:
-    """The fixed values as JSON values; raises `ValidationFailed`."""
-    faults: list[Fault] = []
-    values = values_of(options.fixed, faults, options.decimal)
+def _fixed_values(options: FeedOptions, members: Members) -> tuple[dict[str, Any], Patch]:
+    """The fixed values as JSON values, and those of declared fields; raises `ValidationFailed`."""
+    own = {name: cell for name, cell in options.fixed.items() if name in _FIELD_SET}
+    patch, faults = members.of_cells(
+        (name, cell) for name, cell in options.fixed.items() if name not in own
+    )
+    values = values_of(own, faults, options.decimal)
     try:
         validate_changes(values, rules=options.rules)
     except ValidationFailed as error:
         faults += error.faults
     if faults:
         raise ValidationFailed(faults)
-    return values
+    return values, patch

@@ -27,13 +27,15 @@ class Bookstore(CatalogueService, StockService, FeedsService):
     """
 
     @classmethod
-    def on(cls, session: Session, *, extra_schema: Any = None) -> "Bookstore":
+    def on(cls, session: Session, *, extra_schema: Any = None, registry: Any = None) -> "Bookstore":
         """The bookstore on a session that the caller commits, for scripts without a request.
 
-        ``extra_schema`` is the host's colander schema for ``extra``, if it has one. No events are
-        sent.
+        ``registry`` is that of the application (``pyramid.paster.bootstrap`` has it): its declared
+        fields and its schema for ``extra`` hold. Without one, ``extra_schema`` is a colander schema
+        for ``extra``, and no fields are declared. No events are sent.
         """
-        return cls(UnitOfWork(session), rules=ExtraRules(extra_schema))
+        rules = ExtraRules(extra_schema) if registry is None else Mount.of(registry).rules
+        return cls(UnitOfWork(session), rules=rules)
 
     @property
     def session(self) -> Session:

@@ -114,7 +114,7 @@ class Choice(NamedTuple):
     def reason(self) -> str:
         """Why this path."""
         if self.matches is None:
-            return "Nothing to probe: the database's planner chooses."
+            return "There is nothing to look for: the database's planner chooses."
         number = f"{self.matches:,} or more" if self.matches else "Few or none"
         seen = f"{number} of {self.books:,} books match."
         if self.path != Search.WALK:

@@ -139,6 +139,7 @@ def test_each_fault_of_a_list_names_its_place(kind: str, value: Any, faults: set
         ("number", "4.250", Decimal("4.250")), ("number", "1e5", "1e5"), ("number", "", ""),
         ("date", "2024", "2024"), ("date", "2024.0", "2024"), ("date", "-44", "-0044"),
         ("date", "800", "0800"), ("date", " 2024-05 ", "2024-05"), ("date", "May", "May"),
+        ("date", "2024-05-17T00:00:00.5Z", "2024-05-17"), ("date", "2024-05 12:00", "2024-05"),
         ("boolean", "TRUE", True), ("boolean", "0", False), ("boolean", "1", True),
         ("boolean", "yes", "yes"), ("text", "x", "x"),
         ("texts", "eng; ger;", ["eng", "ger"]), ("texts", '["a;b"]', ["a;b"]),

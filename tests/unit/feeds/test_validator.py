@@ -181,6 +181,7 @@ def test_an_imported_book_has_the_same_columns_as_one_sent_by_post(value):
     found["price"] = Decimal(found["price"])
     for name in NULLABLE_FIELDS:
         assert found.pop(given_flag(name)) is (name in value)
+    assert found.pop("extra_patch") is None
     left_out = {"stock": 0, "extra": "{}"} | {n: "" for n in found if n.endswith("_words")}
     assert {n: left_out.get(n) if v is None else v for n, v in found.items()} == columns
 

@@ -1,0 +1,136 @@
+"""Declared fields as columns: cells become members of `extra`, and members become cells."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Final
+
+import colander
+
+from pyramid_bookstore.catalogue.declared import Declared
+from pyramid_bookstore.catalogue.extra import Extra
+from pyramid_bookstore.catalogue.fields import FIELDS
+from pyramid_bookstore.catalogue.kinds import ListKind, TextKind
+from pyramid_bookstore.db.query import Row
+from pyramid_bookstore.errors import Fault
+from pyramid_bookstore.feeds.cells import fault, opened
+from pyramid_bookstore.feeds.formulas import escape_formula, unescape_formula
+from pyramid_bookstore.feeds.staging import FEED_FIELDS
+from pyramid_bookstore.values import jsontext
+from pyramid_bookstore.values.faults import leaves, sentence
+
+#: Cells whose values are kept: a catalogue names each publisher many times.
+_CACHE_SIZE: Final = 20_000
+
+EXTRA: Final = "extra"
+
+#: What a row says about members of `extra`: their values, None for those that it takes away.
+Patch = Mapping[str, Any]
+
+
+def fields_with(columns: Collection[str]) -> list[str]:
+    """The fields of a book that a feed with these columns has."""
+    members = not {*columns} <= {*FEED_FIELDS}
+    return [name for name in FEED_FIELDS if name in columns or (members and name == EXTRA)]
+
+
+class Members:
+    """Reads what a row has of declared fields outside of `extra`."""
+
+    def __init__(self, declared: Declared) -> None:
+        self._fields = declared.fields
+        self._cell = lru_cache(_CACHE_SIZE)(self._read_cell)
+
+    def of_cells(self, cells: Iterable[tuple[str, str]]) -> tuple[Patch, list[Fault]]:
+        """What cells say, each with its field's name; an empty one takes the member away."""
+        patch: dict[str, Any] = {}
+        faults: list[Fault] = []
+        for name, cell in cells:
+            patch[name], found = self._cell(name, cell)
+            faults += found
+        return patch, faults
+
+    def of_document(self, document: dict[str, Any]) -> tuple[Patch, list[Fault]]:
+        """Take the declared fields out of a line of NDJSON; null takes the member away."""
+        patch: dict[str, Any] = {}
+        faults: list[Fault] = []
+        for name in self._fields.keys() & document.keys():
+            value = document.pop(name)
+            if isinstance(value, str):  # as other programs write numbers
+                patch[name], found = self._cell(name, value)
+            else:
+                patch[name], found = self._read(name, value)
+            faults += found
+        return patch, faults
+
+    def _read_cell(self, name: str, cell: str) -> tuple[Any, list[Fault]]:
+        text = opened(cell)
+        text = unescape_formula(cell) if text is cell else text
+        return self._read(name, self._fields[name].type.from_cell(text) if text.strip() else None)
+
+    def _read(self, name: str, value: Any) -> tuple[Any, list[Fault]]:
+        if value is None or value == []:
+            return None, []
+        try:
+            return self._fields[name].deserialize(value), []
+        except colander.Invalid as invalid:
+            return None, [
+                fault(name, sentence(message))
+                for _, leaf in leaves(invalid)
+                for message in leaf.messages()
+            ]
+
+
+def with_members(extra: Mapping[str, Any], patch: Patch) -> dict[str, Any]:
+    """``extra`` after a patch."""
+    both = {**extra, **patch}
+    return {name: value for name, value in both.items() if value is not None or name not in patch}
+
+
+class Columns:
+    """The columns of an export: the fields, and behind them the declared ones.
+
+    Where there are declared fields, the column of `extra` has the other members, and a value that
+    an import would not read back from a cell.
+    """
+
+    def __init__(self, declared: Declared) -> None:
+        self.names: Sequence[str] = (*FEED_FIELDS, *declared.fields)
+        self.kinds = [type(field.type) for field in declared.fields.values()]
+        self._declared = declared
+        self._members = Members(declared)
+        self._cell = lru_cache(_CACHE_SIZE)(self._cell_of)
+
+    def of(self, row: Row) -> tuple[Sequence[Any], Sequence[str]]:
+        """The values of a book's fields, and the cells of the declared ones."""
+        values = PICK(row)
+        if not self._declared:
+            return values, ()
+        extra = jsontext.loads(bytes(values[_EXTRA]))
+        cells = [""] * len(self._declared.fields)
+        for place, name in enumerate(self._declared.fields):
+            if name in extra:
+                cell = self._cell(name, jsontext.dumps(extra[name]))
+                if cell is not None:
+                    cells[place] = cell
+                    del extra[name]
+        return (*values[:_EXTRA], jsontext.dumps(extra), *values[_EXTRA + 1 :]), cells
+
+    def _cell_of(self, name: str, document: bytes) -> str | None:
+        """The cell for a member, or None if it would not come back from there."""
+        field, value = self._declared.fields[name], jsontext.loads(document)
+        try:
+            cell = field.type.to_cell(field.deserialize(value))
+        except colander.Invalid:  # from before the declaration
+            return None
+        if isinstance(field.type, (TextKind, ListKind)):  # of the others, none is a formula
+            cell = escape_formula(cell)
+        [(_, found)] = self._members.of_cells([(name, cell)])[0].items()
+        return cell if found is not None and jsontext.dumps(found) == document else None
+
+
+#: The values of the exported fields from a row of `statements.COLUMNS`.
+PICK: Final = itemgetter(*map(list(FIELDS).index, FEED_FIELDS))
+_EXTRA: Final = next(
+    place for place, name in enumerate(FEED_FIELDS) if type(FIELDS[name].type) is Extra
+)
