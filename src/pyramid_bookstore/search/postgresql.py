@@ -137,9 +137,8 @@ class PostgreSQLSearch(Search):
         return sa.select(estimate).select_from(hits).scalar_subquery()
 
     def members_of(self, attributes: Any) -> Any:
-        return sa.func.unnest(attributes, type_=sa.Text()).column_valued(
-            "token", joins_implicitly=True
-        )
+        tokens = sa.func.unnest(attributes, type_=sa.Text())
+        return tokens.column_valued("token", joins_implicitly=True).collate("C")
 
     def sample(self, conditions: Conditions, path: str) -> sa.Select[Any]:
         books: Any = self.books.c
