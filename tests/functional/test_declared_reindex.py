@@ -297,6 +297,22 @@ def test_facets_of_many_books_are_estimated_and_say_so(
     facets._tokens_query.cache_clear()
 
 
+def test_whether_books_lack_the_fields_is_known_by_index(many: Any, engine: Engine) -> None:
+    """Each list by a declared field asks it, so it must not read the books."""
+    client, _ = many
+    declared = Mount.of(client.app.registry).rules.declared
+    query = declared_index._stale_query(declared)
+    with engine.connect() as connection:
+        explain = dialect_named(engine.dialect.name).explain
+        compiled = query.compiled_for(engine)
+        values = compiled.bind({})
+        rows = connection.exec_driver_sql(
+            f"{explain} {compiled.text}", values if isinstance(values, dict) else tuple(values)
+        )
+        plan = "\n".join(str(row[-1]) for row in rows)
+    assert f"bookstore_declared_stale_{declared.fingerprint}_idx" in plan
+
+
 def test_two_frequent_values_that_never_meet_are_found_to_have_no_book(many: Any) -> None:
     _, shop = many
     shop.run("reindex", both := FIELDS | {"bookstore.field.shelf": "text filter"})

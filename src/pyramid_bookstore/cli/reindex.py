@@ -13,9 +13,11 @@ from pyramid_bookstore.cli.progress import bar
 def command(ini: Ini) -> None:
     """Make anew what is kept beside the books, where it differs from them.
 
-    That is the number of books and, on SQLite, the index of texts. Rows that were written
-    while triggers were off, as by a restore of single tables, leave them behind. The service
-    may run meanwhile.
+    That is what books are found by in declared fields, with its indexes: needed once after
+    fields were declared, changed or removed. It is also the number of books and, on SQLite, the
+    index of texts: rows that were written while triggers were off, as by a restore of single
+    tables, leave them behind. The service may run meanwhile; broken off, it goes on when it is
+    run again.
     """
     declared = ini.rules.declared
     engine = ini.engine()
