@@ -171,12 +171,11 @@ class AbsentBooks:
         while last - first > 1:
             middle = (first + last) // 2
             first, last = (middle, last) if self._deletable(first, middle) else (first, middle)
-        named = sa.select(_B.isbn, _B.title).join(ABSENT, _A.book_id == _B.id).order_by(_A.isbn)
-        held = self._connection.execute(named.offset(first).limit(1)).first()
-        book = f"The book {held.isbn} “{held.title}”" if held else "One of the absent books"
+        held = sa.select(_A.isbn).order_by(_A.isbn).offset(first).limit(1)
         raise BookInUse(
-            f"{book} cannot be deleted, because other records refer to it; nothing was written."
-            " --absent zero (over HTTP absent=zero) keeps it, without stock."
+            f"The book {self._connection.execute(held).scalar_one()} is not in the file and cannot"
+            " be deleted, because other records refer to it; nothing was written. --absent zero"
+            " (over HTTP absent=zero) keeps such books, without stock."
         ) from error
 
     def _deletable(self, first: int, last: int) -> bool:

@@ -41,11 +41,6 @@ class Snapshot:
     absent: Absent
     max_absent: Decimal
 
-    @property
-    def changes(self) -> bool:
-        """Whether absent books are changed."""
-        return self.absent != "keep"
-
 
 def snapshot_of(
     source: str | None, absent: str, max_absent: str | int | Decimal
