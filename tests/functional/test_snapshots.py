@@ -5,10 +5,16 @@ from __future__ import annotations
 import re
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, inspect, text
 
+from pyramid_bookstore.feeds import bulk_postgresql, bulk_sqlite
 from tests.support.feeds import BOOKS, isbn, messages, send
 from tests.support.snapshots import HEADER, book_path, engine_of, file_of, members, query, stocks
+
+
+def indexes(client):
+    found = inspect(engine_of(client)).get_indexes("bookstore_books")
+    return sorted(index["name"] for index in found)
 
 
 @pytest.mark.parametrize("absent", ["keep", "zero", "delete"])
@@ -90,6 +96,19 @@ def test_a_deleted_book_leaves_no_member(client):
     with engine_of(client).begin() as connection:
         connection.execute(text("DELETE FROM bookstore_books"))
     assert members(client) == []
+
+
+def test_a_large_file_may_take_the_place_of_all_books(client, monkeypatch):
+    """The catalogue is empty then, and indexes are made anew at the end."""
+    for module in (bulk_postgresql, bulk_sqlite):
+        monkeypatch.setattr(module, "MIN_ROWS", 5)
+    send(client, file_of(range(20)), query())
+    before = indexes(client)
+    report = send(client, file_of(range(20, 45)), query(absent="delete")).json
+    assert (report["created"], report["absent"]) == (25, 20)
+    assert sorted(stocks(client)) == list(range(20, 45))
+    assert client.get(f"{BOOKS}?search=title 31").json["total"] == 1
+    assert indexes(client) == before
 
 
 def test_of_very_many_absent_books_the_first_are_named_and_all_are_counted(client, monkeypatch):
