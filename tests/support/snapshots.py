@@ -42,7 +42,9 @@ def book_path(client: Any, number: int) -> str:
 
 
 def engine_of(client: Any) -> Engine:
-    return Mount.of(client.app.registry).database.writing
+    database = Mount.of(client.app.registry).database
+    assert database is not None, "of its own, no host's session"
+    return database.writing
 
 
 def members(client: Any) -> list[tuple[str, str, bool]]:
