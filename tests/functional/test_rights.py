@@ -151,6 +151,20 @@ def test_a_book_is_deleted_without_a_right_on_the_table_of_sources(
         assert connection.scalar(text("SELECT count(*) FROM bookstore_sources")) == 0
 
 
+@pytest.mark.usefixtures("granted")
+def test_nobody_else_can_use_the_function_that_acts_with_the_owners_rights(
+    owner: Engine, role: str
+) -> None:
+    with pytest.raises(ProgrammingError, match="permission denied for function"):
+        execute(
+            owner,
+            f"SET LOCAL ROLE {role}",
+            "CREATE TEMPORARY TABLE theirs (id uuid)",
+            "CREATE TRIGGER theirs AFTER TRUNCATE ON theirs"
+            " FOR EACH STATEMENT EXECUTE FUNCTION public.bookstore_sources_removed()",
+        )
+
+
 def test_all_missing_rights_are_named_at_once(role: str, run: Any) -> None:
     said = run("check", code=1)
     assert said.count("fault    rights: ") == len(NEEDED)
