@@ -12,8 +12,8 @@ depends_on = None
 
 # Triggers instead of a foreign key: PostgreSQL refuses to TRUNCATE a table that a key refers to,
 # and SQLite looks at keys only on connections that ask for it, which a host's may not. As with a
-# key, the role that deletes a book needs no right on this table. Nobody else may use the function in
-# a trigger of theirs, which would act with the owner's rights as well.
+# key, the role that deletes a book needs no right on this table. Nobody else may use the function
+# in a trigger of theirs, which would act with the owner's rights as well.
 POSTGRESQL = (
     """
     CREATE FUNCTION bookstore_sources_removed() RETURNS trigger

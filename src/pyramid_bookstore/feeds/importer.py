@@ -142,10 +142,8 @@ class Importer:
                 staged += len(batch)
                 progress(int(staged * _STAGING))
         bulk.analyze()
-        if (
-            self._absent is not None
-        ):  # before rows leave the table that are in the file all the same
-            self._absent.find()
+        if self._absent is not None:
+            self._absent.find()  # before rows are moved out that are in the file all the same
         bulk.reject_repeated()
         if self._intake.partial:
             bulk.reject_incomplete(extra=bool(self._intake.validator.faults_without_extra))

@@ -185,12 +185,9 @@ class Intake:
         for line, text, value, fault in documents:
             if self._originals is not None:
                 self._originals.append((line, [text]))
-            if fault is not None:
-                self.bad.append(Reject(line, [Fault("", "", fault)]))
-                if self.rejected is not None:
-                    self.rejected.add(line, None)
-                continue
-            result = self.validator.validate_document(value)
+            result = (
+                self.validator.validate_document(value) if fault is None else [Fault("", "", fault)]
+            )
             if isinstance(result, tuple):
                 self.good.append((line, result))
                 self.partial = self.partial or self._needs_book(result)
