@@ -43,7 +43,10 @@ class TestForeignKeys:
         send(client, file_of(range(9)), query())
         self.order(orders, *held)
         state = stocks(client), members(client)
-        answer = send(client, file_of([0, 77], stock=9), query(absent="delete"), status=409)
+        body, options = file_of([0, 77], stock=9), query(absent="delete")
+        dry = send(client, body, f"{options}&dry_run=true", status=409)
+        answer = send(client, body, options, status=409)
+        assert dry.json == answer.json
         assert answer.json["error"] == "book_in_use"
         assert answer.json["message"] == (
             f"The book {isbn(held[0])} is not in the file and cannot be deleted, because other"
@@ -58,7 +61,10 @@ class TestForeignKeys:
         client = make_client(url=database)
         send(client, file_of(range(3)), query())
         self.order(orders, 1)
-        assert send(client, file_of([1]), query(absent="delete")).json["absent"] == 2
+        for dry in ("true", "false"):
+            options = query(absent="delete", dry_run=dry)
+            assert send(client, file_of([1]), options).json["absent"] == 2
+        assert stocks(client) == {1: 3}
 
 
 @pytest.fixture

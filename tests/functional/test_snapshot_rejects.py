@@ -6,7 +6,9 @@ import json
 
 import pytest
 
+from pyramid_bookstore.feeds.views import XLSX
 from tests.support.feeds import NDJSON, isbn, send
+from tests.support.sheets import xlsx
 from tests.support.snapshots import book_path, file_of, members, query, rows, stocks
 
 
@@ -56,15 +58,15 @@ class TestRejectedRows:
     @pytest.mark.parametrize(
         ("kind", "bad", "lines"),
         [
-            ("text/csv", "9783522202559,T,A,1,1\n", "3"),
-            ("text/csv", ",T,A,1,1\n" * 2, "3, 4"),
-            ("text/csv", "9.78352E+12,T,A,1,1\n", "3"),
-            ("text/csv", f"{isbn(3)},T\n", "3"),
-            ("text/csv", "?,T,A,1,1\n" * 13, "3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 3 more"),
-            (NDJSON, "{\n", "2"),
-            (NDJSON, "7\n", "2"),
-            (NDJSON, '{"title": "T"}\n', "2"),
-            (NDJSON, '{"isbn": 7}\n', "2"),
+            ("text/csv", "9783522202559,T,A,1,1\n", " 3"),
+            ("text/csv", ",T,A,1,1\n" * 2, "s 3, 4"),
+            ("text/csv", "9.78352E+12,T,A,1,1\n", " 3"),
+            ("text/csv", f"{isbn(3)},T\n", " 3"),
+            ("text/csv", "?,T,A,1,1\n" * 13, "s 3, 4, 5, 6, 7, 8, 9, 10, 11, 12 and 3 more"),
+            (NDJSON, "{\n", " 2"),
+            (NDJSON, "7\n", " 2"),
+            (NDJSON, '{"title": "T"}\n', " 2"),
+            (NDJSON, '{"isbn": 7}\n', " 2"),
         ],
     )
     @pytest.mark.parametrize("absent", ["zero", "delete"])
@@ -75,7 +77,7 @@ class TestRejectedRows:
         answer = send(client, good + bad, query(**options), kind=kind, status=422)
         [fault] = answer.json["details"]
         assert fault["field"] == "absent"
-        assert fault["message"].startswith(f"The ISBN cannot be read on line {lines}: ")
+        assert fault["message"].startswith(f"The ISBN cannot be read on line{lines}: ")
         assert stocks(client) == {1: 3, 2: 3}
         # Where nothing is absent there is nothing to fear.
         good = good + (f'{{"isbn": "{isbn(2)}"}}\n' if kind == NDJSON else rows([2]))
@@ -93,3 +95,14 @@ class TestRejectedRows:
         body = f"isbn,title,author,price\n{zeros.lstrip('0')},T,A,x\n{isbn(1)},T,A,1\n"
         options = query(absent="delete", skip_invalid="true", repair_isbn="true")
         assert send(client, body, options).json["absent"] == 0
+
+    def test_so_do_those_of_a_spreadsheet(self, client):
+        send(client, file_of([1, 2, 3]), query())
+        sheet = xlsx(
+            ["isbn", "title", "author", "price"],
+            [int(isbn(1)), "Title 1", "A", 1],
+            [int(isbn(2)), "Title 2", "A", "free"],
+        )
+        options = query(absent="delete", skip_invalid="true")
+        report = send(client, sheet, options, kind=XLSX).json
+        assert [book["isbn"] for book in report["absent_books"]] == [isbn(3)]

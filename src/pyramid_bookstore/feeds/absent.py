@@ -94,9 +94,9 @@ class AbsentBooks:
         for table in _TABLES:
             self._connection.execute(DropTable(table, if_exists=True))
 
-    def check(self, good: int) -> None:
+    def check(self, good: int, *, dry_run: bool) -> None:
         """Raise `ValidationFailed` if they are to be changed and that may not be meant; ``good`` is
-        the number of good rows."""
+        the number of good rows. With ``dry_run`` also raises what `change` would."""
         if not self.count or self._snapshot.absent == "keep":
             return
         self._rejected.check()
@@ -116,6 +116,8 @@ class AbsentBooks:
                 " report names them.",
                 "max_absent",
             )
+        if dry_run and self._snapshot.absent == "delete" and not self._deletable(0, self.count):
+            self._refuse_held()
 
     def change(self, *, return_books: bool) -> Sequence[Any]:
         """Do with them what the options say; returns changed books, if asked for, as rows of
@@ -165,7 +167,7 @@ class AbsentBooks:
             # Only a foreign key of the host's can refer to books.
             self._refuse_held(error)
 
-    def _refuse_held(self, error: IntegrityError) -> NoReturn:
+    def _refuse_held(self, error: IntegrityError | None = None) -> NoReturn:
         """Raise `BookInUse` with a book that cannot be deleted, found by halves."""
         first, last = 0, self.count
         while last - first > 1:

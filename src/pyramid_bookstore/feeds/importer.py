@@ -82,7 +82,7 @@ class Importer:
                     rejects(self._rejects())
                 refused = bool(self._rejected and not skip_invalid)
                 if self._absent is not None and not refused:
-                    self._absent.check(self._good)
+                    self._absent.check(self._good, dry_run=dry_run)
                 if refused or dry_run:
                     created, updated = self._bulk.counts()
                 else:
