@@ -104,8 +104,8 @@ class RejectedIsbns:
         lines = ", ".join(map(str, self._lines)) + (f" and {more:,} more" if more else "")
         plural = "s" if self.unreadable > 1 else ""
         refuse(
-            f"The ISBN cannot be read on line{plural} {lines}: the book may be one of those that the"
-            " file seems to lack, so nothing was written. Mend these rows, take them out of the"
+            f"The ISBN cannot be read on line{plural} {lines}: the book may be one of those that"
+            " the file seems to lack, so nothing was written. Mend these rows, take them out of the"
             " file, or import without --absent (over HTTP absent).",
             "absent",
         )
