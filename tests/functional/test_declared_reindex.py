@@ -223,7 +223,9 @@ def test_a_declaration_that_is_gone_leaves_no_index_after_reindex(
 ) -> None:
     post(shop.client({}), 1, publisher="Piper", pages=7)
     shop.run("reindex")
+    assert listed(shop.client(), "search=piper")["total"] == 1
     shop.run("reindex", {})
+    assert listed(shop.client({}), "search=piper")["total"] == 0
     assert names_of_indexes(engine) == set()
     assert not inspect(engine).has_table("bookstore_attributes")
 

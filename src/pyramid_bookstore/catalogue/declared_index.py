@@ -76,6 +76,8 @@ def needed(declared: Declared, dialect: str) -> dict[str, str]:
 
 def _stale(declared: Declared) -> str:
     """Whether a book is stale, as SQL."""
+    if not declared:
+        return "declared IS NOT NULL"
     members = "CAST(extra AS text) <> '{}'"
     return f"coalesce(declared, '') <> '{declared.fingerprint}' AND {members}"
 
@@ -118,9 +120,6 @@ def build(
     written = 0
     with engine.begin() as connection:
         dialect.make_attributes(connection, wanted=declared.tokenized)
-    if not declared:
-        _make_indexes(engine, declared)
-        return 0, 0
     for number in _batches(engine, declared, invalid.append):
         written += number
         progress(written)

@@ -78,9 +78,13 @@ class Extra(StrictType):
                 for child in invalid.children:
                     error.add(child)
             else:
-                kept = {name: checked[name] for name in checked if name in {*declared, *found}}
-                checked = kept | {name: each for name, each in found.items() if name not in kept}
-                checked |= found
+                # Members stay in the order in which they came.
+                checked = {
+                    name: each
+                    for name, each in checked.items()
+                    if name in declared or name in found
+                }
+                checked |= {name: each for name, each in found.items() if name not in declared}
         if error.children or error.msg is not None:
             raise error
         return checked
