@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
 
 __all__ = [
+    "AbsentBook",
     "BookInUse",
     "BookNotFound",
     "BookstoreError",
@@ -48,13 +49,22 @@ class Reject(NamedTuple):
     faults: list[Fault]
 
 
+class AbsentBook(NamedTuple):
+    """A book that came with the source before and is not in its newest file."""
+
+    isbn: str
+    title: str
+
+
 class Report(NamedTuple):
     """How many books an import created, updated and left as they were, and which rows it refused.
 
     ``rows`` are all rows of the feed, ``repeated`` those that equal an earlier one, a header in the
     middle too; ``blank`` rows have nothing in them and are counted apart. ``rejects`` are
     the first `MAX_LISTED` of ``rejected``, by line. After a dry run, or where nothing was written
-    because of the rejects, the numbers are those that would have been.
+    because of the rejects, the numbers are those that would have been. ``absent`` counts the books
+    that came with the source before and are not in the feed; ``absent_books`` are the first
+    `MAX_LISTED` of them, by ISBN, as they were.
     """
 
     rows: int
@@ -66,6 +76,8 @@ class Report(NamedTuple):
     rejects: Sequence[Reject]
     repeated: int = 0
     blank: int = 0
+    absent: int = 0
+    absent_books: Sequence[AbsentBook] = ()
 
     def as_json(self) -> dict[str, Any]:
         """The report as a JSON document holds it."""
@@ -74,6 +86,7 @@ class Report(NamedTuple):
             {"line": line, "faults": [fault._asdict() for fault in faults]}
             for line, faults in self.rejects
         ]
+        document["absent_books"] = [book._asdict() for book in self.absent_books]
         return document
 
 
@@ -143,8 +156,8 @@ class BookInUse(BookstoreError):
 
     code = "book_in_use"
 
-    def __init__(self) -> None:
-        super().__init__("Other records refer to this book.")
+    def __init__(self, message: str = "Other records refer to this book.") -> None:
+        super().__init__(message)
 
 
 class InsufficientStock(BookstoreError):

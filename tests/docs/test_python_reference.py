@@ -28,6 +28,7 @@ from pyramid_bookstore.catalogue.listing import FacetValue
 from pyramid_bookstore.catalogue.query import Count, Filters
 from pyramid_bookstore.feeds.intake import ExportFormat, Format
 from pyramid_bookstore.feeds.lines import Stream
+from pyramid_bookstore.feeds.snapshot import Absent
 from pyramid_bookstore.plugin import configuration
 from pyramid_bookstore.transactions.events import Change
 
@@ -44,11 +45,12 @@ NAMES = {
     for each in (
         *(Collection, Connection, Decimal, Engine, IRouter, Mapping, Raw, Request, Sequence),
         *(Session, TextIO, UUID, datetime, errors.Fault, errors.Reject, errors.Report),
+        errors.AbsentBook,
         *(events.BookEvent, Change, FacetValue),
     )
 } | {"Any": Any, "Callable": Callable, "Iterator": Iterator, "Literal": Literal, "Self": Self,
      "Count": Count, "Filters": Filters, "Stream": Stream,
-     "ExportFormat": ExportFormat, "Format": Format,
+     "ExportFormat": ExportFormat, "Format": Format, "Absent": Absent,
      **{name: getattr(pyramid_bookstore, name) for name in pyramid_bookstore.__all__}}  # fmt: skip
 
 

@@ -256,6 +256,13 @@ def test_the_start_says_nothing_of_a_database_that_is_not_set_up(
     assert client.get("/api/v1/ready", status=503)
 
 
+def test_the_application_starts_while_its_database_does_not_answer(
+    make_client: MakeClient,
+) -> None:
+    url = "postgresql+psycopg://nobody@127.0.0.1:9/shop"
+    assert make_client(FIELDS, url=url).get("/api/v1/health", status=200)
+
+
 @pytest.fixture
 def many(shop: Shop) -> tuple[TestApp, Shop]:
     """1,200 books: of three publishers, in turns."""

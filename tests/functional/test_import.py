@@ -48,7 +48,7 @@ def test_creates_books_in_the_order_of_the_file(client):
     answer = send(client, HEADER + MOMO_ROW + FAUST_ROW)
     assert answer.json == {
         "rows": 2, "created": 2, "updated": 0, "unchanged": 0, "rejected": 0,
-        "dry_run": False, "rejects": [], "repeated": 0, "blank": 0,
+        "dry_run": False, "rejects": [], "repeated": 0, "blank": 0, "absent": 0, "absent_books": [],
     }  # fmt: skip
     assert answer.headers["Cache-Control"] == "no-store"
     first, second = client.get(f"{BOOKS}?sort=created_at").json["data"]

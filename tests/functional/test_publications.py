@@ -44,6 +44,10 @@ def test_every_way_to_write_works_with_a_publication_for_all_tables(
     client.post_json(f"{made}/stock", {"delta": -1})
     for _ in range(2):
         client.post(f"{BOOKS}/import", FEED, content_type="text/csv", status=200)
+    other = FEED.replace(b"9783522202558", b"9783866472334")
+    for absent, feed in (("keep", FEED), ("zero", other), ("delete", other)):
+        source = f"?source=a&absent={absent}&max_absent=100"
+        client.post(f"{BOOKS}/import{source}", feed, content_type="text/csv", status=200)
     client.delete(made, status=204)
     assert client.get(BOOKS).json["total"] == 1
     engine = make_engine({"url": published})

@@ -132,6 +132,39 @@ def test_a_missing_right_is_a_fault_of_check_and_the_grant_that_it_names_helps(
     run("check")
 
 
+@pytest.mark.usefixtures("granted")
+def test_a_book_is_deleted_without_a_right_on_the_table_of_sources(
+    owner: Engine, role: str, url: str, make_app: Any
+) -> None:
+    """As the trigger acts with its owner's rights, an update needs no new one before it serves."""
+    from webtest import TestApp
+
+    execute(
+        owner,
+        "INSERT INTO bookstore_sources SELECT 'a', id, false FROM bookstore_books",
+        f"REVOKE ALL ON bookstore_sources FROM {role}",
+    )
+    client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
+    [book] = client.get(BOOKS).json["data"]
+    client.delete(f"{BOOKS}/{book['id']}", status=204)
+    with owner.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM bookstore_sources")) == 0
+
+
+@pytest.mark.usefixtures("granted")
+def test_nobody_else_can_use_the_function_that_acts_with_the_owners_rights(
+    owner: Engine, role: str
+) -> None:
+    with pytest.raises(ProgrammingError, match="permission denied for function"):
+        execute(
+            owner,
+            f"SET LOCAL ROLE {role}",
+            "CREATE TEMPORARY TABLE theirs (id uuid)",
+            "CREATE TRIGGER theirs AFTER TRUNCATE ON theirs"
+            " FOR EACH STATEMENT EXECUTE FUNCTION public.bookstore_sources_removed()",
+        )
+
+
 def test_all_missing_rights_are_named_at_once(role: str, run: Any) -> None:
     said = run("check", code=1)
     assert said.count("fault    rights: ") == len(NEEDED)

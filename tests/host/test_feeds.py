@@ -13,7 +13,7 @@ from pyramid.config import Configurator
 from sqlalchemy import Engine, text
 
 from pyramid_bookstore import events
-from pyramid_bookstore.errors import Fault, RowsRefused, ValidationFailed
+from pyramid_bookstore.errors import BookInUse, Fault, RowsRefused, ValidationFailed
 from pyramid_bookstore.web.mount import Mount
 from tests.host.hosts import Note, cookiecutter, notes
 from tests.support.feeds import BOOKS, FAUST, IMPORT, MOMO, NDJSON, send
@@ -100,6 +100,67 @@ def test_an_import_sends_one_event_for_each_changed_book(make_client: MakeClient
     assert isinstance(updated, events.BookUpdated)
     assert updated.changes == {"title": "Momo", "author": "Michael Ende", "price": 16, "stock": 3}
     assert updated.book.isbn == MOMO
+
+
+@pytest.mark.parametrize("absent", ["zero", "delete"])
+def test_absent_books_are_announced_as_other_changes_of_books_are(
+    make_client: MakeClient, absent: str
+) -> None:
+    heard: list[Any] = []
+    client = make_client(
+        configure=lambda config: config.add_subscriber(heard.append, events.BookEvent)
+    )
+    options = "?source=trade&max_absent=100&absent="
+    send(client, HEADER + MOMO_ROW + FAUST_ROW, options + "keep")
+    heard.clear()
+    send(client, HEADER + FAUST_ROW, options + "keep")
+    send(client, HEADER + FAUST_ROW, options + f"{absent}&dry_run=true")
+    assert heard == []
+    send(client, HEADER + FAUST_ROW, options + absent)
+    [event] = heard
+    assert event.book.isbn == MOMO
+    if absent == "delete":
+        assert isinstance(event, events.BookDeleted)
+        assert event.book.stock == 3
+    else:
+        assert isinstance(event, events.BookUpdated)
+        assert (event.changes, event.book.stock) == ({"stock": 0}, 0)
+    heard.clear()
+    send(client, HEADER + FAUST_ROW, options + absent)
+    assert heard == []
+
+
+def test_an_import_that_refuses_absent_books_leaves_the_hosts_transaction_usable(
+    engine: Engine,
+) -> None:
+    kind = "CHAR(32)" if engine.dialect.name == "sqlite" else "uuid"
+    with engine.begin() as connection:
+        connection.execute(text(f"CREATE TABLE orders (b {kind} REFERENCES bookstore_books (id))"))
+
+    def fill(request: Any) -> dict[str, Any]:
+        store = request.bookstore
+
+        def take(rows: str, **options: Any) -> Any:
+            body = io.BytesIO((HEADER + rows).encode())
+            return store.import_books(body, "csv", source="trade", **options)
+
+        take(MOMO_ROW + FAUST_ROW)
+        order = "INSERT INTO orders SELECT id FROM bookstore_books WHERE isbn = :isbn"
+        request.dbsession.execute(text(order), {"isbn": MOMO})
+        with pytest.raises(ValidationFailed, match="1 of the 2 books"):
+            take(FAUST_ROW, absent="zero")
+        with pytest.raises(BookInUse, match=MOMO):
+            take(FAUST_ROW.replace("Faust", "New"), absent="delete", max_absent=50)
+        request.dbsession.add(Note(text="after"))
+        return {"titles": sorted(book.title for book in store.list().books)}
+
+    def configure(config: Configurator) -> None:
+        config.add_route("fill", "/fill")
+        config.add_view(fill, route_name="fill", renderer="json")
+
+    client = webtest.TestApp(cookiecutter(engine, configure=configure))
+    assert client.get("/fill").json == {"titles": ["Faust", "Momo"]}
+    assert (books(engine), notes(engine)) == (["Faust", "Momo"], ["after"])
 
 
 def test_a_subscriber_that_refuses_rolls_the_import_back(make_client: MakeClient) -> None:

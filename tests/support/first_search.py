@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Engine, bindparam, text
 
+from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.db import migrations, revision
 from pyramid_bookstore.search.folding import folded
@@ -156,7 +157,7 @@ def make(engine: Engine, rows: Iterable[Mapping[str, Any]] = ()) -> None:
 def insert(connection: Any, rows: Iterable[Mapping[str, Any]]) -> None:
     """Add books as it was done then."""
     for row in rows:
-        given = {name: value for name, value in row.items() if not name.endswith("_words")}
+        given = {name: row[name] for name in FIELDS if name in row}
         columns = [*given, "title_folded", "author_folded"]
         statement = text(
             f"INSERT INTO bookstore_books ({', '.join(columns)})"

@@ -21,7 +21,6 @@ from sqlalchemy import (
     text,
     update,
 )
-from sqlalchemy.exc import DBAPIError
 
 from pyramid_bookstore.catalogue.declared import Declared
 from pyramid_bookstore.catalogue.models import BOOKS
@@ -106,7 +105,7 @@ def missing(connection: Connection, declared: Declared) -> list[str]:
 
 
 def build(
-    engine: Engine, declared: Declared, progress: Callable[[int], None] | None = None
+    engine: Engine, declared: Declared, progress: Callable[[int], object] = int
 ) -> tuple[int, int]:
     """Bring all books up to date and make the indexes, while others read and write.
 
@@ -124,8 +123,7 @@ def build(
         return 0, 0
     for number in _batches(engine, declared, invalid.append):
         written += number
-        if progress is not None:
-            progress(written)
+        progress(written)
     _make_indexes(engine, declared)
     # Written by others since, without this declaration.
     written += sum(_batches(engine, declared, invalid.append))
@@ -195,8 +193,5 @@ def state(connection: Connection, declared: Declared) -> str:
 
 def is_new(engine: Engine) -> bool:
     """Whether there is no book yet, so that to build costs nothing."""
-    try:
-        with engine.connect() as connection:
-            return connection.execute(select(BOOKS.c.id).limit(1)).first() is None
-    except DBAPIError:
-        return False
+    with engine.connect() as connection:
+        return connection.execute(select(BOOKS.c.id).limit(1)).first() is None

@@ -12,16 +12,20 @@ from pyramid_bookstore.cli.ini import Ini, explain_missing_schema
 from pyramid_bookstore.cli.pairs import pairs_of
 from pyramid_bookstore.cli.progress import bar
 from pyramid_bookstore.errors import Reject, Report, RowsRefused
-from pyramid_bookstore.feeds.files import format_of, source
+from pyramid_bookstore.feeds.files import format_of
+from pyramid_bookstore.feeds.files import source as file_source
 from pyramid_bookstore.feeds.importer import Importer
 from pyramid_bookstore.feeds.intake import Format, Intake
 from pyramid_bookstore.feeds.options import DECIMALS, FeedOptions
 from pyramid_bookstore.feeds.profiles import profile as profile_named
 from pyramid_bookstore.feeds.profiles import profile_names
 from pyramid_bookstore.feeds.rejects import sentence, write_rejects
+from pyramid_bookstore.feeds.snapshot import ABSENT, MAX_ABSENT, Absent, snapshot_of
 
 #: Rejected rows that are printed at most, without --rejects.
 SHOWN = 20
+
+_DONE: dict[Absent, str] = {"keep": "kept", "zero": "stock set to 0", "delete": "deleted"}
 
 SOME_REJECTED, NOTHING_DONE, INTERRUPTED = 2, 1, 130
 
@@ -77,6 +81,22 @@ SOME_REJECTED, NOTHING_DONE, INTERRUPTED = 2, 1, 130
     help="The format, if the file's name does not have it or has a wrong one.",
 )
 @click.option("--sheet", metavar="NAME", help="The sheet of a spreadsheet, if not the first.")
+@click.option("--source", metavar="NAME", help="The source; FILE is all that it has.")
+@click.option(
+    "--absent",
+    type=click.Choice(ABSENT),
+    default="keep",
+    show_default=True,
+    help="What happens to books that came with the source before and are not in FILE: nothing,"
+    " their stock becomes 0, or they are deleted.",
+)
+@click.option(
+    "--max-absent",
+    metavar="PERCENT",
+    default=MAX_ABSENT,
+    show_default=True,
+    help="If more of the source's books are absent, nothing is written.",
+)
 @click.pass_context
 def command(
     context: click.Context,
@@ -93,6 +113,9 @@ def command(
     repair_isbn: bool,
     format: Format | None,
     sheet: str | None,
+    source: str | None,
+    absent: Absent,
+    max_absent: str,
 ) -> None:
     """Create and update books from FILE, by their ISBN.
 
@@ -122,9 +145,10 @@ def command(
     )
     if profile is not None:
         options = options.over(profile_named(profile, ini.rules, files=True))
+    snapshot = snapshot_of(source, absent, max_absent)
     report: Report | None = None
     try:
-        with Intake(options, keep_rows=rejects is not None) as intake:
+        with Intake(options, keep_rows=rejects is not None, snapshot=snapshot) as intake:
             _read(intake, file, format, sheet)
             if intake.ignored:
                 click.echo(f"Ignored columns: {_listed(intake.ignored)}.{intake.hint}", err=True)
@@ -142,13 +166,17 @@ def command(
         click.echo(f"Interrupted: {done}.", err=True)
         context.exit(INTERRUPTED)
     _show(report, rejects)
-    click.echo(_summary(report))
+    for book in report.absent_books[:SHOWN]:
+        click.echo(f"Absent: {book.isbn} {book.title}", err=True)
+    if report.absent > SHOWN:
+        click.echo(f"… and {report.absent - SHOWN:,} more.", err=True)
+    click.echo(_summary(report, absent))
     if report.rejected:
         context.exit(SOME_REJECTED if report.rejected < report.rows else NOTHING_DONE)
 
 
 def _read(intake: Intake, file: str, format: Format | None, sheet: str | None) -> None:
-    with source(file) as opened, bar("Reading", opened.size) as progress:
+    with file_source(file) as opened, bar("Reading", opened.size) as progress:
         intake.read(
             opened.stream,
             format or opened.format,
@@ -195,11 +223,13 @@ def _is_same_file(one: str, other: str) -> bool:
     return os.path.exists(one) and os.path.exists(other) and os.path.samefile(one, other)
 
 
-def _summary(report: Report) -> str:
+def _summary(report: Report, absent: Absent) -> str:
     numbers = (
         f"{report.created:,} created, {report.updated:,} updated, {report.unchanged:,} unchanged,"
         f" {report.rejected:,} rejected"
     )
     for count, name in ((report.repeated, "repeated"), (report.blank, "blank rows passed over")):
         numbers += f", {count:,} {name}" if count else ""
+    if report.absent:
+        numbers += f", {report.absent:,} absent ({_DONE[absent]})"
     return numbers + ("; a dry run: nothing was written." if report.dry_run else ".")

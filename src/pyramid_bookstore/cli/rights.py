@@ -11,6 +11,7 @@ from uuid6 import uuid7
 from pyramid_bookstore.catalogue.fields import WRITABLE
 from pyramid_bookstore.catalogue.models import BOOKS, Book, Total, columns_of
 from pyramid_bookstore.db.revision import VERSION_TABLE
+from pyramid_bookstore.feeds.models import Member
 from pyramid_bookstore.transactions.models import IdempotencyKey
 
 _ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
@@ -20,6 +21,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     BOOKS.name: _ALL,
     Total.__tablename__: ("SELECT", "INSERT", "UPDATE"),
     IdempotencyKey.__tablename__: _ALL,
+    Member.__tablename__: _ALL,
     VERSION_TABLE: ("SELECT",),
 }
 
@@ -53,7 +55,7 @@ def lacking(connection: Connection) -> Iterator[Lack]:
 
 
 def try_writing(connection: Connection) -> None:
-    """Create, change and delete a book and a stored answer, and undo it.
+    """Create, change and delete a book, a source and a stored answer, and undo it.
 
     Finds what no list of rights has: row security, a server that is read-only, a trigger of the
     host's that fails. Raises `sqlalchemy.exc.DBAPIError`.
@@ -79,6 +81,7 @@ def _rows() -> Iterator[tuple[Any, dict[str, Any]]]:
     book |= {"title": "-", "author": "-", "isbn": f"-{key.hex[-12:]}", "price": Decimal(1)}
     times = {"created_at": now, "updated_at": now}
     yield Book.__table__, {"id": key, **columns_of(book), **times}
+    yield Member.__table__, {"source": key.hex, "book_id": key, "absent": False}
     yield (
         IdempotencyKey.__table__,
         {

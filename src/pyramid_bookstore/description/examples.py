@@ -43,6 +43,8 @@ REPORT: dict[str, Any] = {
     ],
     "repeated": 0,
     "blank": 0,
+    "absent": 1,
+    "absent_books": [{"isbn": "9781718500440", "title": "The Rust Programming Language"}],
 }
 CSV = (
     "isbn,title,author,price,stock\r\n"

@@ -197,7 +197,7 @@ DESCRIBED: dict[tuple[str, str], DescribedOperation] = {
         query=lambda settings, declared: ImportParameters(),
         body=_FEED,
         answers={200: Answer("What was done.", (), {JSON: Content("ImportReport")})},
-        errors=(ROWS_REFUSED,),
+        errors=(ROWS_REFUSED, "book_in_use"),
     ),
     ("GET", "/books/export"): DescribedOperation(
         id="exportBooks",

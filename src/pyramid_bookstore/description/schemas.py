@@ -17,6 +17,7 @@ from pyramid_bookstore.description.own_types import (
     stored_schema,
     type_schema,
 )
+from pyramid_bookstore.errors import AbsentBook
 from pyramid_bookstore.feeds.report import MAX_LISTED
 from pyramid_bookstore.stock.schema import StockChange
 
@@ -235,6 +236,15 @@ def report() -> Schema:
     }
     properties["repeated"] = _COUNT | {"description": "Rows that equal an earlier one."}
     properties["blank"] = _COUNT | {"description": "Rows without anything in them; not in `rows`."}
+    properties["absent"] = _COUNT | {
+        "description": "Books that came with the source before and are not in the file."
+    }
+    book: dict[str, Schema] = {name: {"type": "string"} for name in AbsentBook._fields}
+    properties["absent_books"] = {
+        "type": "array",
+        "items": _object(book, list(book)),
+        "description": f"The first {MAX_LISTED} of them, by ISBN, as they were.",
+    }
     return _object(properties, list(properties), examples=[examples.REPORT])
 
 

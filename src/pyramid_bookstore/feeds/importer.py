@@ -1,6 +1,6 @@
 """The second half of an import: stage the valid rows and merge them, in one transaction."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from heapq import merge
 from itertools import islice
 from operator import attrgetter
@@ -12,6 +12,7 @@ from pyramid_bookstore.catalogue.constraints import FREE_STOCK
 from pyramid_bookstore.catalogue.extra import TOO_LARGE
 from pyramid_bookstore.db.types import to_microseconds
 from pyramid_bookstore.errors import BookstoreError, Reject, Report, RowsRefused
+from pyramid_bookstore.feeds.absent import AbsentBooks
 from pyramid_bookstore.feeds.bulk import REQUIRED_IN_NEW, Bulk, Merged
 from pyramid_bookstore.feeds.bulk_postgresql import PostgresBulk
 from pyramid_bookstore.feeds.bulk_sqlite import SQLiteBulk
@@ -34,6 +35,8 @@ _BULKS: dict[str, type[Bulk]] = {"postgresql": PostgresBulk, "sqlite": SQLiteBul
 
 Progress = Callable[[int], None]
 Listener = Callable[[Merged], None]
+#: Called with the rows of books that were absent.
+AbsentListener = Callable[[Sequence[Any]], None]
 
 
 class Importer:
@@ -42,6 +45,11 @@ class Importer:
     def __init__(self, intake: Intake, connection: Connection) -> None:
         self._intake = intake
         self._now = now()
+        self._absent = (
+            AbsentBooks(connection, intake.snapshot, intake.rejected, self._now)
+            if intake.snapshot and intake.rejected
+            else None
+        )
         self._bulk = _BULKS[connection.dialect.name](
             connection,
             fields=intake.given,
@@ -56,15 +64,17 @@ class Importer:
         skip_invalid: bool = False,
         dry_run: bool = False,
         changed: Listener | None = None,
+        absent_changed: AbsentListener | None = None,
         progress: Progress | None = None,
         rejects: Callable[[Iterator[Reject]], None] | None = None,
     ) -> Report:
         """Write the good rows, all of them or none.
 
-        Raises `RowsRefused` if there is a bad row, unless ``skip_invalid``. ``dry_run`` does
-        everything but write. Before anything is written, ``rejects`` is called with all bad rows,
-        ordered by line. ``changed`` is called with the books of each batch, ``progress`` with the
-        number of rows written so far.
+        Raises `RowsRefused` if there is a bad row, unless ``skip_invalid``; of a snapshot also
+        `ValidationFailed` for too many absent books, and `BookInUse`. ``dry_run`` does everything
+        but write. Before anything is written, ``rejects`` is called with all bad rows, ordered by
+        line. ``changed`` is called with the books of each batch, ``absent_changed`` with absent
+        ones, ``progress`` with the number of rows written so far.
         """
         refused = False
         with self._bulk.larger_cache():
@@ -73,18 +83,25 @@ class Importer:
                 if rejects is not None:
                     rejects(self._rejects())
                 refused = bool(self._rejected and not skip_invalid)
+                if self._absent is not None and not refused:
+                    self._absent.check(self._good, dry_run=dry_run)
                 if refused or dry_run:
                     created, updated = self._bulk.counts()
                 else:
-                    created, updated = self._merge(changed, progress)
+                    created, updated = self._write(changed, absent_changed, progress)
                 report = self._report(created, updated, dry_run)
             except BookstoreError:
-                self._bulk.close()
+                self._close()
                 raise
-            self._bulk.close()
+            self._close()
         if refused:
             raise RowsRefused(report)
         return report
+
+    def _close(self) -> None:
+        self._bulk.close()
+        if self._absent is not None:
+            self._absent.close()
 
     @property
     def _rejected(self) -> int:
@@ -94,18 +111,23 @@ class Importer:
     def _repeated(self) -> int:
         return self._intake.headers + self._bulk.repeated_count
 
+    @property
+    def _good(self) -> int:
+        return self._intake.rows - self._rejected - self._repeated
+
     def _report(self, created: int, updated: int, dry_run: bool) -> Report:
-        good = self._intake.rows - self._rejected - self._repeated
         return Report(
             rows=self._intake.rows,
             created=created,
             updated=updated,
-            unchanged=good - created - updated,
+            unchanged=self._good - created - updated,
             rejected=self._rejected,
             repeated=self._repeated,
             blank=self._intake.blank,
             dry_run=dry_run,
             rejects=list(islice(self._rejects(), MAX_LISTED)),
+            absent=self._absent.count if self._absent else 0,
+            absent_books=self._absent.books if self._absent else (),
         )
 
     def _stage(self, progress: Progress | None = None, *, lock: bool = True) -> None:
@@ -122,6 +144,8 @@ class Importer:
                 staged += len(batch)
                 progress(int(staged * _STAGING))
         bulk.analyze()
+        if self._absent is not None:
+            self._absent.find()  # before rows are moved out that are in the file all the same
         bulk.reject_repeated()
         if self._intake.members:
             apply_patches(bulk, self._intake.validator.declared, lock=lock)
@@ -151,9 +175,24 @@ class Importer:
             faults += self._intake.validator.faults_without_extra
         return Reject(row.line, faults)
 
+    def _write(
+        self,
+        changed: Listener | None,
+        absent_changed: AbsentListener | None,
+        progress: Progress | None,
+    ) -> tuple[int, int]:
+        if self._absent is None:
+            return self._merge(changed, progress)
+        books = self._absent.change(return_books=absent_changed is not None)
+        if absent_changed is not None:
+            absent_changed(books)
+        numbers = self._merge(changed, progress)
+        self._absent.remember()
+        return numbers
+
     def _merge(self, changed: Listener | None, progress: Progress | None) -> tuple[int, int]:
         created = updated = 0
-        good = self._intake.rows - self._rejected - self._repeated
+        good = self._good
         with self._bulk.deferred_indexes(good):
             ranges = list(self._bulk.ranges(BATCH))
             for number, (first, last) in enumerate(ranges, 1):

@@ -18,12 +18,15 @@ from pyramid_bookstore.feeds.ndjson_feed import Document, Documents, NdjsonFeed
 from pyramid_bookstore.feeds.options import FeedOptions
 from pyramid_bookstore.feeds.report import rejected
 from pyramid_bookstore.feeds.sheets import SheetFeed
+from pyramid_bookstore.feeds.snapshot import RejectedIsbns, Snapshot
 from pyramid_bookstore.feeds.spool import Spool
-from pyramid_bookstore.feeds.staging import FEED_FIELDS, PATCH_AT, REQUIRED_FIELDS, ROW
+from pyramid_bookstore.feeds.staging import FEED_FIELDS, KEY, PATCH_AT, REQUIRED_FIELDS, ROW
 from pyramid_bookstore.feeds.validator import RowValidator
 
 _required = itemgetter(*map(FEED_FIELDS.index, REQUIRED_FIELDS))
-_PRICE, _STOCK, _EXTRA = (FEED_FIELDS.index(name) for name in ("price", "stock", "extra"))
+_KEY, _PRICE, _STOCK, _EXTRA = (
+    FEED_FIELDS.index(name) for name in (KEY, "price", "stock", "extra")
+)
 
 Format = Literal["csv", "ndjson", "xlsx", "ods"]
 ExportFormat = Literal["csv", "ndjson", "xlsx"]
@@ -36,10 +39,17 @@ Original = tuple[int, list[str]]
 class Intake:
     """The rows of one feed, ``good`` and ``bad``, in temporary files that `close` removes.
 
-    With ``keep_rows`` every row is also kept as it was sent, to write a file of rejected rows.
+    With ``keep_rows`` every row is also kept as it was sent, to write a file of rejected rows; of a
+    ``snapshot`` the ISBNs of bad rows.
     """
 
-    def __init__(self, options: FeedOptions | None = None, *, keep_rows: bool = False) -> None:
+    def __init__(
+        self,
+        options: FeedOptions | None = None,
+        *,
+        keep_rows: bool = False,
+        snapshot: Snapshot | None = None,
+    ) -> None:
         self.options = options or FeedOptions()
         self.options.check()
         self.validator = RowValidator(self.options)
@@ -49,6 +59,12 @@ class Intake:
             self.bad: Spool[Reject] = files.enter_context(Spool(Reject))
             self._originals: Spool[Original] | None = (
                 files.enter_context(Spool(Original)) if keep_rows else None
+            )
+            self.snapshot = snapshot
+            self.rejected: RejectedIsbns | None = (
+                RejectedIsbns(files.enter_context(Spool(str)), self.validator.apply_schema)
+                if snapshot
+                else None
             )
             self._files = files.pop_all()
         #: The column names of the feed; of NDJSON the one column "row".
@@ -146,6 +162,9 @@ class Intake:
                 continue
             else:
                 self.bad.append(rejected(line, result))
+                if self.rejected is not None:
+                    cell = pick([*cells, *tail])[_KEY] if fault is None else None
+                    self.rejected.add_cell(line, cell)
             if originals is not None:
                 originals.append((line, cells))
 
@@ -171,16 +190,17 @@ class Intake:
         for line, text, value, fault in documents:
             if self._originals is not None:
                 self._originals.append((line, [text]))
-            if fault is not None:
-                self.bad.append(Reject(line, [Fault("", "", fault)]))
-                continue
-            result = self.validator.validate_document(value)
+            result = (
+                self.validator.validate_document(value) if fault is None else [Fault("", "", fault)]
+            )
             if isinstance(result, tuple):
                 self.good.append((line, result))
                 self.partial = self.partial or self._needs_book(result)
                 self.members = self.members or result[PATCH_AT] is not None
             else:
                 self.bad.append(rejected(line, result))
+                if self.rejected is not None:
+                    self.rejected.add(line, value.get(KEY) if isinstance(value, dict) else None)
 
     def _needs_book(self, row: tuple[Any, ...]) -> bool:
         """Whether the row can only be validated together with the stored book."""

@@ -11,8 +11,10 @@ from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
 from pyramid_bookstore.catalogue.field import parameter
 from pyramid_bookstore.catalogue.query import FilterParameters, Filters, given_filters
 from pyramid_bookstore.feeds.intake import ExportFormat
+from pyramid_bookstore.feeds.models import LONGEST_SOURCE
 from pyramid_bookstore.feeds.options import DECIMALS, pairs
 from pyramid_bookstore.feeds.profiles import profile_names
+from pyramid_bookstore.feeds.snapshot import ABSENT, MAX_ABSENT, Absent
 from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.parameters import Choice, Flag, Parameters, Repeated, Token
 
@@ -49,6 +51,21 @@ class ImportParameters(colander.MappingSchema):  # type: ignore[misc]  # colande
         Flag(), "Put back the leading zeros that an ISBN lost, if its checksum fits.", missing=False
     )
     sheet = parameter(Token(255), "The sheet of a spreadsheet, if not the first.", missing=None)
+    source = parameter(
+        Token(LONGEST_SOURCE), "The name of the source; the file is all that it has.", missing=None
+    )
+    absent = parameter(
+        Choice(*ABSENT),
+        "What happens to books that came with the source before and are not in the file: nothing,"
+        " or their stock becomes 0, or they are deleted, which also needs the permission"
+        " `bookstore.delete`.",
+        missing="keep",
+    )
+    max_absent = parameter(
+        Token(20),
+        "Percent of the source's books. If more of them are absent, the import is refused.",
+        missing=MAX_ABSENT,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +91,9 @@ class ImportQuery:
     decimal: str | None = None
     repair_isbn: bool = False
     sheet: str | None = None
+    source: str | None = None
+    absent: Absent = "keep"
+    max_absent: str = MAX_ABSENT
 
 
 def parse_export(

@@ -3,10 +3,11 @@
 from __future__ import annotations  # help() then shows `Format`, not all of its values
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import partial
-from typing import get_args
+from typing import Any, get_args
 
-from pyramid_bookstore.catalogue.events import BookCreated, BookUpdated
+from pyramid_bookstore.catalogue.events import BookCreated, BookDeleted, BookUpdated
 from pyramid_bookstore.catalogue.query import NO_FILTERS, Filters, as_parameters
 from pyramid_bookstore.catalogue.service import Service
 from pyramid_bookstore.catalogue.statements import book_from_row
@@ -19,6 +20,7 @@ from pyramid_bookstore.feeds.lines import Stream
 from pyramid_bookstore.feeds.options import FeedOptions
 from pyramid_bookstore.feeds.profiles import profile as profile_named
 from pyramid_bookstore.feeds.schema import ExportQuery, parse_export
+from pyramid_bookstore.feeds.snapshot import MAX_ABSENT, Absent, snapshot_of
 from pyramid_bookstore.feeds.staging import KEY
 
 
@@ -40,6 +42,9 @@ class FeedsService(Service):
         profile: str | None = None,
         repair_isbn: bool = False,
         sheet: str | None = None,
+        source: str | None = None,
+        absent: Absent = "keep",
+        max_absent: str | int | Decimal = MAX_ABSENT,
     ) -> Report:
         """Create and update books from a file, by their ISBN: all of them or none.
 
@@ -54,7 +59,14 @@ class FeedsService(Service):
         (``"A,B"`` or a list) the first that is filled; ``fixed`` the values of fields that it
         lacks, as text. With ``columns`` or a ``profile`` (by its name), columns that are no field
         are passed over. ``decimal`` is ``comma`` or ``point``.
+
+        The file is all that the ``source`` of this name has, if there is one. Books that came with
+        it before and are not in the file are ``absent``: they are kept, or get a stock of 0
+        (``zero``), or are deleted (``delete``). More of them than ``max_absent`` ("5%") raise
+        `ValidationFailed`, and one that a foreign key of the host's refers to `BookInUse` where it
+        would be deleted, both with nothing written. Rejected rows count as in the file.
         """
+        snapshot = snapshot_of(source, absent, max_absent)
         if format not in get_args(Format):
             message = f"The value must be {' or '.join(get_args(Format))}."
             raise ValidationFailed([Fault("format", "", message)])
@@ -70,7 +82,7 @@ class FeedsService(Service):
         )
         if profile is not None:
             options = options.over(profile_named(profile, self._rules))
-        with Intake(options) as intake:
+        with Intake(options, snapshot=snapshot) as intake:
             # Before the session is used: nothing is locked while the file is read.
             intake.read(stream, format, sheet=sheet)
             if not dry_run:
@@ -78,12 +90,12 @@ class FeedsService(Service):
             self._unit.session.flush()
             importer = Importer(intake, self._unit.connection())
             with self._unit.event_savepoint():
+                heard = self._unit.has_subscribers
                 return importer.run(
                     skip_invalid=skip_invalid,
                     dry_run=dry_run,
-                    changed=partial(self._announce_merged, intake.given)
-                    if self._unit.has_subscribers
-                    else None,
+                    changed=partial(self._announce_merged, intake.given) if heard else None,
+                    absent_changed=partial(self._announce_absent, absent) if heard else None,
                 )
 
     def export_books(
@@ -109,3 +121,10 @@ class FeedsService(Service):
             book = book_from_row(row)
             changes = {name: getattr(book, name) for name in given if name != KEY}
             self._unit.announce(BookUpdated, book=book, changes=changes)
+
+    def _announce_absent(self, absent: Absent, rows: Sequence[Any]) -> None:
+        for row in rows:
+            if absent == "delete":
+                self._unit.announce(BookDeleted, book=book_from_row(row))
+            else:
+                self._unit.announce(BookUpdated, book=book_from_row(row), changes={"stock": 0})

@@ -12,6 +12,8 @@ from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.web.body import Body, check_type, spooled_body
 from pyramid_bookstore.web.headers import media_type
 from pyramid_bookstore.web.mount import Mount
+from pyramid_bookstore.web.operation import DELETE
+from pyramid_bookstore.web.permissions import require_any
 from pyramid_bookstore.web.query_string import query_pairs
 from pyramid_bookstore.web.responses import answer
 
@@ -28,6 +30,8 @@ FEED_BODY = Body(tuple(_FORMATS), lambda settings: settings.import_max_body_size
 def import_books(request: Request) -> Response:
     """Books from a file, by their ISBN: all of them, or none."""
     query = parse_import(query_pairs(request))
+    if query.absent == "delete":
+        require_any(request, DELETE)
     check_type(request, FEED_BODY.types)
     kind, _ = media_type(request.environ["CONTENT_TYPE"])
     mount = Mount.of(request.registry)

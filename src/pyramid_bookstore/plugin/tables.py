@@ -3,6 +3,7 @@
 from pyramid_bookstore.catalogue import models as catalogue
 from pyramid_bookstore.db.base import Base
 from pyramid_bookstore.db.revision import is_current
+from pyramid_bookstore.feeds import models as feeds
 from pyramid_bookstore.transactions import models as transactions
 
-__all__ = ["Base", "catalogue", "is_current", "transactions"]
+__all__ = ["Base", "catalogue", "feeds", "is_current", "transactions"]
