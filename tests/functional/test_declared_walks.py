@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from webtest import TestApp
 
+from pyramid_bookstore.cli import main
 from tests.support.api import isbn
+from tests.support.server import write_ini
 
 FIELDS = {
     "bookstore.migrate": "true",
@@ -31,8 +35,8 @@ BOOKS = [
 
 
 @pytest.fixture
-def client(make_client: Callable[..., TestApp]) -> TestApp:
-    client = make_client(FIELDS)
+def client(database: str, make_client: Callable[..., TestApp]) -> TestApp:
+    client = make_client(FIELDS, url=database)
     rows = "\n".join(map(json.dumps, BOOKS))
     client.post("/api/v1/books/import", rows.encode(), content_type="application/x-ndjson")
     return client
@@ -84,3 +88,18 @@ def test_every_page_of_a_filtered_list_in_the_order_of_a_declared_field(
                 if this != that:
                     assert (this < that) != name.startswith("-"), query
                     break
+
+
+@pytest.mark.parametrize("query", ["", "publisher=p1&"])
+def test_a_page_in_the_order_of_a_declared_field_enters_its_index(
+    client: TestApp, database: str, tmp_path: Path, query: str
+) -> None:
+    """Not from its beginning: so a page costs the same at any depth, and a walk gives up."""
+    if not database.startswith("sqlite"):
+        pytest.skip("PostgreSQL goes by the size of the table")
+    query = f"sort=pages&limit=5&count=none&{query}"
+    cursor = client.get(f"/api/v1/books?{query}").json["next_cursor"]
+    ini = write_ini(tmp_path, FIELDS | {"bookstore.sqlalchemy.url": database})
+    asked = f"{query}cursor={cursor}"
+    said = CliRunner().invoke(main, ["-c", str(ini), "explain", asked]).output
+    assert "SEARCH bookstore_books USING INDEX bookstore_declared_pages_idx" in said

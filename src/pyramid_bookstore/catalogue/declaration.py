@@ -42,7 +42,8 @@ def together(fields: Iterable[DeclaredField], faults: list[tuple[str, str]]) -> 
         }
         taken = sorted(names & parameters.keys())
         if field.name in found:
-            faults.append((field.name, "this field is declared twice"))
+            by_trade = ", once by bookstore.trade" if found[field.name] in TRADE else ""
+            faults.append((field.name, f"this field is declared twice{by_trade}"))
         elif taken:
             owner = parameters[taken[0]]
             faults.append((field.name, f"the name {taken[0]!r} is taken by {owner}"))

@@ -93,7 +93,7 @@ class OneOf(Filter):
 
     def parameters(self, field: Field) -> Iterator[Any]:
         assert isinstance(field, DeclaredField)
-        text = f"The {field.name}, whatever the case or accents; repeated, one of several."
+        text = f"{field.text} The whole value, in any case; repeated, one of several."
         yield parameter(Tokens(field.name, field.type), text, field.parameter)
 
     def comparisons(self, field: Field, values: Mapping[str, Any]) -> Iterator[Comparison]:
@@ -110,17 +110,15 @@ class Between(Range):
 
     def parameters(self, field: Field) -> Iterator[Any]:
         low, high = f"min_{field.name}", f"max_{field.name}"
-        yield parameter(Bound(field.type), f"First {field.name}; not behind `{high}`.", low)
-        yield parameter(Bound(field.type), f"Last {field.name}.", high)
+        yield parameter(Bound(field.type), f"`{field.name}` from this; not behind `{high}`.", low)
+        yield parameter(Bound(field.type), f"`{field.name}` up to this.", high)
 
     def check(self, field: Field, values: Mapping[str, Any], error: colander.Invalid) -> None:
         low, high = values.get(f"min_{field.name}"), values.get(f"max_{field.name}")
         if low is None or high is None:
             return
         if field.type.key(low) > field.type.last_key(high):
-            error[f"min_{field.name}"] = (
-                f"The first {field.name} must not be behind max_{field.name}."
-            )
+            error[f"min_{field.name}"] = f"The value must not be behind max_{field.name}."
 
     def comparisons(self, field: Field, values: Mapping[str, Any]) -> Iterator[Comparison]:
         found = list(super().comparisons(field, values))

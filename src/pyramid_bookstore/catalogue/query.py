@@ -41,9 +41,9 @@ Filters = Mapping[str, Any]
 NO_FILTERS: Filters = MappingProxyType({})
 
 _SEARCH = (
-    "Words of the title or the author, each of which may be part of a longer one, in any order,"
-    ' whatever the case or accents; `"in quotes"` as one run of whole words; an ISBN in any form,'
-    f" or four digits of one. The first {COUNTED} words count."
+    "Words of the title, the author, or a declared field for `search`, each of which may be part of"
+    ' a longer one, in any order, whatever the case or accents; `"in quotes"` as one run of whole'
+    f" words; an ISBN in any form, or four digits of one. The first {COUNTED} words count."
 )
 
 

@@ -191,9 +191,11 @@ def _not_past_the_walk(shape: Shape, order: Sequence[tuple[Any, bool]]) -> Colum
     # Each key by itself, and as an expression: SQLite then enters an index by all keys, and else by
     # the first alone.
     keys_there = (select(func.coalesce(key, key)).scalar_subquery() for key in place.c)
-    end = tuple_(*keys_there)
+    end = [*keys_there]
     walked = tuple_(*(column for column, _ in order))
-    return walked >= end if order[0][1] else walked <= end
+    column, descending = order[0]
+    clause = walked >= tuple_(*end) if descending else walked <= tuple_(*end)
+    return _entered(clause, column, not descending, end[0])
 
 
 def _past(order: Sequence[tuple[Any, bool]], first: int, begin: Any = None) -> ColumnElement[bool]:
@@ -207,7 +209,9 @@ def _past(order: Sequence[tuple[Any, bool]], first: int, begin: Any = None) -> C
         # One direction: a row comparison can use an index.
         values = (keys[0][2] if begin is None else begin, *(key[2] for key in keys[1:]))
         left, right = tuple_(*(key[0] for key in keys)), tuple_(*values)
-        return left < right if order[0][1] else left > right
+        column, descending = order[0]
+        clause = left < right if descending else left > right
+        return _entered(clause, column, descending, values[0])
     alternatives = []
     for index, (column, descending, value) in enumerate(keys):
         equal = [earlier == key for earlier, _, key in keys[:index]]
@@ -217,6 +221,16 @@ def _past(order: Sequence[tuple[Any, bool]], first: int, begin: Any = None) -> C
     return and_(
         _not_before(column, descending, value if begin is None else begin), or_(*alternatives)
     )
+
+
+def _entered(
+    clause: ColumnElement[bool], column: Any, descending: bool, value: Any
+) -> ColumnElement[bool]:
+    """A comparison of rows whose first is ``column`` with ``value``, so that it enters an index:
+    of an expression, as for a declared field, SQLite needs a comparison of the first alone."""
+    if column.table is not None:
+        return clause
+    return and_(_not_before(column, descending, value), clause)
 
 
 def _not_before(column: Any, descending: bool, value: Any) -> ColumnElement[bool]:
