@@ -26,7 +26,9 @@ class Shop(colander.MappingSchema):
 def main(global_config, **settings):
     config = Configurator(settings=settings)
     config.include("pyramid_bookstore")
-    config.add_bookstore_field("publisher", "text", "filter", "facet")
+    config.add_bookstore_field(
+        "publisher", colander.SchemaNode(colander.String()), filter=True, facet=True
+    )
     config.set_bookstore_extra_schema(Shop())
     return config.make_wsgi_app()
 

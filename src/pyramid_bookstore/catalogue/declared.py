@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 import colander
 
 from pyramid_bookstore.catalogue.field import Field, Filter, Range, parameter
+from pyramid_bookstore.catalogue.host_schema import apply_host_schema
 from pyramid_bookstore.catalogue.kinds import KINDS, ContributorsKind, Kind, TextKind, token_of
 from pyramid_bookstore.search.base import Comparison
 from pyramid_bookstore.search.words import stored
@@ -36,6 +37,8 @@ class DeclaredField(Field):
     facet: bool = False
     #: Whether the search finds its words.
     search: bool = False
+    #: A node of the host's, whose rules hold too.
+    node: Any = None
     #: The name of the parameter that filters by it.
     parameter: str = ""
 
@@ -51,7 +54,18 @@ class DeclaredField(Field):
 
     def deserialize(self, value: Any) -> Any:
         """The value as it is stored; raises :exc:`colander.Invalid`."""
-        return field_node(self.type, name=self.name).deserialize(value)
+        own = field_node(self.type, name=self.name)
+        value = own.deserialize(value)
+        rules = () if self.node is None else (self.node, *self.node.children)
+        if not any(each.validator or each.preparer for each in rules):
+            return value
+        schema = colander.SchemaNode(colander.Mapping(), self.node, name=self.name)
+        try:
+            found = apply_host_schema(schema, {self.name: value}, own)
+        except colander.Invalid as invalid:
+            raise invalid.children[0] if invalid.children else invalid from None
+        # Of a date, colander would make a day.
+        return own.deserialize(found[self.name]) if "search" in self.type.purposes else value
 
     def tokens(self, value: Any) -> Iterator[str]:
         """The stored tokens of a valid value."""
@@ -216,6 +230,29 @@ class Declared:
         )
 
 
+def kind_of(node: Any) -> str:
+    """The type of a field that a colander node describes; raises `ValueError`."""
+    typ = getattr(node, "typ", None)  # of a node, not of a class of nodes
+    for known, kind in _KINDS_OF_COLANDER.items():
+        if isinstance(typ, known):
+            return kind
+    if isinstance(typ, colander.Sequence) and kind_of(node.children[0]) == "text":
+        return "texts"
+    raise ValueError(
+        f"{node!r} is no node of a type that can be declared: String, Integer, Float, Decimal,"
+        " Date, Boolean, or a Sequence of String, of colander"
+    )
+
+
+_KINDS_OF_COLANDER: Final = {
+    colander.String: "text",
+    colander.Integer: "integer",
+    colander.Float: "number",
+    colander.Decimal: "number",
+    colander.Date: "date",
+    colander.Boolean: "boolean",
+}
+
 NOTHING_DECLARED: Final = Declared()
 
 
@@ -226,6 +263,7 @@ def declare(
     *,
     text: str = "",
     parameter: str = "",
+    node: Any = None,
 ) -> DeclaredField:
     """A declared field; raises `ValueError` with what is wrong about the declaration."""
     if not _NAME.fullmatch(name):
@@ -257,6 +295,7 @@ def declare(
         facet="facet" in purposes,
         search="search" in purposes,
         parameter=parameter or name,
+        node=node,
     )
 
 

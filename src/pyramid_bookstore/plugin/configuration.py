@@ -13,7 +13,7 @@ from pyramid.exceptions import ConfigurationError
 from pyramid.interfaces import IRequestFactory, ISecurityPolicy
 
 from pyramid_bookstore.catalogue.declaration import from_settings, together
-from pyramid_bookstore.catalogue.declared import declare
+from pyramid_bookstore.catalogue.declared import declare, kind_of
 from pyramid_bookstore.catalogue.extra import ExtraRules
 from pyramid_bookstore.db.database import Database
 from pyramid_bookstore.db.replica import Replica
@@ -130,15 +130,30 @@ def set_bookstore_extra_schema(config: Configurator, schema: Any) -> None:
     )
 
 
-def add_bookstore_field(config: Configurator, name: str, kind: str, *purposes: str) -> None:
+def add_bookstore_field(
+    config: Configurator,
+    name: str,
+    node: Any,
+    *,
+    filter: bool = False,
+    facet: bool = False,
+    sort: bool = False,
+    search: bool = False,
+) -> None:
     """Declare a member of a book's `extra`, as the setting `bookstore.field.NAME` does.
 
-    ``kind`` is its type (``text``, ``integer``, ``number``, ``date``, ``boolean``, ``texts``),
-    ``purposes`` are any of ``filter``, ``facet``, ``sort``, ``search``. Raises
-    `ConfigurationError` for what is none of these, or a name that is taken.
+    ``node`` is a colander node: its type (`String`, `Integer`, `Float`, `Decimal`, `Date`,
+    `Boolean`, or a `Sequence` of `String`) says what values are, and its validator and preparer
+    hold. A book without the field is always valid. Raises `ConfigurationError` for another type, a
+    purpose that the type cannot be for, or a name that is taken.
     """
+    given = {"filter": filter, "facet": facet, "sort": sort, "search": search}
     try:
-        declared = declare(name, kind, purposes)
+        kind = kind_of(node)
+        purposes = [purpose for purpose, wanted in given.items() if wanted]
+        bound = node.bind()
+        bound.name = name
+        declared = declare(name, kind, purposes, text=node.description, node=bound)
     except ValueError as error:
         raise ConfigurationError(f"add_bookstore_field: {name}: {error}.") from error
 

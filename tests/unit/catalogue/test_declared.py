@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
+import colander
 import pytest
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationConflictError, ConfigurationError
@@ -92,18 +93,22 @@ def test_all_faults_of_the_settings_are_one_error() -> None:
         assert f"\n  bookstore.{name}: " in said, said
 
 
-def rules_of(settings: dict[str, str], *calls: tuple[str, ...]) -> ExtraRules:
+INTEGER = colander.SchemaNode(colander.Integer())
+STRING = colander.SchemaNode(colander.String())
+
+
+def rules_of(settings: dict[str, str], *calls: tuple[Any, ...]) -> ExtraRules:
     config = Configurator(settings=DATABASE | settings)
     config.include("pyramid_bookstore")
-    for call in calls:
-        config.add_bookstore_field(*call)
+    for name, node, *purposes in calls:
+        config.add_bookstore_field(name, node, **dict.fromkeys(purposes, True))
     config.commit()
     found: ExtraRules = Mount.of(config.registry).rules
     return found
 
 
 def test_a_host_declares_fields_beside_those_of_the_settings() -> None:
-    rules = rules_of({"bookstore.field.shelf": "text filter"}, ("pages", "integer", "sort"))
+    rules = rules_of({"bookstore.field.shelf": "text filter"}, ("pages", INTEGER, "sort"))
     assert {*rules.declared.fields} == {"shelf", "pages"}
     assert rules.declared.keyed == ("pages",)
     assert rules_of({}).declared.fields == {}
@@ -112,15 +117,76 @@ def test_a_host_declares_fields_beside_those_of_the_settings() -> None:
 
 def test_a_field_is_declared_by_the_settings_or_by_the_host() -> None:
     with pytest.raises(ConfigurationError, match="pages: this field is declared twice"):
-        rules_of({"bookstore.field.pages": "integer"}, ("pages", "integer"))
+        rules_of({"bookstore.field.pages": "integer"}, ("pages", INTEGER))
     with pytest.raises(ConfigurationConflictError):
-        rules_of({}, ("pages", "integer"), ("pages", "text"))
+        rules_of({}, ("pages", INTEGER), ("pages", STRING))
 
 
-@pytest.mark.parametrize("call", [("Pages", "integer"), ("pages", "int"), ("pages", "text", "x")])
-def test_a_host_that_declares_what_cannot_be_is_told_at_once(call: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("Pages", INTEGER),
+        ("pages", INTEGER, "search"),
+        ("pages", "integer"),
+        ("pages", colander.Integer()),
+        ("pages", colander.SchemaNode(colander.DateTime())),
+        ("pages", colander.SchemaNode(colander.Sequence(), INTEGER.clone())),
+    ],
+)
+def test_a_host_that_declares_what_cannot_be_is_told_at_once(call: tuple[Any, ...]) -> None:
     with pytest.raises(ConfigurationError, match=r"add_bookstore_field: (p|P)ages: "):
         rules_of({}, call)
+
+
+@pytest.mark.parametrize(
+    ("typ", "name"),
+    [
+        (colander.Integer(), "integer"), (colander.Float(), "number"), (colander.Date(), "date"),
+        (colander.Decimal(), "number"), (colander.Money(), "number"),
+        (colander.Boolean(), "boolean"), (colander.String(), "text"),
+    ],
+)  # fmt: skip
+def test_a_node_of_colander_says_the_type(typ: Any, name: str) -> None:
+    rules = rules_of(
+        {}, ("shelf", colander.SchemaNode(typ, description="Where it stands."), "filter")
+    )
+    shelf = rules.declared.fields["shelf"]
+    assert (shelf.type.name, shelf.text) == (name, "Where it stands.")
+
+
+def test_what_a_node_demands_holds_and_its_preparer_too() -> None:
+    texts = colander.SchemaNode(
+        colander.Sequence(), STRING.clone(), validator=colander.Length(max=2)
+    )
+    rules = rules_of(
+        {},
+        ("shelf", colander.SchemaNode(colander.String(), preparer=str.upper,
+                                      validator=colander.OneOf(["A", "B"]))),
+        ("pages", colander.SchemaNode(colander.Integer(), validator=colander.Range(min=1))),
+        ("published", colander.SchemaNode(colander.Date(), validator=lambda node, value: None)),
+        ("codes", texts),
+    )  # fmt: skip
+    good = {"shelf": "a", "pages": 1, "published": "2024-05-17", "codes": ["x", "y"]}
+    assert validate_extra(good, rules) == {**good, "shelf": "A"}
+    assert validate_extra({}, rules) == {}
+    with pytest.raises(ValidationFailed) as refused:
+        validate_extra({"shelf": "c", "pages": 0, "codes": ["x", "y", "z"]}, rules)
+    assert {fault.field for fault in refused.value.faults} == {
+        "extra.shelf", "extra.pages", "extra.codes",
+    }  # fmt: skip
+    with pytest.raises(ValidationFailed, match="whole number"):
+        validate_extra({"pages": "5"}, rules)
+
+
+def _fails(node: Any, value: Any) -> None:
+    raise TypeError("a defect of the host's")
+
+
+def test_a_node_that_raises_what_it_should_not_is_a_fault_of_its_field() -> None:
+    rules = rules_of({}, ("shelf", colander.SchemaNode(colander.String(), validator=_fails)))
+    with pytest.raises(ValidationFailed) as refused:
+        validate_extra({"shelf": "A"}, rules)
+    assert [fault.field for fault in refused.value.faults] == ["extra.shelf"]
 
 
 FIELDS = declared_by(
