@@ -60,6 +60,20 @@ def test_a_patch_moves_a_book_by_what_it_changes_and_leaves_the_rest(client: Tes
     assert total(client, "min_pages=0") == 0
 
 
+def test_fields_may_name_declared_ones_and_nothing_else_of_extra_comes(client: TestApp) -> None:
+    book = post(client, 1, publisher="Piper", pages=7, other=1)
+    [some] = client.get("/api/v1/books?fields=title,publisher,rating").json["data"]
+    assert some == {"title": "Faust", "extra": {"publisher": "Piper"}}
+    [listed] = client.get("/api/v1/books?fields=publisher,extra").json["data"]
+    assert listed == {"extra": book["extra"]}
+
+
+def test_a_database_in_memory_needs_no_reindex(make_client: MakeClient) -> None:
+    client = make_client(FIELDS, url="sqlite://")
+    post(client, 1, publisher="Piper")
+    assert total(client, "publisher=piper") == 1
+
+
 def test_a_patch_to_a_value_that_is_not_valid_changes_nothing(client: TestApp) -> None:
     book = post(client, 1, publisher="Piper", pages=7)
     refused = patch(client, book, {"pages": "many", "language": ["eng", 5]}, status=422)

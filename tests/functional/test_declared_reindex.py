@@ -265,13 +265,26 @@ def test_the_application_starts_while_its_database_does_not_answer(
     assert make_client(FIELDS, url=url).get("/api/v1/health", status=200)
 
 
+def test_a_host_that_offers_its_session_alone_is_not_looked_at_at_the_start(
+    make_app: Callable[..., Any],
+) -> None:
+    fields = {name: value for name, value in FIELDS.items() if ".field." in name}
+    make_app(
+        {"bookstore.dbsession": "dbsession", **fields},
+        configure=lambda config: config.add_request_method(
+            lambda request: None, "dbsession", reify=True
+        ),
+    )
+
+
 @pytest.fixture
 def many(shop: Shop) -> tuple[TestApp, Shop]:
-    """1,200 books: of three publishers, in turns."""
+    """1,200 books: of three publishers, in turns; a tenth has a word of its own."""
     shop.run("reindex")
     client = shop.client()
     rows = "".join(
-        f'{{"isbn":"{isbn(number)}","title":"T","author":"A","price":{number % 5 + 1},'
+        f'{{"isbn":"{isbn(number)}","title":"T{"" if number % 10 else " rare"}","author":"A",'
+        f'"price":{number % 5 + 1},'
         f'"extra":{{"publisher":"P{number % 3}","pages":{number}}}}}\n'
         for number in range(1_200)
     )
@@ -292,6 +305,9 @@ def test_facets_of_many_books_are_estimated_and_say_so(
         found = listed(client, f"facets=publisher{query}")["facets"]["publisher"]
         assert {each["value"] for each in found} == {"P0", "P1", "P2"}, query
         assert all(each["estimated"] for each in found), query
+    # So few that they are collected: one in 64 of them is the sample.
+    found = listed(client, "facets=publisher&search=rare")["facets"]["publisher"]
+    assert all(each["estimated"] for each in found)
     few = listed(client, "facets=publisher&min_pages=1190")["facets"]["publisher"]
     assert sum(each["books"] for each in few) == 10
     assert all("estimated" not in each for each in few)

@@ -23,6 +23,7 @@ from pyramid_bookstore.db.inifile import app_settings, database_options
 from pyramid_bookstore.db.revision import require_current
 from pyramid_bookstore.plugin.probes import check_declared_fields
 from pyramid_bookstore.settings import Settings
+from pyramid_bookstore.settings.reader import HOST_DATABASE, OWN_DATABASE
 from pyramid_bookstore.web.mount import Mount
 
 
@@ -63,7 +64,10 @@ class Ini:
             with self.application() as registry:
                 rules: ExtraRules = Mount.of(registry).rules
                 return rules
-        settings = Settings.from_mapping(self.values, [check_declared_fields])
+        # No other setting is checked: an import needs no key for tokens.
+        prefixes = (OWN_DATABASE, HOST_DATABASE, "bookstore.trade", "bookstore.field.")
+        chosen = {name: each for name, each in self.values.items() if name.startswith(prefixes)}
+        settings = Settings.from_mapping(chosen, [check_declared_fields])
         return ExtraRules(
             declared=together(from_settings(settings.trade, settings.declared, []), [])
         )

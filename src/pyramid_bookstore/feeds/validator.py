@@ -162,8 +162,6 @@ class RowValidator:
         """The row with members of `extra` that are not in its `extra`."""
         if isinstance(row, list) or faults:
             return [*(row if isinstance(row, list) else ()), *faults]
-        if not patch:
-            return row
         given = row[EXTRA_AT]
         extra = jsontext.loads((given or self.default_extra).encode())
         if given:  # it is whole: an empty cell takes nothing away
