@@ -34,7 +34,7 @@ EXACT_UP_TO = 4_000
 SAMPLE = 50_000
 
 #: Books that are looked at to estimate a facet.
-FACETED = 8_000
+FACETED = 4_000
 
 #: One book in so many is in the small index, as the migration made it.
 SAMPLED = 64

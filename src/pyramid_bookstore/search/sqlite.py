@@ -40,7 +40,7 @@ BLOCKS, BLOCK = 64, 200
 SAMPLE = BLOCKS * BLOCK
 
 #: Books that are looked at to estimate a facet.
-FACETED = 64 * 80
+FACETED = 64 * 60
 
 #: Books that are looked at for each spelling.
 SPELLED = 300
