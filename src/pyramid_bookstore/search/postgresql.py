@@ -32,6 +32,8 @@ from pyramid_bookstore.search.words import Place
 #: `SAMPLE` books, which are read block by block.
 EXACT_UP_TO = 4_000
 SAMPLE = 50_000
+#: The same for the key of a declared field, which is read from JSON: 50,000 took 45 ms.
+KEYED = 10_000
 
 #: Books that are looked at to estimate a facet.
 FACETED = 4_000
@@ -145,10 +147,7 @@ class PostgreSQLSearch(Search):
         if conditions.probed:
             found = self._in_sample(conditions).with_only_columns(books.id, books.attributes)
             return found.limit(FACETED)
-        percentage = sa.func.least(100, 100.0 * FACETED / sa.func.greatest(1, self.total))
-        blocks = sa.tablesample(
-            self.books, sa.func.system(percentage), name="blocks", seed=sa.literal(1)
-        )
+        blocks = self._blocks(FACETED)
         clauses = self.compared(conditions, blocks)
         return sa.select(blocks.c.id, blocks.c.attributes).where(*clauses)
 
@@ -206,11 +205,8 @@ class PostgreSQLSearch(Search):
         found = sa.select(sa.literal(1)).select_from(self.books)
         found = found.where(*self.compared(conditions))
         exact = number_of(found.limit(EXACT_UP_TO + 1))
-        # Whole blocks at random; `seed` makes them the same ones each time.
-        percentage = sa.func.least(100, 100.0 * SAMPLE / sa.func.greatest(1, self.total))
-        blocks = sa.tablesample(
-            self.books, sa.func.system(percentage), name="blocks", seed=sa.literal(1)
-        )
+        own = all(each.column in self.books.c for each in conditions.comparisons)
+        blocks = self._blocks(SAMPLE if own else KEYED)
         clauses = self.compared(conditions, blocks)
         hits = sa.func.count().filter(*clauses)
         seen = sa.func.greatest(sa.func.count(blocks.c.id), 1)
@@ -218,6 +214,13 @@ class PostgreSQLSearch(Search):
         # CASE runs the sample only if it is needed.
         beyond = sa.func.greatest(sa.func.round(sampled), EXACT_UP_TO)
         return sa.case((exact <= EXACT_UP_TO, exact), else_=beyond)
+
+    def _blocks(self, books: int) -> Any:
+        """About so many books: blocks at random, by `seed` the same ones each time."""
+        percentage = sa.func.least(100, 100.0 * books / sa.func.greatest(1, self.total))
+        return sa.tablesample(
+            self.books, sa.func.system(percentage), name="blocks", seed=sa.literal(1)
+        )
 
 
 def _like(text: Any, piece: Any) -> sa.ColumnElement[bool]:
