@@ -54,9 +54,12 @@ class Members:
         """Take the declared fields out of a line of NDJSON; null takes the member away."""
         patch: dict[str, Any] = {}
         faults: list[Fault] = []
-        for name in self._fields.keys() & document.keys():
+        for name in [each for each in self._fields if each in document]:
             value = document.pop(name)
-            if isinstance(value, str):  # as other programs write numbers
+            if isinstance(self._fields[name].type, TextKind):  # a text is what it says
+                blank = isinstance(value, str) and not value.strip()
+                patch[name], found = self._read(name, None if blank else value)
+            elif isinstance(value, str):  # as other programs write numbers
                 patch[name], found = self._cell(name, value)
             else:
                 patch[name], found = self._read(name, value)
