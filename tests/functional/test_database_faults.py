@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import IntegrityError
 from webtest import TestApp
 
 from pyramid_bookstore.db.engines import make_engine
@@ -316,6 +317,19 @@ class TestSQLite:
         other.close()
         thread.join()
         assert answers[0].status_int == 201
+
+    def test_a_commit_that_fails_holds_no_lock(self, make_app, sqlite_url):
+        """SQLite leaves the transaction open, for example at a deferred foreign key."""
+        app = make_app({"bookstore.sqlalchemy.url": f"{sqlite_url}?timeout=0.1"})
+        engine = Mount.of(app.registry).database.writing
+        with engine.begin() as connection:
+            connection.exec_driver_sql(
+                "CREATE TABLE loans (book TEXT REFERENCES bookstore_books DEFERRABLE INITIALLY"
+                " DEFERRED)"
+            )
+        with pytest.raises(IntegrityError), engine.begin() as connection:
+            connection.exec_driver_sql("INSERT INTO loans VALUES ('none')")
+        assert TestApp(app).post_json(BOOKS, RUST).status_int == 201
 
     def test_writes_get_503_and_reads_work_while_the_database_is_full(self, make_app, sqlite_url):
         app = make_app({"bookstore.sqlalchemy.url": sqlite_url})

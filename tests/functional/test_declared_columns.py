@@ -334,3 +334,19 @@ def test_whatever_the_values_an_export_is_imported_unchanged(
             continue
         report = send(client, answer.body, kind=kind).json
         assert report["unchanged"] == report["rows"] >= (kept > 0)
+
+
+def test_a_text_in_a_line_of_ndjson_is_what_it_says(client: TestApp) -> None:
+    texts = ["'=1+1", '="abc"', "'-"]
+    for text in texts:
+        line = {"isbn": MOMO, "title": "Momo", "author": "Ende", "price": 15, "publisher": text}
+        send(client, json.dumps(line), kind=NDJSON)
+        assert only(client)["extra"] == {"publisher": text}
+
+
+def test_lines_whose_members_are_in_another_order_are_equal(client: TestApp) -> None:
+    line = {"isbn": MOMO, "title": "Momo", "author": "Ende", "price": 15, **FULL}
+    other = dict(reversed(line.items()))
+    body = f"{json.dumps(line)}\n{json.dumps(other)}"
+    assert send(client, body, kind=NDJSON).json["repeated"] == 1
+    assert [*only(client)["extra"]] == COLUMNS.split(",")

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import colander
 import pytest
 from click.testing import CliRunner
+from pyramid.config import Configurator
 from sqlalchemy import Engine, func, inspect, select, text
 from webtest import TestApp
 
@@ -19,6 +21,7 @@ from pyramid_bookstore.db import migrations
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.web.mount import Mount
 from tests.support.api import isbn
+from tests.support.apps import close_app
 from tests.support.server import write_ini
 
 FIELDS = {
@@ -107,6 +110,32 @@ def test_books_from_before_the_declaration_are_not_found_wrongly_but_after_reind
     caplog.clear()
     shop.client()
     assert "reindex" not in caplog.text
+
+
+def test_a_facet_that_becomes_a_filter_needs_reindex(shop: Shop) -> None:
+    """What it is counted by is not what it is found by, though both are tokens."""
+    post(shop.client({"bookstore.field.form": "text facet"}), 1, form="BB")
+    fields = {"bookstore.field.form": "text filter facet"}
+    client = shop.client(fields)
+    client.get("/api/v1/books?form=BB", status=503)
+    shop.run("reindex", fields)
+    assert listed(client, "form=BB")["total"] == 1
+
+
+def test_values_that_the_hosts_node_prepares_are_counted_as_it_prepares_them(shop: Shop) -> None:
+    post(shop.client({}), 1, form="ger")
+    config = Configurator(settings={"bookstore.sqlalchemy.url": shop.url})
+    config.include("pyramid_bookstore")
+    node = colander.SchemaNode(
+        colander.String(), preparer=lambda code: {"ger": "deu"}.get(code, code)
+    )
+    config.add_bookstore_field("form", node, facet=True)
+    client = TestApp(config.make_wsgi_app())
+    mount = Mount.of(client.app.registry)
+    assert mount.database is not None
+    declared_index.build(mount.database.writing, mount.rules.declared)
+    assert listed(client, "facets=form")["facets"] == {"form": [{"value": "deu", "books": 1}]}
+    close_app(client.app)
 
 
 def test_a_new_database_needs_no_reindex(backend: Any, make_client: MakeClient) -> None:

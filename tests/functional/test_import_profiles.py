@@ -34,6 +34,15 @@ def test_columns_of_other_programs_are_proposed_as_the_option_to_add(client, run
     assert "it has: EAN, Titel. Perhaps --column isbn=EAN --column title=Titel" in said
 
 
+def test_no_column_is_proposed_for_a_field_that_the_file_has(run, tmp_path):
+    header = "isbn,isbn13,title,original_title,authors,price"
+    (tmp_path / "a.csv").write_text(f"{header}\n{MOMO},9.78E+12,Momo,Momo,Ende,1\n")
+    done = run("import", "a.csv", "--set", "stock=1", code=1)
+    assert "--column author=authors" in done.stderr
+    assert "isbn=isbn13" not in done.stderr
+    assert "original_title" not in done.stderr.partition("Perhaps")[2]
+
+
 FILES = {
     "goodreads": "Book Id,Title,Author,ISBN,ISBN13,My Rating\n"
     f'1,Momo,Ende,="3522202554",="{MOMO}",5\n',

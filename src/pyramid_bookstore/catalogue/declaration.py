@@ -6,12 +6,12 @@ from pyramid_bookstore.catalogue.declared import TRADE, Declared, DeclaredField,
 from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.catalogue.query import ListParameters
 
-#: Names that already mean something in a list, in a feed, or in the table.
+#: Names that already mean something in a list, in a feed, in the table, or in those of its indexes.
 _TAKEN = frozenset(
     {
         *BOOKS.c.keys(),
         *(node.name for node in ListParameters().children),
-        *("format", "relevance", "line", "faults", "row", "seq"),
+        *("format", "relevance", "line", "faults", "row", "seq", "tokens", "sample"),
     }
 )
 

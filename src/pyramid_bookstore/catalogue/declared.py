@@ -23,7 +23,8 @@ from pyramid_bookstore.values.parameters import Repeated
 from pyramid_bookstore.values.types import Refused, StrictType
 from pyramid_bookstore.values.types import field as field_node
 
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}", re.ASCII)
+#: An index has it in its name, of which PostgreSQL takes 63 characters.
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 #: Values of one parameter.
 MOST: Final = 100
 
@@ -169,7 +170,7 @@ class Declared:
     def fingerprint(self) -> str:
         """Differs where other keys would be stored."""
         parts = [
-            (each.name, each.type.name, each.facet, each.search, each.keyed, each.tokenized)
+            (each.name, each.type.name, each.facet, each.search, each.keyed, bool(each.filters))
             for _, each in sorted(self.fields.items())
         ]
         return hashlib.blake2b(repr(parts).encode(), digest_size=6).hexdigest()
@@ -268,7 +269,7 @@ def declare(
     """A declared field; raises `ValueError` with what is wrong about the declaration."""
     if not _NAME.fullmatch(name):
         raise ValueError(
-            f"{name!r} is no name for a field: a lower-case letter, then up to 40 letters, digits"
+            f"{name!r} is no name for a field: a lower-case letter, then up to 39 letters, digits"
             " or underscores"
         )
     if isinstance(kind, str):

@@ -5,9 +5,11 @@ counted, so that the cost is the same in any catalogue.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
+import colander
 from sqlalchemy import (
     ColumnElement,
     Select,
@@ -22,7 +24,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from pyramid_bookstore.catalogue.declared import Declared
+from pyramid_bookstore.catalogue.declared import Declared, DeclaredField
 from pyramid_bookstore.catalogue.declared_index import require_ready
 from pyramid_bookstore.catalogue.kinds import token_of
 from pyramid_bookstore.catalogue.listing import FacetValue, read_filters
@@ -145,15 +147,23 @@ def _shown(
     for of, name, token, books, extra in rows:
         if name is None:
             continue
-        field = declared.fields[name]
-        values = field.type.facet_values(jsontext.loads(bytes(extra))[name])
-        value = next(each for key, each in values if token_of(f"{name}=", key) == token)
+        value = _value(declared.fields[name], jsontext.loads(bytes(extra))[name], token)
         if total is None:
             found[name].append(FacetValue(value=value, books=books))
         else:
             estimate = max(round(books * total / of), 1)
             found[name].append(FacetValue(value=value, books=estimate, estimated=True))
     return found
+
+
+def _value(field: DeclaredField, stored: Any, token: str) -> Any:
+    """What is shown of a token: the form that a book has, as the host's node prepares it."""
+    first = f"{field.name}="
+    with suppress(colander.Invalid):  # the host has changed its rules since
+        for key, each in field.type.facet_values(field.deserialize(stored)):
+            if token_of(first, key) == token:
+                return each
+    return token.removeprefix(token_of(first, ""))
 
 
 def _of(name: str, token: Any) -> ColumnElement[bool]:

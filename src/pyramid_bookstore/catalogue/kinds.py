@@ -30,7 +30,9 @@ _YEAR = re.compile(r"(-?)([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?", re.ASCII)
 _YEAR_IN_CELL = re.compile(r"(-?)([0-9]{1,4})(?:\.0+)?", re.ASCII)
 _TIME = re.compile(r"(?<=-[0-9]{2})[T ][0-9]{2}:[0-9:.]+(?:Z|[+-][0-9:]+)?\Z", re.ASCII)
 _WHOLE_IN_CELL = re.compile(r"(-?[0-9]{1,19})(?:\.0+)?", re.ASCII)
-_NUMBER = re.compile(r"-?[0-9]{1,30}(?:\.[0-9]{1,30})?", re.ASCII)
+#: Digits of a number before its point, and after it.
+_DIGITS: Final = 30
+_NUMBER = re.compile(rf"-?[0-9]{{1,{_DIGITS}}}(?:\.[0-9]{{1,{_DIGITS}}})?", re.ASCII)
 _CONTRIBUTOR = re.compile(r"(.*\S)\s*\(([A-Z][0-9]{2})\)", re.DOTALL)
 
 
@@ -134,8 +136,16 @@ class NumberKind(Kind):
     def read(self, value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
             raise self.not_wanted(value)
-        if not _NUMBER.fullmatch(f"{value:f}" if isinstance(value, Decimal) else str(value)):
-            raise Refused("The number must have at most 30 digits before and after the point.")
+        number = Decimal(value)
+        # What is beyond these would have as many digits as its exponent says.
+        exponent = number.as_tuple().exponent
+        small = isinstance(exponent, int) and -_DIGITS <= exponent <= _DIGITS
+        if not small or not _NUMBER.fullmatch(f"{number:f}"):
+            raise Refused(
+                f"The number must have at most {_DIGITS} digits before and after the point."
+            )
+        if exponent == 0 and not -(2**63) <= number < 2**63:
+            return Decimal(f"{number}.0")  # JSON's integers have 64 bits
         return value
 
     def token(self, value: Any) -> str:

@@ -21,6 +21,8 @@ from pyramid_bookstore.values.faults import leaves, sentence
 
 #: Cells whose values are kept: a catalogue names each publisher many times.
 _CACHE_SIZE: Final = 20_000
+#: Their characters; longer ones are each book's own, and would take the memory of a whole file.
+_CACHED: Final = 200
 
 EXTRA: Final = "extra"
 
@@ -46,7 +48,7 @@ class Members:
         patch: dict[str, Any] = {}
         faults: list[Fault] = []
         for name, cell in cells:
-            patch[name], found = self._cell(name, cell)
+            patch[name], found = self._of_cell(name, cell)
             faults += found
         return patch, faults
 
@@ -54,14 +56,20 @@ class Members:
         """Take the declared fields out of a line of NDJSON; null takes the member away."""
         patch: dict[str, Any] = {}
         faults: list[Fault] = []
-        for name in self._fields.keys() & document.keys():
+        for name in [each for each in self._fields if each in document]:
             value = document.pop(name)
-            if isinstance(value, str):  # as other programs write numbers
-                patch[name], found = self._cell(name, value)
+            if isinstance(self._fields[name].type, TextKind):  # a text is what it says
+                blank = isinstance(value, str) and not value.strip()
+                patch[name], found = self._read(name, None if blank else value)
+            elif isinstance(value, str):  # as other programs write numbers
+                patch[name], found = self._of_cell(name, value)
             else:
                 patch[name], found = self._read(name, value)
             faults += found
         return patch, faults
+
+    def _of_cell(self, name: str, cell: str) -> tuple[Any, list[Fault]]:
+        return self._cell(name, cell) if len(cell) <= _CACHED else self._read_cell(name, cell)
 
     def _read_cell(self, name: str, cell: str) -> tuple[Any, list[Fault]]:
         text = opened(cell)
@@ -110,7 +118,9 @@ class Columns:
         cells = [""] * len(self._declared.fields)
         for place, name in enumerate(self._declared.fields):
             if name in extra:
-                cell = self._cell(name, jsontext.dumps(extra[name]))
+                document = jsontext.dumps(extra[name])
+                read = self._cell if len(document) <= _CACHED else self._cell_of
+                cell = read(name, document)
                 if cell is not None:
                     cells[place] = cell
                     del extra[name]

@@ -142,7 +142,8 @@ def layout_of(header: Sequence[str], options: FeedOptions) -> Layout:
     places |= {name: [index - len(tail)] for index, name in enumerate(options.fixed)}
     given = tuple(name for name in options.fields if name in places)
     pick = _picker([places.get(name, [-1]) for name in options.fields])
-    hint = proposals(ignored, options)
+    # Not of fields that the file has already.
+    hint = proposals([name for name in ignored if field_of(name) not in places], options)
     return Layout(tuple(names), tail, pick, given, ignored, hint, frozenset(wanted))
 
 

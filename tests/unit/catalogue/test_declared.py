@@ -227,8 +227,11 @@ def test_the_fingerprint_differs_where_other_keys_would_be_stored() -> None:
     ).fingerprint  # fmt: skip
     made = [
         declared_by(a=words).fingerprint
-        for words in ("text", "text filter", "text sort", "text facet", "text search", "integer")
-    ]
+        for words in (
+            "text", "text filter", "text sort", "text facet", "text search", "text filter facet",
+            "integer", "integer facet sort", "integer filter facet sort",
+        )
+    ]  # fmt: skip
     assert len({*made}) == len(made)
     assert not Declared()
     assert FIELDS

@@ -99,6 +99,9 @@ def test_a_value_is_found_by_its_tokens_and_counted_by_the_token_of_its_shown_fo
         ("number", True, "a number"), ("number", "5", "a number"), ("number", None, "a number"),
         ("number", 10**30, "30 digits"), ("number", Decimal("1e30"), "30 digits"),
         ("number", Decimal("1e-31"), "30 digits"), ("number", {}, "a number"),
+        # Written out, these would need more memory than there is.
+        ("number", Decimal("1e999999999999999999"), "30 digits"),
+        ("number", Decimal("0e-999999999999999999"), "30 digits"),
         ("date", 2024, "a date as text"), ("date", "24", "must be YYYY"),
         ("date", "2023-02-29", "no such date"), ("date", "2023-13", "no such date"),
         ("date", "0000", "no such date"), ("date", "-0044-03", "only the year"),
@@ -112,6 +115,15 @@ def test_what_is_no_value_is_refused_with_a_reason(kind: str, value: Any, messag
     with pytest.raises(colander.Invalid) as refused:
         read(kind, value)
     assert message in next(iter(refused.value.asdict().values()))
+
+
+def test_a_whole_number_beyond_64_bits_is_stored_as_a_decimal() -> None:
+    """`extra` has no integers so large: the book could not be written back as it was read."""
+    for large in (2**63, -(2**63) - 1, 10**30 - 1):
+        for value in (large, Decimal(large)):
+            assert str(read("number", value)) == f"{large}.0"
+    for small in (2**63 - 1, -(2**63), Decimal(5)):
+        assert str(read("number", small)) == str(small)
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,13 @@ class SQLite(Dialect):
             if isinstance(connection, LimitedConnection):
                 connection.limit_statements(statement_timeout)
 
+        @sa.event.listens_for(engine, "reset")
+        def reset(connection: sqlite3.Connection, _record: Any, _state: Any) -> None:
+            # A COMMIT that fails, by a deferred foreign key or a full disk, leaves the transaction
+            # open, and SQLAlchemy takes it for ended: its lock would block all writers.
+            if connection.in_transaction:
+                connection.rollback()
+
         if statement_timeout:
 
             @sa.event.listens_for(engine, "do_connect")
