@@ -26,7 +26,8 @@ types: $(VENV)/.tests ## mypy --strict
 	$(BIN)/mypy
 
 pytest: $(VENV)/.tests ## The tests with branch coverage (ARGS="-k listing --no-cov" for a few)
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --cov $(ARGS)
+	@# One more than processors, at most four: tests also wait for servers.
+	$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(min(os.cpu_count() + 1, 4))') --dist loadfile --cov $(ARGS)
 
 docs: $(VENV)/.tests ## The documentation site in docs/_build/html, warnings as errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html

@@ -217,7 +217,7 @@ class TestBodies:
                 )
                 assert small.status == 201
             wait_until(
-                lambda: server_takes(server, fields), timeout=30, what="the end of the first body"
+                lambda: server_takes(server, fields), timeout=90, what="the end of the first body"
             )
 
     def test_a_hook_that_fails_refuses_no_body(self, serving, tmp_path):  # noqa: F811  # the fixture

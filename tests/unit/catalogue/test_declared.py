@@ -10,6 +10,7 @@ import pytest
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationConflictError, ConfigurationError
 
+from pyramid_bookstore.catalogue import facets
 from pyramid_bookstore.catalogue.declaration import from_settings, together
 from pyramid_bookstore.catalogue.declared import TRADE, Declared, Keys, declare
 from pyramid_bookstore.catalogue.extra import ExtraRules
@@ -176,6 +177,12 @@ def test_what_a_node_demands_holds_and_its_preparer_too() -> None:
     }  # fmt: skip
     with pytest.raises(ValidationFailed, match="whole number"):
         validate_extra({"pages": "5"}, rules)
+
+
+def test_a_value_that_the_host_allows_no_more_is_shown_in_a_facet_as_it_was_counted() -> None:
+    pages = declare("pages", "integer", ["facet"])
+    assert facets._value(pages, "many", "pages=:5") == "5"
+    assert facets._value(pages, 5, "pages=:5") == 5
 
 
 def _fails(node: Any, value: Any) -> None:
