@@ -14,9 +14,11 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
+from urllib.parse import parse_qsl
 
 import databases
 import numpy as np
@@ -30,7 +32,7 @@ from pyramid_bookstore.catalogue.declared import Declared, declare
 from pyramid_bookstore.catalogue.declared_index import build
 from pyramid_bookstore.catalogue.facets import facets_of
 from pyramid_bookstore.catalogue.models import BOOKS
-from pyramid_bookstore.catalogue.query import parse_listing
+from pyramid_bookstore.catalogue.query import ListQuery, parse_listing
 from pyramid_bookstore.catalogue.relevance import list_page
 from pyramid_bookstore.db.engines import make_one_time_engine
 
@@ -135,21 +137,17 @@ def measure(catalogue: Catalogue, rounds: int) -> dict[str, float]:
     """Milliseconds of each work."""
     reader = catalogue.reader()
 
-    def page(query: str) -> Callable[[], object]:
-        pairs = [pair.split("=") for pair in query.split("&") if pair]
-        asked = [(name, value) for name, value in pairs] + [("count", "none")]
-        listing = parse_listing(asked, declared=DECLARED)
-        return lambda: list_page(reader, listing)
+    def asked(query: str, more: str) -> ListQuery:
+        return parse_listing(parse_qsl(f"{query}&{more}"), declared=DECLARED)
 
-    def facets(query: str) -> Callable[[], object]:
-        pairs = [pair.split("=") for pair in query.split("&") if pair]
-        asked = [(name, value) for name, value in pairs]
-        asked.append(("facets", "publisher,language,form"))
-        listing = parse_listing(asked, declared=DECLARED)
-        return lambda: facets_of(reader, listing)
-
-    work = {name: page(query) for name, (query, _) in ASKED.items()}
-    work |= {name: facets(query) for name, query in FACETS.items()}
+    work: dict[str, Callable[[], object]] = {
+        name: partial(list_page, reader, asked(query, "count=none"))
+        for name, (query, _) in ASKED.items()
+    }
+    work |= {
+        name: partial(facets_of, reader, asked(query, "facets=publisher,language,form"))
+        for name, query in FACETS.items()
+    }
     work["a book by id"] = catalogue.book_by_id()
     return {name: median(taken) for name, taken in taking_turns(work, rounds).items()}
 

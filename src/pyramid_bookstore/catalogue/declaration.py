@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pyramid_bookstore.catalogue.declared import TRADE, Declared, DeclaredField, declare
+from pyramid_bookstore.catalogue.declared import Declared, DeclaredField, declare
 from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.catalogue.query import ListParameters
+from pyramid_bookstore.catalogue.trade import TRADE
 
 #: Names that already mean something in a list, in a feed, in the table, or in those of its indexes.
 _TAKEN = frozenset(

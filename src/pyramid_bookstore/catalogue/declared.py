@@ -16,7 +16,7 @@ import colander
 
 from pyramid_bookstore.catalogue.field import Field, Filter, Range, parameter
 from pyramid_bookstore.catalogue.host_schema import apply_host_schema
-from pyramid_bookstore.catalogue.kinds import KINDS, ContributorsKind, Kind, TextKind, token_of
+from pyramid_bookstore.catalogue.kinds import KINDS, Kind, token_of
 from pyramid_bookstore.search.base import Comparison
 from pyramid_bookstore.search.words import stored
 from pyramid_bookstore.values.parameters import Repeated
@@ -66,7 +66,7 @@ class DeclaredField(Field):
         except colander.Invalid as invalid:
             raise invalid.children[0] if invalid.children else invalid from None
         # Of a date, colander would make a day.
-        return own.deserialize(found[self.name]) if "search" in self.type.purposes else value
+        return own.deserialize(found[self.name]) if self.type.of_text else value
 
     def tokens(self, value: Any) -> Iterator[str]:
         """The stored tokens of a valid value."""
@@ -298,42 +298,3 @@ def declare(
         parameter=parameter or name,
         node=node,
     )
-
-
-def _trade() -> Iterator[DeclaredField]:
-    yield declare("subtitle", "text", ["search"], text="Printed below the title.")
-    yield declare(
-        "contributors",
-        ContributorsKind(),
-        ["filter"],
-        text="Everybody who made the book; the role is a code of ONIX's list 17 (A01 author, B06"
-        " translator). `author` stays the line to print.",
-        parameter="contributor",
-    )
-    for name in ("publisher", "imprint", "series"):
-        yield declare(name, "text", ["filter", "facet", "search"])
-    yield declare("series_number", "text", (), text="The number within the series.")
-    yield declare("published", "date", ["filter", "sort"], text="When the book came out.")
-    yield declare(
-        "language", "texts", ["filter", "facet"], text="Of the text, ISO 639-2/B, as in ONIX."
-    )
-    yield declare(
-        "form",
-        "text",
-        ["filter", "facet"],
-        text="A code of ONIX's list 150: BB hardback, BC paperback, ED digital.",
-    )
-    yield declare("pages", "integer", ["filter", "sort"], text="The number of pages.")
-    yield declare(
-        "subjects",
-        "texts",
-        ["filter", "facet"],
-        text="What it is about, as `SCHEME:CODE`: thema:FBA, bisac:FIC000000, keyword:travel.",
-    )
-    yield declare("edition", "text", ["filter"])
-    yield declare("availability", "text", ["filter"], text="A code of ONIX's list 65.")
-    yield declare("cover", TextKind(2000), (), text="The URL of a picture of the cover.")
-
-
-#: The trade's fields.
-TRADE: Final = tuple(_trade())

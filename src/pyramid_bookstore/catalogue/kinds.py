@@ -43,6 +43,8 @@ class Kind(StrictType):
     name: ClassVar[str]
     #: What a field of this type can be for.
     purposes: ClassVar[tuple[str, ...]] = _PURPOSES
+    #: Whether values are text, or lists of it.
+    of_text: ClassVar[bool] = False
     #: Whether the list has ``min_`` and ``max_`` parameters for it.
     ranged: ClassVar[bool] = False
     #: Its JSON Schema.
@@ -90,6 +92,7 @@ class TextKind(Kind, Text):
     """One line of text, compared in its folded form."""
 
     name = "text"
+    of_text = True
     example = "Piper"
 
     def __init__(self, max_length: int = 1000) -> None:
@@ -246,6 +249,7 @@ class BooleanKind(Kind):
 class ListKind(Kind):
     """A list of at most `MOST` values, which a cell has with semicolons between."""
 
+    of_text = True
     item: StrictType
     wanted = "a list"
 

@@ -60,7 +60,7 @@ BOOKS = Table(
         for field in FIELDS.values()
     ),
     *(Column(field.key, FOLDED, nullable=False) for field in FIELDS.values() if field.derive),
-    # What declared fields are found by, see `Keys`; `catalogue.readiness` makes the indexes.
+    # What declared fields are found by, see `Keys`; `declared_index` makes the indexes.
     Column("attributes", Tokens()),
     Column("sort_keys", SortKeys()),
     Column("declared", String(12)),

@@ -10,7 +10,7 @@ import colander
 from pyramid_bookstore.catalogue.declared import Declared
 from pyramid_bookstore.catalogue.extra import Extra
 from pyramid_bookstore.catalogue.fields import FIELDS
-from pyramid_bookstore.catalogue.kinds import ListKind, TextKind
+from pyramid_bookstore.catalogue.kinds import TextKind
 from pyramid_bookstore.db.query import Row
 from pyramid_bookstore.errors import Fault
 from pyramid_bookstore.feeds.cells import fault, opened
@@ -133,7 +133,7 @@ class Columns:
             cell = field.type.to_cell(field.deserialize(value))
         except colander.Invalid:  # from before the declaration
             return None
-        if isinstance(field.type, (TextKind, ListKind)):  # of the others, none is a formula
+        if field.type.of_text:  # of the others, none is a formula
             cell = escape_formula(cell)
         [(_, found)] = self._members.of_cells([(name, cell)])[0].items()
         return cell if found is not None and jsontext.dumps(found) == document else None

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
-from pyramid_bookstore.catalogue.declared import TRADE
 from pyramid_bookstore.catalogue.extra import NO_RULES, ExtraRules
+from pyramid_bookstore.catalogue.trade import TRADE
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.feeds.lines import refuse
 from pyramid_bookstore.feeds.staging import FEED_FIELDS

@@ -12,10 +12,11 @@ from pyramid.exceptions import ConfigurationConflictError, ConfigurationError
 
 from pyramid_bookstore.catalogue import facets
 from pyramid_bookstore.catalogue.declaration import from_settings, together
-from pyramid_bookstore.catalogue.declared import TRADE, Declared, Keys, declare
+from pyramid_bookstore.catalogue.declared import Declared, Keys, declare
 from pyramid_bookstore.catalogue.extra import ExtraRules
 from pyramid_bookstore.catalogue.query import list_query
 from pyramid_bookstore.catalogue.schema import validate_extra
+from pyramid_bookstore.catalogue.trade import TRADE
 from pyramid_bookstore.errors import ValidationFailed
 from pyramid_bookstore.web.mount import Mount
 from tests.unit.catalogue.test_schema import faults

@@ -147,7 +147,7 @@ class PostgreSQL(Dialect):
             f" WHERE indrelid = pg_catalog.to_regclass('{table}'){valid}"
         )
         found: Any = sa.text(names).columns(sa.column("name", sa.Text))
-        return found  # type: ignore[no-any-return]
+        return found  # type: ignore[no-any-return]  # is executed as a SELECT is
 
     def make_index(self, engine: sa.Engine, name: str, table: str, definition: str) -> None:
         statement = f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {name} ON {table} {definition}"
