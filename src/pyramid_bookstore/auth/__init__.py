@@ -10,6 +10,7 @@ extra, and read ``bookstore.jwt.*``, ``bookstore.roles.NAME`` and ``bookstore.an
 ``keys.py``            secret, PEM and JWKS to keys, each with its algorithms
 ``key_file.py``        a file of keys that is read again when it changes
 ``tokens.py``          a token to its claims
+``issue.py``           makes tokens and keys, for the command line
 ``policy.py``          `JWTSecurityPolicy`: claims to permissions, and the challenge of a 401
 ``own_routes.py``      that policy on our routes, the host's on all others
 =====================  =========================================================================
@@ -53,17 +54,24 @@ def includeme(config: Any) -> None:
     config.set_security_policy(make_policy(settings))
 
 
+def missing_packages() -> str | None:
+    """What is missing of the ``jwt`` extra, and how to install it."""
+    missing = [name for name in ("jwt", "cryptography") if importlib.util.find_spec(name) is None]
+    if not missing:
+        return None
+    return (
+        f"needs {' and '.join(missing)}, which is not installed:"
+        ' pip install "pyramid_bookstore[jwt]"'
+    )
+
+
 def check_token_key(values: Mapping[str, Any], faults: Faults) -> None:
     """A probe of the settings: the jwt extra is installed, and the key can verify tokens."""
     if values["auth"] != "jwt" or faults.about("bookstore.jwt.key", "bookstore.jwt.algorithms"):
         return
-    missing = [name for name in ("jwt", "cryptography") if importlib.util.find_spec(name) is None]
+    missing = missing_packages()
     if missing:
-        faults.add(
-            "bookstore.auth",
-            f"jwt needs {' and '.join(missing)}, which is not installed:"
-            ' pip install "pyramid_bookstore[jwt]"',
-        )
+        faults.add("bookstore.auth", f"jwt {missing}")
         return
     from pyramid_bookstore.auth.key_file import check_file  # needs the extra, as above
     from pyramid_bookstore.auth.keys import KeyFault, from_setting

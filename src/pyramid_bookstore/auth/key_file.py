@@ -66,7 +66,7 @@ class KeyFile:
                 log.error("bookstore.jwt.key_file: %s; the keys read before stay in use", fault)
 
     def _read(self) -> KeySet:
-        keys = _read(self._path, self._algorithms)
+        keys = read_keys(self._path, self._algorithms)
         for note in keys.ignored:
             log.warning("bookstore.jwt.key_file: ignored: %s", note)
         return keys
@@ -75,7 +75,7 @@ class KeyFile:
 def check_file(path: str, algorithms: tuple[str, ...]) -> None:
     """Raises `KeyFault` if the file cannot be used. Logs nothing."""
     _version(path)
-    _read(path, algorithms)
+    read_keys(path, algorithms)
 
 
 def _version(path: str) -> _Version:
@@ -88,7 +88,8 @@ def _version(path: str) -> _Version:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def _read(path: str, algorithms: tuple[str, ...]) -> KeySet:
+def read_keys(path: str, algorithms: tuple[str, ...]) -> KeySet:
+    """The keys in the file; raises `KeyFault`."""
     try:
         with open(path, "rb") as file:
             data = file.read(_MAX_SIZE + 1)

@@ -11,10 +11,13 @@ from pyramid_bookstore.cli import (
     explain,
     export,
     import_,
+    init,
+    jwt_key,
     migrate,
     openapi,
     reindex,
     sample,
+    token,
 )
 from pyramid_bookstore.cli.group import Group
 from pyramid_bookstore.cli.ini import Ini
@@ -39,5 +42,17 @@ def main(context: click.Context, uri: str) -> None:
     context.obj = Ini(uri)
 
 
-for module in (migrate, import_, export, sample, openapi, check, reindex, explain):
+for module in (
+    migrate,
+    import_,
+    export,
+    sample,
+    openapi,
+    check,
+    reindex,
+    explain,
+    token,
+    jwt_key,
+    init,
+):
     main.add_command(module.command)
