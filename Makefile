@@ -35,7 +35,7 @@ docs: $(VENV)/.tests ## The documentation site in docs/_build/html, warnings as 
 packages: $(VENV)/.tests ## The picture of docs/explanation/architecture.md, from the imports
 	$(BIN)/python docs/packages.py
 
-storefront: $(VENV)/.storefront ## A shop with the bookstore in it, on http://127.0.0.1:6544
+storefront: $(VENV)/.storefront ## A shop with the bookstore in it, on http://127.0.0.1:6544 (ARGS="http_port=8082")
 	$(BIN)/initialize_storefront_db examples/storefront/development.ini
 	$(BIN)/pserve examples/storefront/development.ini $(ARGS)
 

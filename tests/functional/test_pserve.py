@@ -1,5 +1,8 @@
 """End to end: the standalone application as a process, on both databases."""
 
+import os
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -112,3 +115,22 @@ def test_development_ini_starts_with_a_schema_and_sample_books(tmp_path):
         found = server.request("GET", f"{BOOKS}/isbn/{page['data'][0]['isbn']}")
         assert found.json == page["data"][0]
     assert list(tmp_path.glob("*.sqlite*")) or list(tmp_path.glob("*.db"))
+
+
+@pytest.mark.parametrize("option", ["http_port", "port"])
+def test_a_port_in_use_stops_the_start_with_one_sentence(option):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused = subprocess.run(
+            [program("pserve"), ROOT / "development.ini", f"{option}={port}"],
+            env=os.environ | {"BOOKSTORE_SQLALCHEMY_URL": "sqlite://"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert refused.returncode == 1
+    assert "Traceback" not in refused.stderr
+    assert refused.stderr.splitlines()[-1] == (
+        f"OSError: Cannot listen on 127.0.0.1:{port}: Address already in use."
+        " http_port=8081 behind the INI takes another port."
+    )

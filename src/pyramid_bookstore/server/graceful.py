@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import sys
 import time
 from collections.abc import Callable, Collection, Iterable
 from threading import Lock
@@ -171,17 +172,30 @@ def serve(
     max_uploads: str | int = 4,
     **options: Any,
 ) -> int:
-    """Entry point ``paste.server_runner``: ``pserve`` calls it with the options of the INI."""
-    if "http_port" in global_conf and "listen" not in options:
-        options["port"] = global_conf["http_port"]
-    server = GracefulServer(
-        app,
-        grace=float(shutdown_grace),
-        delay=float(shutdown_delay),
-        receive_timeout=float(receive_timeout),
-        send_timeout=float(send_timeout),
-        max_uploads=int(max_uploads),
-        **options,
-    )
+    """Entry point ``paste.server_runner``: ``pserve`` calls it with the options of the INI.
+
+    Raises `OSError` with one sentence if the address cannot be had.
+    """
+    for name in ("port", "http_port"):
+        if name in global_conf and "listen" not in options:
+            options["port"] = global_conf[name]
+    try:
+        server = GracefulServer(
+            app,
+            grace=float(shutdown_grace),
+            delay=float(shutdown_delay),
+            receive_timeout=float(receive_timeout),
+            send_timeout=float(send_timeout),
+            max_uploads=int(max_uploads),
+            **options,
+        )
+    except OSError as error:
+        address = options.get("listen") or f"{options.get('host', '')}:{options.get('port', 8080)}"
+        # Pserve ends with 0 at a SystemExit; any other error ends it with 1, but with a traceback.
+        sys.tracebacklimit = 0
+        raise OSError(
+            f"Cannot listen on {address}: {error.strerror}. http_port=8081 behind the INI takes"
+            " another port."
+        ) from None
     server.run()
     return 0
