@@ -94,3 +94,99 @@ def test_only_committed_stock_changes_are_logged(open_shop, caplog):
     assert [record.getMessage() for record in caplog.records] == [
         "9780261102217 “The Hobbit”: -2, 3 left"
     ]
+
+
+def fill(form, **values):
+    for name, value in values.items():
+        form[name] = value
+    return form
+
+
+def test_what_runs_out_is_in_order_of_urgency(shop, staff, books):
+    api = shop.api("basil")
+    api.post_json(f"/api/books/{books[0]['id']}/stock", {"delta": -5})
+    api.post_json(f"/api/books/{books[1]['id']}/stock", {"delta": -6})
+    assert notes(staff.get("/staff")) == ["The Hobbit", "Dune"]
+
+
+class TestBooks:
+    NEW = {"title": "Momo", "author": "Michael Ende", "price": "14.90", "stock": "3"}
+
+    def test_staff_put_a_book_in_change_it_and_take_it_out(self, shop, staff):
+        form = fill(staff.get("/staff/books").form_of(""), isbn="978-3-522-20255-8", **self.NEW)
+        page = form.submit("action", value="save", status=303).follow()
+        assert "“Momo” is in the catalogue now." in page.text
+        form = fill(page.form_of(""), price="12", description="Grey men.\r\nAnd time.")
+        page = form.submit("action", value="save", status=303).follow()
+        stored = shop.api("basil").get("/api/books/isbn/9783522202558").json
+        assert (stored["price"], stored["description"]) == (12, "Grey men.\nAnd time.")
+        page = page.form_of("").submit("action", value="delete", status=303).follow()
+        assert "“Momo” is out of the catalogue." in page.text
+        shop.api("basil").get("/api/books/isbn/9783522202558", status=404)
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("title", " "),
+            ("isbn", "9783522202559"),
+            ("isbn", HOBBIT["isbn"]),
+            ("price", "ten"),
+            ("price", "1.234"),
+            ("stock", "-1"),
+            ("stock", "9" * 40),
+        ],
+    )
+    def test_a_fault_stands_at_its_field_and_the_rest_stays_as_typed(self, staff, name, value):
+        values = {"isbn": "9783522202558", **self.NEW, name: value}
+        page = fill(staff.get("/staff/books").form_of(""), **values).submit("action", value="save")
+        assert page.status_int == 200
+        (fault,) = page.html.select(".field .problem")
+        assert fault["id"] == f"{name}-fault"
+        form = page.form_of("")
+        assert {key: form[key].value for key in values} == values
+
+    def test_a_fault_of_the_whole_book_is_said(self, staff):
+        values = {"isbn": "9783522202558", **self.NEW, "price": "0"}
+        page = fill(staff.get("/staff/books").form_of(""), **values).submit("action", value="save")
+        assert page.html.select(".problem")[0].text.strip()
+
+    @pytest.mark.parametrize("action", ["save", "delete"])
+    def test_a_book_that_changed_meanwhile_is_shown_anew(self, shop, staff, books, action):
+        form = staff.get(f"/staff/books/{books[0]['id']}").form_of("")
+        shop.api("basil").put_json(f"/api/books/{books[0]['id']}", {"price": 17})
+        page = form.submit("action", value=action, status=303).follow()
+        assert "Somebody has changed this book meanwhile" in page.text
+        assert page.form_of("")["price"].value == "17.00"
+
+    @pytest.mark.parametrize("book", ["x", "00000000000070008000000000000000"])
+    def test_an_unknown_book_is_not_found(self, staff, book):
+        staff.get(f"/staff/books/{book}", status=404)
+
+    @pytest.mark.parametrize("path", ["/staff/books", "/staff/import"])
+    def test_customers_see_none_of_it(self, shop, path):
+        assert shop.browser().sign_in("ada").get(path, status="*").status_int in (303, 403)
+
+
+class TestImport:
+    FILE = b"ISBN,title,author,price\n9783522202558,Momo,Michael Ende,14.90\nno,T,A,1\n"
+
+    def taken(self, staff, action, name="books.csv", content=FILE):
+        form = staff.get("/staff/import").form_of("")
+        form["file"] = (name, content)
+        return form.submit("action", value=action)
+
+    @pytest.mark.parametrize(("action", "total"), [("try", 2), ("import", 3)])
+    def test_a_file_is_tried_first_or_taken(self, shop, staff, action, total):
+        page = self.taken(staff, action)
+        assert [figure.text for figure in page.html.select(".tiles dd")] == ["1", "0", "0", "1"]
+        assert page.html.select("tbody .amount")[0].text == "3"
+        assert shop.api("basil").get("/api/books").json["total"] == total
+
+    def test_a_file_that_cannot_be_read_is_named(self, staff):
+        assert (
+            "format" in self.taken(staff, "try", name="books.pdf").html.select_one(".problem").text
+        )
+
+    def test_without_a_file_one_is_asked_for(self, staff):
+        page = staff.get("/staff/import").form_of("").submit("action", value="try")
+        assert page.html.select_one(".problem").text == "Choose a file."

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from uuid import UUID
 
-_DIGITS = re.compile(r"[0-9]{1,9}")
+_DIGITS = re.compile(r"[0-9]+")
 #: ISO 639-2/B, as the book trade writes languages.
 _LANGUAGES = {
     "chi": "Chinese", "eng": "English", "fre": "French", "ger": "German", "ita": "Italian",
@@ -35,7 +35,7 @@ def field_text(name: str, value: object) -> str:
 
 def whole_number(text: str | None, *, least: int, most: int) -> int | None:
     """The number that was typed, within bounds; `None` for what is none, or beyond them."""
-    if text is None or not _DIGITS.fullmatch(text.strip()):
+    if text is None or len(text) > 30 or not _DIGITS.fullmatch(text.strip()):
         return None
     number = int(text)
     return number if least <= number <= most else None

@@ -18,3 +18,6 @@ def includeme(config: Any) -> None:
     config.add_route("order", "/orders/{id}")
     config.add_route("staff", "/staff")
     config.add_route("staff_stock", "/staff/stock")
+    config.add_route("staff_add", "/staff/books")
+    config.add_route("staff_import", "/staff/import")
+    config.add_route("staff_book", "/staff/books/{id}")

@@ -25,7 +25,7 @@ NOTES_SHOWN = 8
     renderer="storefront:templates/staff.jinja2",
 )
 def staff(request: Any) -> Any:
-    """The newest orders, the day's figures, and the notes on what runs out."""
+    """The newest orders, the day's figures, and what runs out, the most urgent first."""
     dbsession = request.dbsession
     newest = (
         select(Order)
@@ -34,7 +34,9 @@ def staff(request: Any) -> Any:
         .limit(25)
     )
     notes = (
-        select(StockNote).order_by(StockNote.noted_at.desc(), StockNote.title).limit(NOTES_SHOWN)
+        select(StockNote)
+        .order_by(StockNote.stock, StockNote.noted_at.desc(), StockNote.title)
+        .limit(NOTES_SHOWN)
     )
     return {
         "orders": dbsession.scalars(newest).all(),
