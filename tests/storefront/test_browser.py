@@ -73,7 +73,6 @@ def passwords(installed):
 def server(installed, passwords):
     ini = installed / "checkout" / "development.ini"
     port = free_port()
-    ini.write_text(ini.read_text().replace("127.0.0.1:6544", f"127.0.0.1:{port}"))
     env = {"PYTHONPATH": str(installed / "site")}
     with running_server(ini, port=port, ready="/", env=env) as server:
         yield server
@@ -148,6 +147,29 @@ def test_staff_can_add_stock_and_see_what_runs_out(window, passwords):
     window.open("/staff")
     assert "Running out" in window.find_all("h2")
     window.shoot("counter")
+
+
+def test_staff_can_put_a_book_in_and_take_a_file_on_a_phone(window, passwords, tmp_path):
+    window.resize(*PHONE)
+    window.open("/staff/books")
+    sign_in(window, "staff", passwords["staff"])
+    window.open("/staff/books")
+    window.fill("#title", "Momo")
+    window.click("[value=save]")
+    window.shoot("faults")
+    assert window.overflow() == 0
+    for name, text in (("author", "Michael Ende"), ("isbn", "9783522202558"), ("price", "14.9")):
+        window.fill(f"#{name}", text)
+    window.click("[value=save]")
+    assert "“Momo” is in the catalogue now." in window.find(".flash").text
+    feed = tmp_path / "feed.csv"
+    feed.write_text("isbn,title,author,price\n9783522202558,Momo,Michael Ende,12\n1,,,\n")
+    window.open("/staff/import")
+    window.find("#file").send_keys(str(feed))
+    window.click("[value=try]")
+    window.shoot("import")
+    assert window.find_all(".tiles dd") == ["0", "1", "0", "1"]
+    assert window.overflow() == 0
 
 
 OPEN = "#q[aria-expanded=true]"
