@@ -285,3 +285,14 @@ class TestErrors:
         assert "migrate" in run("--help").stdout
         assert "0.1.0" in run("--version").stdout
         assert isinstance(main, Group)
+
+
+def test_a_reader_that_ends_early_causes_no_complaint(write):
+    ini = write("bookstore.sqlalchemy.url = sqlite://")
+    done = subprocess.run(
+        ["bash", "-c", f"{program('bookstore')} -c {ini} openapi | head -n 1"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.stdout, done.stderr) == ("{\n", "")

@@ -194,7 +194,7 @@ def test_values_from_before_that_are_not_valid_are_counted_and_not_found(shop: S
     post(before, 1, publisher=5, pages="many")
     post(before, 2, publisher="Piper", pages=7)
     said = shop.run("reindex")
-    assert "2 values are not valid, from before the declaration" in said
+    assert "Values from before the declaration that are not valid: 2." in said
     client = shop.client()
     assert listed(client, "min_pages=0")["total"] == 1
     assert listed(client, "facets=publisher")["facets"]["publisher"] == [

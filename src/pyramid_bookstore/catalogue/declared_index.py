@@ -180,7 +180,7 @@ def state(connection: Connection, declared: Declared) -> str:
     """What `check` and the start say: ``""`` where all is ready, else a sentence."""
     lacking = missing(connection, declared)
     if lacking:
-        return f"The declared fields lack {len(lacking)} of their indexes."
+        return f"Indexes of declared fields are missing: {len(lacking)}."
     if not declared:
         names = connection.scalars(dialect_named(connection.dialect.name).index_names(BOOKS.name))
         left = any(name.startswith(_PREFIX) for name in names)

@@ -57,6 +57,8 @@ def _readable_errors() -> Iterator[None]:
         # Click exits with 2 for these, which has another meaning for `import`.
         error.exit_code = 1  # type: ignore[misc]  # click reads it from the instance
         raise
+    except BrokenPipeError:  # `bookstore … | head`: click ends without a word
+        raise
     except Exception as error:
         if not isinstance(error, EXPECTED) and not _is_driver_error(error):
             raise

@@ -32,7 +32,7 @@ def command(ini: Ini) -> None:
         click.echo(f"declared fields: {missing} {written:,} books brought up to date.")
         if invalid:
             click.echo(
-                f"{invalid:,} values are not valid, from before the declaration: books are not"
+                f"Values from before the declaration that are not valid: {invalid:,}. Books are not"
                 " found by them.",
                 err=True,
             )
