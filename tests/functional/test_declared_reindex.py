@@ -99,7 +99,7 @@ def test_books_from_before_the_declaration_are_not_found_wrongly_but_after_reind
     client = shop.client()
     assert "Run: bookstore -c INI reindex" in caplog.text
     refused(client)
-    assert "fault    fields: The declared fields lack" in shop.run("check", code=1)
+    assert "fault    fields: Indexes of declared fields are missing" in shop.run("check", code=1)
     said = shop.run("reindex")
     assert "10 books brought up to date." in said
     for query in ASKED:
