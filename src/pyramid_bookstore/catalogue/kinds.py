@@ -16,6 +16,7 @@ import colander
 from pyramid_bookstore.errors import InvalidJSON
 from pyramid_bookstore.search.folding import folded
 from pyramid_bookstore.values import jsontext
+from pyramid_bookstore.values.text import visible
 from pyramid_bookstore.values.types import Integer, Refused, StrictType, Text
 
 #: Bytes of a token; the database's index has no room for much longer ones.
@@ -187,6 +188,7 @@ class DateKind(Kind):
     def read(self, value: Any) -> str:
         if not isinstance(value, str):
             raise self.not_wanted(value)
+        value = visible(value)
         found = _YEAR.fullmatch(value)
         if not found:
             raise Refused("The date must be YYYY, YYYY-MM or YYYY-MM-DD.")

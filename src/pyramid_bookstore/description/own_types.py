@@ -3,17 +3,24 @@
 Every limit is taken from the type that enforces it.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from pyramid_bookstore.catalogue import declared, extra
 from pyramid_bookstore.values import parameters as query
 from pyramid_bookstore.values import types
+from pyramid_bookstore.values.text import INVISIBLE, MODIFIERS
 
 Schema = dict[str, Any]
 
-# Characters that Python strips; \s of ECMAScript does not include the last five.
-_BLANK = r"\s\u001c-\u001f\u0085"
+# Blanks and characters that show nothing: not those beyond 16 bits, which are two characters in
+# expressions of JavaScript without the flag "u".
+_BEYOND = re.compile("[\U00010000-\U0010ffff](-[\U00010000-\U0010ffff])?")
+_BLANK = r"\s" + "".join(
+    char if char == "-" else rf"\u{ord(char):04x}"
+    for char in _BEYOND.sub("", INVISIBLE + MODIFIERS)
+)
 _NO_NUL = r"^[^\u0000]*$"
 _NO_NUL_NOT_BLANK = rf"^[^\u0000]*[^\u0000{_BLANK}][^\u0000]*$"
 
@@ -39,7 +46,7 @@ def _money(typ: types.Price | query.Amount) -> Schema:
 
 
 def _isbn(typ: types.Isbn) -> Schema:
-    return {"type": "string", "format": "isbn", "minLength": 10, "maxLength": typ.max_length}
+    return {"type": "string", "format": "isbn", "minLength": 9, "maxLength": typ.max_length}
 
 
 def _names(typ: query.Names) -> Schema:

@@ -8,6 +8,7 @@ from typing import Any
 import colander
 
 from pyramid_bookstore.values.faults import add_fault
+from pyramid_bookstore.values.text import searchable
 from pyramid_bookstore.values.types import (
     PRICE_MAX,
     Fields,
@@ -20,6 +21,7 @@ from pyramid_bookstore.values.types import (
 # ASCII digits, few enough for int() and Decimal() to be fast.
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,20}", re.ASCII)
 _PRICE = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,2})?", re.ASCII)
+_BLANKS = str.maketrans("\t\r\n", "   ")
 
 
 class WholeNumber(StrictType):
@@ -73,13 +75,16 @@ class Flag(Choice):
 
 
 class Term(Text):
-    """A search term, trimmed and in NFC; `None`, for no filter, if it is empty."""
+    """A search term, trimmed and in NFC, of characters that show something; `None`, for no filter,
+    if it is empty."""
 
     def __init__(self, max_length: int = 500) -> None:
         super().__init__(0, max_length)
 
     def read(self, value: str) -> Any:
-        return super().read(value) or None
+        check_characters(value)
+        blanks = searchable(value).translate(_BLANKS)
+        return super().read(blanks) or None
 
 
 class Token(StrictType):

@@ -63,8 +63,8 @@ class StrictType(colander.SchemaType):  # type: ignore[misc]  # colander ships n
 
 
 class Text(StrictType):
-    """Text of ``min_length`` to ``max_length`` characters (code points), in NFC; with ``trim``
-    without white space around it.
+    """Text of ``min_length`` to ``max_length`` characters (code points), in NFC, without those
+    that show nothing; with ``trim`` one line, without white space around it.
 
     NUL is refused, as PostgreSQL cannot store it and SQLite cuts text there; lone surrogates are
     refused, as UTF-8 cannot encode them.
@@ -84,7 +84,8 @@ class Text(StrictType):
         if not isinstance(value, str):
             raise self.not_wanted(value)
         check_characters(value)
-        result = str.strip(value) if self.trim else value
+        result = text.visible(value, lines=not self.trim)
+        result = result.strip() if self.trim else result
         # NFC makes text at most four times shorter; longer text is refused without it.
         if len(result) <= 4 * self.max_length:
             result = text.nfc(result)
