@@ -37,11 +37,11 @@ def _integer(typ: types.Integer | query.WholeNumber) -> Schema:
 
 
 def _money(typ: types.Price | query.Amount) -> Schema:
+    # Without `multipleOf`: a validator that computes with floats refuses 19.99.
     return {
         "type": "number",
         "minimum": json_number(typ.minimum),
         "maximum": json_number(typ.maximum),
-        "multipleOf": json_number(types.CENT),
     }
 
 
@@ -75,6 +75,11 @@ _SCHEMAS: dict[type, Callable[[Any], Schema]] = {
     types.Integer: _integer,
     types.Price: _money,
     types.Isbn: _isbn,
+    types.Texts: lambda typ: {
+        "type": "array",
+        "items": {"type": "string"},
+        "maxItems": typ.most,
+    },
     types.Identifier: lambda typ: {"type": "string", "format": "uuid", "readOnly": True},
     types.Moment: lambda typ: {
         "type": "string",
@@ -84,12 +89,14 @@ _SCHEMAS: dict[type, Callable[[Any], Schema]] = {
     },
     # Rules at any depth (no NUL, 64-bit integers) would need a recursive schema, which generators
     # of clients do not support.
-    extra.Extra: lambda typ: {"type": "object"},
+    extra.Extra: lambda typ: {"type": "object", "additionalProperties": True},
     query.WholeNumber: _integer,
     query.Amount: _money,
+    query.Since: lambda typ: {"type": "string", "format": "date-time"},
     query.Repeated: _repeated,
     query.Choice: lambda typ: {"type": "string", "enum": list(typ.options)},
     query.Flag: lambda typ: {"type": "boolean"},
+    query.Switch: lambda typ: {"type": "boolean"},
     query.Term: _text,
     query.Token: lambda typ: {"type": "string", "minLength": 1, "maxLength": typ.max_length},
     query.Names: _names,
