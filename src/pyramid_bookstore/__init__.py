@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pyramid_bookstore.catalogue.fields import BookData
     from pyramid_bookstore.catalogue.listing import Page
+    from pyramid_bookstore.catalogue.lookup import Lookup
     from pyramid_bookstore.catalogue.models import Book
     from pyramid_bookstore.catalogue.suggestions import Suggestion, Suggestions
     from pyramid_bookstore.db.migrations import downgrade, include_object, upgrade
@@ -36,6 +37,7 @@ __all__ = [
     "BookData",
     "Bookstore",
     "Condition",
+    "Lookup",
     "Page",
     "Suggestion",
     "Suggestions",
@@ -54,6 +56,7 @@ _FROM = {
     "BookData": "catalogue.fields",
     "Bookstore": "plugin.bookstore",
     "Condition": "values.condition",
+    "Lookup": "catalogue.lookup",
     "Page": "catalogue.listing",
     "Suggestion": "catalogue.suggestions",
     "Suggestions": "catalogue.suggestions",

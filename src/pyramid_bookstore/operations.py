@@ -56,6 +56,11 @@ RESOURCES = (
             ),
         ),
     ),
+    Resource(
+        "lookup",
+        "/books/lookup",
+        (Operation("POST", catalogue.lookup, VIEW, bare=True, body=JSON_BODY),),
+    ),
     Resource("suggest", "/books/suggest", (Operation("GET", catalogue.suggest, VIEW),)),
     Resource(
         "import",

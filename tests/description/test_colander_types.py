@@ -92,12 +92,15 @@ def test_length_limits_the_items_of_a_list_and_the_properties_of_a_mapping():
 def test_title_description_and_default_are_described():
     schema = described(colander.String(), title="Spine", description="What is on it.", missing="-")
     assert schema == {
-        "type": "string", "title": "Spine", "description": "What is on it.", "default": "-"
+        "type": "string", "title": "Spine", "description": 'What is on it. By default "-".'
     }  # fmt: skip
-    assert "default" not in described(colander.String(), missing=colander.drop)
-    assert described(colander.String(), missing=None)["default"] is None
-    assert described(colander.Decimal(), missing=Decimal("1.5"))["default"] == 1.5
-    assert described(colander.Decimal(), missing=Decimal("2"))["default"] == 2
+    assert "description" not in described(colander.String(), missing=colander.drop)
+    for kind, missing, said in (
+        (colander.String(), None, "null"),
+        (colander.Decimal(), Decimal("1.50"), "1.50"),
+        (colander.Boolean(), True, "true"),
+    ):
+        assert described(kind, missing=missing)["description"] == f"By default {said}."
     translated = colander._("Spine")
     assert described(colander.String(), title=translated)["title"] == "Spine"
 

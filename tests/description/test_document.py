@@ -259,6 +259,6 @@ class TestExtra:
 
     def test_with_an_optional_host_schema_a_new_book_needs_no_extra(self, make):
         schemas = description(make(extra=Optional()))["components"]["schemas"]
-        assert schemas["Extra"]["properties"]["cover"]["default"] == "soft"
+        assert schemas["Extra"]["properties"]["cover"]["description"] == 'By default "soft".'
         assert "extra" not in schemas["NewBook"]["required"]
         assert schemas["NewBook"]["examples"]

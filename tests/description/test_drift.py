@@ -90,7 +90,7 @@ def test_described_query_parameters_are_known_and_others_are_refused(
         assert "422" not in described["responses"]
         return
     unknown = {detail["field"] for detail in answer.json["details"]
-               if detail["message"] == "This is not a parameter here."}  # fmt: skip
+               if detail["message"].startswith("This is not a parameter here")}  # fmt: skip
     assert unknown == {"surely_unknown"}
 
 

@@ -96,8 +96,8 @@ class TestCreate:
         [("  Momo \t\n", "Momo"), ("Mo\u0301mo", "M\u00f3mo"), ("x" * 255, "x" * 255),
          ("ß" * 255, "ß" * 255), ("😀" * 255, "😀" * 255), (" " + "x" * 255 + " ", "x" * 255),
          ("o\u0308" * 255, "\u00f6" * 255), ("<b>&amp;\"'\\", "<b>&amp;\"'\\"), ("%_", "%_"),
-         ("a  b", "a  b"), ("\u200f\u05d0", "\u200f\u05d0"), ("'); DROP TABLE x;--",) * 2,
-         ("\u007f\u0001x", "\u007f\u0001x"), ("\ufffe\uffff", "\ufffe\uffff")],
+         ("a  b", "a  b"), ("\u200f\u05d0", "\u05d0"), ("'); DROP TABLE x;--",) * 2,
+         ("\u007f\u0001x", "x"), ("\ufffe\uffff", "\ufffe\uffff")],
     )  # fmt: skip
     def test_title_and_author_are_trimmed_and_normalized_to_nfc(self, client, sent, kept):
         book = client.post_json(BOOKS, RUST | {"title": sent, "author": sent}, status=201).json

@@ -114,7 +114,7 @@ class TestConditions:
         assert "ETag" not in refused.headers
         assert client.get(BOOKS).json["total"] == 0
         tag = client.put_json(URL, RUST).headers["ETag"]
-        client.put_json(URL, RUST, headers={"If-Match": "*"}, status=200)
+        client.put_json(URL, RUST | {"stock": 3}, headers={"If-Match": "*"}, status=200)
         stale = client.put_json(URL, RUST, headers={"If-Match": tag}, status=412)
         assert_problem(stale, 412, "precondition_failed")
         current = stale.headers["ETag"]

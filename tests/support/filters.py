@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from itertools import combinations
 from typing import Any
 
 from pyramid_bookstore import BookData, Bookstore
-from pyramid_bookstore.catalogue.field import Equals, Field, Filter, InStock, Range, TextSearch
+from pyramid_bookstore.catalogue.field import (
+    ChangedSince,
+    Equals,
+    Field,
+    Filter,
+    InStock,
+    Range,
+    TextSearch,
+)
 from pyramid_bookstore.catalogue.query import filters
 from pyramid_bookstore.search.folding import fold
 from tests.support import reading
@@ -28,6 +37,8 @@ def chosen(field: Field, each: Filter, given: dict[str, Any], book: BookData) ->
         )
     if isinstance(each, InStock):
         return bool((value > 0) is given[each.name])
+    if isinstance(each, ChangedSince):
+        return bool(value >= given[each.name])
     assert isinstance(each, Equals), "a new kind of filter: say here what it means"
     return (
         fold(given[field.name]) == fold(value or "") if field.folded else given[field.name] == value
@@ -45,6 +56,9 @@ def asked(field: Field, each: Filter, books: list[BookData]) -> Iterator[dict[st
     elif isinstance(each, InStock):
         yield {each.name: True}
         yield {each.name: False}
+    elif isinstance(each, ChangedSince):
+        yield {each.name: sorted(values)[len(values) // 2]}
+        yield {each.name: max(values) + timedelta(microseconds=1)}
     else:
         for value in (values[0], values[-1]):
             yield {field.name: value}

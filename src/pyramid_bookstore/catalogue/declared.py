@@ -20,6 +20,7 @@ from pyramid_bookstore.catalogue.kinds import KINDS, Kind, token_of
 from pyramid_bookstore.search.base import Comparison
 from pyramid_bookstore.search.words import stored
 from pyramid_bookstore.values.parameters import Repeated
+from pyramid_bookstore.values.text import visible
 from pyramid_bookstore.values.types import Refused, StrictType
 from pyramid_bookstore.values.types import field as field_node
 
@@ -86,7 +87,7 @@ class Tokens(Repeated):
         self.kind = kind
 
     def read(self, value: Sequence[str]) -> Any:
-        given = [each for each in super().read(value) if each.strip()]
+        given = [text for each in super().read(value) if (text := visible(each).strip())]
         if len(given) > MOST:
             raise Refused(f"At most {MOST} values may be given.")
         tokens = {token_of(self.field, self.kind.asked(each)) for each in given}
@@ -100,7 +101,8 @@ class Bound(StrictType):
         self.kind = kind
 
     def read(self, value: str) -> Any:
-        return self.kind.read(self.kind.from_cell(value)) if value.strip() else None
+        text = visible(value).strip()
+        return self.kind.read(self.kind.from_cell(text)) if text else None
 
 
 class OneOf(Filter):

@@ -10,7 +10,7 @@ import colander
 from pyramid_bookstore.search.base import Comparison
 from pyramid_bookstore.search.folding import folded
 from pyramid_bookstore.search.words import stored
-from pyramid_bookstore.values.parameters import Amount, Flag, Term, WholeNumber
+from pyramid_bookstore.values.parameters import Amount, Since, Switch, Term, WholeNumber
 from pyramid_bookstore.values.types import Integer, Price, StrictType, Text
 
 #: The type of a parameter that is compared with a field of this type.
@@ -139,11 +139,26 @@ class InStock(Filter):
 
     def parameters(self, field: Field) -> Iterator[Any]:
         text = f"`true`: with copies in {field.name}; `false`: without."
-        yield parameter(Flag(), text, self.name)
+        yield parameter(Switch(), text, self.name)
 
     def comparisons(self, field: Field, values: Mapping[str, Any]) -> Iterator[Comparison]:
         if self.name in values:
             yield Comparison(field.key, ">" if values[self.name] else "=")
+
+
+class ChangedSince(Filter):
+    """``updated_since=``: at or after a time."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def parameters(self, field: Field) -> Iterator[Any]:
+        text = "Changed at or after this time (RFC 3339); an addition is a change, too."
+        yield parameter(Since(), text, self.name)
+
+    def comparisons(self, field: Field, values: Mapping[str, Any]) -> Iterator[Comparison]:
+        if self.name in values:
+            yield Comparison(field.key, ">=", self.name, by_time=True)
 
 
 class Equals(Filter):

@@ -16,7 +16,7 @@ from uuid import UUID
 import msgspec
 
 from pyramid_bookstore.catalogue.extra import Extra
-from pyramid_bookstore.catalogue.field import Field, InStock, Range, TextSearch
+from pyramid_bookstore.catalogue.field import ChangedSince, Field, InStock, Range, TextSearch
 from pyramid_bookstore.db.types import to_microseconds
 from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.values.types import (
@@ -118,6 +118,7 @@ class BookData(msgspec.Struct, frozen=True):
             "UTC; moves with every change.",
             "2026-03-02T17:05:12.481516Z",
             writable=False,
+            filters=(ChangedSince("updated_since"),),
             sort=True,
         ),
     ]
@@ -139,5 +140,10 @@ FIELDS: Mapping[str, Field] = {
     info.encode_name: replace(info.type.__metadata__[0], name=info.encode_name)
     for info in msgspec.structs.fields(BookData)
 }
+#: The names that the server sets: a create refuses them, a change passes over all but `id`. That of
+#: what holds leave is taken even where there are none.
+READ_ONLY = frozenset(
+    {"available", *(field.name for field in FIELDS.values() if not field.writable)}
+)
 #: The fields that clients may write.
 WRITABLE = tuple(field for field in FIELDS.values() if field.writable)

@@ -16,6 +16,7 @@ import colander
 from pyramid_bookstore.errors import InvalidJSON
 from pyramid_bookstore.search.folding import folded
 from pyramid_bookstore.values import jsontext
+from pyramid_bookstore.values.text import visible
 from pyramid_bookstore.values.types import Integer, Refused, StrictType, Text
 
 #: Bytes of a token; the database's index has no room for much longer ones.
@@ -47,6 +48,8 @@ class Kind(StrictType):
     of_text: ClassVar[bool] = False
     #: Whether the list has ``min_`` and ``max_`` parameters for it.
     ranged: ClassVar[bool] = False
+    #: The JSON type of a value that a facet counts.
+    facet_type: ClassVar[str] = "string"
     #: Its JSON Schema.
     schema: Mapping[str, Any]
     example: Any
@@ -110,6 +113,7 @@ class IntegerKind(Kind, Integer):
     """A whole number of 64 bits."""
 
     name = "integer"
+    facet_type = "integer"
     purposes = ("filter", "facet", "sort")
     ranged = True
     example = 352
@@ -130,6 +134,7 @@ class NumberKind(Kind):
     """A number of up to 30 digits before and after the point, compared exactly."""
 
     name = "number"
+    facet_type = "number"
     purposes = ("filter", "facet", "sort")
     ranged = True
     wanted = "a number"
@@ -187,7 +192,8 @@ class DateKind(Kind):
     def read(self, value: Any) -> str:
         if not isinstance(value, str):
             raise self.not_wanted(value)
-        found = _YEAR.fullmatch(value)
+        text: str = visible(value)
+        found = _YEAR.fullmatch(text)
         if not found:
             raise Refused("The date must be YYYY, YYYY-MM or YYYY-MM-DD.")
         before_christ, year, month, day = found.groups()
@@ -197,7 +203,7 @@ class DateKind(Kind):
             raise Refused("There is no such date.") from None
         if before_christ and month:
             raise Refused("Of dates before the year 1 only the year is kept, as in -0044.")
-        return value
+        return text
 
     def tokens(self, value: str) -> Iterator[str]:
         if value.startswith("-"):
@@ -226,6 +232,7 @@ class BooleanKind(Kind):
     """True or false."""
 
     name = "boolean"
+    facet_type = "boolean"
     purposes = ("filter", "facet")
     wanted = "a boolean"
     example = True

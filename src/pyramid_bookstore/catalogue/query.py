@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
@@ -12,6 +13,7 @@ import colander
 from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
 from pyramid_bookstore.catalogue.field import Field, Filter, TextSearch, parameter
 from pyramid_bookstore.catalogue.fields import FIELDS
+from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.search.ranking import RANKED
 from pyramid_bookstore.search.words import COUNTED
 from pyramid_bookstore.values.faults import deserialized
@@ -240,9 +242,10 @@ def parse_listing(
 
 def list_query(
     *,
-    sort: str | Sequence[str | tuple[str, bool]] = NEWEST_FIRST,
+    sort: str | Sequence[str | tuple[str, bool]] | None = None,
     page: int = 1,
     cursor: str | None = None,
+    facets: str | Sequence[str] | None = None,
     max_offset: int = MAX_OFFSET,
     declared: Declared = NOTHING_DECLARED,
     **values: Any,
@@ -252,12 +255,24 @@ def list_query(
     ``sort`` is the parameter's text, or a sequence of its keys, each a text or a pair of field and
     whether it is descending. Raises `ValidationFailed`.
     """
-    if not isinstance(sort, str):
-        sort = ",".join(key if isinstance(key, str) else "-" * key[1] + key[0] for key in sort)
-    values |= {"sort": sort, "page": None if cursor and page == 1 else page, "cursor": cursor}
+    values |= {"sort": _joined("sort", sort), "facets": _joined("facets", facets)}
+    values |= {"page": None if cursor and page == 1 else page, "cursor": cursor}
     return parse_listing(
         as_parameters(values), max_limit=LARGEST_PAGE, max_offset=max_offset, declared=declared
     )
+
+
+def _joined(name: str, value: Any) -> str | None:
+    """A parameter's text from a sequence of names, or of pairs of a name and whether it descends;
+    raises `ValidationFailed` for a value that is none."""
+    if value is None or isinstance(value, str):
+        return value or None
+    try:
+        keys = [(key, False) if isinstance(key, str) else key for key in value]
+        return ",".join("-" * bool(descending) + key for key, descending in keys) or None
+    except (TypeError, ValueError):
+        message = "The value must be text, or a sequence of names."
+        raise ValidationFailed([Fault(name, "", message)]) from None
 
 
 def as_parameters(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -270,5 +285,7 @@ def as_parameters(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, str(value).lower()
         elif isinstance(value, Decimal):
             yield name, f"{value:f}"
+        elif isinstance(value, datetime):
+            yield name, value.isoformat()
         elif value is not None:
             yield name, str(value)

@@ -5,7 +5,6 @@ and those among the newest books, and behind them the others: to look at all of 
 page would cost more the larger the catalogue is.
 """
 
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -52,8 +51,6 @@ def list_by_relevance(reader: Reader, query: ListQuery) -> Page:
     """One page by relevance, of the best `RANKED` matches."""
     search = query.filters["search"]
     search = search if isinstance(search, Wanted) else wanted(search)
-    if not search.groups:  # of nothing that shows
-        return list_books(reader, replace(query, sort=NEWEST_FIRST))
     page, count = query.page, query.count or "exact"
     reach = min(RANKED, query.reach)
     limit = min(query.limit, RANKED - (page - 1) * query.limit)

@@ -7,6 +7,7 @@ import msgspec
 
 from pyramid_bookstore.catalogue.fields import FIELDS, BookData
 from pyramid_bookstore.catalogue.listing import Page
+from pyramid_bookstore.catalogue.lookup import Lookup
 from pyramid_bookstore.catalogue.suggestions import Suggestions
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -36,6 +37,11 @@ def page_json(page: Page, fields: Sequence[str] | None) -> bytes:
     if page.suggestion is not None:
         document["suggestion"] = page.suggestion
     return _encode(document)
+
+
+def lookup_json(found: Lookup) -> bytes:
+    """The books of a lookup, and what is missing or invalid."""
+    return _encode({"data": found.books, "missing": found.missing, "invalid": found.invalid})
 
 
 def suggestions_json(suggestions: Suggestions) -> bytes:

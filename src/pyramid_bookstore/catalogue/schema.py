@@ -3,22 +3,20 @@
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import colander
 
 from pyramid_bookstore.catalogue.constraints import FREE_STOCK
 from pyramid_bookstore.catalogue.extra import NO_RULES, Extra, ExtraRules
-from pyramid_bookstore.catalogue.fields import FIELDS, WRITABLE
+from pyramid_bookstore.catalogue.fields import READ_ONLY, WRITABLE
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.types import Fields
 from pyramid_bookstore.values.types import field as field_node
 
-SET_BY_SERVER = {
-    field.name: "This field is set by the server, not by clients."
-    for field in FIELDS.values()
-    if not field.writable
-}
+SET_BY_SERVER = dict.fromkeys(READ_ONLY, "This field is set by the server, not by clients.")
+OTHER_ID = Fault("id", "/id", "This is not the id of the book that is changed.")
 
 
 def _check_fields_together(node: Any, values: dict[str, Any]) -> None:
@@ -52,7 +50,7 @@ def book_schemas(rules: ExtraRules = NO_RULES) -> BookSchemas:
 
 
 def validate_book(data: Any, *, rules: ExtraRules = NO_RULES) -> dict[str, Any]:
-    """A whole book: every writable field by name, with defaults for those left out.
+    """A new book: every writable field by name, with defaults for those left out.
 
     ``data`` is a value from `jsontext.loads`. ``price`` is returned with two decimals, ``isbn`` as
     13 digits. Raises `ValidationFailed` with every fault.
@@ -60,16 +58,30 @@ def validate_book(data: Any, *, rules: ExtraRules = NO_RULES) -> dict[str, Any]:
     return deserialized(book_schemas(rules).whole, data)
 
 
-def validate_changes(data: Any, *, rules: ExtraRules = NO_RULES) -> dict[str, Any]:
+def validate_upsert(data: Any, *, rules: ExtraRules = NO_RULES) -> tuple[dict[str, Any], list[Any]]:
+    """As `validate_book`, for a book that may be there already: what the server sets is passed
+    over. Also returns the ``id`` that was given, if there was one: the book's, see `is_id`."""
+    data, ids = without_read_only(data)
+    return deserialized(book_schemas(rules).whole, data), ids
+
+
+def validate_changes(
+    data: Any, *, rules: ExtraRules = NO_RULES, book_id: UUID | None = None
+) -> dict[str, Any]:
     """Any subset of the writable fields; those left out are not in the result.
 
-    ``extra`` is replaced as a whole. Rules about several fields are checked only if these are
-    given; `check_price_and_stock` checks the book that results. Raises `ValidationFailed`.
+    What the server sets is passed over, so that a book may come as it was read; an ``id`` must be
+    that of the book, ``book_id``. ``extra`` is replaced as a whole. Rules about several fields are
+    checked only if these are given; `check_price_and_stock` checks the book that results. Raises
+    `ValidationFailed`.
     """
-    return deserialized(book_schemas(rules).changes, data)
+    data, ids = without_read_only(data)
+    return _change(book_schemas(rules).changes, data, ids, book_id)
 
 
-def validate_merge_patch(data: Any, *, rules: ExtraRules = NO_RULES) -> dict[str, Any]:
+def validate_merge_patch(
+    data: Any, *, rules: ExtraRules = NO_RULES, book_id: UUID | None = None
+) -> dict[str, Any]:
     """A JSON merge patch (RFC 7396) as changes, like `validate_changes`.
 
     Null resets a field to its default, and is a fault for a required one. An object for ``extra``
@@ -78,16 +90,41 @@ def validate_merge_patch(data: Any, *, rules: ExtraRules = NO_RULES) -> dict[str
     `ValidationFailed`.
     """
     schemas = book_schemas(rules)
+    data, ids = without_read_only(data)
     if not isinstance(data, dict):
         return deserialized(schemas.changes, data)
     defaults = {node.name: node.missing for node in schemas.whole if not node.required}
     data = {name: defaults.get(name) if value is None else value for name, value in data.items()}
     if data.get("extra") is defaults["extra"]:  # null: extra becomes {}, nothing to merge
-        return deserialized(schemas.changes, data)
-    changes = deserialized(schemas.patch, data)
+        return _change(schemas.changes, data, ids, book_id)
+    changes = _change(schemas.patch, data, ids, book_id)
     if "extra" in changes:
         changes["extra_patch"] = changes.pop("extra")
     return changes
+
+
+def without_read_only(data: Any) -> tuple[Any, list[Any]]:
+    """A change without what the server sets, and the ``id`` that was in it, if there was one."""
+    if not isinstance(data, dict) or READ_ONLY.isdisjoint(data):
+        return data, []
+    kept = {name: value for name, value in data.items() if name not in READ_ONLY}
+    return kept, [data["id"]] if "id" in data else []
+
+
+def is_id(given: Any, book_id: UUID | None) -> bool:
+    """Whether this is the id of a book, as it is in JSON or in Python."""
+    return isinstance(given, (str, UUID)) and str(given).lower() == str(book_id)
+
+
+def _change(schema: Any, data: Any, ids: list[Any], book_id: UUID | None) -> dict[str, Any]:
+    faults = [OTHER_ID for each in ids if not is_id(each, book_id)]
+    try:
+        values = deserialized(schema, data)
+    except ValidationFailed as error:
+        raise ValidationFailed([*faults, *error.faults]) from None
+    if faults:
+        raise ValidationFailed(faults)
+    return values
 
 
 def validate_extra(value: Any, rules: ExtraRules = NO_RULES) -> dict[str, Any]:

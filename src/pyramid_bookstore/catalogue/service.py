@@ -14,9 +14,9 @@ from pyramid_bookstore.catalogue.extra import NO_RULES, ExtraRules, apply_merge_
 from pyramid_bookstore.catalogue.facets import facets_of
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.listing import Page
+from pyramid_bookstore.catalogue.lookup import Lookup, look_up, validate_lookup
 from pyramid_bookstore.catalogue.query import (
     MAX_OFFSET,
-    NEWEST_FIRST,
     NO_FILTERS,
     SUGGEST,
     Count,
@@ -26,7 +26,13 @@ from pyramid_bookstore.catalogue.query import (
 )
 from pyramid_bookstore.catalogue.relevance import list_page
 from pyramid_bookstore.catalogue.statements import BY_ID, BY_ISBN, book_from_row
-from pyramid_bookstore.catalogue.store import ATTEMPTS, Store, too_many_retries
+from pyramid_bookstore.catalogue.store import (
+    ATTEMPTS,
+    Store,
+    Written,
+    has_values,
+    too_many_retries,
+)
 from pyramid_bookstore.catalogue.suggestions import Suggestions, nearest_spelling, suggest
 from pyramid_bookstore.db.query import Query
 from pyramid_bookstore.errors import (
@@ -73,23 +79,33 @@ class CatalogueService(Service):
         except (ValueError, TypeError, AttributeError):
             raise BookNotFound from None
 
+    def lookup(self, *, isbns: Sequence[str] = (), ids: Sequence[UUID | str] = ()) -> Lookup:
+        """The books with these ISBNs (in any writing) and ids, up to 1,000 in all.
+
+        Raises `ValidationFailed` for more, and for what is no text.
+        """
+        texts = [str(each) if isinstance(each, UUID) else each for each in ids]
+        asked = validate_lookup({"isbns": [*isbns], "ids": texts})
+        return look_up(self._unit.reader(), **asked)
+
     def list(
         self,
         *,
-        sort: str | Sequence[str | tuple[str, bool]] = NEWEST_FIRST,
+        sort: str | Sequence[str | tuple[str, bool]] | None = None,
         limit: int = 20,
         page: int = 1,
         cursor: str | None = None,
         count: Count | None = None,
         fields: Mapping[str, Any] = NO_FILTERS,
-        facets: Sequence[str] = (),
+        facets: str | Sequence[str] | None = None,
         **filters: Any,
     ) -> Page:
         """One page of books, by default the newest first.
 
         ``filters`` are those of the list's parameters: ``author`` and ``search`` (texts),
-        ``min_price`` and ``max_price`` (`Decimal` or `int`), ``in_stock`` (`bool`); `None` is not
-        given. ``fields`` are the parameters of declared fields: ``{"publisher": ["Piper", "dtv"],
+        ``min_price`` and ``max_price`` (`Decimal` or `int`), ``in_stock`` (`bool`),
+        ``updated_since`` (an aware `datetime`, or text as over HTTP); `None` is not given.
+        ``fields`` are the parameters of declared fields: ``{"publisher": ["Piper", "dtv"],
         "min_pages": 100}``. ``facets`` are declared fields whose values are counted. ``sort`` is
         written as over HTTP (``"-price,title"``), or names fields, each with whether it descends.
         ``page`` counts from 1; a ``cursor`` from an earlier page of the same list takes its place.
@@ -116,7 +132,7 @@ class CatalogueService(Service):
             count=count,
             max_offset=self._max_offset,
             declared=declared,
-            facets=",".join(facets) or None,
+            facets=facets,
             **fields,
             **filters,
         )
@@ -157,27 +173,33 @@ class CatalogueService(Service):
     ) -> BookData:
         """Write the given fields of a book; what is not given stays.
 
-        The statement that writes also checks the condition. Raises `BookNotFound`,
-        `VersionMismatch`, `ValidationFailed`, `IsbnTaken`.
+        What the server sets is passed over, but for an ``id`` that is not the book's. Where all
+        values are what they were, nothing is written and no event sent. The statement that writes
+        also checks the condition. Raises `BookNotFound`, `VersionMismatch`, `ValidationFailed`,
+        `IsbnTaken`.
         """
-        values = schema.validate_changes(changes, rules=self._rules)
-        return self._update(parse_book_id(book_id), values, condition)
+        uuid = parse_book_id(book_id)
+        values = schema.validate_changes(changes, rules=self._rules, book_id=uuid)
+        return self._update(uuid, values, condition)
 
     def patch(
         self, book_id: UUID | str, patch: Mapping[str, Any], condition: Condition = ANY_STATE
     ) -> BookData:
         """Apply a JSON merge patch (RFC 7396), in which null removes; raises as `update`."""
-        changes = schema.validate_merge_patch(patch, rules=self._rules)
+        uuid = parse_book_id(book_id)
+        changes = schema.validate_merge_patch(patch, rules=self._rules, book_id=uuid)
         if "extra_patch" not in changes:
-            return self._update(parse_book_id(book_id), changes, condition)
+            return self._update(uuid, changes, condition)
         extra_patch = changes.pop("extra_patch")
         store = Store(self._unit.writer(), self._rules.declared)
         for _ in range(ATTEMPTS):
-            stored = store.require(parse_book_id(book_id), condition)
+            stored = store.require(uuid, condition)
             merged = apply_merge_patch(stored.extra, extra_patch)
             changes["extra"] = schema.validate_extra(merged, self._rules)
+            if has_values(stored, changes):
+                return stored
             try:
-                return self._update(stored.id, changes, Condition({stored.version}))
+                return self._update(uuid, changes, Condition({stored.version}), differs=True)
             except VersionMismatch:
                 # Another write came between reading and writing: merge into the new `extra`. If the
                 # condition does not hold any more, `require` raises.
@@ -194,30 +216,18 @@ class CatalogueService(Service):
         """Write a whole book by its ISBN; also tells whether it was created.
 
         With a condition the book must be there and meet it; with ``create_only`` it must not be
-        there. Raises `VersionMismatch`, `ValidationFailed`.
+        there. What the server sets is passed over; with an ``id`` the book must be there and have
+        it. Raises `VersionMismatch`, `ValidationFailed`.
         """
-        values = schema.validate_book(fields, rules=self._rules)
+        values, ids = schema.validate_upsert(fields, rules=self._rules)
         store = Store(self._unit.writer(), self._rules.declared)
         with self._unit.event_savepoint():
-            if create_only:
-                try:
-                    book, created = store.insert(values), True
-                except IsbnTaken:
-                    stored = store.require_by_isbn(values["isbn"], ANY_STATE)
-                    raise VersionMismatch(stored.version) from None
-            elif condition.given:
-                stored = store.require_by_isbn(values["isbn"], condition)
-                try:
-                    book, created = store.update(stored.id, values, condition), False
-                except BookNotFound:  # deleted since it was read
-                    raise VersionMismatch(None) from None
-            else:
-                book, created = store.insert_or_update(values)
-            if created:
-                self._unit.announce(BookCreated, book=book)
-            else:
-                self._unit.announce(BookUpdated, book=book, changes=values)
-        return book, created
+            written = _upsert(store, values, ids, condition, create_only=create_only)
+            if written.created:
+                self._unit.announce(BookCreated, book=written.book)
+            elif written.changed:
+                self._unit.announce(BookUpdated, book=written.book, changes=values)
+        return written.book, written.created
 
     def delete(self, book_id: UUID | str, condition: Condition = ANY_STATE) -> BookData:
         """Delete a book and return it as it was; raises `BookNotFound`, `VersionMismatch`,
@@ -228,19 +238,55 @@ class CatalogueService(Service):
             self._unit.announce(BookDeleted, book=book)
         return book
 
-    def _update(self, book_id: UUID, changes: dict[str, Any], condition: Condition) -> BookData:
+    def _update(
+        self,
+        book_id: UUID,
+        changes: dict[str, Any],
+        condition: Condition,
+        *,
+        differs: bool = False,
+    ) -> BookData:
         store = Store(self._unit.writer(), self._rules.declared)
         with self._unit.event_savepoint():
-            book = store.update(book_id, changes, condition)
-            if changes:
-                self._unit.announce(BookUpdated, book=book, changes=changes)
-        return book
+            written = store.update(book_id, changes, condition, differs=differs)
+            if written.changed:
+                self._unit.announce(BookUpdated, book=written.book, changes=changes)
+        return written.book
 
     def _read(self, query: Query, values: Mapping[str, Any]) -> BookData:
         rows = self._unit.reader().rows(query, values)
         if not rows:
             raise BookNotFound
         return book_from_row(rows[0])
+
+
+def _upsert(
+    store: Store,
+    values: Mapping[str, Any],
+    ids: Sequence[Any],
+    condition: Condition,
+    *,
+    create_only: bool,
+) -> Written:
+    isbn = values["isbn"]
+    if not (ids or condition.given or create_only):
+        return store.insert_or_update(values)
+    stored = store.find_by_isbn(isbn) if ids or not create_only else None
+    if not all(stored and schema.is_id(each, stored.id) for each in ids):
+        raise ValidationFailed([schema.OTHER_ID])
+    if create_only:
+        try:
+            return Written(store.insert(values), created=True)
+        except IsbnTaken:
+            stored = store.find_by_isbn(isbn)
+            raise VersionMismatch(stored.version if stored else None) from None
+    if stored is None:
+        raise VersionMismatch(None)
+    condition.check(stored.version, stored.updated_at)
+    try:
+        return store.update(stored.id, values, condition)
+    except BookNotFound:  # deleted since it was read
+        raise VersionMismatch(None) from None
 
 
 def parse_book_id(book_id: UUID | str) -> UUID:

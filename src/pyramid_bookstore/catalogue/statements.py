@@ -4,12 +4,13 @@ Building a statement costs more than executing it, so each is built once and tak
 columns by name in an INSERT, and as ``new_…`` in an UPDATE.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Text, bindparam, cast, delete, func, or_, select, update
 
+from pyramid_bookstore.catalogue.extra import Extra
 from pyramid_bookstore.catalogue.fields import FIELDS, BookData
 from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.db.dialects import Dialect
@@ -51,6 +52,8 @@ class Guard(NamedTuple):
     unstocked: bool = False
     #: The price is above 0.
     priced: bool = False
+    #: Some value that is written differs from what is there.
+    differs: bool = False
 
 
 def guard_of(condition: Condition) -> tuple[Guard, dict[str, Any]]:
@@ -79,15 +82,19 @@ def insert_statement(dialect: Dialect) -> Query:
 
 @lru_cache(maxsize=8)
 def upsert_statement(dialect: Dialect) -> Query:
-    """Adds a book, or updates the one with its ISBN; returns the book."""
+    """Adds a book, or updates the one with its ISBN; returns the book, or no row if it does not
+    differ, see `_differs`."""
     insert = dialect.insert(BOOKS)
     written = {
         column.name: insert.excluded[column.name]
         for column in BOOKS.c
-        if column.name not in _KEPT and column.computed is None
+        if column.name not in (*_KEPT, "updated_at") and column.computed is None
     }
+    differs = _differs(written)
     written["updated_at"] = dialect.next_timestamp(BOOKS.c.updated_at, insert.excluded.updated_at)
-    upsert = insert.on_conflict_do_update(index_elements=[BOOKS.c.isbn], set_=written)
+    upsert = insert.on_conflict_do_update(
+        index_elements=[BOOKS.c.isbn], set_=written, where=differs
+    )
     return Query(upsert.returning(*COLUMNS), names=_NAMES)
 
 
@@ -97,10 +104,31 @@ def update_statement(dialect: Dialect, columns: frozenset[str], guard: Guard) ->
     written: dict[str, Any] = {
         name: bindparam(f"new_{name}", type_=BOOKS.c[name].type) for name in sorted(columns)
     }
+    clauses = guard_clauses(dialect, guard)
+    if guard.differs:
+        clauses.append(_differs(written))
     written["updated_at"] = next_updated_at(dialect)
-    return Query(
-        update(BOOKS).where(*guard_clauses(dialect, guard)).values(written).returning(*COLUMNS)
-    )
+    return Query(update(BOOKS).where(*clauses).values(written).returning(*COLUMNS))
+
+
+def _differs(written: Mapping[str, Any]) -> ColumnElement[bool]:
+    """Whether a value that is written differs from the book's.
+
+    Of `extra` only another length is seen: no database knows of both that two texts differ in the
+    order of their members alone. Where this is false, `Store` looks.
+    """
+    clauses: list[ColumnElement[bool]] = []
+    for name in FIELDS.keys() & written.keys():
+        column = BOOKS.c[name]
+        if type(FIELDS[name].type) is Extra:
+            clauses.append(_length(column) != _length(written[name]))
+        else:
+            clauses.append(column.is_distinct_from(written[name]))
+    return or_(*clauses)
+
+
+def _length(extra: Any) -> ColumnElement[int]:
+    return func.length(cast(extra, Text))
 
 
 @lru_cache(maxsize=16)

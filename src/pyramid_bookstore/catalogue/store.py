@@ -5,7 +5,7 @@ comes from an exception of the database, so the transaction stays usable.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -13,7 +13,8 @@ from uuid6 import uuid7
 
 from pyramid_bookstore.catalogue.constraints import error_of_constraint
 from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
-from pyramid_bookstore.catalogue.fields import BookData
+from pyramid_bookstore.catalogue.extra import Extra
+from pyramid_bookstore.catalogue.fields import FIELDS, BookData
 from pyramid_bookstore.catalogue.models import columns_of
 from pyramid_bookstore.catalogue.schema import check_price_and_stock
 from pyramid_bookstore.catalogue.statements import (
@@ -37,10 +38,29 @@ from pyramid_bookstore.errors import (
 )
 from pyramid_bookstore.transactions.writers import Writer
 from pyramid_bookstore.values.condition import Condition
+from pyramid_bookstore.values.jsontext import canonical
 from pyramid_bookstore.values.moments import now
 
 #: How often a change is tried while other writers change the book.
 ATTEMPTS = 5
+
+
+class Written(NamedTuple):
+    """A book after a change, and whether it is new, or at least was changed."""
+
+    book: BookData
+    created: bool = False
+    changed: bool = True
+
+
+def has_values(book: BookData, fields: Mapping[str, Any]) -> bool:
+    """Whether the book has these values already, whatever the order of members in `extra`."""
+    return all(
+        canonical(book.extra) == canonical(value)
+        if type(FIELDS[name].type) is Extra
+        else getattr(book, name) == value
+        for name, value in fields.items()
+    )
 
 
 def too_many_retries() -> Unavailable:
@@ -66,38 +86,60 @@ class Store:
             raise IsbnTaken(fields["isbn"])
         return book_from_row([row[column.key] for column in COLUMNS])
 
-    def insert_or_update(self, fields: Mapping[str, Any]) -> tuple[BookData, bool]:
-        """A whole book written by its ISBN, and whether it is new."""
-        new = self._new_row(fields)
-        row = self._write(upsert_statement(self._dialect), new)
-        assert row is not None, "an upsert always returns a row"
-        book = book_from_row(row)
-        return book, book.id == new["id"]
+    def insert_or_update(self, fields: Mapping[str, Any]) -> Written:
+        """A whole book written by its ISBN."""
+        for _ in range(ATTEMPTS):
+            new = self._new_row(fields)
+            row = self._write(upsert_statement(self._dialect), new)
+            if row is not None:
+                book = book_from_row(row)
+                return Written(book, created=book.id == new["id"])
+            stored = self.find_by_isbn(fields["isbn"])
+            if stored is None:  # deleted since
+                continue
+            if has_values(stored, fields):
+                return Written(stored, changed=False)
+            try:
+                return self.update(stored.id, fields, Condition({stored.version}), differs=True)
+            except (BookNotFound, VersionMismatch):
+                continue
+        raise too_many_retries()
 
-    def update(self, book_id: UUID, changes: Mapping[str, Any], condition: Condition) -> BookData:
-        """Write these fields. Raises `BookNotFound`, `VersionMismatch`, `IsbnTaken`, and
+    def update(
+        self,
+        book_id: UUID,
+        changes: Mapping[str, Any],
+        condition: Condition,
+        *,
+        differs: bool = False,
+    ) -> Written:
+        """Write these fields where one of them differs from what is there, which it does if the
+        caller says so. Raises `BookNotFound`, `VersionMismatch`, `IsbnTaken`, and
         `ValidationFailed` for a book that would be free and in stock.
         """
         if not changes:
-            return self.require(book_id, condition)
-        guard, parameters = guard_of(condition)
-        guard = guard._replace(
-            unstocked=changes.get("price") == 0 and "stock" not in changes,
-            priced=bool(changes.get("stock")) and "price" not in changes,
-        )
+            return Written(self.require(book_id, condition), changed=False)
         columns = columns_of(changes, self._declared)
-        statement = update_statement(self._dialect, frozenset(columns), guard)
-        parameters |= {f"new_{name}": value for name, value in columns.items()}
-        parameters["book_id"] = book_id
+        values = {f"new_{name}": value for name, value in columns.items()}
+        unstocked = changes.get("price") == 0 and "stock" not in changes
+        priced = bool(changes.get("stock")) and "price" not in changes
+        wanted = condition
         for _ in range(ATTEMPTS):
-            parameters["now"] = now()
+            guard, parameters = guard_of(wanted)
+            guard = guard._replace(unstocked=unstocked, priced=priced, differs=not differs)
+            statement = update_statement(self._dialect, frozenset(columns), guard)
+            parameters |= {**values, "book_id": book_id, "now": now()}
             row = self._write(statement, parameters, isbn=changes.get("isbn"))
             if row is not None:
-                return book_from_row(row)
+                return Written(book_from_row(row))
             book = self.require(book_id, condition)
+            if has_values(book, changes):
+                return Written(book, changed=False)
             check_price_and_stock(
                 changes.get("price", book.price), changes.get("stock", book.stock)
             )
+            # The order in `extra` is not all that differs, as this version of the book shows.
+            wanted, differs = Condition({book.version}), True
         raise too_many_retries()
 
     def delete(self, book_id: UUID, condition: Condition) -> BookData:
@@ -124,13 +166,9 @@ class Store:
         condition.check(book.version, book.updated_at)
         return book
 
-    def require_by_isbn(self, isbn: str, condition: Condition) -> BookData:
-        """The book with this ISBN (13 digits); raises `VersionMismatch`, also if there is none."""
-        book = self._read(BY_ISBN, {"isbn": isbn})
-        if book is None:
-            raise VersionMismatch(None)
-        condition.check(book.version, book.updated_at)
-        return book
+    def find_by_isbn(self, isbn: str) -> BookData | None:
+        """The book with this ISBN (13 digits), if there is one."""
+        return self._read(BY_ISBN, {"isbn": isbn})
 
     def _read(self, query: Query, values: Mapping[str, Any]) -> BookData | None:
         row = self._writer.read(query, values)

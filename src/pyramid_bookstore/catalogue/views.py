@@ -9,9 +9,15 @@ from pyramid.response import Response
 
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.links import book_path, list_links
+from pyramid_bookstore.catalogue.lookup import validate_lookup
 from pyramid_bookstore.catalogue.query import SUGGEST, parse_listing
-from pyramid_bookstore.catalogue.representation import book_json, page_json, suggestions_json
-from pyramid_bookstore.catalogue.schema import validate_book
+from pyramid_bookstore.catalogue.representation import (
+    book_json,
+    lookup_json,
+    page_json,
+    suggestions_json,
+)
+from pyramid_bookstore.catalogue.schema import validate_upsert
 from pyramid_bookstore.catalogue.service import parse_book_id
 from pyramid_bookstore.errors import BookNotFound, Fault, ValidationFailed, VersionMismatch
 from pyramid_bookstore.values.condition import Condition
@@ -58,6 +64,12 @@ def list_books(request: Request) -> Response:
     response.headers["ETag"] = tag
     response.headers["Link"] = list_links(request, pairs, page)
     return response
+
+
+def lookup(request: Request) -> Response:
+    """The books with some ISBNs and ids."""
+    asked = validate_lookup(json_body(request))
+    return answer(request, lookup_json(request.bookstore.lookup(**asked)))
 
 
 def suggest(request: Request) -> Response:
@@ -199,7 +211,7 @@ def _with_isbn(request: Request, data: dict[str, object]) -> dict[str, object]:
         return whole
     faults = [fault]
     try:
-        validate_book(whole, rules=Mount.of(request.registry).rules)
+        validate_upsert(whole, rules=Mount.of(request.registry).rules)
     except ValidationFailed as error:
         faults += [other for other in error.faults if other.field != "isbn"]
     raise ValidationFailed(faults)

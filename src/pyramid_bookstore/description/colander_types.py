@@ -11,6 +11,7 @@ from typing import Any
 import colander
 
 from pyramid_bookstore.description.own_types import Schema, json_number
+from pyramid_bookstore.values import jsontext
 
 
 def mapping_schema(node: Any, *, stored: bool = False) -> Schema:
@@ -27,7 +28,9 @@ def mapping_schema(node: Any, *, stored: bool = False) -> Schema:
     if node.description:
         schema["description"] = _plain(node.description)
     if not node.required and not stored and _is_json(node.missing):
-        schema["default"] = _number(node.missing)
+        # In words: generators of strict clients require what has a default.
+        said = f"By default {jsontext.dumps(node.missing).decode()}."
+        schema["description"] = f"{schema.get('description', '')} {said}".strip()
     return schema
 
 

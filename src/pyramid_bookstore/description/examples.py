@@ -19,6 +19,11 @@ PAGE: dict[str, Any] = {
     "total_pages": 7,
     "next_cursor": "gqFrkrMyMDI2LTAzLTAxVDA5OjMw",
 }
+LOOKUP_REQUEST: dict[str, Any] = {
+    "isbns": ["978-1-4920-5259-3", "9781718500440", "12345"],
+    "ids": [BOOK["id"]],
+}
+LOOKUP: dict[str, Any] = {"data": [BOOK], "missing": ["9781718500440"], "invalid": ["12345"]}
 SUGGESTIONS: dict[str, Any] = {
     "data": [
         {"text": "J. R. R. Tolkien", "field": "author", "books": 11},

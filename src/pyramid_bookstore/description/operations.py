@@ -90,6 +90,16 @@ DESCRIBED: dict[tuple[str, str], DescribedOperation] = {
         answers={200: Answer("The suggestions.", (), {JSON: Content("Suggestions")})},
         errors=("unavailable",),
     ),
+    ("POST", "/books/lookup"): DescribedOperation(
+        id="lookUpBooks",
+        tag=BOOKS,
+        summary="Get many books by their ISBNs and ids",
+        text="Reads only. What is no ISBN or id, and what no book has, is named beside the books.",
+        headers=("Cache-Control",),
+        body={JSON: Content("LookupRequest")},
+        answers={200: Answer("What was found.", (), {JSON: Content("Lookup")})},
+        errors=("unavailable",),
+    ),
     ("POST", "/books"): DescribedOperation(
         id="createBook",
         tag=BOOKS,

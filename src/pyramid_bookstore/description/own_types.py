@@ -3,17 +3,24 @@
 Every limit is taken from the type that enforces it.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from pyramid_bookstore.catalogue import declared, extra
 from pyramid_bookstore.values import parameters as query
 from pyramid_bookstore.values import types
+from pyramid_bookstore.values.text import INVISIBLE, MODIFIERS
 
 Schema = dict[str, Any]
 
-# Characters that Python strips; \s of ECMAScript does not include the last five.
-_BLANK = r"\s\u001c-\u001f\u0085"
+# Blanks and characters that show nothing: not those beyond 16 bits, which are two characters in
+# expressions of JavaScript without the flag "u".
+_BEYOND = re.compile("[\U00010000-\U0010ffff](-[\U00010000-\U0010ffff])?")
+_BLANK = r"\s" + "".join(
+    char if char == "-" else rf"\u{ord(char):04x}"
+    for char in _BEYOND.sub("", INVISIBLE + MODIFIERS)
+)
 _NO_NUL = r"^[^\u0000]*$"
 _NO_NUL_NOT_BLANK = rf"^[^\u0000]*[^\u0000{_BLANK}][^\u0000]*$"
 
@@ -30,16 +37,16 @@ def _integer(typ: types.Integer | query.WholeNumber) -> Schema:
 
 
 def _money(typ: types.Price | query.Amount) -> Schema:
+    # Without `multipleOf`: a validator that computes with floats refuses 19.99.
     return {
         "type": "number",
         "minimum": json_number(typ.minimum),
         "maximum": json_number(typ.maximum),
-        "multipleOf": json_number(types.CENT),
     }
 
 
 def _isbn(typ: types.Isbn) -> Schema:
-    return {"type": "string", "format": "isbn", "minLength": 10, "maxLength": typ.max_length}
+    return {"type": "string", "format": "isbn", "minLength": 9, "maxLength": typ.max_length}
 
 
 def _names(typ: query.Names) -> Schema:
@@ -68,6 +75,11 @@ _SCHEMAS: dict[type, Callable[[Any], Schema]] = {
     types.Integer: _integer,
     types.Price: _money,
     types.Isbn: _isbn,
+    types.Texts: lambda typ: {
+        "type": "array",
+        "items": {"type": "string"},
+        "maxItems": typ.most,
+    },
     types.Identifier: lambda typ: {"type": "string", "format": "uuid", "readOnly": True},
     types.Moment: lambda typ: {
         "type": "string",
@@ -77,12 +89,14 @@ _SCHEMAS: dict[type, Callable[[Any], Schema]] = {
     },
     # Rules at any depth (no NUL, 64-bit integers) would need a recursive schema, which generators
     # of clients do not support.
-    extra.Extra: lambda typ: {"type": "object"},
+    extra.Extra: lambda typ: {"type": "object", "additionalProperties": True},
     query.WholeNumber: _integer,
     query.Amount: _money,
+    query.Since: lambda typ: {"type": "string", "format": "date-time"},
     query.Repeated: _repeated,
     query.Choice: lambda typ: {"type": "string", "enum": list(typ.options)},
     query.Flag: lambda typ: {"type": "boolean"},
+    query.Switch: lambda typ: {"type": "boolean"},
     query.Term: _text,
     query.Token: lambda typ: {"type": "string", "minLength": 1, "maxLength": typ.max_length},
     query.Names: _names,

@@ -1,11 +1,13 @@
 """The JSON Schemas of requests and answers: ``#/components/schemas`` without the errors."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from pyramid_bookstore.catalogue.constraints import FREE_STOCK
+from pyramid_bookstore.catalogue.declared import Declared
 from pyramid_bookstore.catalogue.extra import Extra, ExtraRules
 from pyramid_bookstore.catalogue.fields import FIELDS
+from pyramid_bookstore.catalogue.kinds import Kind
+from pyramid_bookstore.catalogue.lookup import MOST, LookupBody
 from pyramid_bookstore.catalogue.schema import book_schemas
 from pyramid_bookstore.catalogue.suggestions import COUNTED
 from pyramid_bookstore.db.replica import ReplicaState
@@ -23,6 +25,9 @@ from pyramid_bookstore.stock.schema import StockChange
 
 _LINE: Schema = {"type": "integer", "minimum": 1, "description": "The line the row begins in."}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
+_AS_READ = (
+    "A book may come as it was read: what the server sets is passed over, but for another `id`."
+)
 _FREE_IN_STOCK: Schema = {
     "description": FREE_STOCK,
     "properties": {
@@ -42,43 +47,50 @@ def ref(name: str) -> Schema:
 def schemas(rules: ExtraRules) -> dict[str, Schema]:
     """All schemas; ``rules`` are those for ``extra``."""
     forms = book_schemas(rules)
-    writable = _properties(forms.whole)
-    writable["extra"] = ref("Extra") | {"default": {}}
-    without_default = {
-        name: {keyword: value for keyword, value in schema.items() if keyword != "default"}
-        for name, schema in writable.items()
+    writable = _properties(forms.whole, with_default=False) | {"extra": ref("Extra")}
+    changes = _read_only() | writable
+    new = writable | {
+        node.name: writable[node.name]
+        | {"description": f"{node.description} {_said(default_value(node))} by default."}
+        for node in forms.whole
+        if not node.required and node.name != "extra"
     }
     required = [node.name for node in forms.whole if node.required]
     if rules.schema is not None and mapping_schema(rules.schema).get("required"):
         # The default {} is not valid by the host's schema.
         required.append("extra")
-        writable["extra"] = ref("Extra")
     return {
         "Book": _book(),
         "SparseBook": _object(_book()["properties"], description="A book by `fields`."),
-        "Page": _page(rules.declared.facets),
+        "Page": _page(rules.declared),
         "Suggestions": _suggestions(),
-        "NewBook": _input(writable, "A whole book.", _example(rules), required),
+        "NewBook": _input(new, "A whole book.", _example(rules), required),
         "NewBookByIsbn": _input(
-            writable,
-            "A whole book; the path has its ISBN.",
+            _read_only() | new,
+            f"A whole book; the path has its ISBN. {_AS_READ}",
             _example(rules),
             [name for name in required if name != "isbn"],
         ),
         "BookChanges": _input(
-            without_default,
-            "Any subset of a book's fields; what is left out stays.",
+            changes,
+            f"Any subset of a book's fields; what is left out stays. {_AS_READ}",
             examples.CHANGES,
         ),
         "BookPatch": _input(
-            _patched(without_default, forms.whole),
+            _patched(changes, forms.whole),
             "A JSON merge patch (RFC 7396) of a book: null takes a field back to its default, and"
-            " within `extra` takes a name out.",
+            f" within `extra` takes a name out. {_AS_READ}",
             examples.PATCH,
         ),
         "StockChange": _input(
             _properties(StockChange()), "A change of the stock.", examples.STOCK_CHANGE, ["delta"]
         ),
+        "LookupRequest": _input(
+            _properties(LookupBody(), with_default=False),
+            f"ISBNs and ids, up to {MOST:,} in all.",
+            examples.LOOKUP_REQUEST,
+        ),
+        "Lookup": _lookup(),
         "Extra": _extra(rules, stored=False),
         "StoredExtra": _extra(rules, stored=True),
         "ImportReport": report(),
@@ -100,14 +112,17 @@ def schemas(rules: ExtraRules) -> dict[str, Schema]:
     }
 
 
-def _properties(schema: Any) -> dict[str, Schema]:
-    return {node.name: property_schema(node) for node in schema}
+def _properties(schema: Any, *, with_default: bool = True) -> dict[str, Schema]:
+    return {node.name: property_schema(node, with_default=with_default) for node in schema}
 
 
-def property_schema(node: Any) -> Schema:
-    """The schema of one field or parameter, with its description and default."""
+def property_schema(node: Any, *, with_default: bool = True) -> Schema:
+    """The schema of one field or parameter, with its description and default.
+
+    Not with the default in a body: generators of strict clients require what has one.
+    """
     schema = type_schema(node.typ) | {"description": node.description}
-    if not node.required and (node.missing is not None or node.typ.nullable):
+    if with_default and not node.required and (node.missing is not None or node.typ.nullable):
         schema["default"] = default_value(node)
     return schema
 
@@ -141,7 +156,34 @@ def _book() -> Schema:
     return _object(fields, list(FIELDS), description="A book.", examples=[examples.BOOK])
 
 
-def _page(facets: Sequence[str]) -> Schema:
+def _read_only() -> dict[str, Schema]:
+    """What the server sets, in a change."""
+    return {
+        name: stored_schema(field.type) | {"description": field.text}
+        for name, field in FIELDS.items()
+        if not field.writable
+    }
+
+
+def _said(default: Any) -> str:
+    return "Null" if default is None else str(default)
+
+
+def _lookup() -> Schema:
+    texts: Schema = {"type": "array", "items": {"type": "string"}}
+    properties: dict[str, Schema] = {
+        "data": {
+            "type": "array",
+            "items": ref("Book"),
+            "description": "The books in the order asked, each once: those by ISBN first.",
+        },
+        "missing": texts | {"description": "ISBNs and ids that no book has, as they were sent."},
+        "invalid": texts | {"description": "What is neither an ISBN nor an id."},
+    }
+    return _object(properties, list(properties), examples=[examples.LOOKUP])
+
+
+def _page(declared: Declared) -> Schema:
     properties: dict[str, Schema] = {
         "data": {
             "type": "array",
@@ -161,17 +203,23 @@ def _page(facets: Sequence[str]) -> Schema:
             "description": "The nearest spelling of a `search` that finds nothing, if any.",
         },
     }
-    if facets:
-        counted = _object(
-            {"value": {}, "books": _COUNT, "estimated": {"const": True}}, ["value", "books"]
-        )
+    if declared.facets:
         properties["facets"] = {
             "type": "object",
             "description": "By field, its most frequent values among the books of the list.",
-            "properties": {name: {"type": "array", "items": counted} for name in facets},
+            "properties": {
+                name: {"type": "array", "items": _facet(declared.fields[name].type)}
+                for name in declared.facets
+            },
             "additionalProperties": False,
         }
     return _object(properties, ["data", "limit", "next_cursor"], examples=[examples.PAGE])
+
+
+def _facet(kind: Kind) -> Schema:
+    estimated = {"type": "boolean", "const": True, "description": "Counted in a sample."}
+    properties = {"value": {"type": kind.facet_type}, "books": _COUNT, "estimated": estimated}
+    return _object(properties, ["value", "books"])
 
 
 def _suggestions() -> Schema:
@@ -203,6 +251,7 @@ def _patched(properties: dict[str, Schema], whole: Any) -> dict[str, Schema]:
     patched["extra"] = {
         "type": ["object", "null"],
         "description": "A merge patch of `extra`.",
+        "additionalProperties": True,
     }
     return patched
 
@@ -211,7 +260,7 @@ def _extra(rules: ExtraRules, *, stored: bool) -> Schema:
     """The host's schema for `extra`, or any object, with the declared fields."""
     node = book_schemas(rules).whole["extra"]
     if rules.schema is None:
-        schema = property_schema(node) | {"default": {}}
+        schema = property_schema(node, with_default=False)
     else:
         found = mapping_schema(rules.schema, stored=stored)
         schema = {"description": node.description, **found}

@@ -35,8 +35,8 @@ from pyramid_bookstore.feeds.staging import (
 REQUIRED_IN_NEW = (*REQUIRED_FIELDS, "extra")
 
 #: Rows that do not fit the other rows or the stored books: the line on which their ISBN was first,
-#: the required fields that are missing, whether the book would be free and in stock, or
-#: its `extra` too large.
+#: the required fields that are missing, whether the book would be free and in stock,
+#: its `extra` too large, or its id is another one.
 REJECTED = sa.Table(
     "bookstore_import_rejected",
     sa.MetaData(),
@@ -45,6 +45,7 @@ REJECTED = sa.Table(
     *(sa.Column(f"no_{name}", sa.Boolean) for name in REQUIRED_IN_NEW),
     sa.Column("free", sa.Boolean),
     sa.Column("large", sa.Boolean),
+    sa.Column("other_id", sa.Boolean),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
 )
@@ -125,6 +126,15 @@ class Bulk(ABC):
         for table in (STAGED, REJECTED):
             self.connection.execute(DropTable(table))
 
+    def reject_other_ids(self) -> None:
+        """Reject rows with an id that is not that of the stored book with their ISBN."""
+        rows = (
+            sa.select(_S.line, sa.true())
+            .outerjoin(BOOKS, _B.isbn == _S.isbn)
+            .where(_S.book_id.is_not(None), _B.id.is_distinct_from(_S.book_id))
+        )
+        self.reject(["line", "other_id"], rows)
+
     def reject_repeated(self) -> None:
         """Reject rows whose ISBN is on an earlier line; drop those that equal the row there."""
         first_lines = sa.select(_S.isbn, sa.func.min(_S.line).label("first"))
@@ -136,7 +146,9 @@ class Bulk(ABC):
     def _drop_equal(self) -> int:
         """Drop the rejected rows that equal the first of their ISBN; returns how many."""
         first = STAGED.alias("first")
-        values = [each.name for each in STAGED.columns if each.name not in ("line", "id")]
+        values = [
+            each.name for each in STAGED.columns if each.name not in ("line", "id", "book_id")
+        ]
         equal = (
             sa.select(REJECTED.c.line)
             .join(STAGED, _S.line == REJECTED.c.line)

@@ -12,6 +12,7 @@ from pyramid_bookstore.errors import Fault, InvalidJSON
 from pyramid_bookstore.feeds.formulas import escape_formula, unescape_formula
 from pyramid_bookstore.feeds.prices import read_price
 from pyramid_bookstore.values import jsontext
+from pyramid_bookstore.values.text import visible
 from pyramid_bookstore.values.types import REQUIRED, Integer, Isbn, Price, Text
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)
@@ -47,6 +48,8 @@ def values_of(
     """
     values: dict[str, Any] = {}
     for name, cell in cells.items():
+        if type(FIELDS[name].type) is not Extra:  # of JSON, the schema sees to the texts
+            cell = visible(cell, lines=True)
         try:
             text = opened(cell)
             # What was in the guard is the text; an apostrophe in it is none of a spreadsheet's.

@@ -18,6 +18,7 @@ from pyramid_bookstore.feeds.formulas import escape_formula, unescape_formula
 from pyramid_bookstore.feeds.staging import FEED_FIELDS
 from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.values.faults import leaves, sentence
+from pyramid_bookstore.values.text import visible
 
 #: Cells whose values are kept: a catalogue names each publisher many times.
 _CACHE_SIZE: Final = 20_000
@@ -72,6 +73,7 @@ class Members:
         return self._cell(name, cell) if len(cell) <= _CACHED else self._read_cell(name, cell)
 
     def _read_cell(self, name: str, cell: str) -> tuple[Any, list[Fault]]:
+        cell = visible(cell, lines=True)
         text = opened(cell)
         text = unescape_formula(cell) if text is cell else text
         return self._read(name, self._fields[name].type.from_cell(text) if text.strip() else None)

@@ -16,6 +16,7 @@ from pyramid_bookstore.catalogue.schema import validate_extra
 from pyramid_bookstore.errors import InvalidJSON, ValidationFailed
 from pyramid_bookstore.values import isbn as isbns
 from pyramid_bookstore.values import jsontext
+from pyramid_bookstore.values.text import visible
 from pyramid_bookstore.values.types import Integer, Isbn, Price, Text
 
 _PRICE = re.compile(r"(0|[1-9][0-9]{0,7})(?:\.([0-9]{1,2}))?", re.ASCII)
@@ -50,8 +51,7 @@ def _text(typ: Text, rules: ExtraRules) -> FastReader:
         if (
             not shortest <= len(stored) <= longest
             or bare[:1] in guards
-            or "\0" in stored
-            or not (stored.isascii() or is_normalized("NFC", stored))
+            or not ((stored.isascii() and stored.isprintable()) or _is_clean(stored, not trim))
         ):
             raise NeedsSchema
         return stored
@@ -64,6 +64,15 @@ def _text(typ: Text, rules: ExtraRules) -> FastReader:
         return cell(text, "") or text
 
     return FastReader(cell, value)
+
+
+def _is_clean(text: str, lines: bool) -> bool:
+    """Whether the text is stored as it is."""
+    return (
+        "\0" not in text
+        and visible(text, lines=lines) == text
+        and (text.isascii() or is_normalized("NFC", text))
+    )
 
 
 def _has_surrogates(text: str) -> bool:

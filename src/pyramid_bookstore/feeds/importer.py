@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row
 
 from pyramid_bookstore.catalogue.constraints import FREE_STOCK
 from pyramid_bookstore.catalogue.extra import TOO_LARGE
+from pyramid_bookstore.catalogue.schema import OTHER_ID
 from pyramid_bookstore.db.types import to_microseconds
 from pyramid_bookstore.errors import BookstoreError, Reject, Report, RowsRefused
 from pyramid_bookstore.feeds.absent import AbsentBooks
@@ -146,6 +147,8 @@ class Importer:
         bulk.analyze()
         if self._absent is not None:
             self._absent.find()  # before rows are moved out that are in the file all the same
+        if self._intake.ids:
+            bulk.reject_other_ids()
         bulk.reject_repeated()
         if self._intake.members:
             apply_patches(bulk, self._intake.validator.declared, lock=lock)
@@ -165,6 +168,8 @@ class Importer:
                 row.line,
                 [fault(KEY, f"This ISBN is on line {row.first} already, with other values.")],
             )
+        if row.other_id:
+            return Reject(row.line, [OTHER_ID])
         if row.large:
             return Reject(row.line, [fault("extra", TOO_LARGE)])
         if row.free:

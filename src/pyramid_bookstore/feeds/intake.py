@@ -20,7 +20,14 @@ from pyramid_bookstore.feeds.report import rejected
 from pyramid_bookstore.feeds.sheets import SheetFeed
 from pyramid_bookstore.feeds.snapshot import RejectedIsbns, Snapshot
 from pyramid_bookstore.feeds.spool import Spool
-from pyramid_bookstore.feeds.staging import FEED_FIELDS, KEY, PATCH_AT, REQUIRED_FIELDS, ROW
+from pyramid_bookstore.feeds.staging import (
+    FEED_FIELDS,
+    ID_AT,
+    KEY,
+    PATCH_AT,
+    REQUIRED_FIELDS,
+    ROW,
+)
 from pyramid_bookstore.feeds.validator import RowValidator
 
 _required = itemgetter(*map(FEED_FIELDS.index, REQUIRED_FIELDS))
@@ -82,6 +89,8 @@ class Intake:
         self.given: Sequence[str] = FEED_FIELDS
         #: Whether some good row has members of `extra` in columns of their own.
         self.members = False
+        #: Whether some row says the id of its book.
+        self.ids = False
         #: Whether some good row can only be validated together with the stored book.
         self.partial = False
 
@@ -145,7 +154,9 @@ class Intake:
         self.given = fields_with(layout.given)
         self.members = not {*layout.given} <= {*FEED_FIELDS}
         self.hint = layout.hint
-        validate, pick, tail = self.validator.cell_validator(layout.given), layout.pick, layout.tail
+        self.ids = layout.with_id
+        validate = self.validator.cell_validator(layout.given, with_id=layout.with_id)
+        pick, tail = layout.pick, layout.tail
         accept, originals, needs_book = self.good.append, self._originals, self._needs_book
         for line, cells, fault in rows:
             result = validate(pick([*cells, *tail])) if fault is None else [Fault("", "", fault)]
@@ -197,6 +208,7 @@ class Intake:
                 self.good.append((line, result))
                 self.partial = self.partial or self._needs_book(result)
                 self.members = self.members or result[PATCH_AT] is not None
+                self.ids = self.ids or result[ID_AT] is not None
             else:
                 self.bad.append(rejected(line, result))
                 if self.rejected is not None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final, NoReturn
 
-from pyramid_bookstore.catalogue.schema import SET_BY_SERVER
+from pyramid_bookstore.catalogue.fields import READ_ONLY
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.feeds.headers import field_of, proposals
 from pyramid_bookstore.feeds.lines import refuse
@@ -34,7 +34,7 @@ class Layout:
     the cells of the options' fields, None for fields without a column. ``given`` are the fields
     with a column or a fixed value, ``ignored`` the columns that are no field, and ``hint`` a
     sentence on what these may be. ``document`` is the place of the column that holds a line of
-    NDJSON, in the rejects of such a feed.
+    NDJSON, in the rejects of such a feed. ``with_id``: behind all cells is that of the book's id.
     """
 
     names: tuple[str, ...]
@@ -45,6 +45,7 @@ class Layout:
     hint: str = ""
     wanted: frozenset[str] = frozenset()
     document: int | None = None
+    with_id: bool = False
 
     def is_header(self, line: int, cells: Sequence[str]) -> bool:
         """Whether a row is the header once more; raises `ValidationFailed` for another header."""
@@ -125,7 +126,10 @@ def layout_of(header: Sequence[str], options: FeedOptions) -> Layout:
     unknown = [
         (index, name)
         for index, name in enumerate(names)
-        if normals[index] not in wanted and normals[index] not in OF_REJECTS
+        if normals[index] not in wanted
+        and normals[index] not in OF_REJECTS
+        # Of another program's file, the id is not ours.
+        and (options.ignore_unknown or normals[index] not in READ_ONLY)
     ]
     ignored = tuple(name for _, name in unknown if name)
     if not options.ignore_unknown:
@@ -141,10 +145,13 @@ def layout_of(header: Sequence[str], options: FeedOptions) -> Layout:
     tail = (*options.fixed.values(), None)
     places |= {name: [index - len(tail)] for index, name in enumerate(options.fixed)}
     given = tuple(name for name in options.fields if name in places)
-    pick = _picker([places.get(name, [-1]) for name in options.fields])
+    with_id = "id" in normals and not ({"id"} & wanted or options.ignore_unknown)
+    ids = [[normals.index("id")]] if with_id else []
+    pick = _picker([*(places.get(name, [-1]) for name in options.fields), *ids])
     # Not of fields that the file has already.
     hint = proposals([name for name in ignored if field_of(name) not in places], options)
-    return Layout(tuple(names), tail, pick, given, ignored, hint, frozenset(wanted))
+    wanted_names = frozenset(wanted)
+    return Layout(tuple(names), tail, pick, given, ignored, hint, wanted_names, with_id=with_id)
 
 
 def _of_documents(names: Sequence[str], normals: Sequence[str]) -> Layout:
@@ -169,7 +176,7 @@ def _unknown(name: str, index: int, options: FeedOptions) -> Fault:
     known = ", ".join(options.fields)
     message = f"This is not a field of a book; the fields are {known}."
     message += proposals([name], options)
-    return Fault(name[:_SHOWN], "", SET_BY_SERVER.get(normal(name), message))
+    return Fault(name[:_SHOWN], "", message)
 
 
 def _missing(

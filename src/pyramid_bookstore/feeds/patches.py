@@ -70,11 +70,8 @@ def _patched(row: sa.Row[Any], stored: str) -> str:
     after = jsontext.loads((row.extra if row.extra_patch == "" else row.extra_patch).encode())
     if row.extra_patch:
         after = with_members(before, after)
-    return stored if _sorted(before) == _sorted(after) else jsontext.dumps(after).decode()
-
-
-def _sorted(extra: Mapping[str, Any]) -> bytes:
-    return jsontext.dumps(dict(sorted(extra.items())))
+    same = jsontext.canonical(before) == jsontext.canonical(after)
+    return stored if same else jsontext.dumps(after).decode()
 
 
 def _write(connection: sa.Connection, declared: Declared, texts: Mapping[int, str]) -> None:

@@ -60,6 +60,8 @@ _TYPES: dict[str, Any] = {
     # What columns of declared fields say about `extra`, see `columns.Patch`: JSON, for a row
     # without an `extra` of its own; "" where `extra` is whole; None without such columns.
     "extra_patch": str | None,
+    # The id that the row says its book has, as 32 hexadecimal digits.
+    "book_id": str | None,
 }
 #: The columns that follow from `extra`.
 EXTRA_KEYS: Final = Keys._fields
@@ -79,6 +81,7 @@ STAGED = Table(
     *(Column(key, BOOKS.c[key].type) for key in (FIELDS[name].key for name in DERIVED_FIELDS)),
     *(Column(name, BOOKS.c[name].type) for name in EXTRA_KEYS),
     Column("extra_patch", Text),
+    Column("book_id", Uuid),
     prefixes=["TEMPORARY"],
     postgresql_on_commit="DROP",
 )
@@ -89,10 +92,11 @@ MONEY: Final = tuple(
 )
 
 
-#: The places of `extra`, of its keys, and of its patch in a row.
+#: The places of `extra`, of its keys, of its patch, and of the book's id in a row.
 EXTRA_AT: Final = ROW_COLUMNS.index("extra")
-KEYS_AT: Final = slice(ROW_COLUMNS.index(EXTRA_KEYS[0]), len(ROW_COLUMNS) - 1)
-PATCH_AT: Final = len(ROW_COLUMNS) - 1
+PATCH_AT: Final = ROW_COLUMNS.index("extra_patch")
+KEYS_AT: Final = slice(ROW_COLUMNS.index(EXTRA_KEYS[0]), PATCH_AT)
+ID_AT: Final = len(ROW_COLUMNS) - 1
 
 #: The place of the tokens in a row of the temporary table.
 TOKENS: Final = list(STAGED.columns.keys()).index("attributes")

@@ -8,10 +8,17 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
+from uuid import UUID
 
 from pyramid_bookstore.catalogue.extra import MAX_BYTES, TOO_LARGE, ExtraRules
 from pyramid_bookstore.catalogue.fields import FIELDS
-from pyramid_bookstore.catalogue.schema import validate_book, validate_changes
+from pyramid_bookstore.catalogue.schema import (
+    OTHER_ID,
+    is_id,
+    validate_book,
+    validate_changes,
+    without_read_only,
+)
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.feeds.cells import fault, values_of
 from pyramid_bookstore.feeds.columns import Members, Patch, with_members
@@ -21,6 +28,7 @@ from pyramid_bookstore.feeds.staging import (
     DERIVED_FIELDS,
     EXTRA_AT,
     FEED_FIELDS,
+    ID_AT,
     KEY,
     KEYS_AT,
     NULLABLE_FIELDS,
@@ -31,6 +39,7 @@ from pyramid_bookstore.feeds.staging import (
 )
 from pyramid_bookstore.values import isbn as isbns
 from pyramid_bookstore.values import jsontext
+from pyramid_bookstore.values.text import visible
 from pyramid_bookstore.values.types import REQUIRED
 
 #: Size of the cache of derived texts: a catalogue names each author many times.
@@ -63,11 +72,19 @@ class RowValidator:
         self._value_readers = [(name, reader.value) for name, reader in readers.items()]
         self.default_extra, self.faults_without_extra = _without_extra(self._rules)
 
-    def cell_validator(self, given: Collection[str]) -> Callable[[Sequence[str | None]], Result]:
+    def cell_validator(
+        self, given: Collection[str], *, with_id: bool = False
+    ) -> Callable[[Sequence[str | None]], Result]:
         """A function that validates the cells of the options' fields; the file has those ``given``.
 
-        The cells of all other fields are `None`.
+        The cells of all other fields are `None`. Behind them is that of the book's id, ``with_id``.
         """
+        validate = self._cell_validator(given)
+        if not with_id:
+            return validate
+        return lambda cells: _with_id(validate(cells[:-1]), visible(cells[-1] or "").strip())
+
+    def _cell_validator(self, given: Collection[str]) -> Callable[[Sequence[str | None]], Result]:
         own, count = self._own_cells_validator(given), len(FEED_FIELDS)
         names = self._options.fields[count:]
         places = [(name, place) for place, name in enumerate(names, count) if name in given]
@@ -100,6 +117,9 @@ class RowValidator:
 
     def validate_document(self, value: Any) -> Result:
         """Validate the JSON value of a line of NDJSON."""
+        value, ids = without_read_only(value)
+        if ids:
+            return _with_id(self.validate_document(value), ids[0] or None)
         if not isinstance(value, dict):
             return self.apply_schema(value)
         if self.declared and not (value.keys() | self._fixed_members.keys()) <= _FIELD_SET:
@@ -156,7 +176,7 @@ class RowValidator:
             raise NeedsSchema
         derived = [derive(text) for derive, text in zip(self._derive, _texts(values), strict=True)]
         keys = extra_keys(self.declared, values[EXTRA_AT])
-        return (*values, *given, *derived, *keys, None)
+        return (*values, *given, *derived, *keys, None, None)
 
     def _joined(self, row: Result, patch: Patch, faults: list[Fault]) -> Result:
         """The row with members of `extra` that are not in its `extra`."""
@@ -174,6 +194,26 @@ class RowValidator:
         joined[KEYS_AT] = extra_keys(self.declared, text)
         joined[PATCH_AT] = "" if given else jsontext.dumps(patch).decode()
         return tuple(joined)
+
+
+def _with_id(row: Result, given: Any) -> Result:
+    """The row with the id that it gives, ``""`` for none; the importer looks whose it is."""
+    if given == "":
+        return row
+    digits = _digits(given)
+    faults = row if isinstance(row, list) else []
+    if digits is None:
+        return [OTHER_ID, *faults]
+    return faults or (*row[:ID_AT], digits)
+
+
+def _digits(book_id: Any) -> str | None:
+    """The digits of an id; `None` for what no book has as its id."""
+    try:
+        found = UUID(book_id)
+    except (AttributeError, TypeError, ValueError):
+        return None
+    return found.hex if is_id(book_id, found) else None
 
 
 def _without_point(read: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -30,11 +30,15 @@ from pyramid_bookstore.search.words import Group, Place
 
 
 class Comparison(NamedTuple):
-    """A column compared with the value of a parameter, or with 0 or "" where it names none."""
+    """A column compared with the value of a parameter, or with 0 or "" where it names none.
+
+    What is compared ``by_time`` lies together in the order of age, at any end of it.
+    """
 
     column: str
     operator: str
     parameter: str = ""
+    by_time: bool = False
 
     def clause(self, column: Any) -> ColumnElement[bool]:
         """The comparison as a clause; ``column`` may be an expression."""
@@ -89,6 +93,11 @@ class Conditions(NamedTuple):
     def probed(self) -> bool:
         """Whether there is a filter that the planner cannot judge."""
         return bool(self.text.groups or self.attributes)
+
+    @property
+    def by_time(self) -> str:
+        """The column that is compared with a time, if one is."""
+        return next((each.column for each in self.comparisons if each.by_time), "")
 
     @property
     def valued(self) -> bool:

@@ -44,6 +44,9 @@ SAMPLED = 64
 #: So many matches among them are enough for an estimate: it is off by 13 % (a standard deviation).
 ENOUGH = 60
 
+#: Changed books that are collected and sorted; with more, the list is walked.
+RECENT = 2_000
+
 # Matches in the small index are counted up to here; as many may be any number.
 _COUNTED = 200
 
@@ -98,7 +101,7 @@ class PostgreSQLSearch(Search):
 
     def probe(self, conditions: Conditions) -> Probe | None:
         if not conditions.probed:
-            return None
+            return self._probe_by_time(conditions) if conditions.by_time else None
         columns: list[Any] = [
             self.total.label("total"),
             _number_of(self._in_sample(conditions), _COUNTED),
@@ -108,6 +111,23 @@ class PostgreSQLSearch(Search):
             one = sa.select(sa.literal(1)).select_from(self.books)
             columns += [_number_of(one.where(_IN_SAMPLE, part), _ALONE) for part in parts]
         return Probe(sa.select(*columns), self._choose)
+
+    def _probe_by_time(self, conditions: Conditions) -> Probe:
+        """The planner takes the changed books for spread evenly among those of any age."""
+        since = next(each for each in conditions.comparisons if each.by_time)
+        changed = sa.select(sa.literal(1)).where(since.clause(self.column(since.column)))
+        columns: list[Any] = [self.total.label("total"), _number_of(changed, RECENT)]
+
+        def choose(probed: Sequence[Any], wanted: int, order: str) -> Choice:
+            total, changed = map(int, probed)
+            if changed < RECENT:
+                return Choice(self.COLLECT, {}, 0, total, changed)
+            # Along the index of the times themselves, all that is met matches.
+            evenly = int(_PATIENCE * wanted * total / changed) + 1
+            walked = 0 if order == since.column else evenly
+            return Choice(self.WALK, {}, walked, total, changed)
+
+        return Probe(sa.select(*columns), choose)
 
     def _choose(self, probed: Sequence[Any], wanted: int, order: str) -> Choice:
         total, hits, *alone = probed

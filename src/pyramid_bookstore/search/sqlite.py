@@ -155,10 +155,10 @@ class SQLiteSearch(Search):
             ).label(path)
             for path in paths
         ]
-        return Probe(sa.select(*columns), partial(self._choose, paths))
+        return Probe(sa.select(*columns), partial(self._choose, paths, conditions.by_time))
 
     def _choose(
-        self, paths: Sequence[str], probed: Sequence[Any], wanted: int, order: str
+        self, paths: Sequence[str], by_time: str, probed: Sequence[Any], wanted: int, order: str
     ) -> Choice:
         total, *found = probed
         counted = dict(zip(paths, found, strict=True))
@@ -168,7 +168,11 @@ class SQLiteSearch(Search):
         few = fewest < min(RARE, (wanted * total / _WALKED_PER_COLLECTED) ** 0.5)
         if fewest and not few:
             path = self.WALK
-        probed = [counted[each] for each in counted if each not in self.books.c and fewest]
+        probed = [
+            counted[each]
+            for each in counted
+            if fewest and (each not in self.books.c or (each == by_time and each != order))
+        ]
         if path == self.WALK and probed:
             walked = int(_PATIENCE * wanted * total / min(probed)) + 1
             return Choice(path, {}, walked, total, fewest)
@@ -274,7 +278,7 @@ class SQLiteSearch(Search):
         least one of them. Where several indexes are asked, ``most`` are taken of each."""
         books = sa.select(_SEQ.label("number")).select_from(self.books)
         if path == self.ALL and not conditions.text.groups:
-            path = attribute_name(0)
+            path = attribute_name(0) if conditions.attributes else conditions.by_time
         for at, several in enumerate(conditions.attributes):
             if path == attribute_name(at):
                 tokens = self._tokens(at)

@@ -117,6 +117,7 @@ _PHRASE = re.compile('"([^"]+)"')
 _ISBN_PREFIX = re.compile(r"\b(?:urn:)?i?sbn(?:[- ]?1[03])?[:=( ]*(?=[0-9])")
 # Digits in groups, as of an ISBN, that are no part of a word.
 _NUMBERS = re.compile(r"(?<![\w'&+#])[0-9][0-9 -]*[0-9x](?![\w'&+#])")
+_HYPHENS = dict.fromkeys(isbns.HYPHENS, "-")
 # Apostrophes that join nothing.
 _APOSTROPHES = re.compile("(?<![^ ])'+|'+(?![^ ])")
 
@@ -140,17 +141,17 @@ def stored(text: str) -> str:
 
 
 def wanted(search: str) -> Wanted:
-    """What a ``search`` asks for."""
+    """What a ``search`` asks for, which is not empty."""
     low = _ISBN_PREFIX.sub("", _folded(search))
     words = " ".join(_units(low)[0])
-    groups = [*_groups(low)] if words else [(piece,) for piece in _of_punctuation(low)]
+    groups = [*_groups(low)] if words else [(piece,) for piece in _of_punctuation(low, search)]
     return Wanted(tuple(dict.fromkeys(groups))[:COUNTED], words)
 
 
 def wanted_of_author(search: str) -> Wanted:
     """What a search for an author asks for."""
     low = _folded(search)
-    pieces = [*_pieces(low)] or [*_of_punctuation(low)]
+    pieces = [*_pieces(low)] or [*_of_punctuation(low, search)]
     return Wanted(tuple((piece,) for piece in dict.fromkeys(pieces))[:COUNTED]).of_author
 
 
@@ -226,7 +227,7 @@ def _groups(low: str) -> Iterator[Group]:
             compact = _compact(text)
             yield Piece(_as_whole(" ".join(units))), *_in_isbn(compact, _whole_isbn(compact))
             continue
-        text = _APOSTROPHES.sub(" ", text)
+        text = _APOSTROPHES.sub(" ", text).translate(_HYPHENS)
         begin = 0
         for found in _NUMBERS.finditer(text):
             yield from ((piece,) for piece in _words_sought(text[begin : found.start()]))
@@ -275,8 +276,7 @@ def _in_isbn(digits: str, isbn: str | None = None) -> Iterator[Piece]:
 
 def _whole_isbn(digits: str) -> str | None:
     """The 13 digits of an ISBN of 13 or 10, or of an SBN, which has nine."""
-    digits = f"0{digits}" if len(digits) == 9 else digits
-    if len(digits) not in (10, ISBN_LENGTH):
+    if len(digits) not in (9, 10, ISBN_LENGTH):
         return None
     try:
         return isbns.canonical(digits)
@@ -297,8 +297,10 @@ def _as_whole(words: str) -> str:
     return f" {words}" if _TAKES_NEXT.match(words[-1]) else f" {words} "
 
 
-def _of_punctuation(low: str) -> Iterator[Piece]:
-    return (Piece(f" {run} ") for run in _punctuation(low))
+def _of_punctuation(low: str, search: str) -> Iterator[Piece]:
+    """The pieces of a search without words; of an accent alone, which folds to nothing, one that
+    no text has."""
+    return (Piece(f" {run} ") for run in _punctuation(low) or [_coded(search[:1])])
 
 
 def _punctuation(low: str) -> Iterable[str]:

@@ -31,6 +31,8 @@ class StockService(Service):
         delta = validate_stock_change({"delta": delta})
         uuid, writer = parse_book_id(book_id), self._unit.writer()
         with self._unit.event_savepoint():
+            if not delta:  # as every change that changes nothing
+                return Store(writer).require(uuid, condition)
             book = _changed(writer, uuid, delta, condition)
             self._unit.announce(StockChanged, book=book, delta=delta)
         return book

@@ -137,8 +137,10 @@ def reader_of(request: Request) -> Reader:
 def _is_read(request: Request) -> bool:
     """Whether this is a safe method of one of our routes."""
     route = getattr(request, "matched_route", None)
-    ours = route is not None and route.name.startswith(OWN)
-    return ours and request.method in SAFE_METHODS
+    if route is None or not route.name.startswith(OWN):
+        return False
+    # A lookup reads; it is a POST for the size of what it asks for.
+    return request.method in SAFE_METHODS or route.name == f"{OWN}lookup"
 
 
 def _wants_primary(request: Request) -> bool:

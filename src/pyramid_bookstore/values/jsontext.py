@@ -75,6 +75,14 @@ def dumps(obj: Any) -> bytes:
 _ENCODE = msgspec.json.Encoder(decimal_format="number", uuid_format="canonical").encode
 
 
+def canonical(obj: Any) -> bytes:
+    """As `dumps`, the same for equal values: the members of objects are in order."""
+    return _ENCODE_IN_ORDER(obj)
+
+
+_ENCODE_IN_ORDER = msgspec.json.Encoder(decimal_format="number", order="deterministic").encode
+
+
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object with unique names: parsers disagree which of two equal names counts."""
     result = dict(pairs)

@@ -1,13 +1,16 @@
 """Strict types for query parameters, which are text."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any
 
 import colander
 
 from pyramid_bookstore.values.faults import add_fault
+from pyramid_bookstore.values.text import searchable, visible
 from pyramid_bookstore.values.types import (
     PRICE_MAX,
     Fields,
@@ -20,6 +23,14 @@ from pyramid_bookstore.values.types import (
 # ASCII digits, few enough for int() and Decimal() to be fast.
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,20}", re.ASCII)
 _PRICE = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,2})?", re.ASCII)
+_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?)"
+    r"(Z|[+ -][0-9]{2}:[0-9]{2})",
+    re.ASCII,
+)
+#: Characters of the name of a parameter.
+_LONGEST = 60
+_BLANKS = str.maketrans("\t\r\n", "   ")
 
 
 class WholeNumber(StrictType):
@@ -38,6 +49,7 @@ class WholeNumber(StrictType):
 class Amount(StrictType):
     """A price such as ``12``, ``12.5`` or ``12.50``, from ``minimum`` to ``maximum``."""
 
+    skips_empty = True
     minimum = Decimal("0.00")
     maximum = PRICE_MAX
 
@@ -47,6 +59,27 @@ class Amount(StrictType):
         raise Refused(
             f"The value must be a number from {self.minimum} to {self.maximum} "
             "with at most 2 decimals."
+        )
+
+
+class Since(StrictType):
+    """A time (RFC 3339), read in UTC."""
+
+    skips_empty = True
+
+    def read(self, value: str) -> datetime:
+        found = _TIME.fullmatch(value.strip().upper())
+        try:
+            if found:
+                day, time, offset = found.groups()
+                # A plus in a URL is a blank.
+                offset = offset.replace(" ", "+")
+                return datetime.fromisoformat(f"{day}T{time}{offset}").astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass
+        raise Refused(
+            "The value must be a time with its offset (RFC 3339), as 2026-03-01T09:30:00Z or"
+            " 2026-03-01T10:30:00%2B01:00."
         )
 
 
@@ -65,21 +98,36 @@ class Choice(StrictType):
 class Flag(Choice):
     """``true`` or ``false``."""
 
-    def __init__(self) -> None:
-        super().__init__("true", "false")
+    def __init__(self, *more: str) -> None:
+        super().__init__("true", "false", *more)
 
     def read(self, value: str) -> bool:
-        return bool(super().read(value) == "true")
+        return super().read(value) in ("true", "1")
+
+
+class Switch(Flag):
+    """As forms send it: also ``1`` or ``0``, in any case."""
+
+    skips_empty = True
+
+    def __init__(self) -> None:
+        super().__init__("1", "0")
+
+    def read(self, value: str) -> bool:
+        return super().read(value.lower())
 
 
 class Term(Text):
-    """A search term, trimmed and in NFC; `None`, for no filter, if it is empty."""
+    """A search term, trimmed and in NFC, of characters that show something; `None`, for no filter,
+    if it is empty."""
 
     def __init__(self, max_length: int = 500) -> None:
         super().__init__(0, max_length)
 
     def read(self, value: str) -> Any:
-        return super().read(value) or None
+        check_characters(value)
+        blanks = searchable(value).translate(_BLANKS)
+        return super().read(blanks) or None
 
 
 class Token(StrictType):
@@ -116,10 +164,10 @@ class Names(StrictType):
         self.options = tuple(options)
 
     def read(self, value: str) -> Any:
-        names = self.split(value, value.split(","))
+        names = self.checked([part.strip() for part in value.split(",")])
         return tuple(name for name in self.options if name in names)
 
-    def split(self, value: str, names: list[str]) -> list[str]:
+    def checked(self, names: list[str]) -> list[str]:
         """``names``, if all are options and differ."""
         if not set(names) <= set(self.options):
             allowed = ", ".join(self.options)
@@ -136,8 +184,8 @@ class SortOrder(Names):
     """
 
     def read(self, value: str) -> tuple[tuple[str, bool], ...]:
-        parts = value.split(",")
-        names = self.split(value, [part.removeprefix("-") for part in parts])
+        parts = [part.strip() for part in value.split(",")]
+        names = self.checked([part.removeprefix("-") for part in parts])
         return tuple((name, part.startswith("-")) for name, part in zip(names, parts, strict=True))
 
 
@@ -145,7 +193,18 @@ class Parameters(Fields):
     """The pairs of a query string as values by name; a parameter may be given once."""
 
     def __init__(self) -> None:
-        super().__init__({"": "This is not a parameter here."})
+        super().__init__({})
+
+    def messages_for(self, unknown: Sequence[str], known: Sequence[str]) -> Mapping[str, str]:
+        if not known:
+            return {"": "This is not a parameter here; there are none."}
+        # Of texts far longer than a name, which take long to compare, none is near.
+        near = {name: get_close_matches(name.lower()[:_LONGEST], known, n=1) for name in unknown}
+        meant = {name: f" Did you mean `{found[0]}`?" for name, found in near.items() if found}
+        said = f"The parameters are: {', '.join(known)}."
+        sentences = {name: f"This is not a parameter here.{meant.get(name, '')} {said}"
+                     for name in unknown}  # fmt: skip
+        return {"": "", **sentences}
 
     def deserialize(self, node: Any, cstruct: Iterable[tuple[str, str]]) -> Any:
         """The values by name; repeated parameters are reported together with all other faults."""
@@ -164,4 +223,9 @@ class Parameters(Fields):
                 add_fault(error, (name,), "This parameter must be given once only.")
                 # It is unknown which value is meant, so none is checked.
                 del values[name]
-        return self.collect(node, values, error)
+        given = {
+            name: value
+            for name, value in values.items()
+            if name not in node or not node[name].typ.skips_empty or visible(value).strip()
+        }
+        return self.collect(node, given, error)

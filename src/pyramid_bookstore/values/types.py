@@ -4,7 +4,7 @@ Each type has its limits as attributes, which the API's description reads. ``Non
 :data:`colander.null` stands for a missing value.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Context, Decimal
 from typing import Any, ClassVar
 
@@ -41,6 +41,8 @@ class StrictType(colander.SchemaType):  # type: ignore[misc]  # colander ships n
     """Base class: a missing value stays missing, null is refused unless ``nullable``."""
 
     nullable: bool = False
+    #: Of a parameter: whether an empty one, as forms send for a filter, is as none.
+    skips_empty: ClassVar[bool] = False
     wanted: ClassVar[str] = ""
     """What the value must be, for messages."""
 
@@ -63,8 +65,8 @@ class StrictType(colander.SchemaType):  # type: ignore[misc]  # colander ships n
 
 
 class Text(StrictType):
-    """Text of ``min_length`` to ``max_length`` characters (code points), in NFC; with ``trim``
-    without white space around it.
+    """Text of ``min_length`` to ``max_length`` characters (code points), in NFC, without those
+    that show nothing; with ``trim`` one line, without white space around it.
 
     NUL is refused, as PostgreSQL cannot store it and SQLite cuts text there; lone surrogates are
     refused, as UTF-8 cannot encode them.
@@ -84,7 +86,8 @@ class Text(StrictType):
         if not isinstance(value, str):
             raise self.not_wanted(value)
         check_characters(value)
-        result = str.strip(value) if self.trim else value
+        result = text.visible(value, lines=not self.trim)
+        result = result.strip() if self.trim else result
         # NFC makes text at most four times shorter; longer text is refused without it.
         if len(result) <= 4 * self.max_length:
             result = text.nfc(result)
@@ -153,6 +156,36 @@ class Isbn(StrictType):
             raise Refused(str(error)) from None
 
 
+class Texts(StrictType):
+    """A list of at most ``most`` texts, whatever they say."""
+
+    wanted = "a list of texts"
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+
+    def deserialize(self, node: Any, cstruct: Any) -> Any:
+        values = super().deserialize(node, cstruct)
+        if values is colander.null:
+            return values
+        error = colander.Invalid(node)
+        for number, value in enumerate(values):
+            if not isinstance(value, str):
+                item = colander.SchemaNode(self, name=str(number))
+                message = f"The value must be text, not {kind(value)}."
+                error.add(colander.Invalid(item, message), number)
+        if error.children:
+            raise error
+        return values
+
+    def read(self, value: Any) -> Any:
+        if not isinstance(value, (list, tuple)):
+            raise self.not_wanted(value)
+        if len(value) > self.most:
+            raise Refused(f"The list must have at most {self.most:,} texts.")
+        return value
+
+
 class Identifier(StrictType):
     """A UUID, made by the server."""
 
@@ -171,6 +204,10 @@ class Fields(colander.Mapping):  # type: ignore[misc]  # colander ships no types
     def __init__(self, unknown_messages: Mapping[str, str]) -> None:
         super().__init__(unknown="raise")
         self.unknown_messages = unknown_messages
+
+    def messages_for(self, unknown: Sequence[str], known: Sequence[str]) -> Mapping[str, str]:
+        """The sentences for unknown names, see `unknown_messages`."""
+        return self.unknown_messages
 
     def deserialize(self, node: Any, cstruct: Any) -> Any:
         """The values by name, without missing ones that the schema drops."""
@@ -191,8 +228,8 @@ class Fields(colander.Mapping):  # type: ignore[misc]  # colander ships no types
                 error.add(invalid)
         names = {child.name for child in node.children}
         if not values.keys() <= names:
-            unknown = (name for name in values if name not in names)
-            add_unknown(error, unknown, self.unknown_messages)
+            unknown = [name for name in values if name not in names]
+            add_unknown(error, unknown, self.messages_for(unknown, sorted(names)))
         if error.children:
             raise error
         return result

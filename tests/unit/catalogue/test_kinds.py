@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from pyramid_bookstore.catalogue.declared import declare
 from pyramid_bookstore.catalogue.kinds import KINDS, MOST, ContributorsKind, Kind, token_of
 from pyramid_bookstore.search.folding import folded
+from pyramid_bookstore.values.text import visible
 from pyramid_bookstore.values.types import Refused
 
 CONTRIBUTORS = ContributorsKind()
 ANNA = {"name": "Anna Seghers", "role": "A01"}
 
 texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=60).filter(
-    lambda text: 0 < len(text.strip()) <= 60
+    lambda text: 0 < len(visible(text).strip()) <= 60
 )
 decimals = st.decimals(
     min_value=-(10**29), max_value=10**29, places=6, allow_nan=False, allow_infinity=False

@@ -1,6 +1,7 @@
 """Query parameters of the list, the export and the import."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -79,12 +80,15 @@ def test_an_empty_search_or_author_does_not_filter(name: str) -> None:
         ("limit", ["", "0", "101", "-5", "five", "1" * 5000]),
         ("author", ["x" * 501, "a\0", "\udcff"]),
         ("search", ["x" * 501, "a\0", "\udcff", "e\u0301" * 1_000]),
-        ("min_price", ["", "-1", "-0", "1.005", "1.", ".5", "1e3", "NaN", "1,5", "٣", "100000000"]),
+        ("min_price", ["-1", "-0", "1.005", "1.", ".5", "1e3", "NaN", "1,5", "٣", "100000000"]),
         ("max_price", ["Infinity", "1_000", "0x1", "9" * 5000, "99999999.999"]),
-        ("in_stock", ["", "1", "True", "yes", "true "]),
+        ("in_stock", ["2", "yes", "true ", "wahr"]),
+        ("updated_since", ["2026", "2026-03-01", "2026-03-01T09:30:00", "1e9", "9:30", "0"]),
+        ("updated_since", ["2026-02-30T09:30:00Z", "2026-03-01T25:00:00Z", "2026-03-01T09:30Z"]),
+        ("updated_since", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-01:00", "\0"]),
         ("sort", ["", ",", "title,", "isbn", "title,title", "title,-title", "--title"]),
         ("sort", ["+title", "Title", "-"]),
-        ("fields", ["", "title,", "title,title", "titles", "title, id", "*", "-title"]),
+        ("fields", ["", "title,", "title,title", "titles", "title id", "*", "-title"]),
         ("cursor", ["", "x" * 2049, "\0", "\udcff"]),
         ("count", ["", "Exact", "true"]),
         ("sort_by", ["title"]), ("Page", ["1"]), ("", [""]), ("format", ["csv"]),
@@ -97,6 +101,62 @@ def test_an_invalid_or_unknown_query_parameter_is_refused_by_name(
         found = faults(parse_listing, (name, value))
         assert list(found) == [name], value
         assert found[name].endswith(".")
+
+
+@pytest.mark.parametrize(
+    "name", ["min_price", "max_price", "in_stock", "search", "author", "updated_since"]
+)
+@pytest.mark.parametrize("empty", ["", " ", "\u3000", "\u200b"])
+def test_an_empty_filter_as_forms_send_it_is_as_none(name: str, empty: str) -> None:
+    assert parse_listing([(name, empty)]) == ListQuery()
+    assert parse_export([(name, empty)]) == ExportQuery()
+
+
+@pytest.mark.parametrize(("name", "meant"), [("authors", "author"), ("minprice", "min_price"),
+                         ("Updated_Since", "updated_since"), ("x" * 10_000, "")])  # fmt: skip
+def test_an_unknown_parameter_is_refused_with_the_nearest_and_the_list(
+    name: str, meant: str
+) -> None:
+    message = faults(parse_listing, (name, "1"))[name]
+    assert (f"Did you mean `{meant}`?" in message) is bool(meant)
+    assert message.endswith("page, search, sort, updated_since.")
+
+
+@pytest.mark.parametrize("value", ["true", "1", "TRUE", "True"])
+def test_in_stock_may_be_as_forms_send_it(value: str) -> None:
+    assert parse_listing([("in_stock", value)]).filters == {"in_stock": True}
+    no = {"true": "false", "1": "0", "TRUE": "FALSE", "True": "False"}[value]
+    assert parse_listing([("in_stock", no)]).filters == {"in_stock": False}
+
+
+def test_blanks_after_commas_are_passed_over() -> None:
+    assert parse_listing([("sort", "price, -title ,stock")]).sort == (
+        ("price", False), ("title", True), ("stock", False),
+    )  # fmt: skip
+    assert parse_listing([("fields", "title,  id")]).fields == ("id", "title")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "2026-03-01T09:30:00Z", "2026-03-01t09:30:00z", "2026-03-01T10:30:00+01:00",
+        "2026-03-01T10:30:00 01:00", "2026-03-01 08:30:00.000-01:00", "2026-03-01T09:30:00.000000Z",
+    ],
+)  # fmt: skip
+def test_a_time_may_be_in_any_form_of_rfc_3339(written: str) -> None:
+    """A plus that was not escaped is a blank."""
+    found = parse_listing([("updated_since", written)]).filters
+    assert found == {"updated_since": datetime(2026, 3, 1, 9, 30, tzinfo=UTC)}
+
+
+def test_a_list_for_python_takes_none_and_refuses_what_is_no_sequence_of_names() -> None:
+    assert list_query(sort=None, facets=None) == list_query() == list_query(sort=(), facets=[])
+    wrong: list[Any] = [5, [5], [("title",)], [(5, True)], object()]
+    for value in wrong:
+        for name in ("sort", "facets"):
+            assert list(faults(lambda _, **given: list_query(**given), **{name: value})) == [name]
+    unknown = faults(lambda _, **given: list_query(**given), facets=["publisher"])
+    assert list(unknown) == ["facets"]
 
 
 def test_the_largest_allowed_values_are_accepted() -> None:
@@ -126,7 +186,8 @@ def test_all_faulty_parameters_are_reported_together() -> None:
     )  # fmt: skip
     assert found == {
         "page": "This parameter must be given once only.",
-        "x": "This is not a parameter here.",
+        "x": "This is not a parameter here. The parameters are: author, count, cursor, fields,"
+        " in_stock, limit, max_price, min_price, page, search, sort, updated_since.",
         "limit": "The value must be a whole number from 1 to 100.",
         "count": "The value must be exact or estimated or none.",
     }

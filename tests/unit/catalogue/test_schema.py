@@ -155,7 +155,7 @@ def test_in_a_merge_patch_null_resets_a_field_to_its_default() -> None:
         "description": None, "stock": 0, "extra": {},
     }  # fmt: skip
     nulls = dict.fromkeys(["title", "author", "isbn", "price", "id", "x"])
-    assert list(faults(validate_merge_patch, nulls)) == list(nulls)
+    assert sorted(faults(validate_merge_patch, nulls)) == sorted(nulls)
 
 
 def test_in_a_merge_patch_extra_is_itself_a_merge_patch() -> None:

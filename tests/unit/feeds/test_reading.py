@@ -193,7 +193,6 @@ def test_a_misplaced_quote_is_a_fault_of_that_row_only():
     [
         ("title,author", {}, "isbn", "required"),
         ("isbn,colour", {}, "colour", "not a field of a book"),
-        ("isbn,id", {}, "id", "set by the server"),
         ("isbn,,title", {}, "", "Column 2 has no name"),
         ("isbn,ISBN", {}, "isbn", "there twice"),
         ("isbn,title", {"columns": {"author": "authors"}}, "author", "no column 'authors'"),

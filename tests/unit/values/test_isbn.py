@@ -25,10 +25,23 @@ ISBN_13 = st.builds(
     [
         "9781718500440", "978-1-7185-0044-0", " 978 1 7185 0044 0\n", "978‑1–7185—0044−0",
         "978\u00a01\u20097185\u202f0044\u30000", "1718500440", "1-7185-0044-0",
+        "\u200e978\u200b171\u200d85\ufeff00\u00ad440\u202c", "978\t1718\n500440",
+        "978〜1718500440",
+        "ISBN 1718500440", "isbn 978-1-7185-0044-0", "ISBN-13: 9781718500440", "ISBN10 1718500440",
+        "ISBN-10 : 1-7185-0044-0", "ISBN13 978 1 7185 0044 0", "ISBN:1718500440",
+        "urn:isbn:978-1-7185-0044-0", "URN:ISBN:1718500440", "IS\u200bBN 1718500440",
     ],
 )  # fmt: skip
 def test_every_notation_of_an_isbn_becomes_the_same_13_digits(written: str) -> None:
     assert isbn.canonical(written) == "9781718500440"
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["425040461", "425-04046-1", "SBN 425 04046 1", "ISBN 425040461", "ISBN-10: 425040461"],
+)
+def test_an_sbn_of_nine_digits_is_the_isbn_with_a_zero_before_it(written: str) -> None:
+    assert isbn.canonical(written) == "9780425040461"
 
 
 def test_the_check_digit_x_may_be_lower_case() -> None:
@@ -43,7 +56,9 @@ def test_the_check_digit_x_may_be_lower_case() -> None:
         ("4006381333931", "978 or 979"), ("979-0-060-11561-5", "ISMN"),
         ("97817185٠٠440", "0 to 9"), ("９７８１７１８５００４４０", "0 to 9"), ("", "0 to 9"),
         ("----", "0 to 9"), ("978171850044X", "0 to 9"), ("X", "0 to 9"),
-        ("ISBN 1718500440", "0 to 9"),
+        ("ISBN ISBN 1718500440", "0 to 9"), ("1718500440 ISBN", "0 to 9"), ("ISBN", "0 to 9"),
+        ("１２３４５６７８９", "0 to 9"), ("ISBN 1034567890", "check digit"), ("ISBN-13", "has 2"),
+        ("425040462", "SBN"),
         ("1718\x00500440", "0 to 9"), ("9781718500440\udc00", "0 to 9"), ("171850044", "has 9"),
         ("97817185004400", "has 14"), ("-" * 1_000_000, "10 or 13"),
     ],

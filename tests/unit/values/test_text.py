@@ -13,7 +13,9 @@ from pyramid_bookstore.values import text
 # Combining marks in the wrong order, precomposed letters, Hangul, compatibility characters.
 CHARACTERS = st.one_of(
     st.characters(exclude_categories=["Cs"]),
-    st.sampled_from("aA \t\u0301\u0316\u0f73\u0344éßŒŁıİǅ한ᄒ\u1161\u11abﬁ№ﷺ’“—\u00ad\u200b\u2028"),
+    st.sampled_from(
+        "aA \t\u0301\u0316\u0f73\u0344éßŒŁıİǅ한ᄒ\u1161\u11abﬁ№ﷺ’“—\u00ad\u200b\u2028\u200d\ufe0f"
+    ),
 )
 TEXTS = st.text(CHARACTERS)
 
@@ -70,6 +72,50 @@ def test_folding_a_single_character_twice_equals_folding_it_once() -> None:
     for code in chain(range(0x3400), range(0xA4D0, 0xAC00), range(0xF900, 0x10000)):
         folded = fold(chr(code))
         assert fold(folded) == folded
+
+
+@pytest.mark.parametrize(
+    ("given_text", "seen"),
+    [
+        ("Du\u200bne\ufeff", "Dune"), ("\u202aDune\u202c", "Dune"), ("\u200fשלום\u200e", "שלום"),
+        ("Du\u00adne", "Dune"), ("Du\u2060ne", "Dune"), ("\u3164", ""), ("\u200b\u200e", ""),
+        ("\ufe0f", ""), ("\u200d", ""), ("\u034f", ""), ("\U000e0041\U000e0042", ""),
+        ("Du\U000e0041ne", "Dune"), ("a \ufe0fb", "a b"), ("a\u200d", "a"), ("1\u200d2", "12"),
+        ("Dune \u200d", "Dune "), ("a\u200d💻", "a💻"), ("a\0", "a\0"), ("a\u2028b", "a\u2028b"),
+    ],
+)  # fmt: skip
+def test_characters_that_show_nothing_are_taken_out(given_text: str, seen: str) -> None:
+    assert text.visible(given_text) == text.visible(given_text, lines=True) == seen
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "می\u200cخواهم", "क\u094d\u200dष", "👩\u200d💻", "👩🏽\u200d🚀", "❤\ufe0f\u200d🔥",
+        "🏴\u200d☠\ufe0f", "🙂\u200d↔\ufe0f",
+        "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+        "1\ufe0f\u20e3", "葛\U000e0100", "日本", "é", "a\u00a0b", "\u0600", "Crème brûlée – “été”",
+    ],
+)  # fmt: skip
+def test_joiners_between_letters_and_the_parts_of_emoji_stay_but_in_a_search(kept: str) -> None:
+    assert text.visible(kept) == kept
+    assert "\u200c" not in text.searchable(kept)
+    assert "\u200d" not in text.searchable(kept)
+
+
+def test_of_control_characters_line_breaks_and_tabs_stay_in_a_text_of_several_lines() -> None:
+    codes = [*range(1, 0x20), *range(0x7F, 0xA0)]
+    every = "".join(map(chr, codes))
+    assert text.visible(f"a{every}b") == "ab"
+    assert text.visible(f"a{every}b", lines=True) == "a\t\n\rb"
+
+
+@given(TEXTS, st.booleans())
+def test_taking_out_what_shows_nothing_again_changes_nothing(s: str, lines: bool) -> None:
+    seen = text.visible(s, lines=lines)
+    assert text.visible(seen, lines=lines) == seen
+    assert {*seen} <= {*s}
+    assert text.visible(text.searchable(s), lines=True) == text.searchable(s)
 
 
 @given(TEXTS)

@@ -1,6 +1,7 @@
 """The interface of a database system."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -84,6 +85,14 @@ class Dialect(ABC):
         """The reverse of `make_index`."""
         with engine.begin() as connection:
             connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
+
+    @abstractmethod
+    def any_of(self, column: Any, name: str) -> sa.ColumnElement[bool]:
+        """Whether the column has one of the values of the parameter ``name``, see `many`."""
+
+    def many(self, values: Sequence[Any]) -> Any:
+        """Texts or UUIDs as the value of one parameter."""
+        return values
 
     def make_attributes(  # noqa: B027  # an index is enough for most
         self, connection: sa.Connection, *, wanted: bool

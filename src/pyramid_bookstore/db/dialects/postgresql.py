@@ -112,6 +112,11 @@ class PostgreSQL(Dialect):
     def insert(self, entity: Any) -> Any:
         return postgresql.insert(entity)
 
+    def any_of(self, column: Any, name: str) -> sa.ColumnElement[bool]:
+        values = sa.bindparam(name, type_=postgresql.ARRAY(column.type))
+        clause: sa.ColumnElement[bool] = column == sa.any_(values)
+        return clause
+
     def next_timestamp(
         self, column: sa.SQLColumnExpression[datetime], now: sa.ColumnElement[datetime]
     ) -> sa.ColumnElement[datetime]:

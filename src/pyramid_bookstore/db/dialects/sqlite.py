@@ -1,11 +1,14 @@
 """SQLite, the embedded default."""
 
+import json
 import os
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -142,6 +145,15 @@ class SQLite(Dialect):
 
     def insert(self, entity: Any) -> Any:
         return sqlite.insert(entity)
+
+    def any_of(self, column: Any, name: str) -> sa.ColumnElement[bool]:
+        values = sa.func.json_each(sa.bindparam(name, type_=sa.Text())).table_valued("value")
+        clause: sa.ColumnElement[bool] = column.in_(sa.select(values.c.value))
+        return clause
+
+    def many(self, values: Sequence[Any]) -> str:
+        # As the columns hold them.
+        return json.dumps([each.hex if isinstance(each, UUID) else each for each in values])
 
     def next_timestamp(
         self, column: sa.SQLColumnExpression[datetime], now: sa.ColumnElement[datetime]
