@@ -113,5 +113,5 @@ def test_a_host_without_its_driver_gets_the_fault_of_the_driver_alone():
 
 @pytest.mark.parametrize("value", ["loud", "maybe"])
 def test_an_invalid_value_of_a_known_option_of_the_hosts_is_a_fault(value):
-    with pytest.raises(ConfigurationError, match="sqlalchemy.echo"):
+    with pytest.raises(ConfigurationError, match=r"sqlalchemy\.echo"):
         build_app({"sqlalchemy.url": SQLITE, "sqlalchemy.echo": value})
