@@ -226,6 +226,7 @@ class CatalogueService(Service):
         with self._unit.event_savepoint():
             book = store.delete(uuid, condition)
             self._unit.announce(BookDeleted, book=book)
+        self._unit.check_references({"id": [book.id], "isbn": [book.isbn]})
         return book
 
     def _update(self, book_id: UUID, changes: dict[str, Any], condition: Condition) -> BookData:
@@ -234,6 +235,8 @@ class CatalogueService(Service):
             book = store.update(book_id, changes, condition)
             if changes:
                 self._unit.announce(BookUpdated, book=book, changes=changes)
+        if "isbn" in changes:
+            self._unit.check_references({"isbn": None})
         return book
 
     def _read(self, query: Query, values: Mapping[str, Any]) -> BookData:

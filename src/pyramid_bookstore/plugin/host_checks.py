@@ -61,7 +61,12 @@ def _missing_session(registry: Registry, mount: Mount) -> list[str]:
     extensions = registry.queryUtility(IRequestExtensions)
     factory = registry.queryUtility(IRequestFactory, default=Request)
     # `None` if nothing was added to requests.
-    added = {*extensions.descriptors, *extensions.methods} if extensions else set()
+    if extensions and name in extensions.methods:
+        return [
+            f"bookstore.dbsession names request.{name}, which is a method: add it as a property,"
+            f" config.add_request_method(…, {name!r}, reify=True)."
+        ]
+    added = {*extensions.descriptors} if extensions else set()
     if name in added or hasattr(factory, name):
         return []
     message = (

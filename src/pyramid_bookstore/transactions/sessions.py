@@ -1,5 +1,7 @@
 """The session of a request, the manager of its transaction, and the reader."""
 
+from typing import Any
+
 import transaction as transactions
 import zope.sqlalchemy
 from pyramid.request import Request
@@ -78,14 +80,39 @@ def mark_changed(request: Request) -> None:
 
 
 def _hosts_session(request: Request, name: str) -> Session:
+    """Raises `RuntimeError` for what cannot be used as the session of a request."""
+    named = f"bookstore.dbsession names request.{name}, which"
     try:
-        session: Session | scoped_session[Session] = getattr(request, name)
+        found: Any = getattr(request, name)
     except AttributeError as error:
+        raise RuntimeError(f"{named} there is not: {error}") from error
+    # A reified attribute is kept there. Any other may be a new session at each access, of which
+    # the transaction would commit only one.
+    if name not in request.__dict__ and getattr(request, name) is not found:
         raise RuntimeError(
-            f"bookstore.dbsession names request.{name}, which there is not: {error}"
-        ) from error
+            f"{named} is another object at each access: add it with"
+            f" config.add_request_method(…, {name!r}, reify=True)."
+        )
     # A scoped_session has most attributes of a session, but not all.
-    return session() if isinstance(session, scoped_session) else session
+    session = found() if isinstance(found, scoped_session) else found
+    if not isinstance(session, Session):
+        raise RuntimeError(
+            f"{named} is a {type(session).__name__} and no Session of SQLAlchemy's: add a property,"
+            f" with config.add_request_method(…, {name!r}, reify=True)."
+        )
+    if session.bind is None:
+        _require_bind(session, named)
+    return session
+
+
+def _require_bind(session: Session, named: str) -> None:
+    try:
+        session.get_bind(**BIND)
+    except UnboundExecutionError as error:
+        raise RuntimeError(
+            f"{named} has no engine for the bookstore's tables: add pyramid_bookstore.Book to its"
+            " binds, as in sessionmaker(binds={…, pyramid_bookstore.Book: engine})."
+        ) from error
 
 
 def _tests_session(request: Request, database: Database) -> Session | None:

@@ -3,7 +3,7 @@
 Who commits is decided in `strategies`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,6 +21,8 @@ from pyramid_bookstore.web.mount import Mount
 
 #: The attribute of a request with the function that opens the `Autocommit` strategy's connection.
 AUTOCOMMIT = "_bookstore_autocommit"
+#: The attribute of a request with what `UnitOfWork.check_references` was given.
+GONE = "_bookstore_gone"
 
 
 class UnitOfWork:
@@ -60,6 +62,10 @@ class UnitOfWork:
 
     def announce(self, kind: type[Change], **members: Any) -> None:
         """Send an event of this class with these members to the subscribers."""
+
+    def check_references(self, books: Mapping[str, Any]) -> None:
+        """Look for deferred foreign keys to what was deleted, when our view has done its work; as
+        `Dialect.is_referenced`. Without a view of ours they speak at the caller's commit."""
 
     @contextmanager
     def event_savepoint(self) -> Iterator[None]:
@@ -104,6 +110,10 @@ class RequestUnit(UnitOfWork):
 
     def mark_changed(self) -> None:
         mark_changed(self._request)
+
+    def check_references(self, books: Mapping[str, Any]) -> None:
+        if AUTOCOMMIT not in self._request.__dict__:  # there each statement is a commit
+            self._request.__dict__.setdefault(GONE, []).append(books)
 
     def announce(self, kind: type[Change], **members: Any) -> None:
         self._announcer(kind, **members)

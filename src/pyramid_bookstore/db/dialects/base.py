@@ -1,6 +1,7 @@
 """The interface of a database system."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -70,6 +71,15 @@ class Dialect(ABC):
     @abstractmethod
     def try_lock(self, connection: sa.Connection, name: str) -> bool:
         """Take the lock of this name until the transaction ends; `False` if another has it."""
+
+    @abstractmethod
+    def is_referenced(self, connection: sa.Connection, books: Mapping[str, Any]) -> bool:
+        """Whether a deferred foreign key of the host's, which the database looks at only at COMMIT,
+        refers to books that this transaction deleted, or whose ISBN it changed.
+
+        ``books`` has for each column the values that are gone, as a list or a SELECT; `None` where
+        they are not known.
+        """
 
     @abstractmethod
     def index_names(self, table: str, *, complete: bool = True) -> sa.Select[Any]:

@@ -2,14 +2,17 @@
 
 import hashlib
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 from select import POLLIN, poll
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import IntegrityError
 
 from pyramid_bookstore.db import diagnosis
+from pyramid_bookstore.db.base import BOOKS_TABLE
 from pyramid_bookstore.db.diagnosis import Diagnosis
 from pyramid_bookstore.db.dialects.base import Dialect
 
@@ -19,6 +22,13 @@ log = logging.getLogger(__name__)
 MIGRATION_LOCK = int.from_bytes(b"bookstor", "big")
 
 _TRY_LOCK = sa.text("SELECT pg_try_advisory_xact_lock(:key)")
+
+#: The hosts' foreign keys to the books that may be deferred.
+_DEFERRABLE = sa.text(f"""
+    SELECT quote_ident(nspname) || '.' || quote_ident(conname)
+    FROM pg_catalog.pg_constraint JOIN pg_catalog.pg_namespace ON pg_namespace.oid = connamespace
+    WHERE contype = 'f' AND condeferrable AND confrelid = pg_catalog.to_regclass('{BOOKS_TABLE}')
+""")
 
 #: Seconds to wait for the server when connecting.
 CONNECT_TIMEOUT = 5
@@ -139,6 +149,20 @@ class PostgreSQL(Dialect):
         number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
         return bool(connection.scalar(_TRY_LOCK, {"key": number}))
 
+    def is_referenced(self, connection: sa.Connection, books: Mapping[str, Any]) -> bool:
+        names = ", ".join(connection.scalars(_DEFERRABLE))
+        if not names:
+            return False
+        # The rollback gives the host back what it deferred.
+        savepoint = connection.begin_nested()
+        try:
+            connection.exec_driver_sql(f"SET CONSTRAINTS {names} IMMEDIATE")
+        except IntegrityError:
+            return True
+        finally:
+            savepoint.rollback()
+        return False
+
     def index_names(self, table: str, *, complete: bool = True) -> sa.Select[Any]:
         valid = " AND indisvalid" if complete else ""
         names = (
@@ -180,7 +204,7 @@ class PostgreSQL(Dialect):
             return diagnosis.UNREACHABLE if lost else diagnosis.DEFECT
         if state.startswith("23"):
             named = getattr(getattr(error, "diag", None), "constraint_name", None) or ""
-            return Diagnosis("constraint", constraint=named)
+            return Diagnosis("constraint", constraint=named, foreign_key=state == "23503")
         for length in (5, 3, 2):
             if state[:length] in _BY_STATE:
                 return _BY_STATE[state[:length]]

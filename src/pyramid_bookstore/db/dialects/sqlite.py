@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from pyramid_bookstore.db import diagnosis
+from pyramid_bookstore.db.base import BOOKS_TABLE, Base
 from pyramid_bookstore.db.diagnosis import Diagnosis
 from pyramid_bookstore.db.dialects.base import Dialect
 from pyramid_bookstore.db.dialects.sqlite_attributes import ATTRIBUTES, NO_ATTRIBUTES
@@ -50,6 +52,13 @@ _UNIQUE = {
     "bookstore_books.isbn": "bookstore_books_isbn_key",
     "bookstore_books.id": "bookstore_books_pkey",
 }
+
+
+_REFERENCES = sa.text(f"""
+    SELECT tables.name, keys."from", keys."to"
+    FROM sqlite_master AS tables, pragma_foreign_key_list(tables.name) AS keys
+    WHERE tables.type = 'table' AND lower(keys."table") = '{BOOKS_TABLE}'
+""")
 
 
 def in_memory(url: sa.URL) -> bool:
@@ -172,6 +181,21 @@ class SQLite(Dialect):
         """Always `True`: this transaction is the only writer."""
         return True
 
+    def is_referenced(self, connection: sa.Connection, books: Mapping[str, Any]) -> bool:
+        if not connection.exec_driver_sql("PRAGMA foreign_keys").scalar():
+            return False
+        columns = Base.metadata.tables[BOOKS_TABLE].c
+        for table, name, to in connection.execute(_REFERENCES).all():
+            if to not in books:
+                continue
+            target, there = columns[to], sa.column(name, columns[to].type)
+            gone = sa.not_(sa.exists().where(target == there))
+            among = sa.true() if books[to] is None else there.in_(books[to])
+            found = sa.select(sa.literal(1)).select_from(sa.table(table, there))
+            if connection.scalar(found.where(there.is_not(None), among, gone).limit(1)):
+                return True
+        return False
+
     def index_names(self, table: str, *, complete: bool = True) -> sa.Select[Any]:
         master = sa.table("sqlite_master", *map(sa.column, ("type", "name", "tbl_name")))
         return sa.select(master.c.name).where(master.c.type == "index", master.c.tbl_name == table)
@@ -194,7 +218,11 @@ class SQLite(Dialect):
         code = getattr(error, "sqlite_errorcode", None)
         if isinstance(error, sqlite3.IntegrityError):
             _kind, _, subject = text.partition(" constraint failed: ")
-            return Diagnosis("constraint", constraint=_UNIQUE.get(subject, subject))
+            return Diagnosis(
+                "constraint",
+                constraint=_UNIQUE.get(subject, subject),
+                foreign_key=code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
+            )
         if text.startswith(("no such table", "no such column")) or "has no column named" in text:
             return diagnosis.NOT_READY
         if code is None:
