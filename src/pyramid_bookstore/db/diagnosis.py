@@ -32,6 +32,7 @@ UNREACHABLE = Diagnosis("unavailable", "The database cannot be reached.")
 TOO_SLOW = Diagnosis("unavailable", "The database did not answer in time.")
 LOCKED = Diagnosis("unavailable", "The database is busy with other changes.")
 CONFLICT = Diagnosis("retry", LOCKED.reason)
+POOLED = Diagnosis("retry", "A connection pooler lost a prepared statement.", stale_connection=True)
 ENDED = Diagnosis("unavailable", UNREACHABLE.reason, stale_connection=True)
 READ_ONLY = Diagnosis(
     "unavailable", "The database takes no changes at present.", stale_connection=True

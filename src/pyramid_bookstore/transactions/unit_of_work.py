@@ -15,7 +15,12 @@ from pyramid_bookstore.db.base import BIND
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.query import GatedReader, Reader, SessionReader
 from pyramid_bookstore.transactions.events import Announcer, Change, has_subscribers
-from pyramid_bookstore.transactions.sessions import mark_changed, reader_of, session_of
+from pyramid_bookstore.transactions.sessions import (
+    check_connection,
+    mark_changed,
+    reader_of,
+    session_of,
+)
 from pyramid_bookstore.transactions.writers import AutocommitWriter, TransactionWriter, Writer
 from pyramid_bookstore.web.mount import Mount
 
@@ -92,6 +97,11 @@ class RequestUnit(UnitOfWork):
     @property
     def session(self) -> Session:
         return session_of(self._request)
+
+    def connection(self) -> Connection:
+        if Mount.of(self._request.registry).database is None:
+            check_connection(self._request, self.session)
+        return super().connection()
 
     @property
     def has_subscribers(self) -> bool:  # type: ignore[override]  # a constant in the base class

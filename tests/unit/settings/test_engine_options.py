@@ -30,6 +30,8 @@ SQLITE = "sqlite:///never.sqlite"
         ({"url": "nothing like a URL"}, "URL"),
         ({"url": "postgresql+nonsense://x/y"}, "nonsense"),
         ({"url": "postgresql+pg8000://x/y"}, r"pyramid_bookstore\[postgres\]"),
+        ({"url": "postgresql+psycopg2://x/y"}, r"not postgresql\+psycopg2: write postgresql\+psy"),
+        ({"url": "postgres://x/y"}, r"write postgresql\+psycopg://"),
     ],
 )
 def test_an_invalid_engine_setting_stops_the_start_and_is_named(settings, named):
@@ -107,7 +109,7 @@ def test_options_of_others_beside_our_own_url_are_faults(name):
 
 
 def test_a_host_without_its_driver_gets_the_fault_of_the_driver_alone():
-    with pytest.raises(ConfigurationError, match=r"\(1\):\n  sqlalchemy.url: the driver"):
+    with pytest.raises(ConfigurationError, match=r"\(1\):\n  sqlalchemy.url: the .* driver"):
         build_app({"sqlalchemy.url": "postgresql+pg8000://x/y", "sqlalchemy.default.url": "x"})
 
 

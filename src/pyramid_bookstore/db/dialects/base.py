@@ -1,13 +1,17 @@
 """The interface of a database system."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
 from pyramid_bookstore.db.diagnosis import Diagnosis
+
+
+class UnknownDriver(LookupError):
+    """The database URL names a driver that our own connections do not use."""
 
 
 class Dialect(ABC):
@@ -21,12 +25,29 @@ class Dialect(ABC):
     def engine_options(self, url: sa.URL) -> dict[str, Any]:
         """Default arguments for ``create_engine``; an operator's options override them."""
 
+    def own_url(self, url: sa.URL) -> sa.URL:
+        """The URL with the driver that we use; raises `UnknownDriver` for another one."""
+        return url
+
     @abstractmethod
     def add_listeners(self, engine: sa.Engine, *, statement_timeout: int, autocommit: bool) -> None:
         """Prepare the connections of a new engine; ``statement_timeout`` in ms, 0 for none.
 
         SQLAlchemy sends its "begin" event in ``autocommit`` mode too, where nothing begins.
         """
+
+    def faults_of_shared(self, connection: sa.Connection) -> Iterable[str]:
+        """What the bookstore cannot work with on the connection of a host's session."""
+        return ()
+
+    def warnings_of_shared(self, connection: sa.Connection) -> Iterable[str]:
+        """What a host should know of the connection of its session."""
+        return ()
+
+    def heal(self, engine: sa.Engine, error: BaseException) -> None:
+        """Have new connections made, after an error of the driver's that leaves the pool's without
+        use."""
+        engine.dispose()
 
     def replica_check(self) -> sa.Select[bool, float | None]:
         """A query for whether the database is a replica, and its lag in seconds (NULL: unknown).

@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,12 @@ _UNIQUE = {
     "bookstore_books.id": "bookstore_books_pkey",
 }
 
+
+FOREIGN_KEYS_OFF = (
+    "SQLite does not enforce foreign keys on the connections of the application's session: a book"
+    " can be deleted although rows of the application refer to it. Send PRAGMA foreign_keys = ON"
+    " from a listener to the engine's event connect."
+)
 
 _REFERENCES = sa.text(f"""
     SELECT tables.name, keys."from", keys."to"
@@ -180,6 +186,10 @@ class SQLite(Dialect):
     def try_lock(self, connection: sa.Connection, name: str) -> bool:
         """Always `True`: this transaction is the only writer."""
         return True
+
+    def warnings_of_shared(self, connection: sa.Connection) -> Iterable[str]:
+        if not connection.exec_driver_sql("PRAGMA foreign_keys").scalar():
+            yield FOREIGN_KEYS_OFF
 
     def is_referenced(self, connection: sa.Connection, books: Mapping[str, Any]) -> bool:
         if not connection.exec_driver_sql("PRAGMA foreign_keys").scalar():
