@@ -9,7 +9,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
-from pyramid_bookstore.db.dialects.sqlite import in_memory
+from pyramid_bookstore.db.dialects.sqlite_url import in_memory
 from pyramid_bookstore.db.engines import make_engine, make_reading_engine
 from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.db.replica import Replica

@@ -19,7 +19,7 @@ from zope.interface import implementedBy
 
 from pyramid_bookstore.db.base import BIND
 from pyramid_bookstore.db.dialects import dialect_named
-from pyramid_bookstore.db.dialects.sqlite import file_of, in_memory
+from pyramid_bookstore.db.dialects.sqlite_url import file_of, in_memory
 from pyramid_bookstore.operations import RESOURCES
 from pyramid_bookstore.plugin.bookstore import BOOKSTORE
 from pyramid_bookstore.transactions.sessions import UNBOUND, CheckedConnection

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import sqlalchemy as sa
 
 from pyramid_bookstore.db.diagnosis import Diagnosis
+from pyramid_bookstore.db.findings import Finding
 
 
 class UnknownDriver(LookupError):
@@ -20,6 +21,8 @@ class Dialect(ABC):
     name: ClassVar[str]
     #: What stands before a statement to get its plan instead of its rows.
     explain: ClassVar[str]
+    #: Whether roles have rights, which may be missing.
+    has_rights: ClassVar[bool] = False
 
     @abstractmethod
     def engine_options(self, url: sa.URL) -> dict[str, Any]:
@@ -35,6 +38,25 @@ class Dialect(ABC):
 
         SQLAlchemy sends its "begin" event in ``autocommit`` mode too, where nothing begins.
         """
+
+    def unchanging(self, url: sa.URL) -> sa.URL:
+        """The URL for connections of `bookstore check`, which change nothing and make no file."""
+        return url
+
+    def check_place(self, url: sa.URL) -> Iterable[Finding]:
+        """What is looked at without a connection."""
+        return ()
+
+    def broken_indexes(self, connection: sa.Connection) -> list[str]:
+        """Names of our indexes that are there and not used."""
+        return []
+
+    @abstractmethod
+    def check_database(
+        self, connection: sa.Connection, url: sa.URL, options: Mapping[str, Any], prefix: str
+    ) -> Iterable[Finding]:
+        """What is special about this database; the engine has these ``options``, whose keys in the
+        INI have this ``prefix``."""
 
     def faults_of_shared(self, connection: sa.Connection) -> Iterable[str]:
         """What the bookstore cannot work with on the connection of a host's session."""

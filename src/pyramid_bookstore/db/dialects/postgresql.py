@@ -14,6 +14,11 @@ from pyramid_bookstore.db import diagnosis
 from pyramid_bookstore.db.base import BOOKS_TABLE
 from pyramid_bookstore.db.diagnosis import Diagnosis
 from pyramid_bookstore.db.dialects.base import Dialect, UnknownDriver
+from pyramid_bookstore.db.dialects.postgresql_checks import (
+    broken_indexes,
+    check_extension,
+    check_pools,
+)
 from pyramid_bookstore.db.dialects.postgresql_connect import (
     DRIVER,
     PinParameters,
@@ -21,6 +26,7 @@ from pyramid_bookstore.db.dialects.postgresql_connect import (
     faults_of_shared,
     never_prepare,
 )
+from pyramid_bookstore.db.findings import Finding
 
 #: Key of the advisory lock of the migrations: "bookstor" as eight bytes.
 MIGRATION_LOCK = int.from_bytes(b"bookstor", "big")
@@ -83,6 +89,7 @@ class PostgreSQL(Dialect):
     """A server that many processes share."""
 
     name = "postgresql"
+    has_rights = True
     explain = "EXPLAIN (ANALYZE, BUFFERS)"
 
     def engine_options(self, url: sa.URL) -> dict[str, Any]:
@@ -130,6 +137,15 @@ class PostgreSQL(Dialect):
         if self.diagnose(error) is diagnosis.POOLED:
             never_prepare(engine.url)
         super().heal(engine, error)
+
+    def broken_indexes(self, connection: sa.Connection) -> list[str]:
+        return broken_indexes(connection)
+
+    def check_database(
+        self, connection: sa.Connection, url: sa.URL, options: Mapping[str, Any], prefix: str
+    ) -> Iterable[Finding]:
+        yield check_extension(connection)
+        yield check_pools(connection, options, prefix)
 
     def replica_check(self) -> sa.Select[bool, float | None]:
         # The age of the last transaction would show lag on an idle primary's replica. Whether all

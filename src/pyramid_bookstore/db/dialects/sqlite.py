@@ -1,12 +1,9 @@
 """SQLite, the embedded default."""
 
-import os
 import sqlite3
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -16,7 +13,10 @@ from pyramid_bookstore.db.base import BOOKS_TABLE, Base
 from pyramid_bookstore.db.diagnosis import Diagnosis
 from pyramid_bookstore.db.dialects.base import Dialect
 from pyramid_bookstore.db.dialects.sqlite_attributes import ATTRIBUTES, NO_ATTRIBUTES
+from pyramid_bookstore.db.dialects.sqlite_checks import check_file, check_journal
 from pyramid_bookstore.db.dialects.sqlite_deadline import LimitedConnection
+from pyramid_bookstore.db.dialects.sqlite_url import in_memory, read_only
+from pyramid_bookstore.db.findings import Finding
 from pyramid_bookstore.db.types import UTCDateTime
 
 #: Seconds that a write waits for other writers.
@@ -65,33 +65,6 @@ _REFERENCES = sa.text(f"""
     FROM sqlite_master AS tables, pragma_foreign_key_list(tables.name) AS keys
     WHERE tables.type = 'table' AND lower(keys."table") = '{BOOKS_TABLE}'
 """)
-
-
-def in_memory(url: sa.URL) -> bool:
-    """Whether the database exists in a single connection only."""
-    return url.database in (None, "", ":memory:") or "mode=memory" in (url.database or "")
-
-
-def file_of(url: sa.URL) -> Path:
-    """The file of a database that is not in memory; the URL has its path, or a ``file:`` URI."""
-    name = url.database or ""
-    return Path(unquote(urlsplit(name).path) if _is_uri(url) else name).absolute()
-
-
-def is_read_only(url: sa.URL) -> bool:
-    """Whether the URL itself says that the file is only read."""
-    return _is_uri(url) and (url.query.get("mode") == "ro" or "immutable" in url.query)
-
-
-def read_only(url: sa.URL) -> sa.URL:
-    """A database in a file, of which nothing can be changed, not even the journal mode."""
-    name = url.database or ""
-    uri = name if _is_uri(url) else f"file:{quote(os.path.abspath(name))}"
-    return url.set(database=uri, query={**url.query, "mode": "ro", "uri": "true"})
-
-
-def _is_uri(url: sa.URL) -> bool:
-    return (url.database or "").startswith("file:") and "uri" in url.query
 
 
 class SQLite(Dialect):
@@ -154,6 +127,17 @@ class SQLite(Dialect):
             # between, whatever the timeout. A write lock taken at BEGIN is waited for.
             read_only = connection.get_execution_options().get(READ_ONLY_OPTION, False)
             connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    def unchanging(self, url: sa.URL) -> sa.URL:
+        return url if in_memory(url) else read_only(url)
+
+    def check_place(self, url: sa.URL) -> Iterable[Finding]:
+        return check_file(url)
+
+    def check_database(
+        self, connection: sa.Connection, url: sa.URL, options: Mapping[str, Any], prefix: str
+    ) -> Iterable[Finding]:
+        return check_journal(url)
 
     def insert(self, entity: Any) -> Any:
         return sqlite.insert(entity)
