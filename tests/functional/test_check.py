@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from sqlalchemy import event, make_url, text
+from sqlalchemy import make_url, text
 
-from pyramid_bookstore.cli import checkup, main
-from pyramid_bookstore.cli.checkup import Finding, check_all
+from pyramid_bookstore.cli import main
+from pyramid_bookstore.cli.checkup import MULTIPROC, Finding, check_all, check_settings
 from pyramid_bookstore.db import migrations
-from pyramid_bookstore.db.dialects.sqlite import file_of
+from pyramid_bookstore.db.dialects.sqlite_url import file_of
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.settings import Settings
 
@@ -82,8 +82,16 @@ def test_an_unknown_role_is_a_fault_with_advice_on_the_user(postgres: Any) -> No
     assert "user or password" in found.advice
 
 
-def test_access_without_authentication_is_a_warning(database: str) -> None:
-    assert findings(database)["access"].verdict == "warning"
+def settings_findings(*, in_host: bool = False, **more: str) -> dict[str, Finding]:
+    settings = Settings.from_mapping({"bookstore.sqlalchemy.url": "sqlite://", **more})
+    found = check_settings(settings, in_host=in_host, one_process=False)
+    return {finding.subject: finding for finding in found}
+
+
+def test_access_without_authentication_is_a_warning_but_for_a_host() -> None:
+    assert settings_findings()["access"].verdict == "warning"
+    in_host = settings_findings(in_host=True)["access"]
+    assert (in_host.verdict, in_host.advice) == ("ok", "")
     secret = "0123456789abcdef" * 4
     jwt = {
         "bookstore.auth": "jwt",
@@ -91,7 +99,7 @@ def test_access_without_authentication_is_a_warning(database: str) -> None:
         "bookstore.jwt.algorithms": "HS256",
         "bookstore.anonymous": "view",
     }
-    assert findings(database, **jwt)["access"].verdict == "ok"
+    assert settings_findings(**jwt)["access"].verdict == "ok"
 
 
 TOKENS = (
@@ -174,8 +182,8 @@ def test_an_invalid_index_and_a_missing_extension_are_faults(postgres_backend: A
         connection.execute(text("DROP EXTENSION pg_trgm CASCADE"))
     found = findings(url)
     assert "bookstore_books_stock_idx" in found["indexes"].message
-    assert found["extension"].verdict == "fault"
-    assert "CREATE EXTENSION" in found["extension"].advice
+    assert found["extension"].verdict == "warning"
+    assert "This role may create it" in found["extension"].advice
     postgres_backend.drop(url)
 
 
@@ -270,28 +278,150 @@ def test_a_missing_folder_is_a_fault(tmp_path: Path) -> None:
     assert found["database"].verdict == "fault"
 
 
-def test_a_file_that_needs_another_beside_it_is_a_fault_with_the_url_that_needs_none(
-    sqlite_backend: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As the database says it to a user without rights; test_read_only_sqlite.py is such a user."""
-    url = sqlite_backend.create()
-    engine = make_one_time_engine({"url": url})
-
-    def refuse(*_: Any) -> None:
-        raise sqlite3.OperationalError("attempt to write a readonly database")
-
-    event.listen(engine, "do_connect", refuse)
-    monkeypatch.setattr(checkup, "_changing_nothing", lambda engine: engine)
-    settings = Settings.from_mapping({"bookstore.sqlalchemy.url": url})
-    found = {finding.subject: finding for finding in check_all(settings, engine)}["database"]
-    assert found.verdict == "fault"
-    assert f"sqlite:///file:{make_url(url).database}?immutable=1&uri=true" in found.advice
-    sqlite_backend.drop(url)
-
-
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_is_not_writable_is_a_fault(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
     folder.mkdir()
     folder.chmod(stat.S_IRUSR | stat.S_IXUSR)
     assert findings(f"sqlite:///{folder}/shop.sqlite")["folder"].verdict == "fault"
+
+
+@pytest.mark.parametrize("mode", ["wal", "delete"])
+def test_check_leaves_the_file_as_it_is_and_none_beside_it(
+    sqlite_backend: Any, write: Write, mode: str
+) -> None:
+    url = sqlite_backend.create()
+    path = file_of(make_url(url))
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+    connection.close()
+    before = path.read_bytes()
+    output = check(write(url), 0)
+    assert ("journal_mode is delete" in output) == (mode == "delete")
+    assert path.read_bytes() == before
+    assert sorted(path.parent.glob(f"{path.name}*")) == [path]
+    sqlite_backend.drop(url)
+
+
+def test_check_leaves_a_hosts_database_without_our_tables_as_it_is(
+    tmp_path: Path, write: Write
+) -> None:
+    path = tmp_path / "host.sqlite"
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE theirs (name TEXT)")
+    connection.close()
+    before = path.read_bytes()
+    assert "Not set up" in check(write(f"sqlite:///{path}"), 1)
+    assert path.read_bytes() == before
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["host.sqlite", "shop.ini"]
+
+
+def test_findings_come_before_settings_and_faults_before_the_rest(
+    database: str, write: Write
+) -> None:
+    output = check(write(database, "bookstore.auth = jwt"), 1)
+    output = output[output.index("Findings") :]
+    verdicts = [line.split()[0] for line in output.splitlines() if line.startswith("  ")]
+    assert verdicts[0] == "fault"
+    assert "Settings" not in output  # they cannot be shown before they are mended
+    output = check(write(database), 0)
+    assert output.index("Findings") < output.index("  ok ") < output.index("Settings\n")
+    assert output.index("  warning ") < output.index("  ok ")
+
+
+def test_the_database_is_looked_at_also_where_tokens_are_unset(database: str, write: Write) -> None:
+    output = check(write(database, "bookstore.auth = jwt"), 1)
+    assert "fault    start: bookstore.jwt.key: bookstore.auth = jwt needs it" in output
+    assert "ok       schema: At revision" in output
+
+
+def test_a_database_url_that_is_a_fault_itself_is_the_only_finding(write: Write) -> None:
+    output = check(write("nonsense"), 1)
+    assert output.count("fault  ") == 1
+
+
+def test_declarations_with_faults_do_not_hide_the_database(database: str, write: Write) -> None:
+    output = check(write(database, "bookstore.field.colour = nonsense"), 1)
+    assert "fault    start: bookstore.field.colour" in output
+    assert "ok       schema: At revision" in output
+
+
+def test_variables_of_others_are_named(
+    database: str, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BOOKSTORE_ADMIN_EMAIL", "me@example.com")
+    output = check(write(database), 0)
+    assert "BOOKSTORE_ADMIN_EMAIL" in output
+    assert "me@example.com" not in output
+
+
+SERVERS = [
+    (("[server:main]", "use = egg:waitress#main"), "ok"),
+    (("[server:main]", "use = egg:gunicorn#main", "workers = 4"), "warning"),
+    ((), "warning"),
+]
+
+
+@pytest.mark.parametrize(("server", "verdict"), SERVERS)
+def test_several_processes_without_a_folder_for_metrics_are_a_warning(
+    database: str,
+    write: Write,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    server: tuple[str, ...],
+    verdict: str,
+) -> None:
+    monkeypatch.delenv(MULTIPROC, raising=False)
+    ini = write(database, "bookstore.metrics = true", *server)
+    assert f"{verdict:7}  metrics: " in check(ini, 0)
+    monkeypatch.setenv(MULTIPROC, str(tmp_path))
+    assert f"ok       metrics: Processes share {tmp_path}." in check(ini, 0)
+    monkeypatch.setenv(MULTIPROC, f"{tmp_path}/none")
+    assert "fault    metrics: " in check(ini, 1)
+
+
+class TestExtension:
+    """pg_trgm, of which `migrate` makes use."""
+
+    @pytest.fixture
+    def empty(self, postgres: Any) -> Any:
+        url = postgres.create_database()
+        yield url
+        postgres.drop_database(url)
+
+    def test_a_role_that_may_create_it_is_told_to_migrate(self, empty: str) -> None:
+        found = findings(empty)["extension"]
+        assert found.verdict == "warning"
+        assert "bookstore -c INI migrate" in found.advice
+
+    def test_a_role_that_may_not_is_told_who_must(self, empty: str, postgres: Any) -> None:
+        name = f"reader_{os.getpid()}"
+        with make_one_time_engine({"url": empty}).begin() as connection:
+            connection.execute(text(f"CREATE ROLE {name} LOGIN PASSWORD 'secret'"))
+        url = make_url(empty).set(username=name, password="secret")
+        found = findings(url.render_as_string(hide_password=False))["extension"]
+        assert (found.verdict, "As a user with the right to" in found.advice) == ("fault", True)
+        with make_one_time_engine({"url": empty}).begin() as connection:
+            connection.execute(text(f"DROP ROLE {name}"))
+
+
+HOST = """
+from pyramid.config import Configurator
+
+def main(global_config, **settings):
+    raise AssertionError("check does not start it")
+"""
+
+
+def test_advice_for_a_host_names_the_keys_that_it_uses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "their_host.py").write_text(HOST)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    ini = tmp_path / "host.ini"
+    url = "postgresql+psycopg://nobody@127.0.0.1:1/none"
+    ini.write_text(f"[app:main]\nuse = call:their_host:main\nsqlalchemy.url = {url}\n")
+    output = check(str(ini), 1)
+    assert "that sqlalchemy.url names it" in output
+    assert "bookstore.sqlalchemy" not in output[: output.index("Settings\n")]
+    assert "bookstore.auth" not in output[: output.index("Settings\n")]

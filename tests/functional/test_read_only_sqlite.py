@@ -192,7 +192,7 @@ def test_check_says_how_to_read_a_file_whose_folder_takes_no_files(
     path.parent.chmod(0o555)
     ini = write_ini(tmp_path, {"bookstore.sqlalchemy.url": f"sqlite:///{warm}"})
     said = run(_CHECK, path, str(ini), f"sqlite:///{path}", code=1)
-    assert "fault    database: " in said
+    assert "fault    folder: " in said
     assert f"sqlite:///file:{path}?immutable=1&uri=true" in said
 
 

@@ -293,3 +293,16 @@ class TestMigrate:
             raise ZeroDivisionError
         with pytest.raises(ProgrammingError), migrations.refusal_explained(engine):
             execute(engine, "SELECT * FROM absent")
+
+
+def test_a_schema_that_the_role_may_not_use_is_named(
+    owner: Engine, role: str, granted: None, run: Any
+) -> None:
+    assert "ok       schema: " in run("check")
+    execute(owner, "REVOKE USAGE ON SCHEMA public FROM PUBLIC")
+    output = run("check", 1)
+    assert f"fault    rights: The role {role} lacks USAGE on the schema public" in output
+    assert f"GRANT USAGE ON SCHEMA public TO {role}" in output
+    assert "Not set up" not in output
+    execute(owner, f"GRANT USAGE ON SCHEMA public TO {role}")
+    assert "ok       schema: " in run("check")

@@ -100,7 +100,7 @@ def test_sample_data_without_migrations_stops_the_start(started: Any, tmp_path: 
         ({"sqlalchemy.url": "postgresql+nodriver://x/y"}, "nodriver"),
         ({"sqlalchemy.url": "sqlite://", "sqlalchemy.pool_size": "many"}, "'many'"),
         (
-            {"sqlalchemy.url": "sqlite://", "sqlalchemy.colour": "red"},
+            {"bookstore.sqlalchemy.url": "sqlite://", "bookstore.sqlalchemy.colour": "red"},
             r"sqlalchemy\.\*: SQLAlchemy says: Invalid argument\(s\) 'colour'",
         ),
         (

@@ -437,18 +437,6 @@ def test_a_view_mapper_and_response_factory_of_the_host_do_not_affect_us(
     assert app.get("/page").text == "mapped"
 
 
-def test_a_dbsession_that_is_a_method_gives_status_500(engine: Engine) -> None:
-    """``request.db`` is a method where a session is expected."""
-    config = Configurator(settings={"bookstore.dbsession": "db"})
-    config.include("pyramid_bookstore")
-    factory = sessionmaker(engine)
-    config.add_request_method(lambda request: factory(), "db")
-    app = webtest.TestApp(config.make_wsgi_app())
-    answer = app.get("/api/v1/books", status=500)
-    assert answer.json["error"] == "internal_error"
-    assert isinstance(factory(), Session)
-
-
 class OwnRequest(Request):
     """A request class of the host with an attribute of our name."""
 

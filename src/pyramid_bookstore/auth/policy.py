@@ -13,6 +13,7 @@ from pyramid.security import Allowed, Denied
 from zope.interface import implementer
 
 from pyramid_bookstore.auth.bearer import BadToken, bearer_token
+from pyramid_bookstore.web.request_id import request_id
 
 if TYPE_CHECKING:  # it needs the jwt extra, this module does not
     from pyramid_bookstore.auth.tokens import Verifier
@@ -121,7 +122,7 @@ class JWTSecurityPolicy:
             token = bearer_token(request.headers.get("Authorization"))
             return None if token is None else self._identify(token)
         except BadToken as refusal:
-            log.info("Token refused: %s", refusal.description)
+            log.info("Token refused, request %s: %s", request_id(request), refusal.description)
             return _Refused(refusal.description)
 
     def _identify(self, token: str) -> Identity:

@@ -236,6 +236,7 @@ class CatalogueService(Service):
         with self._unit.event_savepoint():
             book = store.delete(uuid, condition)
             self._unit.announce(BookDeleted, book=book)
+        self._unit.check_references({"id": [book.id], "isbn": [book.isbn]})
         return book
 
     def _update(
@@ -251,6 +252,8 @@ class CatalogueService(Service):
             written = store.update(book_id, changes, condition, differs=differs)
             if written.changed:
                 self._unit.announce(BookUpdated, book=written.book, changes=changes)
+        if written.changed and "isbn" in changes:
+            self._unit.check_references({"isbn": None})
         return written.book
 
     def _read(self, query: Query, values: Mapping[str, Any]) -> BookData:

@@ -28,6 +28,7 @@ from pyramid_bookstore.catalogue.statements import (
     update_statement,
     upsert_statement,
 )
+from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.db.query import Query, Row
 from pyramid_bookstore.errors import (
     BookInUse,
@@ -177,16 +178,19 @@ class Store:
     def _write(
         self, query: Query, parameters: Mapping[str, Any], *, isbn: str | None = None
     ) -> Row | None:
-        """The row that a writing statement returns; `IsbnTaken` if it writes a taken ``isbn``."""
+        """The row that a writing statement returns; with ``isbn`` raises `IsbnTaken`, and
+        `BookInUse` if a foreign key of the host's refers to the ISBN that was."""
         if isbn is None:
             return self._writer.write(query, parameters)
         try:
             with self._writer.savepoint():
                 return self._writer.write(query, parameters)
         except IntegrityError as error:
-            constraint = self._dialect.diagnose(error.orig).constraint if error.orig else ""
-            if isinstance(error_of_constraint(constraint), IsbnTaken):
+            diagnosis = diagnose(error)
+            if isinstance(error_of_constraint(diagnosis.constraint), IsbnTaken):
                 raise IsbnTaken(isbn) from error
+            if diagnosis.foreign_key:
+                raise BookInUse("Other records refer to this book by its ISBN.") from error
             raise
 
     def _new_row(self, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal, NamedTuple
-from urllib.parse import quote
+from typing import Any
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
@@ -16,27 +15,18 @@ from pyramid_bookstore.db.autogenerate import PREFIX
 from pyramid_bookstore.db.base import BOOKS_TABLE
 from pyramid_bookstore.db.diagnosis import LOCKED
 from pyramid_bookstore.db.dialects import dialect_named
-from pyramid_bookstore.db.dialects.sqlite import file_of, in_memory, is_read_only, read_only
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.db.errors import diagnose
-from pyramid_bookstore.db.revision import HEAD, current, is_current
+from pyramid_bookstore.db.findings import Finding as Finding
+from pyramid_bookstore.db.revision import HEAD, current, in_hosts_history, is_current
+from pyramid_bookstore.errors import Unavailable
 from pyramid_bookstore.plugin.probes import PROBES
 from pyramid_bookstore.plugin.tables import Base
 from pyramid_bookstore.search import SEARCHES
 from pyramid_bookstore.settings import KEYS, Settings
 from pyramid_bookstore.settings.reader import read
 
-#: SQLAlchemy's defaults.
-_POOL_SIZE, _MAX_OVERFLOW = 5, 10
-
-
-class Finding(NamedTuple):
-    """The result of one check. ``advice`` says what to do, and is empty if all is well."""
-
-    verdict: Literal["ok", "warning", "fault"]
-    subject: str
-    message: str
-    advice: str = ""
+MULTIPROC = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def check_start(mapping: Mapping[str, Any]) -> Iterator[Finding]:
@@ -45,34 +35,44 @@ def check_start(mapping: Mapping[str, Any]) -> Iterator[Finding]:
         yield Finding("fault", "start", fault, "The application does not start with it.")
 
 
+def check_settings(settings: Settings, *, in_host: bool, one_process: bool) -> Iterator[Finding]:
+    """What the settings mean for access and metrics, and what is not used of them."""
+    for _level, text in settings.passed_over():
+        yield Finding("ok", "settings", text)
+    yield _auth(settings, in_host=in_host)
+    if settings.metrics:
+        yield _metrics(one_process=one_process)
+
+
 def check_all(
-    settings: Settings, engine: Engine, declared: Declared | None = NOTHING_DECLARED
+    settings: Settings,
+    engine: Engine,
+    declared: Declared | None = NOTHING_DECLARED,
 ) -> Iterator[Finding]:
-    """All other checks; those of the database only if it answers.
+    """What is looked at in the database, and before it; only the settings of the database matter.
 
     Without ``declared`` the declared fields are not known.
     """
-    yield _auth(settings)
-    yield from _file(engine)
+    yield from dialect_named(engine.dialect.name).check_place(engine.url)
     try:
         with _changing_nothing(engine).connect() as connection:
             yield Finding("ok", "database", f"{engine.url.render_as_string()} answers.")
             yield from _database(settings, declared, engine, connection)
-    except SQLAlchemyError as error:
-        yield _unreachable(engine, error)
+    except (SQLAlchemyError, Unavailable) as error:
+        yield _unreachable(settings, engine, error)
 
 
 def _changing_nothing(engine: Engine) -> Engine:
-    """On PostgreSQL the engine itself: what is tried there is undone."""
-    if engine.dialect.name != "sqlite" or in_memory(engine.url):
-        return engine
-    return make_one_time_engine({"url": read_only(engine.url)})
+    """The engine itself where what is tried is undone."""
+    url = dialect_named(engine.dialect.name).unchanging(engine.url)
+    return engine if url is engine.url else make_one_time_engine({"url": url})
 
 
 def _database(
     settings: Settings, declared: Declared | None, engine: Engine, connection: Connection
 ) -> Iterator[Finding]:
-    if connection.dialect.name == "postgresql":
+    dialect = dialect_named(connection.dialect.name)
+    if dialect.has_rights:
         lacks = [Finding("fault", "rights", *lack) for lack in lacking(connection)]
         yield from lacks
         if lacks:  # without them the rest cannot be looked at
@@ -86,70 +86,60 @@ def _database(
             yield Finding("ok", "fields", "The application looks for them at its start.")
         elif declared:
             yield _declared(connection, declared)
-        if connection.dialect.name == "postgresql":
+        if dialect.has_rights:
             yield _writing(connection)
-    if connection.dialect.name == "sqlite":
-        if not is_read_only(engine.url):
-            yield _journal(connection)
-    else:
-        yield _extension(connection)
-        yield _pools(settings, connection)
+    yield from dialect.check_database(
+        connection, engine.url, settings.database or {}, settings.database_prefix or ""
+    )
 
 
-def _auth(settings: Settings) -> Finding:
+def _auth(settings: Settings, *, in_host: bool) -> Finding:
     if settings.auth == "jwt":
         return Finding("ok", "access", "Bearer tokens decide (bookstore.auth = jwt).")
+    if in_host:
+        return Finding("ok", "access", "The application's security policy decides, if it has one.")
     return Finding(
         "warning",
         "access",
-        "bookstore.auth = host: in a host its security policy decides; standalone there is none,"
-        " and everybody may read and write.",
+        "bookstore.auth = host: everybody may read and write.",
         "Set bookstore.auth = jwt, or run it in a trusted network only.",
     )
 
 
-def _file(engine: Engine) -> Iterator[Finding]:
-    """SQLite creates its lock and log files beside the database."""
-    if engine.dialect.name != "sqlite" or in_memory(engine.url):
-        return
-    path = file_of(engine.url)
-    if is_read_only(engine.url):
-        yield Finding("ok", "file", "It is only read, as the URL says; changes are answered 503.")
-        return
-    if os.access(path.parent, os.W_OK):
-        yield Finding("ok", "folder", f"{path.parent} can be written to.")
-    else:
-        yield Finding(
-            "fault",
-            "folder",
-            f"{path.parent} cannot be written to, or is not there.",
-            "SQLite needs to make files beside the database: give this user the right to.",
+def _metrics(*, one_process: bool) -> Finding:
+    folder = os.environ.get(MULTIPROC)
+    if folder is None and one_process:
+        return Finding("ok", "metrics", "They are those of one process.")
+    if folder is None:
+        return Finding(
+            "warning",
+            "metrics",
+            f"{MULTIPROC} is not set: of several processes, each tells its own numbers.",
+            f"Where more than one process serves, give all of them the same folder in {MULTIPROC}.",
         )
-    if path.exists() and not os.access(path, os.W_OK):
-        yield Finding(
+    if not os.access(folder, os.W_OK):
+        return Finding(
             "fault",
-            "file",
-            f"{path} cannot be written to: changes are answered 503.",
-            f"Give this user the right to: chmod u+w {path}",
+            "metrics",
+            f"{folder}, which {MULTIPROC} names, cannot be written to, or is not there.",
+            "Make the folder; the service writes its numbers there.",
         )
+    return Finding("ok", "metrics", f"Processes share {folder}.")
 
 
-def _unreachable(engine: Engine, error: SQLAlchemyError) -> Finding:
+def _unreachable(settings: Settings, engine: Engine, error: Exception) -> Finding:
     message = " ".join(str(getattr(error, "orig", None) or error).split())
-    lower = message.lower()
-    if "password" in lower or "authentication" in lower or "role" in lower:
-        advice = "Correct the user or password in bookstore.sqlalchemy.url, or in pg_hba.conf."
-    elif "readonly database" in lower:  # its write-ahead log would be made beside it
-        advice = (
-            "Let this user write to the folder; or, if nobody changes the file, open it with"
-            f" sqlite:///file:{quote(str(file_of(engine.url)))}?immutable=1&uri=true"
-        )
+    lower, key = message.lower(), f"{settings.database_prefix}url"
+    if isinstance(error, Unavailable):
+        advice = ""
+    elif "password" in lower or "authentication" in lower or "role" in lower:
+        advice = f"Correct the user or password in {key}, or in pg_hba.conf."
     elif "unable to open" in lower:
         advice = "Run: bookstore -c INI migrate, which makes the file; or correct the URL."
     elif "does not exist" in lower:
-        advice = "Create it (createdb), or correct its name in bookstore.sqlalchemy.url."
+        advice = f"Create it (createdb), or correct its name in {key}."
     else:
-        advice = "See that the server runs and that bookstore.sqlalchemy.url names it."
+        advice = f"See that the server runs and that {key} names it."
     return Finding("fault", "database", f"{engine.url.render_as_string()}: {message}", advice)
 
 
@@ -158,13 +148,14 @@ def _revision(connection: Connection) -> Finding:
         return Finding("ok", "schema", f"At revision {HEAD}, which this code needs.")
     found = current(connection)
     state = f"At revision {found}" if found else "Not set up"
-    return Finding(
-        "fault", "schema", f"{state}; this code needs {HEAD}.", "Run: bookstore -c INI migrate"
-    )
+    advice = "Run: bookstore -c INI migrate"
+    if in_hosts_history(connection):
+        advice = "Run the application's own migrations: the bookstore's are in its history."
+    return Finding("fault", "schema", f"{state}; this code needs {HEAD}.", advice)
 
 
 def _indexes(connection: Connection) -> Iterator[Finding]:
-    inspector = inspect(connection)
+    inspector, dialect = inspect(connection), dialect_named(connection.dialect.name)
     tables = set(inspector.get_table_names())
     wanted = {
         str(index.name)
@@ -179,9 +170,9 @@ def _indexes(connection: Connection) -> Iterator[Finding]:
         name
         for table in tables
         if table.startswith(PREFIX)
-        for name in connection.scalars(dialect_named(connection.dialect.name).index_names(table))
+        for name in connection.scalars(dialect.index_names(table))
     }
-    missing = sorted(wanted - found) + _broken_indexes(connection)
+    missing = sorted(wanted - found) + dialect.broken_indexes(connection)
     if missing:
         yield Finding(
             "fault",
@@ -191,18 +182,6 @@ def _indexes(connection: Connection) -> Iterator[Finding]:
         )
     elif wanted:
         yield Finding("ok", "indexes", f"All {len(wanted)} are there.")
-
-
-def _broken_indexes(connection: Connection) -> list[str]:
-    if connection.dialect.name == "sqlite":
-        return []
-    rows = connection.execute(
-        text(
-            "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid"
-            " WHERE NOT i.indisvalid AND c.relname LIKE 'bookstore\\_%' ORDER BY 1"
-        )
-    )
-    return [str(name) for (name,) in rows]
 
 
 def _kept(connection: Connection) -> Iterator[Finding]:
@@ -231,45 +210,3 @@ def _writing(connection: Connection) -> Finding:
             return Finding("warning", "writing", f"Could not be tried: {message}", advice)
         return Finding("fault", "writing", message, "Creating a book fails in the same way.")
     return Finding("ok", "writing", "Tried and undone: creating, changing and deleting.")
-
-
-def _journal(connection: Connection) -> Finding:
-    mode = connection.exec_driver_sql("PRAGMA journal_mode").scalar()
-    if mode in ("wal", "memory"):
-        return Finding("ok", "journal", f"journal_mode is {mode}.")
-    return Finding(
-        "warning",
-        "journal",
-        f"journal_mode is {mode}: readers and writers wait for each other.",
-        "The service changes that when it starts. Where it does not: put the file where SQLite can"
-        " share memory (no network drive).",
-    )
-
-
-def _extension(connection: Connection) -> Finding:
-    there = connection.scalar(text("SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"))
-    if there:
-        return Finding("ok", "extension", "pg_trgm is there.")
-    return Finding(
-        "fault",
-        "extension",
-        "pg_trgm is not there; the search needs it.",
-        "As a user with the right to: CREATE EXTENSION pg_trgm",
-    )
-
-
-def _pools(settings: Settings, connection: Connection) -> Finding:
-    options = settings.database or {}
-    size = int(options.get("pool_size", _POOL_SIZE))
-    overflow = int(options.get("max_overflow", _MAX_OVERFLOW))
-    each = 2 * (size + overflow)
-    allowed = int(connection.scalar(text("SHOW max_connections")) or 0)
-    reserved = int(connection.scalar(text("SHOW superuser_reserved_connections")) or 0)
-    message = (
-        f"A process may open {each} connections (two pools of {size} + {overflow}); the server"
-        f" takes {allowed - reserved}, from all processes together."
-    )
-    if each <= allowed - reserved:
-        return Finding("ok", "pool", message)
-    advice = "Lower bookstore.sqlalchemy.pool_size and .max_overflow, or raise max_connections."
-    return Finding("fault", "pool", message, advice)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import click
+import plaster
 from paste.deploy.loadwsgi import APP, loadcontext
 from plaster import PlasterError
 from pyramid.config import global_registries
@@ -19,7 +20,7 @@ from pyramid_bookstore.catalogue.extra import ExtraRules
 from pyramid_bookstore.db.diagnosis import NOT_READY
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.db.errors import diagnose
-from pyramid_bookstore.db.inifile import app_settings, database_options
+from pyramid_bookstore.db.inifile import app_settings, database_options, database_settings
 from pyramid_bookstore.db.revision import require_current
 from pyramid_bookstore.plugin.probes import check_declared_fields
 from pyramid_bookstore.settings import Settings
@@ -48,6 +49,21 @@ class Ini:
     def settings(self) -> Settings:
         """All settings, checked; raises `pyramid.exceptions.ConfigurationError`."""
         return Settings.from_mapping(self.values)
+
+    @cached_property
+    def database_settings(self) -> Settings:
+        """Those of the database, checked; raises `pyramid.exceptions.ConfigurationError`."""
+        return database_settings(self.values)
+
+    @cached_property
+    def has_one_process(self) -> bool:
+        """Whether the INI's server is waitress, which has one process."""
+        path = self.uri.partition("#")[0]
+        try:
+            server = plaster.get_settings(path, "server:main")
+        except LookupError:
+            return False
+        return "waitress" in server.get("use", "")
 
     @cached_property
     def is_host(self) -> bool:

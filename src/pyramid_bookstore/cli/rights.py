@@ -26,6 +26,16 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 }
 
 
+#: Schemas that have our tables, and that the role does not see.
+_HIDDEN = text(f"""
+    SELECT quote_ident(nspname)
+    FROM pg_catalog.pg_class JOIN pg_catalog.pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relname = '{BOOKS.name}' AND relkind IN ('r', 'p')
+        AND pg_catalog.to_regclass('{BOOKS.name}') IS NULL
+        AND NOT has_schema_privilege(pg_namespace.oid, 'USAGE')
+""")
+
+
 class Lack(NamedTuple):
     """Rights that the role lacks: what and how to grant it, as sentences."""
 
@@ -38,6 +48,14 @@ def lacking(connection: Connection) -> Iterator[Lack]:
     row = connection.execute(text("SELECT current_user, current_database()")).one()
     quote = connection.dialect.identifier_preparer.quote
     role, database = map(quote, row)
+    hidden = [*connection.scalars(_HIDDEN)]
+    for schema in hidden:
+        yield Lack(
+            f"The role {role} lacks USAGE on the schema {schema}, where the tables are.",
+            f"As the owner of the schema: GRANT USAGE ON SCHEMA {schema} TO {role}",
+        )
+    if hidden:  # no right on what is in it can be asked for
+        return
     for table, kinds in NEEDED.items():
         asked = (func.has_table_privilege(func.to_regclass(table), kind) for kind in kinds)
         granted = connection.execute(select(*asked)).one()

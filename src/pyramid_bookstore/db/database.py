@@ -9,7 +9,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
-from pyramid_bookstore.db.dialects.sqlite import in_memory
+from pyramid_bookstore.db.dialects.sqlite_url import in_memory
 from pyramid_bookstore.db.engines import make_engine, make_reading_engine
 from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.db.replica import Replica
@@ -53,10 +53,11 @@ class Database:
     def _dispose_stale_connections(self, context: ExceptionContext) -> None:
         """A demoted server, or a file that was read-only when it was opened, keeps its connections
         open and useless. New ones reach the primary that took over."""
-        if diagnose(context.original_exception).stale_connection:
+        error = context.original_exception
+        if diagnose(error).stale_connection:
             context.is_disconnect = True
-            self.writing.dispose()
-            self.reading.dispose()
+            for engine in (self.writing, self.reading):
+                self.dialect.heal(engine, error)
 
 
 _databases: WeakSet[Database] = WeakSet()

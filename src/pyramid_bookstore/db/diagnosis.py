@@ -13,7 +13,7 @@ class Diagnosis:
     - ``retry``: the transaction lost a conflict with another and can be run again unchanged.
     - ``unavailable``: the database does not answer, is too slow, or has the wrong schema;
       ``reason`` is a sentence for clients.
-    - ``constraint``: the constraint of this name refused a value.
+    - ``constraint``: the constraint of this name refused a value; ``foreign_key`` if it is one.
     - ``defect``: a mistake in our code.
 
     ``stale_connection``: the connection cannot be used again, even if the driver did not notice;
@@ -23,6 +23,7 @@ class Diagnosis:
     kind: Kind
     reason: str = ""
     constraint: str = ""
+    foreign_key: bool = False
     stale_connection: bool = False
 
 
@@ -31,6 +32,7 @@ UNREACHABLE = Diagnosis("unavailable", "The database cannot be reached.")
 TOO_SLOW = Diagnosis("unavailable", "The database did not answer in time.")
 LOCKED = Diagnosis("unavailable", "The database is busy with other changes.")
 CONFLICT = Diagnosis("retry", LOCKED.reason)
+POOLED = Diagnosis("retry", "A connection pooler lost a prepared statement.", stale_connection=True)
 ENDED = Diagnosis("unavailable", UNREACHABLE.reason, stale_connection=True)
 READ_ONLY = Diagnosis(
     "unavailable", "The database takes no changes at present.", stale_connection=True

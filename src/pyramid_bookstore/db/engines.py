@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Engine, NullPool, engine_from_config, make_url
 from sqlalchemy.exc import ArgumentError
 
-from pyramid_bookstore.db.dialects import UnknownDialect, dialect_named
+from pyramid_bookstore.db.dialects import UnknownDialect, UnknownDriver, dialect_named
 from pyramid_bookstore.settings.engine_options import all_converted
 from pyramid_bookstore.settings.reader import REPLICA, Faults
 
@@ -16,14 +16,14 @@ def make_engine(options: Mapping[str, Any], *, statement_timeout: int = 0, **fix
 
     ``statement_timeout`` in milliseconds, 0 for none; ``fixed`` are arguments of ``create_engine``
     that no setting can change. Nothing connects yet, so a server may still fork. Raises
-    `UnknownDialect`, and what SQLAlchemy raises for bad settings.
+    `UnknownDialect`, `UnknownDriver`, and what SQLAlchemy raises for bad settings.
     """
     options = all_converted(options)
-    url = make_url(options["url"])
-    dialect = dialect_named(url.get_backend_name())
+    dialect = dialect_named(make_url(options["url"]).get_backend_name())
+    url = dialect.own_url(make_url(options["url"]))
     # Keeps what clients send out of logs and tracebacks, unless an operator sets it otherwise.
     defaults = {"hide_parameters": True, **dialect.engine_options(url)}
-    chosen = {**defaults, **options}
+    chosen = {**defaults, **options, "url": url}
     if "poolclass" in fixed:
         # Another pool takes other options.
         of_pools = ("pool", "max_overflow")
@@ -84,7 +84,7 @@ def _check_engine(options: Mapping[str, Any], prefix: str, faults: Faults) -> No
             f"the driver is not installed ({error}). For PostgreSQL:"
             " pip install 'pyramid_bookstore[postgres]'",
         )
-    except UnknownDialect as error:
+    except (UnknownDialect, UnknownDriver) as error:
         faults.add(f"{prefix}url", str(error))
     except (ArgumentError, AttributeError, KeyError, TypeError, ValueError) as error:
         faults.add(f"{prefix}*", f"SQLAlchemy says: {error}")

@@ -19,14 +19,19 @@ def app_settings(uri: str) -> dict[str, str]:
     return environment.override(get_appsettings(uri), os.environ)
 
 
-def database_options(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Engine settings of the database, for `pyramid_bookstore.db.engines`.
+def database_settings(settings: Mapping[str, Any]) -> Settings:
+    """The settings with those of the database alone: a migration needs no key for tokens.
 
-    No other settings are checked: a migration needs no key for tokens. Raises
-    `pyramid.exceptions.ConfigurationError`.
+    Raises `pyramid.exceptions.ConfigurationError`.
     """
     prefixes = (OWN_DATABASE, HOST_DATABASE)
     chosen = {name: value for name, value in settings.items() if name.startswith(prefixes)}
-    options = Settings.from_mapping(chosen, [check_engines]).database
+    return Settings.from_mapping(chosen, [check_engines])
+
+
+def database_options(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Engine settings of the database, for `pyramid_bookstore.db.engines`; raises as
+    `database_settings`."""
+    options = database_settings(settings).database
     assert options is not None, "None only with bookstore.dbsession, which was left out"
     return options

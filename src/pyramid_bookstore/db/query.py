@@ -181,10 +181,10 @@ class LeanReader:
     def rows(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
         try:
             return self._run(query, values)
-        except _Disconnected:
+        except _Disconnected as closed:
             # The connection was closed while in the pool, and the others most likely too. A read
-            # may be repeated; after `dispose` it gets a new connection.
-            self._engine.dispose()
+            # may be repeated; after `heal` it gets a new connection.
+            self.dialect.heal(self._engine, _driver_error(closed.error))
             try:
                 return self._run(query, values)
             except _Disconnected as again:
@@ -230,7 +230,8 @@ def run_in_autocommit(
         return _execute(engine, connection.connection, compiled, values, connection.invalidate)
     except _Disconnected as found:
         error, disconnected = found.error, True
-        engine.dispose()  # the other connections in the pool are most likely closed too
+        # The other connections in the pool are most likely closed too.
+        dialect_named(engine.dialect.name).heal(engine, error)
     except driver_error as found:
         error = found
     raise DBAPIError.instance(
@@ -279,6 +280,10 @@ def _is_disconnect(engine: Engine, connection: Any, error: Any) -> bool:
     """Whether the connection is closed, or its server was demoted."""
     closed = engine.dialect.is_disconnect(error, connection.dbapi_connection, None)
     return bool(closed or diagnose(error).stale_connection)
+
+
+def _driver_error(error: Exception) -> BaseException:
+    return (error.orig if isinstance(error, DBAPIError) else None) or error
 
 
 class _Disconnected(Exception):

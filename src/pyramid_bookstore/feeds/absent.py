@@ -47,6 +47,10 @@ _MEMBERS: Any = Member.__table__
 _A, _B, _M = ABSENT.c, BOOKS.c, _MEMBERS.c
 
 
+class _HeldError(Exception):
+    """A deferred foreign key would refuse the commit."""
+
+
 class AbsentBooks:
     """What one import does about them, on its connection."""
 
@@ -160,14 +164,17 @@ class AbsentBooks:
         these = sa.select(_A.book_id, _A.isbn)
         try:
             with self._connection.begin_nested():
-                return self._books(
+                rows = self._books(
                     sa.delete(BOOKS).where(sa.tuple_(_B.id, _B.isbn).in_(these)), return_books
                 )
-        except IntegrityError as error:
+                if self._held_later(sa.select(_A.book_id), sa.select(_A.isbn)):
+                    raise _HeldError
+        except (IntegrityError, _HeldError) as error:
             # Only a foreign key of the host's can refer to books.
             self._refuse_held(error)
+        return rows
 
-    def _refuse_held(self, error: IntegrityError | None = None) -> NoReturn:
+    def _refuse_held(self, error: Exception | None = None) -> NoReturn:
         """Raise `BookInUse` with a book that cannot be deleted, found by halves."""
         first, last = 0, self.count
         while last - first > 1:
@@ -186,11 +193,16 @@ class AbsentBooks:
         savepoint = self._connection.begin_nested()
         try:
             self._connection.execute(sa.delete(BOOKS).where(_B.id.in_(some)))
+            isbns = sa.select(_A.isbn).where(_A.book_id.in_(some))
+            return not self._held_later(some, isbns)
         except IntegrityError:
             return False
         finally:
             savepoint.rollback()
-        return True
+
+    def _held_later(self, ids: Any, isbns: Any) -> bool:
+        """Whether a foreign key would hold them at the commit, when nobody could say so."""
+        return self._dialect.is_referenced(self._connection, {"id": ids, "isbn": isbns})
 
     def _books(self, statement: Any, return_books: bool) -> Sequence[Any]:
         if return_books:

@@ -53,6 +53,8 @@ def add_mount(config: Configurator) -> None:
 
     def make() -> None:
         settings = Settings.from_mapping(config.registry.settings, PROBES)
+        for level, text in settings.passed_over():
+            log.log(level, text)
         prefix = (config.route_prefix or "").strip("/")
         path = (f"/{prefix}" if prefix else "") + settings.prefix
         database = None

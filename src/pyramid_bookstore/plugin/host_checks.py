@@ -12,10 +12,17 @@ from pyramid.interfaces import IRequestExtensions, IRequestFactory, ITweens
 from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.tweens import EXCVIEW
+from sqlalchemy import Engine
+from sqlalchemy.exc import UnboundExecutionError
+from sqlalchemy.orm import sessionmaker
 from zope.interface import implementedBy
 
+from pyramid_bookstore.db.base import BIND
+from pyramid_bookstore.db.dialects import dialect_named
+from pyramid_bookstore.db.dialects.sqlite_url import file_of, in_memory
 from pyramid_bookstore.operations import RESOURCES
 from pyramid_bookstore.plugin.bookstore import BOOKSTORE
+from pyramid_bookstore.transactions.sessions import UNBOUND, CheckedConnection
 from pyramid_bookstore.web.mount import Mount
 
 log = logging.getLogger("pyramid_bookstore")
@@ -30,6 +37,7 @@ def check_host(registry: Registry, mount: Mount) -> None:
         *_taken_routes(mount),
         *_taken_attribute(registry),
         *_missing_session(registry, mount),
+        *_unfit_factory(registry, mount),
     ]
     if faults:
         raise ConfigurationError("pyramid_bookstore cannot start: " + " ".join(faults))
@@ -61,7 +69,12 @@ def _missing_session(registry: Registry, mount: Mount) -> list[str]:
     extensions = registry.queryUtility(IRequestExtensions)
     factory = registry.queryUtility(IRequestFactory, default=Request)
     # `None` if nothing was added to requests.
-    added = {*extensions.descriptors, *extensions.methods} if extensions else set()
+    if extensions and name in extensions.methods:
+        return [
+            f"bookstore.dbsession names request.{name}, which is a method: add it as a property,"
+            f" config.add_request_method(…, {name!r}, reify=True)."
+        ]
+    added = {*extensions.descriptors} if extensions else set()
     if name in added or hasattr(factory, name):
         return []
     message = (
@@ -73,6 +86,28 @@ def _missing_session(registry: Registry, mount: Mount) -> list[str]:
         log.warning("%s It may be set by a tween or a subscriber, so this is no error.", message)
         return []
     return [message]
+
+
+def _unfit_factory(registry: Registry, mount: Mount) -> list[str]:
+    """What can be seen at the factory of sessions, if it is where Pyramid's cookiecutter puts it:
+    a fault, or a warning that is logged."""
+    factory = registry.get("dbsession_factory")
+    if mount.settings.dbsession is None or not isinstance(factory, sessionmaker):
+        return []
+    with factory() as session:
+        try:
+            engine = session.get_bind(**BIND)
+        except UnboundExecutionError:
+            return [f"The session factory registry['dbsession_factory'] {UNBOUND}"]
+    on_sqlite = isinstance(engine, Engine) and engine.dialect.name == "sqlite"
+    if on_sqlite and (in_memory(engine.url) or file_of(engine.url).exists()):
+        mount.part(CheckedConnection).done = True
+        with engine.connect() as connection:
+            for warning in dialect_named(engine.dialect.name).warnings_of_shared(connection):
+                log.warning("%s", warning)
+            if not in_memory(engine.url):
+                connection.detach()  # none is left to a process that the server forks
+    return []
 
 
 def _may_be_set_per_request(registry: Registry) -> bool:

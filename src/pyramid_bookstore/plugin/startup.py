@@ -26,6 +26,7 @@ def start(mount: Mount) -> None:
     """
     settings = mount.settings
     declared = mount.rules.declared
+    _refuse_encoding(mount)
     wanted = [name for name in ("migrate", "sample_data") if getattr(settings, name)]
     if not wanted and not declared:
         return
@@ -49,6 +50,21 @@ def start(mount: Mount) -> None:
             f" {engine.url.render_as_string(hide_password=True)}"
             f" (from {settings.database_prefix}url) answered: {reason}"
         ) from error
+
+
+def _refuse_encoding(mount: Mount) -> None:
+    """Raises `ConfigurationError` for a database that cannot hold every text. One that cannot be
+    reached may come later."""
+    database = mount.database
+    if database is None or database.in_memory or database.dialect.name == "sqlite":
+        return
+    try:
+        with make_one_time_engine(mount.settings.database or {}).connect():
+            pass
+    except Unavailable as error:
+        raise ConfigurationError(f"{mount.settings.database_prefix}url: {error.message}") from error
+    except DBAPIError:
+        pass
 
 
 def _say_what_is_missing(engine: Engine, declared: Declared) -> None:

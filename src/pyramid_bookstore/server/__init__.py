@@ -18,8 +18,8 @@ Options are those of waitress (by default with ``max_request_header_size`` 32,76
   it; then it is cut off;
 - ``max_uploads`` (4), bodies above 64 KiB that are received at once; more are refused with 503.
 
-``pserve FILE http_port=8081``, or ``port=8081``, overrides ``port`` of the INI, as an INI cannot give
-a variable a default.
+``pserve FILE http_port=8081``, or ``port=8081``, overrides ``port`` of the INI, as an INI cannot
+give a variable a default.
 """
 
 from pyramid_bookstore.server.graceful import GracefulServer, serve

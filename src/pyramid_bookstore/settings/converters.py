@@ -70,6 +70,11 @@ def nearest(word: str, options: Iterable[str]) -> str:
     return by_fold[difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=0)[0]]
 
 
+def similarity(word: str, other: str) -> float:
+    """How similar two words are, whatever the case: from 0 to 1."""
+    return difflib.SequenceMatcher(None, word.casefold(), other.casefold()).ratio()
+
+
 def _boolean(value: Any) -> bool:
     if isinstance(value, bool):
         return value

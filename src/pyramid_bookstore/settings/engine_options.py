@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import make_url
+from sqlalchemy import create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from pyramid_bookstore.settings.converters import BOOLEAN, shown
@@ -60,6 +60,20 @@ def _integer(value: Any, low: int) -> int:
 def all_converted(options: Mapping[str, Any]) -> dict[str, Any]:
     """All options, converted; raises `ValueError` for the first that is invalid."""
     return {name: converted(name, value) for name, value in options.items()}
+
+
+def is_engine_option(name: str, url: Any) -> bool:
+    """Whether ``create_engine`` takes an option of this name; if that cannot be tried, as without
+    the driver, it does."""
+    if name in ("url", *PUBLIC, *_PYTHON_ONLY):
+        return True
+    try:
+        create_engine(url, **{name: None})
+    except TypeError as error:
+        return not str(error).startswith("Invalid argument")
+    except (ArgumentError, AttributeError, ImportError, ValueError):
+        return True
+    return True
 
 
 def is_database_url(url: Any) -> bool:

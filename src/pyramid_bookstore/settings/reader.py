@@ -7,8 +7,18 @@ from typing import Any, TypeAlias
 
 from sqlalchemy.engine import make_url
 
-from pyramid_bookstore.settings.converters import ASYMMETRIC, SYMMETRIC, Converter, nearest
-from pyramid_bookstore.settings.engine_options import converted, is_database_url
+from pyramid_bookstore.settings.converters import (
+    ASYMMETRIC,
+    SYMMETRIC,
+    Converter,
+    nearest,
+    similarity,
+)
+from pyramid_bookstore.settings.engine_options import (
+    converted,
+    is_database_url,
+    is_engine_option,
+)
 
 ROOT = "bookstore."
 OWN_DATABASE = "bookstore.sqlalchemy."
@@ -16,6 +26,9 @@ HOST_DATABASE = "sqlalchemy."
 REPLICA = "bookstore.replica.sqlalchemy."
 #: The beginning of the keys that `environment.override` makes of unknown variables.
 UNKNOWN_VARIABLE = "bookstore.BOOKSTORE_"
+
+#: From this similarity on, an unknown variable is a misspelt one of ours.
+_MISSPELT = 0.8
 
 #: Common wrong names that are not similar to the right ones.
 _WRONG_NAMES = {
@@ -65,10 +78,12 @@ def variable(name: str) -> str:
 
 @dataclass(slots=True)
 class Faults:
-    """Every fault found so far, and the keys they are about."""
+    """Every fault found so far, and the keys they are about; and what is passed over."""
 
     texts: list[str] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
+    unknown_variables: list[str] = field(default_factory=list)
+    foreign_options: list[str] = field(default_factory=list)
 
     def add(self, key: str, text: str) -> None:
         self.texts.append(f"{key}: {text}")
@@ -114,6 +129,8 @@ def read(
     _tokens(values, faults)
     for probe in probes:
         probe(values, faults)
+    values["unknown_variables"] = tuple(faults.unknown_variables)
+    values["foreign_options"] = tuple(faults.foreign_options)
     return values, faults.texts
 
 
@@ -131,14 +148,23 @@ def _unknown(name: str, keys: Iterable[Key], faults: Faults) -> None:
     # Compared without the prefix, which would make all names similar.
     options = {key.example.removeprefix(ROOT): key.example for key in keys}
     if name.startswith(UNKNOWN_VARIABLE):
-        name = name.removeprefix(ROOT)
-        variables = {variable(option): example for option, example in options.items()}
-        best = variables[nearest(name.removeprefix(variable(ROOT)), variables)]
-        faults.add(name, f"no such environment variable, did you mean {variable(best)} ({best})?")
+        _unknown_variable(name.removeprefix(ROOT), options, faults)
     else:
         options |= _WRONG_NAMES
         best = options[nearest(name.removeprefix(ROOT), options)]
         faults.add(name, f"no such setting, did you mean {best}?")
+
+
+def _unknown_variable(name: str, options: Mapping[str, str], faults: Faults) -> None:
+    """Others may have variables that begin like ours; only a misspelt one of ours is a fault."""
+    rest = name.removeprefix(variable(ROOT))
+    variables = {variable(option): example for option, example in options.items()}
+    found = nearest(rest, variables)
+    best = f"{variable(variables[found])} ({variables[found]})"
+    if similarity(rest, found) >= _MISSPELT:
+        faults.add(name, f"no such environment variable, did you mean {best}?")
+    else:
+        faults.unknown_variables.append(f"{name} (the nearest setting is {best})")
 
 
 def _limits(values: dict[str, Any], given: Mapping[str, Any], faults: Faults) -> None:
@@ -179,6 +205,10 @@ def _databases(values: dict[str, Any], given: Mapping[str, Any], faults: Faults)
     if own:
         values |= {"database": own, "database_prefix": OWN_DATABASE}
     elif "url" in host and is_database_url(host["url"]):
+        # Hosts put options of their own there.
+        foreign = {name for name in host if not is_engine_option(name, host["url"])}
+        faults.foreign_options += sorted(HOST_DATABASE + name for name in foreign)
+        host = {name: value for name, value in host.items() if name not in foreign}
         values |= {"database": MappingProxyType(host), "database_prefix": HOST_DATABASE}
         if session is None or values["migrate"] or values["sample_data"]:
             _engine_options(HOST_DATABASE, host, faults)

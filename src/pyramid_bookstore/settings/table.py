@@ -4,6 +4,7 @@ An unknown ``bookstore.*`` key or an invalid value stops start-up with one `Conf
 names every fault. Values may be strings, as in an INI, or Python values.
 """
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
@@ -149,6 +150,10 @@ class Settings:
         "Put the request's id into every statement as a comment, for the server's own log; reads"
         " are then not prepared, and slower.")
     # fmt: on
+    #: Variables ``BOOKSTORE_…`` that are no settings, each with the nearest setting.
+    unknown_variables: tuple[str, ...] = ()
+    #: Keys ``sqlalchemy.…`` of the host's that are no options of an engine.
+    foreign_options: tuple[str, ...] = ()
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any], probes: Iterable[Probe] = ()) -> "Settings":
@@ -164,6 +169,14 @@ class Settings:
         jwt = {name: values.pop(f"jwt_{name}") for name in JwtSettings.__dataclass_fields__}
         values["jwt"] = JwtSettings(**jwt) if values["auth"] == "jwt" else None
         return cls(**values)
+
+    def passed_over(self) -> Iterator[tuple[int, str]]:
+        """What was given and is not used: the level of `logging` for it, and a sentence."""
+        for name in self.unknown_variables:
+            yield logging.WARNING, f"No setting of ours, so not used: {name}"
+        if self.foreign_options:
+            names = ", ".join(self.foreign_options)
+            yield logging.INFO, f"No options of SQLAlchemy's, so not used: {names}"
 
     def effective(self) -> Iterator[tuple[str, str]]:
         """Key and value of every setting as text, in the table's order, for people to read: without

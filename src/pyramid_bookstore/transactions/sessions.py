@@ -1,5 +1,8 @@
 """The session of a request, the manager of its transaction, and the reader."""
 
+import logging
+from typing import Any
+
 import transaction as transactions
 import zope.sqlalchemy
 from pyramid.request import Request
@@ -11,12 +14,22 @@ from zope.sqlalchemy.datamanager import ZopeTransactionEvents, join_transaction
 
 from pyramid_bookstore.db.base import BIND
 from pyramid_bookstore.db.database import Database
+from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.query import LeanReader, Reader, SessionReader
 from pyramid_bookstore.db.replica import ReplicaReader
+from pyramid_bookstore.errors import Unavailable
 from pyramid_bookstore.web.mount import Mount
+
+log = logging.getLogger("pyramid_bookstore")
 
 #: The prefix of all names that the plug-in registers with Pyramid.
 OWN = "bookstore."
+
+#: The end of a sentence about a session whose ``binds`` do not know our tables.
+UNBOUND = (
+    "has no engine for the bookstore's tables: add pyramid_bookstore.Book to its binds, as in"
+    " sessionmaker(binds={…, pyramid_bookstore.Book: engine})."
+)
 
 #: Methods that change nothing (RFC 9110, section 9.2.1).
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -78,14 +91,56 @@ def mark_changed(request: Request) -> None:
 
 
 def _hosts_session(request: Request, name: str) -> Session:
+    """Raises `RuntimeError` for what cannot be used as the session of a request."""
+    named = f"bookstore.dbsession names request.{name}, which"
     try:
-        session: Session | scoped_session[Session] = getattr(request, name)
+        found: Any = getattr(request, name)
     except AttributeError as error:
+        raise RuntimeError(f"{named} there is not: {error}") from error
+    # A reified attribute is kept there. Any other may be a new session at each access, of which
+    # the transaction would commit only one.
+    if name not in request.__dict__ and getattr(request, name) is not found:
         raise RuntimeError(
-            f"bookstore.dbsession names request.{name}, which there is not: {error}"
-        ) from error
+            f"{named} is another object at each access: add it with"
+            f" config.add_request_method(…, {name!r}, reify=True)."
+        )
     # A scoped_session has most attributes of a session, but not all.
-    return session() if isinstance(session, scoped_session) else session
+    session = found() if isinstance(found, scoped_session) else found
+    if not isinstance(session, Session):
+        raise RuntimeError(
+            f"{named} is a {type(session).__name__} and no Session of SQLAlchemy's: add a property,"
+            f" with config.add_request_method(…, {name!r}, reify=True)."
+        )
+    if session.bind is None:
+        try:
+            session.get_bind(**BIND)
+        except UnboundExecutionError as error:
+            raise RuntimeError(f"{named} {UNBOUND}") from error
+    return session
+
+
+class CheckedConnection:
+    """Whether the connection of the host's session was looked at, and found good, since start."""
+
+    def __init__(self) -> None:
+        self.done = False
+
+
+def check_connection(request: Request, session: Session) -> None:
+    """At the first use of the host's session, look at how its connections are set up, which is the
+    host's affair: log what the host should know; raise `Unavailable` where it cannot work."""
+    checked = Mount.of(request.registry).part(CheckedConnection)
+    if checked.done:
+        return
+    connection = session.connection(BIND)
+    dialect = dialect_named(connection.dialect.name)
+    faults = [*dialect.faults_of_shared(connection)]
+    if faults:
+        log.error("%s", " ".join(faults))
+        raise Unavailable("The database's settings do not suit the bookstore; the log says which.")
+    for warning in dialect.warnings_of_shared(connection):
+        log.warning("%s", warning)
+    checked.done = True
 
 
 def _tests_session(request: Request, database: Database) -> Session | None:
@@ -98,7 +153,8 @@ def _tests_session(request: Request, database: Database) -> Session | None:
     except UnboundExecutionError:
         return None
     ours = database.writing
-    return session if engine is ours or engine.url == ours.url else None
+    same = engine is ours or engine.url.set(drivername=ours.url.drivername) == ours.url
+    return session if same else None
 
 
 def _own_session(manager: TransactionManager, database: Database) -> Session:
@@ -123,7 +179,11 @@ def _has_own_session(manager: TransactionManager, database: Database) -> bool:
 def reader_of(request: Request) -> Reader:
     """The reader of this request: lean, unless its transaction may have writes of the bookstore."""
     database = Mount.of(request.registry).database
-    if database is None or _tests_session(request, database) is not None:
+    if database is None:
+        session = session_of(request)
+        check_connection(request, session)
+        return SessionReader(session)
+    if _tests_session(request, database) is not None:
         return SessionReader(session_of(request))
     manager = active_manager(request)
     if manager is not None and not (_is_read(request) and not _has_own_session(manager, database)):

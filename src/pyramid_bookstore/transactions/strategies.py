@@ -32,15 +32,18 @@ from pyramid_tm import explicit_manager
 from sqlalchemy import Connection
 from transaction import TransactionManager
 
+from pyramid_bookstore.db.base import BIND
 from pyramid_bookstore.db.diagnosis import READ_ONLY
+from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.errors import diagnose, lost_connection
+from pyramid_bookstore.errors import BookInUse
 from pyramid_bookstore.transactions.events import has_subscribers
 from pyramid_bookstore.transactions.sessions import (
     active_manager,
     registration,
     session_of,
 )
-from pyramid_bookstore.transactions.unit_of_work import AUTOCOMMIT
+from pyramid_bookstore.transactions.unit_of_work import AUTOCOMMIT, GONE
 from pyramid_bookstore.web.mount import Mount
 from pyramid_bookstore.web.request_id import request_id
 
@@ -52,8 +55,10 @@ View = Callable[[Any, Request], Response]
 def transactional(view: View) -> View:
     """Decorator for views that write in a transaction."""
 
+    checked = _checked(view)
+
     def run(context: Any, request: Request) -> Response:
-        return _transaction_of(request).run(view, context, request)
+        return _transaction_of(request).run(checked, context, request)
 
     return run
 
@@ -62,9 +67,27 @@ def one_statement(view: View) -> View:
     """Decorator for views that write with a single statement, so that autocommit is possible: one
     round trip instead of three (6 to 17 % of a request)."""
 
+    checked = _checked(view)
+
     def run(context: Any, request: Request) -> Response:
         strategy = Autocommit() if _may_autocommit(request) else _transaction_of(request)
-        return strategy.run(view, context, request)
+        return strategy.run(checked, context, request)
+
+    return run
+
+
+def _checked(view: View) -> View:
+    """The view, which raises `BookInUse` for a deferred foreign key: at the host's commit it would
+    speak above our error view. Subscribers had their chance to delete what refers to the book."""
+
+    def run(context: Any, request: Request) -> Response:
+        request.__dict__.pop(GONE, None)
+        response = view(context, request)
+        for books in request.__dict__.pop(GONE, ()):
+            connection = session_of(request).connection(BIND)
+            if dialect_named(connection.dialect.name).is_referenced(connection, books):
+                raise BookInUse
+        return response
 
     return run
 

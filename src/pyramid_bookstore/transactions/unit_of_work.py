@@ -3,7 +3,7 @@
 Who commits is decided in `strategies`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,12 +15,19 @@ from pyramid_bookstore.db.base import BIND
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.query import GatedReader, Reader, SessionReader
 from pyramid_bookstore.transactions.events import Announcer, Change, has_subscribers
-from pyramid_bookstore.transactions.sessions import mark_changed, reader_of, session_of
+from pyramid_bookstore.transactions.sessions import (
+    check_connection,
+    mark_changed,
+    reader_of,
+    session_of,
+)
 from pyramid_bookstore.transactions.writers import AutocommitWriter, TransactionWriter, Writer
 from pyramid_bookstore.web.mount import Mount
 
 #: The attribute of a request with the function that opens the `Autocommit` strategy's connection.
 AUTOCOMMIT = "_bookstore_autocommit"
+#: The attribute of a request with what `UnitOfWork.check_references` was given.
+GONE = "_bookstore_gone"
 
 
 class UnitOfWork:
@@ -61,6 +68,10 @@ class UnitOfWork:
     def announce(self, kind: type[Change], **members: Any) -> None:
         """Send an event of this class with these members to the subscribers."""
 
+    def check_references(self, books: Mapping[str, Any]) -> None:
+        """Look for deferred foreign keys to what was deleted, when our view has done its work; as
+        `Dialect.is_referenced`. Without a view of ours they speak at the caller's commit."""
+
     @contextmanager
     def event_savepoint(self) -> Iterator[None]:
         """A savepoint around a change and its events, if there are subscribers: what one of them
@@ -87,6 +98,11 @@ class RequestUnit(UnitOfWork):
     def session(self) -> Session:
         return session_of(self._request)
 
+    def connection(self) -> Connection:
+        if Mount.of(self._request.registry).database is None:
+            check_connection(self._request, self.session)
+        return super().connection()
+
     @property
     def has_subscribers(self) -> bool:  # type: ignore[override]  # a constant in the base class
         return has_subscribers(self._request)
@@ -104,6 +120,10 @@ class RequestUnit(UnitOfWork):
 
     def mark_changed(self) -> None:
         mark_changed(self._request)
+
+    def check_references(self, books: Mapping[str, Any]) -> None:
+        if AUTOCOMMIT not in self._request.__dict__:  # there each statement is a commit
+            self._request.__dict__.setdefault(GONE, []).append(books)
 
     def announce(self, kind: type[Change], **members: Any) -> None:
         self._announcer(kind, **members)

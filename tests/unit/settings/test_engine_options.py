@@ -1,5 +1,6 @@
 """Invalid engine settings stop the start with the same error as other invalid settings."""
 
+import logging
 import math
 
 import pytest
@@ -8,6 +9,7 @@ from sqlalchemy import NullPool, make_url
 
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.settings.engine_options import all_converted, converted
+from pyramid_bookstore.web.mount import Mount
 from tests.support.apps import build_app
 
 SQLITE = "sqlite:///never.sqlite"
@@ -28,6 +30,8 @@ SQLITE = "sqlite:///never.sqlite"
         ({"url": "nothing like a URL"}, "URL"),
         ({"url": "postgresql+nonsense://x/y"}, "nonsense"),
         ({"url": "postgresql+pg8000://x/y"}, r"pyramid_bookstore\[postgres\]"),
+        ({"url": "postgresql+psycopg2://x/y"}, r"not postgresql\+psycopg2: write postgresql\+psy"),
+        ({"url": "postgres://x/y"}, r"write postgresql\+psycopg://"),
     ],
 )
 def test_an_invalid_engine_setting_stops_the_start_and_is_named(settings, named):
@@ -74,3 +78,42 @@ def test_engine_settings_given_as_text_are_converted_to_their_type():
     assert engine.pool._pre_ping is False
     assert engine.hide_parameters is True
     assert make_engine({"url": make_url(SQLITE), "hide_parameters": "no"}).hide_parameters is False
+
+
+FOREIGN = {
+    "pool_class_name": "x",
+    "default.url": "sqlite://",
+    "convert_unicode": "true",
+    "encoding": "utf-8",
+}
+
+
+@pytest.mark.parametrize("url", [SQLITE, "sqlite://", "postgresql+psycopg://x/y"])
+def test_options_of_others_beside_the_hosts_url_are_passed_over_and_told(url, caplog):
+    caplog.set_level(logging.INFO)
+    known = {"sqlalchemy.url": url, "sqlalchemy.pool_size": "3", "sqlalchemy.paramstyle": "named"}
+    foreign = {f"sqlalchemy.{name}": value for name, value in FOREIGN.items()}
+    app = build_app(known | foreign)
+    assert Mount.of(app.registry).settings.database.keys() == {"url", "pool_size", "paramstyle"}
+    [told] = [line for line in caplog.messages if "No options of SQLAlchemy" in line]
+    assert told.endswith(
+        "sqlalchemy.convert_unicode, sqlalchemy.default.url, sqlalchemy.encoding,"
+        " sqlalchemy.pool_class_name"
+    )
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_options_of_others_beside_our_own_url_are_faults(name):
+    with pytest.raises(ConfigurationError, match=name):
+        build_app({"bookstore.sqlalchemy.url": SQLITE, f"bookstore.sqlalchemy.{name}": "x"})
+
+
+def test_a_host_without_its_driver_gets_the_fault_of_the_driver_alone():
+    with pytest.raises(ConfigurationError, match=r"\(1\):\n  sqlalchemy.url: the .* driver"):
+        build_app({"sqlalchemy.url": "postgresql+pg8000://x/y", "sqlalchemy.default.url": "x"})
+
+
+@pytest.mark.parametrize("value", ["loud", "maybe"])
+def test_an_invalid_value_of_a_known_option_of_the_hosts_is_a_fault(value):
+    with pytest.raises(ConfigurationError, match=r"sqlalchemy\.echo"):
+        build_app({"sqlalchemy.url": SQLITE, "sqlalchemy.echo": value})

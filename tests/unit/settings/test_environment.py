@@ -1,5 +1,7 @@
 """Environment variables override single keys of the INI file, in the standalone application."""
 
+import logging
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,18 +80,28 @@ def test_variables_that_are_no_settings_are_ignored(name):
     ("name", "nearest"),
     [
         ("BOOKSTORE_LIMTI_MAX", "BOOKSTORE_LIMIT_MAX (bookstore.limit.max)"),
-        ("BOOKSTORE_DATABASE_URL", "BOOKSTORE_SQLALCHEMY_URL (bookstore.sqlalchemy.url)"),
         ("BOOKSTORE_SQLALCHEMY_", "BOOKSTORE_SQLALCHEMY_URL (bookstore.sqlalchemy.url)"),
-        ("BOOKSTORE_ROLE_STAFF", "BOOKSTORE_ROLES_NAME (bookstore.roles.NAME)"),
+        ("BOOKSTORE_SQLALCHEMI_URL", "BOOKSTORE_SQLALCHEMY_URL (bookstore.sqlalchemy.url)"),
         ("BOOKSTORE_Docs", "BOOKSTORE_DOCS (bookstore.docs)"),
     ],
 )
-def test_an_unknown_variable_stops_the_start_with_the_nearest_name(name, nearest):
+def test_a_misspelt_variable_stops_the_start_with_the_nearest_name(name, nearest):
     settings = override({"bookstore.sqlalchemy.url": "sqlite://"}, {name: "secret"})
     with pytest.raises(ConfigurationError) as raised:
         Settings.from_mapping(settings)
     text = str(raised.value)
     assert f"{name}: no such environment variable, did you mean {nearest}?" in text
+    assert "secret" not in text
+
+
+@pytest.mark.parametrize(
+    "name", ["BOOKSTORE_ADMIN_EMAIL", "BOOKSTORE_HTTP_PORT", "BOOKSTORE_VERSION", "BOOKSTORE_"]
+)
+def test_a_variable_of_others_is_named_and_does_not_stop_the_start(name):
+    given = override({"bookstore.sqlalchemy.url": "sqlite://"}, {name: "secret"})
+    [(level, text)] = Settings.from_mapping(given).passed_over()
+    assert level == logging.WARNING
+    assert text.startswith(f"No setting of ours, so not used: {name} (the nearest setting is BOO")
     assert "secret" not in text
 
 

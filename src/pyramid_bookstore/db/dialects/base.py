@@ -1,13 +1,18 @@
 """The interface of a database system."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
 
 import sqlalchemy as sa
 
 from pyramid_bookstore.db.diagnosis import Diagnosis
+from pyramid_bookstore.db.findings import Finding
+
+
+class UnknownDriver(LookupError):
+    """The database URL names a driver that our own connections do not use."""
 
 
 class Dialect(ABC):
@@ -16,10 +21,16 @@ class Dialect(ABC):
     name: ClassVar[str]
     #: What stands before a statement to get its plan instead of its rows.
     explain: ClassVar[str]
+    #: Whether roles have rights, which may be missing.
+    has_rights: ClassVar[bool] = False
 
     @abstractmethod
     def engine_options(self, url: sa.URL) -> dict[str, Any]:
         """Default arguments for ``create_engine``; an operator's options override them."""
+
+    def own_url(self, url: sa.URL) -> sa.URL:
+        """The URL with the driver that we use; raises `UnknownDriver` for another one."""
+        return url
 
     @abstractmethod
     def add_listeners(self, engine: sa.Engine, *, statement_timeout: int, autocommit: bool) -> None:
@@ -27,6 +38,38 @@ class Dialect(ABC):
 
         SQLAlchemy sends its "begin" event in ``autocommit`` mode too, where nothing begins.
         """
+
+    def unchanging(self, url: sa.URL) -> sa.URL:
+        """The URL for connections of `bookstore check`, which change nothing and make no file."""
+        return url
+
+    def check_place(self, url: sa.URL) -> Iterable[Finding]:
+        """What is looked at without a connection."""
+        return ()
+
+    def broken_indexes(self, connection: sa.Connection) -> list[str]:
+        """Names of our indexes that are there and not used."""
+        return []
+
+    @abstractmethod
+    def check_database(
+        self, connection: sa.Connection, url: sa.URL, options: Mapping[str, Any], prefix: str
+    ) -> Iterable[Finding]:
+        """What is special about this database; the engine has these ``options``, whose keys in the
+        INI have this ``prefix``."""
+
+    def faults_of_shared(self, connection: sa.Connection) -> Iterable[str]:
+        """What the bookstore cannot work with on the connection of a host's session."""
+        return ()
+
+    def warnings_of_shared(self, connection: sa.Connection) -> Iterable[str]:
+        """What a host should know of the connection of its session."""
+        return ()
+
+    def heal(self, engine: sa.Engine, error: BaseException) -> None:
+        """Have new connections made, after an error of the driver's that leaves the pool's without
+        use."""
+        engine.dispose()
 
     def replica_check(self) -> sa.Select[bool, float | None]:
         """A query for whether the database is a replica, and its lag in seconds (NULL: unknown).
@@ -71,6 +114,15 @@ class Dialect(ABC):
     @abstractmethod
     def try_lock(self, connection: sa.Connection, name: str) -> bool:
         """Take the lock of this name until the transaction ends; `False` if another has it."""
+
+    @abstractmethod
+    def is_referenced(self, connection: sa.Connection, books: Mapping[str, Any]) -> bool:
+        """Whether a deferred foreign key of the host's, which the database looks at only at COMMIT,
+        refers to books that this transaction deleted, or whose ISBN it changed.
+
+        ``books`` has for each column the values that are gone, as a list or a SELECT; `None` where
+        they are not known.
+        """
 
     @abstractmethod
     def index_names(self, table: str, *, complete: bool = True) -> sa.Select[Any]:

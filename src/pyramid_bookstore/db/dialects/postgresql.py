@@ -1,31 +1,51 @@
 """PostgreSQL, the production database."""
 
 import hashlib
-import logging
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from select import POLLIN, poll
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import IntegrityError
 
 from pyramid_bookstore.db import diagnosis
+from pyramid_bookstore.db.base import BOOKS_TABLE
 from pyramid_bookstore.db.diagnosis import Diagnosis
-from pyramid_bookstore.db.dialects.base import Dialect
-
-log = logging.getLogger(__name__)
+from pyramid_bookstore.db.dialects.base import Dialect, UnknownDriver
+from pyramid_bookstore.db.dialects.postgresql_checks import (
+    broken_indexes,
+    check_extension,
+    check_pools,
+)
+from pyramid_bookstore.db.dialects.postgresql_connect import (
+    DRIVER,
+    PinParameters,
+    SetTimeout,
+    faults_of_shared,
+    never_prepare,
+)
+from pyramid_bookstore.db.findings import Finding
 
 #: Key of the advisory lock of the migrations: "bookstor" as eight bytes.
 MIGRATION_LOCK = int.from_bytes(b"bookstor", "big")
 
 _TRY_LOCK = sa.text("SELECT pg_try_advisory_xact_lock(:key)")
 
+#: The hosts' foreign keys to the books that may be deferred.
+_DEFERRABLE = sa.text(f"""
+    SELECT quote_ident(nspname) || '.' || quote_ident(conname)
+    FROM pg_catalog.pg_constraint JOIN pg_catalog.pg_namespace ON pg_namespace.oid = connamespace
+    WHERE contype = 'f' AND condeferrable AND confrelid = pg_catalog.to_regclass('{BOOKS_TABLE}')
+""")
+
 #: Seconds to wait for the server when connecting.
 CONNECT_TIMEOUT = 5
 
 _ONE, _TWO = (sa.literal_column(f"interval '{n} microseconds'", sa.Interval) for n in (1, 2))
 
-_DRIVERS = ("psycopg", "psycopg2", "pg8000", "asyncpg")
+_DRIVERS = (DRIVER, "psycopg2", "pg8000", "asyncpg")
 
 # By SQLSTATE or a prefix of it (PostgreSQL manual, appendix A); the longest match counts.
 _BY_STATE = {
@@ -45,6 +65,8 @@ _BY_STATE = {
     "42883": diagnosis.NOT_READY,
     "42501": diagnosis.FORBIDDEN,
     "3F000": diagnosis.NOT_READY,
+    "42P05": diagnosis.POOLED,
+    "26000": diagnosis.POOLED,
     "40001": diagnosis.CONFLICT,
     "40P01": diagnosis.CONFLICT,
     # Statement completion unknown: running it again might do the work twice.
@@ -67,6 +89,7 @@ class PostgreSQL(Dialect):
     """A server that many processes share."""
 
     name = "postgresql"
+    has_rights = True
     explain = "EXPLAIN (ANALYZE, BUFFERS)"
 
     def engine_options(self, url: sa.URL) -> dict[str, Any]:
@@ -79,19 +102,50 @@ class PostgreSQL(Dialect):
             arguments["prepare_threshold"] = int(threshold) if threshold.isdigit() else None
         return {"connect_args": arguments}
 
+    def own_url(self, url: sa.URL) -> sa.URL:
+        if url.drivername not in (self.name, f"{self.name}+{DRIVER}"):
+            written = f"postgresql+{DRIVER}://user:password@host/name"
+            raise UnknownDriver(
+                f"the bookstore's own connections use the driver {DRIVER}, not"
+                f" {url.drivername}: write {written}"
+                " (pip install 'pyramid_bookstore[postgres]'). An application with another driver"
+                " keeps its own sqlalchemy.url, and gives this one in bookstore.sqlalchemy.url."
+            )
+        # What the bare name means depends on SQLAlchemy's version.
+        return url.set(drivername=f"{self.name}+{DRIVER}")
+
     def add_listeners(self, engine: sa.Engine, *, statement_timeout: int, autocommit: bool) -> None:
+        # First of all: SQLAlchemy sends statements itself, whose answers come in the encoding.
+        sa.event.listen(engine, "connect", PinParameters(engine.url), insert=True)
         if not statement_timeout:
             return
         setting = f"statement_timeout = {statement_timeout:d}"
         if autocommit:
             # SET LOCAL has no effect there: each statement is a transaction of its own.
-            sa.event.listen(engine, "connect", _SetForConnection(setting))
+            sa.event.listen(engine, "connect", SetTimeout(setting))
             return
 
         @sa.event.listens_for(engine, "begin")
         def begin(connection: sa.Connection) -> None:
             # SET LOCAL ends with the transaction, so it works behind PgBouncer too.
             connection.exec_driver_sql(f"SET LOCAL {setting}")
+
+    def faults_of_shared(self, connection: sa.Connection) -> Iterable[str]:
+        return faults_of_shared(connection.connection.dbapi_connection)
+
+    def heal(self, engine: sa.Engine, error: BaseException) -> None:
+        if self.diagnose(error) is diagnosis.POOLED:
+            never_prepare(engine.url)
+        super().heal(engine, error)
+
+    def broken_indexes(self, connection: sa.Connection) -> list[str]:
+        return broken_indexes(connection)
+
+    def check_database(
+        self, connection: sa.Connection, url: sa.URL, options: Mapping[str, Any], prefix: str
+    ) -> Iterable[Finding]:
+        yield check_extension(connection)
+        yield check_pools(connection, options, prefix)
 
     def replica_check(self) -> sa.Select[bool, float | None]:
         # The age of the last transaction would show lag on an idle primary's replica. Whether all
@@ -107,7 +161,7 @@ class PostgreSQL(Dialect):
     def custom_plan(self, driver: str) -> dict[str, Any]:
         # psycopg prepares a statement after five uses, and PostgreSQL may then use one generic
         # plan for rare and common terms. Other drivers prepare nothing unless told to.
-        return {"prepare": False} if driver == "psycopg" else {}
+        return {"prepare": False} if driver == DRIVER else {}
 
     def insert(self, entity: Any) -> Any:
         return postgresql.insert(entity)
@@ -143,6 +197,20 @@ class PostgreSQL(Dialect):
     def try_lock(self, connection: sa.Connection, name: str) -> bool:
         number = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
         return bool(connection.scalar(_TRY_LOCK, {"key": number}))
+
+    def is_referenced(self, connection: sa.Connection, books: Mapping[str, Any]) -> bool:
+        names = ", ".join(connection.scalars(_DEFERRABLE))
+        if not names:
+            return False
+        # The rollback gives the host back what it deferred.
+        savepoint = connection.begin_nested()
+        try:
+            connection.exec_driver_sql(f"SET CONSTRAINTS {names} IMMEDIATE")
+        except IntegrityError:
+            return True
+        finally:
+            savepoint.rollback()
+        return False
 
     def index_names(self, table: str, *, complete: bool = True) -> sa.Select[Any]:
         valid = " AND indisvalid" if complete else ""
@@ -185,37 +253,8 @@ class PostgreSQL(Dialect):
             return diagnosis.UNREACHABLE if lost else diagnosis.DEFECT
         if state.startswith("23"):
             named = getattr(getattr(error, "diag", None), "constraint_name", None) or ""
-            return Diagnosis("constraint", constraint=named)
+            return Diagnosis("constraint", constraint=named, foreign_key=state == "23503")
         for length in (5, 3, 2):
             if state[:length] in _BY_STATE:
                 return _BY_STATE[state[:length]]
         return diagnosis.DEFECT
-
-
-class _SetForConnection:
-    """Listener that sets the statement timeout of each new connection.
-
-    Behind PgBouncer in transaction mode that would set it on a server connection that others use
-    next; there the role must have the timeout (``ALTER ROLE … SET``).
-    """
-
-    def __init__(self, setting: str) -> None:
-        self._setting = setting
-        self._warned = False
-
-    def __call__(self, connection: Any, _record: Any) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_backend_pid(), current_setting('statement_timeout')")
-            ((server_pid, timeout),) = cursor.fetchall()
-            # A pooler gives its clients a process id that it makes up.
-            client_pid = getattr(getattr(connection, "info", None), "backend_pid", server_pid)
-            if client_pid == server_pid:
-                cursor.execute(f"SET {self._setting}")
-            elif timeout == "0" and not self._warned:
-                self._warned = True
-                log.warning(
-                    "There is a connection pooler before the database: bookstore.statement_timeout"
-                    " applies to transactions only. For single statements, mostly reads, set it for"
-                    " the role too: ALTER ROLE … SET %s",
-                    self._setting,
-                )

@@ -1,23 +1,24 @@
 """SQLite, the embedded default."""
 
 import json
-import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 from pyramid_bookstore.db import diagnosis
+from pyramid_bookstore.db.base import BOOKS_TABLE, Base
 from pyramid_bookstore.db.diagnosis import Diagnosis
 from pyramid_bookstore.db.dialects.base import Dialect
 from pyramid_bookstore.db.dialects.sqlite_attributes import ATTRIBUTES, NO_ATTRIBUTES
+from pyramid_bookstore.db.dialects.sqlite_checks import check_file, check_journal
 from pyramid_bookstore.db.dialects.sqlite_deadline import LimitedConnection
+from pyramid_bookstore.db.dialects.sqlite_url import in_memory, read_only
+from pyramid_bookstore.db.findings import Finding
 from pyramid_bookstore.db.types import UTCDateTime
 
 #: Seconds that a write waits for other writers.
@@ -55,31 +56,17 @@ _UNIQUE = {
 }
 
 
-def in_memory(url: sa.URL) -> bool:
-    """Whether the database exists in a single connection only."""
-    return url.database in (None, "", ":memory:") or "mode=memory" in (url.database or "")
+FOREIGN_KEYS_OFF = (
+    "SQLite does not enforce foreign keys on the connections of the application's session: a book"
+    " can be deleted although rows of the application refer to it. Send PRAGMA foreign_keys = ON"
+    " from a listener to the engine's event connect."
+)
 
-
-def file_of(url: sa.URL) -> Path:
-    """The file of a database that is not in memory; the URL has its path, or a ``file:`` URI."""
-    name = url.database or ""
-    return Path(unquote(urlsplit(name).path) if _is_uri(url) else name).absolute()
-
-
-def is_read_only(url: sa.URL) -> bool:
-    """Whether the URL itself says that the file is only read."""
-    return _is_uri(url) and (url.query.get("mode") == "ro" or "immutable" in url.query)
-
-
-def read_only(url: sa.URL) -> sa.URL:
-    """A database in a file, of which nothing can be changed, not even the journal mode."""
-    name = url.database or ""
-    uri = name if _is_uri(url) else f"file:{quote(os.path.abspath(name))}"
-    return url.set(database=uri, query={**url.query, "mode": "ro", "uri": "true"})
-
-
-def _is_uri(url: sa.URL) -> bool:
-    return (url.database or "").startswith("file:") and "uri" in url.query
+_REFERENCES = sa.text(f"""
+    SELECT tables.name, keys."from", keys."to"
+    FROM sqlite_master AS tables, pragma_foreign_key_list(tables.name) AS keys
+    WHERE tables.type = 'table' AND lower(keys."table") = '{BOOKS_TABLE}'
+""")
 
 
 class SQLite(Dialect):
@@ -143,6 +130,17 @@ class SQLite(Dialect):
             read_only = connection.get_execution_options().get(READ_ONLY_OPTION, False)
             connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
+    def unchanging(self, url: sa.URL) -> sa.URL:
+        return url if in_memory(url) else read_only(url)
+
+    def check_place(self, url: sa.URL) -> Iterable[Finding]:
+        return check_file(url)
+
+    def check_database(
+        self, connection: sa.Connection, url: sa.URL, options: Mapping[str, Any], prefix: str
+    ) -> Iterable[Finding]:
+        return check_journal(url)
+
     def insert(self, entity: Any) -> Any:
         return sqlite.insert(entity)
 
@@ -184,6 +182,25 @@ class SQLite(Dialect):
         """Always `True`: this transaction is the only writer."""
         return True
 
+    def warnings_of_shared(self, connection: sa.Connection) -> Iterable[str]:
+        if not connection.exec_driver_sql("PRAGMA foreign_keys").scalar():
+            yield FOREIGN_KEYS_OFF
+
+    def is_referenced(self, connection: sa.Connection, books: Mapping[str, Any]) -> bool:
+        if not connection.exec_driver_sql("PRAGMA foreign_keys").scalar():
+            return False
+        columns = Base.metadata.tables[BOOKS_TABLE].c
+        for table, name, to in connection.execute(_REFERENCES).all():
+            if to not in books:
+                continue
+            target, there = columns[to], sa.column(name, columns[to].type)
+            gone = sa.not_(sa.exists().where(target == there))
+            among = sa.true() if books[to] is None else there.in_(books[to])
+            found = sa.select(sa.literal(1)).select_from(sa.table(table, there))
+            if connection.scalar(found.where(there.is_not(None), among, gone).limit(1)):
+                return True
+        return False
+
     def index_names(self, table: str, *, complete: bool = True) -> sa.Select[Any]:
         master = sa.table("sqlite_master", *map(sa.column, ("type", "name", "tbl_name")))
         return sa.select(master.c.name).where(master.c.type == "index", master.c.tbl_name == table)
@@ -206,7 +223,11 @@ class SQLite(Dialect):
         code = getattr(error, "sqlite_errorcode", None)
         if isinstance(error, sqlite3.IntegrityError):
             _kind, _, subject = text.partition(" constraint failed: ")
-            return Diagnosis("constraint", constraint=_UNIQUE.get(subject, subject))
+            return Diagnosis(
+                "constraint",
+                constraint=_UNIQUE.get(subject, subject),
+                foreign_key=code == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
+            )
         if text.startswith(("no such table", "no such column")) or "has no column named" in text:
             return diagnosis.NOT_READY
         if code is None:

@@ -1,0 +1,177 @@
+"""Our own connections do not depend on what server, database and role set for everybody."""
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+from pyramid.exceptions import ConfigurationError
+from sqlalchemy.engine import make_url
+from webtest import TestApp
+
+from pyramid_bookstore.cli import main
+from pyramid_bookstore.db.engines import make_engine, make_one_time_engine, make_reading_engine
+from pyramid_bookstore.db.migrations import upgrade
+from pyramid_bookstore.errors import Unavailable
+from tests.support.api import BOOKS, RUST
+from tests.support.pgbouncer import PgBouncer, pgbouncer_program
+
+ODD = {
+    "client_encoding": "SQL_ASCII",
+    "datestyle": "German",
+    "intervalstyle": "sql_standard",
+    "timezone": "Asia/Kathmandu",
+    "standard_conforming_strings": "off",
+}
+PINNED = {
+    "client_encoding": "UTF8",
+    "datestyle": "ISO, DMY",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "standard_conforming_strings": "on",
+}
+CHINESE = {**RUST, "title": "紅樓夢", "author": "O'Brien \\ 曹雪芹"}
+
+
+@pytest.fixture
+def url(postgres_backend):
+    url = postgres_backend.create()
+    yield url
+    postgres_backend.drop(url)
+
+
+def directly(url, *statements):
+    address = make_url(url).set(drivername="postgresql", query={}).render_as_string(False)
+    with psycopg.connect(address, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+@pytest.fixture
+def odd(url):
+    """A database in which everything is set otherwise."""
+    name = make_url(url).database
+    directly(url, *(f"ALTER DATABASE {name} SET {key} = '{value}'" for key, value in ODD.items()))
+    return url
+
+
+@pytest.fixture(scope="module")
+def bouncer(postgres):
+    if pgbouncer_program() is None:
+        pytest.skip("PgBouncer is not installed")
+    with PgBouncer(postgres.admin_url, pool_size=3) as bouncer:
+        yield bouncer
+
+
+@pytest.mark.parametrize("make", [make_engine, make_reading_engine, make_one_time_engine])
+def test_every_engine_pins_what_we_rely_on(odd, make):
+    engine = make({"url": odd})
+    for _ in range(2):  # the second time after a rollback
+        with engine.connect() as connection:
+            shown = {name: connection.exec_driver_sql(f"SHOW {name}").scalar() for name in PINNED}
+            assert shown == PINNED
+    engine.dispose()
+
+
+def life(client):
+    """What a client does, texts, times and prices included."""
+    made = client.post_json(BOOKS, CHINESE, status=201).json
+    path = f"{BOOKS}/{made['id']}"
+    assert client.get(path).json == made
+    found = client.get(BOOKS, {"search": "紅樓"})
+    assert found.json["data"] == [made]
+    assert client.put_json(path, {"price": 1.25}).json["price"] == 1.25
+    assert client.get(f"{BOOKS}/export").text.count("紅樓夢") == 1
+    client.delete(path, status=204)
+
+
+def test_a_books_life_is_as_anywhere(odd, make_app):
+    life(TestApp(make_app({"bookstore.sqlalchemy.url": odd})))
+
+
+def test_a_books_life_is_as_anywhere_behind_pgbouncer(bouncer, odd, make_app):
+    through = bouncer.url(odd, prepare_threshold="none")
+    life(TestApp(make_app({"bookstore.sqlalchemy.url": through})))
+
+
+def test_behind_pgbouncer_no_other_client_gets_our_interval_style(bouncer, odd):
+    """PgBouncer does not keep it apart, so it stays as it is there, and nothing reads intervals."""
+    engine = make_engine({"url": bouncer.url(odd, prepare_threshold="none")})
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW intervalstyle").scalar() == "sql_standard"
+        assert connection.exec_driver_sql("SHOW datestyle").scalar() == "ISO, DMY"
+    engine.dispose()
+
+
+def test_where_all_is_as_wanted_a_connection_costs_no_statement(url):
+    name = make_url(url).database
+    directly(url, f"ALTER DATABASE {name} SET timezone = 'UTC'")
+    directly(url, "SELECT pg_stat_reset()")
+    engine = make_engine({"url": url})
+    with engine.connect() as connection:
+        driver = connection.connection.dbapi_connection
+        assert driver.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    engine.dispose()
+
+
+class TestEncodingOfTheDatabase:
+    """Only UTF8 holds every text."""
+
+    @pytest.fixture(params=["SQL_ASCII", "LATIN1"])
+    def narrow(self, request, postgres):
+        url = postgres.create_database()
+        name = make_url(url).database
+        admin = postgres.admin_url.render_as_string(False)
+        locale = "LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C'"
+        directly(
+            admin,
+            f"DROP DATABASE {name}",
+            f"CREATE DATABASE {name} ENCODING '{request.param}' {locale} TEMPLATE template0",
+        )
+        yield url, request.param
+        postgres.drop_database(url)
+
+    @pytest.mark.parametrize("migrate", ["true", "false"])
+    def test_another_stops_the_start_with_a_sentence(self, narrow, make_app, migrate):
+        url, encoding = narrow
+        said = rf"sqlalchemy\.url: The database has the encoding {encoding}, and books need UTF8"
+        with pytest.raises(ConfigurationError, match=said):
+            make_app({"bookstore.sqlalchemy.url": url, "bookstore.migrate": migrate})
+
+    @pytest.mark.parametrize("command", ["check", "migrate", "sample"])
+    def test_the_command_line_says_it(self, narrow, tmp_path, command):
+        url, encoding = narrow
+        ini = tmp_path / "shop.ini"
+        ini.write_text(
+            f"[app:main]\nuse = egg:pyramid_bookstore\nbookstore.sqlalchemy.url = {url}\n"
+        )
+        done = CliRunner().invoke(main, ["-c", str(ini), command])
+        assert done.exit_code == 1
+        assert f"The database has the encoding {encoding}" in done.output
+        assert "Traceback" not in done.output
+
+    def test_no_connection_is_left_open(self, narrow, recwarn):
+        engine = make_one_time_engine({"url": narrow[0]})
+        with pytest.raises(Unavailable):
+            upgrade(engine)
+        assert [warning for warning in recwarn if warning.category is ResourceWarning] == []
+
+
+class TestPgBouncerWithPreparedStatements:
+    """Without prepare_threshold=none in the URL."""
+
+    def test_is_recognised_said_once_and_every_request_is_served(
+        self, bouncer, url, make_app, caplog
+    ):
+        """Each application's connections prepare statements of the same names, on one server
+        connection."""
+        through = {"bookstore.sqlalchemy.url": bouncer.url(url)}
+        clients = [TestApp(make_app(through)) for _ in range(2)]
+        path = clients[0].post_json(BOOKS, RUST, status=201).headers["Location"]
+        for number in range(20):
+            for client in clients:
+                client.get(path, status=200)
+                client.get(f"{BOOKS}?search=rust", status=200)
+                client.post_json(f"{path}/stock", {"delta": 1}, status=200)
+                key = {"Idempotency-Key": f"{number}-{clients.index(client)}"}
+                client.post_json(f"{path}/stock", {"delta": 1}, headers=key, status=200)
+        assert clients[0].get(path).json["stock"] == RUST["stock"] + 80
+        assert caplog.text.count("Write ?prepare_threshold=none at the end") == 1
