@@ -84,6 +84,15 @@ def test_an_unknown_role_is_a_fault_with_advice_on_the_user(postgres: Any) -> No
 
 def test_access_without_authentication_is_a_warning(database: str) -> None:
     assert findings(database)["access"].verdict == "warning"
+
+
+def test_in_a_host_its_own_policy_decides(database: str) -> None:
+    """Whether it has one is not known: the application is not loaded."""
+    settings = Settings.from_mapping({"bookstore.sqlalchemy.url": database})
+    engine = make_one_time_engine({"url": database})
+    [access] = [each for each in check_all(settings, engine, None) if each.subject == "access"]
+    assert (access.verdict, access.advice) == ("ok", "")
+    assert "security policy decides" in access.message
     secret = "0123456789abcdef" * 4
     jwt = {
         "bookstore.auth": "jwt",

@@ -50,9 +50,9 @@ def check_all(
 ) -> Iterator[Finding]:
     """All other checks; those of the database only if it answers.
 
-    Without ``declared`` the declared fields are not known.
+    Without ``declared`` the INI is a host's, whose declared fields are not known.
     """
-    yield _auth(settings)
+    yield _auth(settings, in_host=declared is None)
     yield from _file(engine)
     try:
         with _changing_nothing(engine).connect() as connection:
@@ -96,14 +96,21 @@ def _database(
         yield _pools(settings, connection)
 
 
-def _auth(settings: Settings) -> Finding:
+def _auth(settings: Settings, *, in_host: bool) -> Finding:
     if settings.auth == "jwt":
         return Finding("ok", "access", "Bearer tokens decide (bookstore.auth = jwt).")
+    if in_host:
+        return Finding(
+            "ok",
+            "access",
+            "The application's security policy decides. If it has none, everybody may read and"
+            " write, and its log says so at start.",
+        )
     return Finding(
         "warning",
         "access",
-        "bookstore.auth = host: in a host its security policy decides; standalone there is none,"
-        " and everybody may read and write.",
+        "bookstore.auth = host: standalone there is no security policy, and everybody may read and"
+        " write.",
         "Set bookstore.auth = jwt, or run it in a trusted network only.",
     )
 
