@@ -7,7 +7,7 @@ BENCH ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types pytest torture audit docs packages storefront bench dist floors clean
+.PHONY: help run test lint types pytest torture audit docs packages storefront bench dist floors hosts clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -54,6 +54,9 @@ dist: $(VENV)/.tests ## Wheel and sdist in dist/
 	rm -rf build dist
 	$(BIN)/python -m build --outdir dist .
 
+hosts: ## The bookstore in Kinto, devpi and others, as their index has them (ARGS="kinto")
+	$(PYTHON) -m tests.host.real $(ARGS)
+
 floors: $(VENV)/.tests ## The tests with every dependency at the floor that setup.cfg names
 	$(PYTHON) -m venv --clear $(VENV)/floors
 	$(BIN)/python -m tests.support.floors > $(VENV)/floors/constraints.txt
@@ -62,7 +65,7 @@ floors: $(VENV)/.tests ## The tests with every dependency at the floor that setu
 	$(VENV)/floors/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 clean: ## Remove what the other targets made (the development database stays)
-	rm -rf $(VENV) .venv-bench docs/_build build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache \
+	rm -rf $(VENV) .venv-bench .hosts docs/_build build dist htmlcov .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache \
 	    .hypothesis src/*.egg-info
 	find src tests alembic -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -65,7 +65,16 @@ RESOURCES = (
     Resource(
         "import",
         "/books/import",
-        (Operation("POST", feeds.import_books, IMPORT, writes=True, body=feeds.FEED_BODY),),
+        (
+            Operation(
+                "POST",
+                feeds.import_books,
+                IMPORT,
+                writes=True,
+                body=feeds.FEED_BODY,
+                further_permission=DELETE,
+            ),
+        ),
     ),
     Resource("export", "/books/export", (Operation("GET", feeds.export_books, VIEW),)),
     Resource(
@@ -106,12 +115,14 @@ RESOURCES = (
     ),
     Resource("health", "/health", (Operation("GET", observability.health, None),)),
     Resource("ready", "/ready", (Operation("GET", observability.ready, None),)),
+    Resource("index", "/", (Operation("GET", description.index, None),), slash=True),
     Resource("openapi", "/openapi.json", (Operation("GET", description.openapi, None),)),
     Resource(
         "docs",
         "/docs",
         (Operation("GET", description.docs, None),),
         enabled=lambda settings: settings.docs,
+        slash=True,
     ),
     Resource(
         "docs_asset",

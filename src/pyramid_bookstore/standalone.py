@@ -12,11 +12,15 @@ from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationExecutionError
 from pyramid.httpexceptions import HTTPException
 from pyramid.request import Request
+from pyramid.response import Response
 
+from pyramid_bookstore.description.views import index
+from pyramid_bookstore.observability.observe import observed
 from pyramid_bookstore.plugin.bookstore import BOOKSTORE
 from pyramid_bookstore.plugin.error_view import error_view
 from pyramid_bookstore.settings import environment
 from pyramid_bookstore.web.mount import Mount
+from pyramid_bookstore.web.responses import redirect
 
 log = logging.getLogger("pyramid_bookstore")
 
@@ -26,6 +30,16 @@ class BookstoreRequest(Request):  # type: ignore[misc]  # pyramid ships no types
     at each request, which takes 30 us; a book by its id takes 85 (SQLite) or 210 (PostgreSQL)."""
 
     bookstore = BOOKSTORE
+
+
+def _start(request: Request) -> Response:
+    """The way from ``/`` to the page for people, or to the index where there is none; at ``/``
+    itself the index is in its place."""
+    mount = Mount.of(request.registry)
+    name = "docs" if mount.settings.docs else "index"
+    if name == "index" and not mount.path:
+        return index(request)
+    return redirect(request, request.route_path(f"bookstore.{name}"))
 
 
 def main(global_config: Mapping[str, str], **settings: str) -> Any:
@@ -39,6 +53,8 @@ def main(global_config: Mapping[str, str], **settings: str) -> Any:
     )
     config.commit()  # the plug-in looks at what requests are made of
     config.include("pyramid_bookstore")
+    config.add_route("start", "/", request_method=("GET", "HEAD"))
+    config.add_view(_start, route_name="start", decorator=observed)
     # Other paths get problem documents too. HTTPException must be named, as Pyramid has a view of
     # its own for it.
     for context in (Exception, HTTPException):

@@ -241,6 +241,8 @@ def test_responses_over_the_life_of_a_book_match_the_description(client):
         go(method, "/ready", status=200)
         go(method, "/openapi.json", status=200)
         go(method, "/docs", status=200)
+        check(document, method, "/", ask(client, method, API))
+        check(document, method, "/", ask(client, method, f"{API}/"))
         go(method, "/docs/docs.js", status=200)
         go(method, "/docs/none.js", status=404)
         go(method, "/health?%ff", status=200)

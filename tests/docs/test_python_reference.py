@@ -190,7 +190,7 @@ def test_what_is_exported_is_there():
 
 def test_every_directive():
     *directives, _auth = entries(section("Directives"))
-    assert len(directives) == 2
+    assert len(directives) == 3
     for name, (block,) in directives:
         word, signature = written(block)
         assert name == f"config.{word}"

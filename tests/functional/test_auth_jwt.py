@@ -70,6 +70,7 @@ class TestPermissions:
             "delete": (403, 403, 403),
             "stock": (403, 200, 200),
             "import": (403, 200, 200),
+            "changes": (403, 403, 403),
         }
         assert set(expected) == set(PERMISSIONS)
         for name, statuses in expected.items():

@@ -359,7 +359,7 @@ class TestSecurity:
         assert ask(client, "GET", BOOKS).status_int == 200
         answer = ask(client, "POST", BOOKS, RUST)
         assert_problem(answer, 401, "unauthorized")
-        assert answer.headers["WWW-Authenticate"] == 'Bearer realm="bookstore"'
+        assert answer.headers["WWW-Authenticate"] == 'Application realm="bookstore"'
 
     def test_the_401_has_the_challenge_of_the_policy_of_the_host(self, make_client):
         headers = [("Set-Cookie", "x=; Max-Age=0"), ("www-authenticate", 'Basic realm="shop"')]

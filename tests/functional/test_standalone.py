@@ -53,7 +53,7 @@ class TestApplication:
     def test_a_path_without_a_route_gets_a_404_problem_document(self, make):
         """A client with a wrong path gets a problem document as for any other error."""
         app = make()
-        for path in ("/", "/api", "/api/v2/books", "/api/v1/nothing"):
+        for path in ("/api", "/api/v2/books", "/api/v1/nothing"):
             for method in ("GET", "POST", "DELETE"):
                 answer = app.request(path, method=method, status=404)
                 assert answer.content_type == PROBLEM

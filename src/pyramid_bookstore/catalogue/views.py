@@ -1,6 +1,5 @@
 """Books by id and by ISBN, and the list, over HTTP."""
 
-import hashlib
 from uuid import UUID
 
 from pyramid.httpexceptions import HTTPForbidden
@@ -27,6 +26,7 @@ from pyramid_bookstore.web.body import JSON_BODY, PATCH_BODY, Body, read_json
 from pyramid_bookstore.web.conditional import (
     change_condition,
     create_only,
+    entity_tag,
     etag,
     http_date,
     not_modified,
@@ -56,7 +56,7 @@ def list_books(request: Request) -> Response:
     )
     page = request.bookstore.page(query)
     body = page_json(page, query.fields)
-    tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    tag = entity_tag(body)
     if tag_matches(request, tag):
         response = answer(request, status=304, cache=REVALIDATE)
     else:

@@ -51,7 +51,7 @@ def check_all(
 ) -> Iterator[Finding]:
     """What is looked at in the database, and before it; only the settings of the database matter.
 
-    Without ``declared`` the declared fields are not known.
+    Without ``declared`` the INI is a host's, whose declared fields are not known.
     """
     yield from dialect_named(engine.dialect.name).check_place(engine.url)
     try:
@@ -97,11 +97,17 @@ def _auth(settings: Settings, *, in_host: bool) -> Finding:
     if settings.auth == "jwt":
         return Finding("ok", "access", "Bearer tokens decide (bookstore.auth = jwt).")
     if in_host:
-        return Finding("ok", "access", "The application's security policy decides, if it has one.")
+        return Finding(
+            "ok",
+            "access",
+            "The application's security policy decides. If it has none, everybody may read and"
+            " write, and its log says so at start.",
+        )
     return Finding(
         "warning",
         "access",
-        "bookstore.auth = host: everybody may read and write.",
+        "bookstore.auth = host: standalone there is no security policy, and everybody may read and"
+        " write.",
         "Set bookstore.auth = jwt, or run it in a trusted network only.",
     )
 

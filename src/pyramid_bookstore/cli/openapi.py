@@ -31,7 +31,8 @@ def command(ini: Ini, load: bool) -> None:
 def _from_settings(ini: Ini) -> dict[str, object]:
     settings = ini.settings
     scheme = BEARER if settings.auth == "jwt" else None
-    return document(settings, settings.prefix, RESOURCES, scheme=scheme)
+    served = [each for each in RESOURCES if each.path != "/" or settings.prefix]
+    return document(settings, settings.prefix, served, scheme=scheme)
 
 
 def _loaded(ini: Ini) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """The OpenAPI 3.1 document of one mount, made from the table of URLs."""
 
-import hashlib
 from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NamedTuple
@@ -17,6 +16,7 @@ from pyramid_bookstore.description.paths import SCHEME, Paths
 from pyramid_bookstore.description.schemas import schemas
 from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.values import jsontext
+from pyramid_bookstore.web.conditional import entity_tag
 from pyramid_bookstore.web.links import mount_path
 from pyramid_bookstore.web.mount import Mount
 from pyramid_bookstore.web.operation import Resource
@@ -81,13 +81,18 @@ def document(
         "info": {
             "title": settings.title,
             "version": version("pyramid_bookstore"),
-            "description": _TEXT,
+            "description": _TEXT + _currency(settings),
         },
         "servers": [{"url": path or "/"}],
         "tags": [{"name": tag, "description": text} for tag, text in TAGS.items() if tag in used],
         "paths": items,
         "components": components,
     }
+
+
+def _currency(settings: Settings) -> str:
+    code = settings.currency
+    return f"\nPrices are in {code} (ISO 4217).\n" if code else ""
 
 
 _METHOD_NOT_ALLOWED = problems.response(("method_not_allowed",))
@@ -100,8 +105,7 @@ def encoded_description(request: Request) -> EncodedDescription:
     encoded = cache.get(path)
     if encoded is None:
         body = jsontext.dumps(description_of(request))
-        etag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
-        encoded = EncodedDescription(body, etag)
+        encoded = EncodedDescription(body, entity_tag(body))
         if len(cache) < _CACHE_SIZE:
             cache[path] = encoded
     return encoded
@@ -113,7 +117,7 @@ def description_of(request: Request) -> Schema:
     return document(
         mount.settings,
         mount_path(request),
-        mount.resources,
+        [resource for resource in mount.resources if mount.serves(resource)],
         rules=mount.rules,
         scheme=_scheme(request, mount.settings),
     )
@@ -125,9 +129,10 @@ def _scheme(request: Request, settings: Settings) -> Schema | None:
         return BEARER
     if request.registry.queryUtility(ISecurityPolicy) is None:
         return None
-    challenge = dict(forget(request)).get("WWW-Authenticate", "Bearer")
-    return {
-        "type": "http",
-        "scheme": challenge.split()[0].lower(),
-        "description": "As the application's security policy asks for it.",
-    }
+    text = "As the application's security policy asks for it."
+    given = {name.lower(): str(value) for name, value in reversed(forget(request))}
+    if challenge := given.get("www-authenticate", ""):
+        return {"type": "http", "scheme": challenge.split()[0].lower(), "description": text}
+    cookie, _, _ = given.get("set-cookie", "").partition("=")
+    place, name = ("cookie", cookie) if cookie else ("header", "Authorization")
+    return {"type": "apiKey", "in": place, "name": name, "description": text}

@@ -247,6 +247,18 @@ DESCRIBED: dict[tuple[str, str], DescribedOperation] = {
         summary="Metrics for Prometheus",
         answers={200: Answer("Metrics.", (), {"text/plain": Content(_TEXT)})},
     ),
+    ("GET", "/"): DescribedOperation(
+        id="getIndex",
+        tag=DESCRIPTION,
+        summary="Where everything is",
+        text="The mount point itself; with a slash at its end it is answered with a redirect.",
+        headers=("If-None-Match",),
+        answers={
+            200: Answer("The paths that are served here.", ("ETag",), {JSON: Content("Index")}),
+            304: Answer(_UNCHANGED, ("ETag",)),
+            307: Answer("It is at the same path without the slash.", ("Location",)),
+        },
+    ),
     ("GET", "/openapi.json"): DescribedOperation(
         id="getDescription",
         tag=DESCRIPTION,

@@ -112,9 +112,10 @@ class Paths:
         return refusals
 
     def _security(self, operation: Operation) -> list[Schema]:
-        if not (operation.permissions and self.guarded):
+        asked = operation.asked_for(self.settings)
+        if not (asked and self.guarded):
             return []
-        short = {permission.removeprefix("bookstore.") for permission in operation.permissions}
+        short = {permission.removeprefix("bookstore.") for permission in asked}
         anonymous = not short.isdisjoint(self.settings.anonymous)
         # An empty requirement means that credentials are optional.
         return [{}, {SCHEME: []}] if anonymous else [{SCHEME: []}]
@@ -124,7 +125,7 @@ def codes_of(settings: Settings, operation: Operation, path: str, *, guarded: bo
     """Every error code that an operation may answer with."""
     described = DESCRIBED[operation.method, path]
     codes = {"bad_request", "internal_error", *described.errors}
-    if operation.permission is not None and guarded:
+    if _asks(settings, operation) and guarded:
         codes |= {"unauthorized", "forbidden"}
     if operation.bare or described.query or described.body:
         codes.add("validation_failed")
@@ -139,6 +140,12 @@ def codes_of(settings: Settings, operation: Operation, path: str, *, guarded: bo
     if not settings.require_if_match:
         codes.discard("precondition_required")
     return codes
+
+
+def _asks(settings: Settings, operation: Operation) -> bool:
+    """Whether some request asks the policy."""
+    own = (*operation.permissions, operation.further_permission)
+    return any(map(settings.permission, filter(None, own)))
 
 
 def names_in(path: str) -> list[str]:

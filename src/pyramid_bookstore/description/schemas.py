@@ -101,6 +101,18 @@ def schemas(rules: ExtraRules) -> dict[str, Schema]:
         "Fault": _fault(),
         "RowFault": _fault(line=_LINE),
         "Health": _object({"status": {"const": "ok"}}, ["status"]),
+        "Index": _object(
+            {
+                "version": {"type": "string", "description": "Of the software."},
+                "currency": {"type": "string", "description": "Of every price (ISO 4217)."},
+                "links": {
+                    "type": "object",
+                    "additionalProperties": {"type": "string"},
+                    "description": "The path of every resource; parameters are in braces.",
+                },
+            },
+            ["version", "links"],
+        ),
         "Ready": _object(
             {
                 "status": {"const": "ready"},

@@ -1,16 +1,33 @@
 """The OpenAPI document and its page over HTTP."""
 
+from importlib.metadata import version
+
 from pyramid.request import Request
 from pyramid.response import Response
 
 from pyramid_bookstore.description.document import description_of, encoded_description
 from pyramid_bookstore.description.page import POLICY, asset, page
 from pyramid_bookstore.errors import BookNotFound
-from pyramid_bookstore.web.conditional import tag_matches
+from pyramid_bookstore.values import jsontext
+from pyramid_bookstore.web.conditional import entity_tag, tag_matches
+from pyramid_bookstore.web.links import resource_paths
+from pyramid_bookstore.web.mount import Mount
 from pyramid_bookstore.web.responses import REVALIDATE, answer
 
 #: For URLs with a version (RFC 8246).
 _FOREVER = "public, max-age=31536000, immutable"
+
+
+def index(request: Request) -> Response:
+    """Where everything is, for programs."""
+    currency = Mount.of(request.registry).settings.currency
+    document = {
+        "version": version("pyramid_bookstore"),
+        **({"currency": currency} if currency else {}),
+        "links": resource_paths(request),
+    }
+    body = jsontext.dumps(document)
+    return _tagged(request, body, entity_tag(body), "application/json", REVALIDATE)
 
 
 def openapi(request: Request) -> Response:

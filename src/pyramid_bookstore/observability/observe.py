@@ -10,6 +10,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from pyramid_bookstore.db.statement_count import statements
+from pyramid_bookstore.web import cors
 from pyramid_bookstore.web.mount import Mount
 from pyramid_bookstore.web.request_id import current, request_id
 
@@ -41,6 +42,8 @@ def observe(request: Request) -> None:
     current.set(request_id(request))
     statements.set(0)
     request.add_response_callback(_on_response)
+    if Mount.of(request.registry).settings.cors_origins:
+        request.add_response_callback(cors.add_headers)
     request.add_finished_callback(lambda _request: current.set("-"))
 
 
@@ -52,8 +55,8 @@ def _on_response(request: Request, response: Response) -> None:
     path = route.pattern if route is not None else mount.path + "/"
     status = response.status_int
     if mount.metrics is not None:
-        error = getattr(getattr(request, "exception", None), "code", None)
-        mount.metrics.answered(method, path, status, seconds, error)
+        refusal = getattr(getattr(request, "exception", None), "bookstore_error", None)
+        mount.metrics.answered(method, path, status, seconds, getattr(refusal, "code", None))
     if not log.isEnabledFor(logging.INFO):
         return
     fields = {

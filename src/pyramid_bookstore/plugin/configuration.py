@@ -21,9 +21,11 @@ from pyramid_bookstore.observability import sql_comment
 from pyramid_bookstore.operations import RESOURCES
 from pyramid_bookstore.plugin.bookstore import BOOKSTORE
 from pyramid_bookstore.plugin.host_checks import check_host
+from pyramid_bookstore.plugin.host_errors import add_bookstore_error_views
 from pyramid_bookstore.plugin.probes import PROBES
 from pyramid_bookstore.plugin.routing import OwnPath
 from pyramid_bookstore.plugin.server_hooks import add_server_hooks
+from pyramid_bookstore.plugin.unclaimed import Unclaimed
 from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.transactions.retry import mark_retryable_errors
 from pyramid_bookstore.web.mount import Mount
@@ -96,10 +98,12 @@ def add_request_method(config: Configurator) -> None:
 
 
 def add_directives(config: Configurator) -> None:
-    """`config.set_bookstore_extra_schema`, and the view predicate of our exception views."""
+    """The directives for hosts, and the predicates of our own views and routes."""
     config.add_directive("set_bookstore_extra_schema", set_bookstore_extra_schema)
     config.add_directive("add_bookstore_field", add_bookstore_field)
+    config.add_directive("add_bookstore_error_views", add_bookstore_error_views)
     config.add_view_predicate("bookstore_path", OwnPath)
+    config.add_route_predicate("bookstore_unclaimed", Unclaimed)
 
 
 def set_bookstore_extra_schema(config: Configurator, schema: Any) -> None:

@@ -1,6 +1,13 @@
-"""The exception view: what is raised on our routes becomes a problem document."""
+"""From what was raised to an answer: a problem document, which is an HTTP exception too.
+
+Refusals leave our views as `pyramid.httpexceptions`, so that who calls them without an exception
+view (``request.invoke_subrequest``, a host's batches, pyramid_exclog) sees a 404 as a 404. What is
+raised outside of the views, and defects, meet the exception view as they are.
+"""
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 from pyramid.exceptions import URLDecodeError
 from pyramid.httpexceptions import HTTPException, HTTPForbidden, HTTPNotFound, HTTPUnauthorized
@@ -18,7 +25,6 @@ from pyramid_bookstore.transactions.retry import mark_error_retryable
 from pyramid_bookstore.transactions.sessions import SAFE_METHODS, active_manager
 from pyramid_bookstore.web.errors import BadRequest
 from pyramid_bookstore.web.problems import (
-    Denied,
     Forbidden,
     HostsRefusal,
     InternalError,
@@ -29,15 +35,50 @@ from pyramid_bookstore.web.request_id import request_id
 
 log = logging.getLogger(__name__)
 
+View = Callable[[Any, Request], Response]
+
+#: The challenge of a 401 where the host's policy gives none: RFC 9110 (15.5.2) asks for one.
+_NO_CHALLENGE = ("WWW-Authenticate", 'Application realm="bookstore"')
+
+
+def raises_http_exceptions(view: View) -> View:
+    """Decorator for our views: raises the HTTP exception of a refusal, with its document.
+
+    HTTP exceptions that were raised already, and defects, pass as they are.
+    """
+
+    def run(context: Any, request: Request) -> Response:
+        try:
+            return view(context, request)
+        except HTTPException:
+            raise
+        except Exception as error:
+            refusal = _refusal_of(error, request)
+            if refusal is None:
+                raise
+            # In one expression: a variable of this frame would make a reference cycle.
+            raise _marked(problem_response(request, refusal), error) from error
+
+    return run
+
 
 def error_view(error: Exception, request: Request) -> Response:
     """Answer an exception with a problem document, and have the transaction rolled back."""
+    observe(request)
     if isinstance(error, HTTPException) and error.status_int < 400:
         # A redirect that the host's security policy raised.
         return error
-    observe(request)
     _undo(request, error)
-    return problem_response(request, as_bookstore_error(error, request))
+    if hasattr(error, "bookstore_error"):  # it is the answer, see `problem_response`
+        return error
+    return problem_response(request, _refusal_of(error, request) or _defect(error, request))
+
+
+def _marked(raised: HTTPException, error: Exception) -> HTTPException:
+    """The HTTP exception, marked for pyramid_retry where its cause can be retried."""
+    if diagnose(error).kind == "retry":
+        mark_error_retryable(raised)
+    return raised
 
 
 def _undo(request: Request, error: Exception) -> None:
@@ -52,8 +93,9 @@ def _undo(request: Request, error: Exception) -> None:
         mark_error_retryable(error)
 
 
-def as_bookstore_error(error: Exception, request: Request) -> BookstoreError:
-    """The `BookstoreError` for an exception; logs those that an operator must know."""
+def _refusal_of(error: Exception, request: Request) -> BookstoreError | None:
+    """The `BookstoreError` for an exception, `None` for a defect; logs what an operator must
+    know."""
     if isinstance(error, BookstoreError):
         return error
     if isinstance(error, HTTPForbidden | HTTPUnauthorized):
@@ -66,37 +108,32 @@ def as_bookstore_error(error: Exception, request: Request) -> BookstoreError:
         return BadRequest("The URL is not UTF-8.")
     diagnosis = diagnose(error)
     if diagnosis.kind == "constraint":
-        found = error_of_constraint(diagnosis.constraint)
-        if found is not None:
-            return found
+        return error_of_constraint(diagnosis.constraint)
     if diagnosis.kind in ("unavailable", "retry"):
         # The driver's message is for the operator, so it is only logged. SQLAlchemy's would add the
         # statement with the client's values.
         message = getattr(error, "orig", None) or error
         log.warning("%s Request %s: %s", diagnosis.reason, request_id(request), message)
         return errors.Unavailable(diagnosis.reason)
+    return None
+
+
+def _defect(error: Exception, request: Request) -> InternalError:
     log.error("Internal error, request %s", request_id(request), exc_info=error)
     return InternalError("Something went wrong here; it was logged under the request's id.")
 
 
 def _unauthorized_or_forbidden(request: Request) -> BookstoreError:
-    """401 without an authenticated user, 403 with one; with the policy's challenge."""
-    if request.authenticated_userid is None:
-        refused: Denied = Unauthorized("This needs authentication.")
-    else:
-        refused = Forbidden("You may not do this.")
-    policy = request.registry.queryUtility(ISecurityPolicy)
-    challenge = getattr(policy, "challenge", None)
-    if challenge is not None:
-        refused.challenge = challenge(request)
-    elif isinstance(refused, Unauthorized):
-        refused.challenge = _hosts_challenge(request)
-    return refused
+    """401 without an authenticated user, 403 with one.
 
-
-def _hosts_challenge(request: Request) -> str:
-    """The challenge in the `forget` headers of the host's policy, else the one for Bearer."""
-    for name, value in forget(request):
-        if name.lower() == "www-authenticate":
-            return str(value)
-    return 'Bearer realm="bookstore"'
+    A policy of ours has a challenge for both. With any other, a 401 has all headers that its
+    `forget` gives.
+    """
+    challenge = getattr(request.registry.queryUtility(ISecurityPolicy), "challenge", None)
+    own = [] if challenge is None else [("WWW-Authenticate", challenge(request))]
+    if request.authenticated_userid is not None:
+        return Forbidden("You may not do this.", own)
+    headers = own or [(name, str(value)) for name, value in forget(request)]
+    if all(name.lower() != "www-authenticate" for name, _ in headers):
+        headers.append(_NO_CHALLENGE)
+    return Unauthorized("This needs authentication.", headers)

@@ -44,7 +44,7 @@ def check_host(registry: Registry, mount: Mount) -> None:
 
 
 def _taken_routes(mount: Mount) -> list[str]:
-    wanted = {found.route_name for found in RESOURCES if found.enabled(mount.settings)}
+    wanted = {found.route_name for found in RESOURCES if mount.serves(found)}
     return [
         f"The application has a route named {name!r}, which is the bookstore's: give it another"
         " name."

@@ -3,8 +3,11 @@
 import re
 from typing import Any
 
-from pyramid.config import Configurator
+from pyramid.config import PHASE3_CONFIG, Configurator
 from pyramid.exceptions import URLDecodeError
+from pyramid.interfaces import IRootFactory
+from pyramid.path import DottedNameResolver
+from pyramid.registry import Registry
 from pyramid.request import Request
 from pyramid.response import Response
 from pyramid.security import NO_PERMISSION_REQUIRED
@@ -13,15 +16,17 @@ from pyramid.viewderivers import DefaultViewMapper  # a host may have another fo
 
 from pyramid_bookstore.observability.observe import observed
 from pyramid_bookstore.operations import RESOURCES
-from pyramid_bookstore.plugin.error_view import error_view
+from pyramid_bookstore.plugin.error_view import error_view, raises_http_exceptions
+from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.transactions.idempotent import idempotent
 from pyramid_bookstore.transactions.strategies import one_statement, transactional
 from pyramid_bookstore.web.errors import MethodNotAllowed
+from pyramid_bookstore.web.links import prefix_of
 from pyramid_bookstore.web.mount import Mount
 from pyramid_bookstore.web.operation import Operation, Resource
 from pyramid_bookstore.web.permissions import any_permission
 from pyramid_bookstore.web.query_string import without_parameters
-from pyramid_bookstore.web.responses import answer
+from pyramid_bookstore.web.responses import answer, redirect
 
 
 def add_routes(config: Configurator) -> None:
@@ -31,35 +36,75 @@ def add_routes(config: Configurator) -> None:
     The discriminator is the one that ``config.add_route`` uses.
     """
     for resource in RESOURCES:
-        config.action(("route-connect", resource.route_name), _connect, args=(config, resource))
+        # The mount point itself is last of all routes: a host may have a page of its own there.
+        order = PHASE3_CONFIG + 1 if resource.path == "/" else PHASE3_CONFIG
+        discriminator = ("route-connect", resource.route_name)
+        config.action(discriminator, _connect, args=(config, resource), order=order)
     config.action(("bookstore", "undecodable"), _add_undecodable, args=(config,))
 
 
 def _connect(config: Configurator, resource: Resource) -> None:
     mount = Mount.of(config.registry)
-    if not resource.enabled(mount.settings):
+    if not mount.serves(resource):
         return
     # Autocommit: the route is added now, not after those that the host registered later.
     immediate = Configurator(registry=config.registry, package=config.package, autocommit=True)
-    # A public path needs no context; the host's factory may need a database that is unreachable.
-    factory = DefaultRootFactory if resource.is_public else None
-    immediate.add_route(resource.route_name, mount.path + resource.path, factory=factory)
+    path = (mount.path + resource.path).rstrip("/")
+    options = {"factory": _context_factory(resource, mount.settings, config.registry)}
+    if resource.path == "/":
+        options["bookstore_unclaimed"] = True
+        config = immediate  # it is too late for more actions
+    immediate.add_route(resource.route_name, path, **options)
     mount.added_routes.add(resource.route_name)
-    _add_views(config, resource)
+    _add_views(config, resource, mount.settings)
+    if resource.slash:
+        name = f"{resource.route_name}_slash"
+        immediate.add_route(name, f"{path}/", request_method=("GET", "HEAD"), **options)
+        config.add_view(_redirect_to(resource), route_name=name, **_PUBLIC)
 
 
-def _add_views(config: Configurator, resource: Resource) -> None:
-    route = {"route_name": resource.route_name, "require_csrf": False, "mapper": DefaultViewMapper}
+#: Options of the views that everybody may call.
+_PUBLIC: dict[str, Any] = {
+    "permission": NO_PERMISSION_REQUIRED,
+    "decorator": (observed, raises_http_exceptions),
+    "require_csrf": False,
+    "mapper": DefaultViewMapper,
+}
+
+
+def _context_factory(resource: Resource, settings: Settings, registry: Registry) -> Any:
+    """The factory of the route's context, on which a policy may decide.
+
+    For what asks no policy (public paths, preflights, methods that are not served) nothing of the
+    host's is called: its factory may need a session, or a database that is unreachable.
+    """
+    if resource.is_public:
+        return DefaultRootFactory
+    chosen = settings.root_factory and DottedNameResolver().maybe_resolve(settings.root_factory)
+    served = frozenset(resource.methods) - {"OPTIONS"}
+
+    def factory(request: Request) -> Any:
+        if request.method not in served:
+            return DefaultRootFactory(request)
+        make = chosen or registry.queryUtility(IRootFactory, default=DefaultRootFactory)
+        return make(request)
+
+    return factory
+
+
+def _add_views(config: Configurator, resource: Resource, settings: Settings) -> None:
     for operation in resource.operations:
         config.add_view(
             operation.view,
+            route_name=resource.route_name,
             request_method=operation.method,
-            permission=_permission(operation),
+            permission=_permission(operation, settings),
             decorator=_decorators(operation),
-            **route,
+            require_csrf=False,
+            mapper=DefaultViewMapper,
         )
     allowed = resource.methods
-    public = {"permission": NO_PERMISSION_REQUIRED, "decorator": observed, **route}
+    public = {"route_name": resource.route_name, **_PUBLIC}
     config.add_view(_options(allowed), request_method="OPTIONS", **public)
     config.add_view(_method_not_allowed(allowed), **public)
     config.add_exception_view(
@@ -70,15 +115,17 @@ def _add_views(config: Configurator, resource: Resource) -> None:
     )
 
 
-def _permission(operation: Operation) -> Any:
+def _permission(operation: Operation, settings: Settings) -> Any:
     """The permission that Pyramid asks for; where one of two is enough, `any_permission` asks."""
-    return operation.permissions[0] if len(operation.permissions) == 1 else NO_PERMISSION_REQUIRED
+    asked = operation.asked_for(settings)
+    return asked[0] if len(asked) == 1 else NO_PERMISSION_REQUIRED
 
 
 def _decorators(operation: Operation) -> tuple[Any, ...]:
     """The decorators of the view, the outermost first."""
     decorators = (
         (True, observed),
+        (True, raises_http_exceptions),
         (operation.or_permission is not None, any_permission(*operation.permissions)),
         (operation.bare, without_parameters),
         (operation.writes and not operation.single, transactional),
@@ -86,6 +133,13 @@ def _decorators(operation: Operation) -> tuple[Any, ...]:
         (operation.idempotent, idempotent),
     )
     return tuple(decorator for wanted, decorator in decorators if wanted)
+
+
+def _redirect_to(resource: Resource) -> Any:
+    def without_slash(request: Request) -> Response:
+        return redirect(request, request.route_path(resource.route_name, **prefix_of(request)))
+
+    return without_slash
 
 
 def _options(allowed: tuple[str, ...]) -> Any:
@@ -116,7 +170,7 @@ class OwnPath:
 
     def __init__(self, value: bool, config: Configurator) -> None:
         path = Mount.of(config.registry).path
-        firsts = sorted({re.escape(resource.path.split("/")[1]) for resource in RESOURCES})
+        firsts = sorted({re.escape(resource.path.split("/")[1]) for resource in RESOURCES} - {""})
         # A placeholder in the host's route_prefix matches anything but a slash.
         literal = map(re.escape, re.split(r"\{[^{}]*\}", path))
         self._pattern = re.compile(f"{'[^/]+'.join(literal)}/(?:{'|'.join(firsts)})(?:/|\\Z)")

@@ -65,9 +65,10 @@ def body_limit(registry: Registry, mount: Mount) -> Callable[[dict[str, Any]], i
         return most
 
     def _permitted(request: Request, operation: Operation) -> bool:
-        if mount.settings.auth != "jwt":
+        asked = operation.asked_for(mount.settings)
+        if mount.settings.auth != "jwt" or not asked:
             return True
         policy, context = registry.queryUtility(ISecurityPolicy), DefaultRootFactory(request)
-        return any(policy.permits(request, context, each) for each in operation.permissions)
+        return any(policy.permits(request, context, each) for each in asked)
 
     return limit

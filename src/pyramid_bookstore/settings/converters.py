@@ -13,7 +13,7 @@ from typing import Any
 
 #: Permissions as in the INI; views have ``bookstore.<permission>``, see `web.operation`, which
 #: unpacks them in this order.
-PERMISSIONS = ("view", "add", "edit", "delete", "stock", "import")
+PERMISSIONS = ("view", "add", "edit", "delete", "stock", "import", "changes")
 
 #: Shared-secret algorithms (RFC 7518, section 3.2).
 SYMMETRIC = ("HS256", "HS384", "HS512")
@@ -32,6 +32,20 @@ _BOOLEANS = {
 # A segment of a URL path (pchar of RFC 3986) without ':' and '*', which are placeholders in
 # Pyramid's route patterns, and '%', which is a literal there.
 _SEGMENT = re.compile(r"[A-Za-z0-9\-._~!$&'()+,;=@]+")
+# As browsers write it (RFC 6454, 6.2): scheme, host, and a port that is not the scheme's own.
+_ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+_OWN_PORTS = {("http", ":80"), ("https", ":443")}
+
+#: The codes of ISO 4217 that are money in use.
+_CURRENCIES = """
+    AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD
+    CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD
+    GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD
+    KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO
+    NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE
+    SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV
+    WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +133,50 @@ def _optional_text(value: Any) -> str | None:
     return value.strip() or None
 
 
+def _permission(value: Any) -> str:
+    if not isinstance(value, str):
+        raise _RefusedError
+    return value.strip()
+
+
+def _callable_or_name(value: Any) -> Any:
+    return value if callable(value) else _optional_text(value)
+
+
+def _currency(value: Any) -> str | None:
+    code = _optional_text(value)
+    known = _CURRENCIES.split()
+    if code is None or code.upper() in known:
+        return code and code.upper()
+    raise ValueError(
+        f"{shown(value)} is not the ISO 4217 code of a currency, such as EUR; did you mean"
+        f" {nearest(code, known)}?"
+    )
+
+
+def _origins(value: Any) -> tuple[str, ...]:
+    origins = tuple(word if word == "*" else _origin(word) for word in _words(value))
+    if "*" in origins and len(origins) > 1:
+        raise ValueError("* is every origin: set it alone, or name the origins without it")
+    return origins
+
+
+def _origin(word: str) -> str:
+    """The origin as browsers send it; raises `ValueError` for what none of them sends."""
+    origin = word.lower()
+    if origin == "null":
+        raise ValueError("null is what any sandboxed page sends; * lets every origin in")
+    found = _ORIGIN.fullmatch(origin)
+    if found is not None and (found[1], found[3]) not in _OWN_PORTS:
+        return origin
+    raise ValueError(
+        f"{ascii(word) if '@' not in word else 'what was given'} is not an origin as a browser"
+        " sends it, such as https://shop.example or http://localhost:8080: scheme and host"
+        " (xn--… for one in other letters), then the port unless it is the scheme's own; no path,"
+        " no slash at the end, no pattern"
+    )
+
+
 def _secret(value: Any) -> str | None:
     # Not stripped, because a secret may have blanks at its ends.
     if not isinstance(value, str):
@@ -180,6 +238,12 @@ OPTIONAL_TEXT = Converter("a text", _optional_text)
 SECRET = Converter("a text (never shown)", _secret, hidden=True)
 ATTRIBUTE = Converter("the name of a request attribute, such as dbsession", _attribute)
 WORDS = Converter("a list of words, separated by spaces", _words)
+PERMISSION = Converter("a permission of the host's, or nothing", _permission)
+FACTORY = Converter("the dotted name of a function or class, such as shop.Root", _callable_or_name)
+CURRENCY = Converter("the ISO 4217 code of a currency, such as EUR", _currency)
+ORIGINS = Converter(
+    "a list of origins, separated by spaces, such as https://shop.example; or *", _origins
+)
 PERMISSION_LIST = _words_of("permission", PERMISSIONS)
 #: Checked further by `catalogue.declared.declare`.
 FIELD = Converter("a type, then what the field is for, as in: text filter facet", _words)

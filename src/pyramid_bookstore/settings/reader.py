@@ -9,6 +9,7 @@ from sqlalchemy.engine import make_url
 
 from pyramid_bookstore.settings.converters import (
     ASYMMETRIC,
+    PERMISSIONS,
     SYMMETRIC,
     Converter,
     nearest,
@@ -127,6 +128,8 @@ def read(
     _limits(values, given, faults)
     _databases(values, given, faults)
     _tokens(values, faults)
+    _permissions(values, faults)
+    _cors(values, faults)
     for probe in probes:
         probe(values, faults)
     values["unknown_variables"] = tuple(faults.unknown_variables)
@@ -240,6 +243,29 @@ def _host_session(values: Mapping[str, Any], faults: Faults) -> None:
         faults.add(
             "bookstore.replica.sqlalchemy.url",
             "not together with bookstore.dbsession: all reads go through the host's session then",
+        )
+
+
+def _permissions(values: Mapping[str, Any], faults: Faults) -> None:
+    for name, asked in values["permissions"].items():
+        key = f"bookstore.permission.{name}"
+        if name not in PERMISSIONS:
+            best = nearest(name, PERMISSIONS)
+            faults.add(key, f"no such permission, did you mean bookstore.permission.{best}?")
+        elif values["auth"] == "jwt" and asked not in ("", f"bookstore.{name}"):
+            faults.add(
+                key,
+                "not together with bookstore.auth = jwt: tokens know the bookstore's own"
+                " permissions only, which bookstore.roles.NAME gives; leave it out",
+            )
+
+
+def _cors(values: Mapping[str, Any], faults: Faults) -> None:
+    if values["cors_credentials"] and values["cors_origins"] == ("*",):
+        faults.add(
+            "bookstore.cors.credentials",
+            "not together with bookstore.cors.origins = *: every page on the web could act with a"
+            " visitor's cookies; name the origins",
         )
 
 

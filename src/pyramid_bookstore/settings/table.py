@@ -17,9 +17,13 @@ from pyramid_bookstore.settings.converters import (
     ALGORITHM_LIST,
     ATTRIBUTE,
     BOOLEAN,
+    CURRENCY,
     ENGINE,
+    FACTORY,
     FIELD,
     OPTIONAL_TEXT,
+    ORIGINS,
+    PERMISSION,
     PERMISSION_LIST,
     PREFIX,
     SECRET,
@@ -133,6 +137,21 @@ class Settings:
         "Permissions of the role NAME.", family=True)
     anonymous: tuple[str, ...] = _key("bookstore.anonymous", (), PERMISSION_LIST,
         "Permissions without a token.")
+    #: By the short name of ours; empty where nobody is asked.
+    permissions: Mapping[str, str] = _key("bookstore.permission.NAME", "", PERMISSION,
+        "What the host's policy is asked for instead of `bookstore.NAME`; empty: nobody is asked.",
+        family=True)
+    #: In Python also the factory itself.
+    root_factory: str | None = _key("bookstore.root_factory", None, FACTORY,
+        "Dotted name of the factory of our routes' context; without it, the host's root factory.")
+    cors_origins: tuple[str, ...] = _key("bookstore.cors.origins", (), ORIGINS,
+        "Origins whose pages may call from a browser, exactly as a browser sends them; `*`: all.")
+    cors_credentials: bool = _key("bookstore.cors.credentials", False, BOOLEAN,
+        "Whether those pages may send cookies; never together with `*`.")
+    cors_max_age: int = _key("bookstore.cors.max_age", 600, integer(0, _DAY, "seconds"),
+        "How long a browser may keep the answer to a preflight.")
+    currency: str | None = _key("bookstore.currency", None, CURRENCY,
+        "ISO 4217 code of every price; shown in the index and the description.")
     trade: bool = _key("bookstore.trade", False, BOOLEAN,
         "Declare the trade's fields: publisher, language, form, pages, subjects and others.")
     declared: Mapping[str, tuple[str, ...]] = _key("bookstore.field.NAME", (), FIELD,
@@ -178,11 +197,16 @@ class Settings:
             names = ", ".join(self.foreign_options)
             yield logging.INFO, f"No options of SQLAlchemy's, so not used: {names}"
 
+    def permission(self, own: str) -> str:
+        """The permission to ask for where ``own`` (``bookstore.view``) is needed; ``""`` if nobody
+        is asked."""
+        return self.permissions.get(own.removeprefix("bookstore."), own)
+
     def effective(self) -> Iterator[tuple[str, str]]:
         """Key and value of every setting as text, in the table's order, for people to read: without
         passwords and keys, and with ``-`` for what is not set."""
         for key in KEYS:
-            if key.attribute in ("roles", "declared"):
+            if key.attribute in ("roles", "permissions", "declared"):
                 members = getattr(self, key.attribute)
                 yield from ((key.prefix + name, as_text(members[name])) for name in members)
             elif key.family:

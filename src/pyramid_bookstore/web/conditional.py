@@ -1,5 +1,6 @@
 """Conditional requests (RFC 9110, section 13): entity tags and dates."""
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -26,6 +27,11 @@ _LAST_VERSION = 253_402_300_799_999_999
 def etag(version: int) -> str:
     """The strong entity tag of a book in this version."""
     return f'"{version:x}"'
+
+
+def entity_tag(body: bytes) -> str:
+    """The strong entity tag of an answer that is no single book."""
+    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
 
 
 def http_date(moment: datetime) -> str:

@@ -53,6 +53,11 @@ class Mount:
         """The bookstore of the application with this registry."""
         return cast(Mount, registry[_KEY])
 
+    def serves(self, resource: Resource) -> bool:
+        """Whether this mount has the path. At the root there is no mount point to have: ``/`` is
+        the host's."""
+        return resource.enabled(self.settings) and (resource.path != "/" or self.path != "")
+
     def part(self, kind: type[Part]) -> Part:
         """The object of this class that belongs to this mount, made on first use."""
         found: Part = self._parts.get(kind) or self._parts.setdefault(kind, kind())

@@ -8,7 +8,7 @@ from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.settings.converters import PERMISSIONS
 from pyramid_bookstore.web.body import Body
 
-VIEW, ADD, EDIT, DELETE, STOCK, IMPORT = (f"bookstore.{name}" for name in PERMISSIONS)
+VIEW, ADD, EDIT, DELETE, STOCK, IMPORT, CHANGES = (f"bookstore.{name}" for name in PERMISSIONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,18 @@ class Operation:
     #: Another permission: a caller needs one of the two, and the view asks which, as what it does
     #: depends on the books that are there.
     or_permission: str | None = None
+    #: A permission that the view asks for besides, with some parameters.
+    further_permission: str | None = None
 
     @property
     def permissions(self) -> tuple[str, ...]:
         """The permissions of which a caller needs one; none if it is public."""
         return tuple(each for each in (self.permission, self.or_permission) if each is not None)
+
+    def asked_for(self, settings: Settings) -> tuple[str, ...]:
+        """The same in the host's words; none where nobody is asked."""
+        asked = tuple(map(settings.permission, self.permissions))
+        return asked if all(asked) else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,8 @@ class Resource:
     operations: Sequence[Operation]
     #: Whether it exists with these settings.
     enabled: Callable[[Settings], bool] = lambda settings: True
+    #: Whether the same path with a slash behind it leads here.
+    slash: bool = False
 
     @property
     def route_name(self) -> str:

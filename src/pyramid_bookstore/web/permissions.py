@@ -7,12 +7,18 @@ from pyramid.httpexceptions import HTTPForbidden
 from pyramid.request import Request
 from pyramid.response import Response
 
+from pyramid_bookstore.web.mount import Mount
+
 View = Callable[[Any, Request], Response]
 
 
 def permits(request: Request, permission: str) -> bool:
-    """Whether the caller has the permission; everybody has it without a security policy."""
-    return bool(request.has_permission(permission))
+    """Whether the caller has one of our permissions, by the name that the host has for it.
+
+    Everybody has it without a security policy, or where the settings say that nobody is asked.
+    """
+    asked = Mount.of(request.registry).settings.permission(permission)
+    return not asked or bool(request.has_permission(asked))
 
 
 def require_any(request: Request, *permissions: str) -> None:

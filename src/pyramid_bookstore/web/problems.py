@@ -4,11 +4,12 @@ A problem has the RFC's members (``type``, ``title``, ``status``, ``detail``, ``
 original tutorial's: ``error`` (the code), ``message``, and for wrong values ``details``.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
-from pyramid.httpexceptions import HTTPException
+from pyramid.httpexceptions import HTTPException, status_map
 from pyramid.request import Request
 from pyramid.response import Response
 
@@ -56,8 +57,11 @@ PROBLEMS: dict[str, Problem] = {
 
 
 class Denied(BookstoreError):
-    #: The value of ``WWW-Authenticate``, where there is one to give.
-    challenge: str | None = None
+    """Refused for who the caller is; ``headers`` are those that its answer has besides."""
+
+    def __init__(self, message: str, headers: Iterable[tuple[str, str]] = ()) -> None:
+        self.headers = tuple(headers)
+        super().__init__(message)
 
 
 class Unauthorized(Denied):
@@ -84,8 +88,9 @@ class HostsRefusal(BookstoreError):
         self.problem = Problem(raised.status_int, raised.title)
 
 
-def problem_response(request: Request, error: BookstoreError) -> Response:
-    """The response for an error."""
+def problem_response(request: Request, error: BookstoreError) -> HTTPException:
+    """The response for an error, which can be raised too: the exception of its status, with the
+    error as ``bookstore_error``."""
     if isinstance(error, HostsRefusal):
         problem, code = error.problem, error.problem.title.lower().replace(" ", "_")
     else:
@@ -101,8 +106,11 @@ def problem_response(request: Request, error: BookstoreError) -> Response:
     }
     response = answer(request, status=problem.status, content_type=PROBLEM)
     document |= _add_details(error, response)
-    response.body = msgspec.json.encode(document)
-    return response
+    kind = status_map.get(problem.status, HTTPException)
+    raised = kind(error.message, body=msgspec.json.encode(document), headerlist=response.headerlist)
+    raised.status = response.status  # the host's own may be one that Pyramid does not know
+    raised.bookstore_error = error
+    return raised
 
 
 def _instance(request: Request) -> str:
@@ -144,6 +152,6 @@ def _add_details(error: BookstoreError, response: Response) -> dict[str, Any]:
             return {"accepted": list(error.accepted)}
         case http_errors.UnsupportedEncoding():
             headers["Accept-Encoding"] = "identity"
-        case Denied(challenge=str(challenge)) if challenge:
-            headers["WWW-Authenticate"] = challenge
+        case Denied():
+            response.headerlist += error.headers  # there may be several of one name
     return {}

@@ -37,6 +37,13 @@ def answer(
     return Response(body=body, status=None if status == 200 else status, headerlist=headers)
 
 
+def redirect(request: Request, path: str) -> Response:
+    """The way to another path of this application, for now."""
+    response = answer(request, status=307, content_type=None)
+    response.headers["Location"] = path
+    return response
+
+
 def _cache_control(request: Request, cache: str) -> str:
     """``private`` if there is a security policy: a shared cache must not store it."""
     guarded = request.registry.queryUtility(ISecurityPolicy) is not None

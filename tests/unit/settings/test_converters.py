@@ -107,7 +107,7 @@ def test_an_unknown_permission_or_algorithm_is_refused_with_the_nearest_name():
     text = str(raised.value)
     assert "'veiw', did you mean view?" in text
     assert "'add,', did you mean add?" in text
-    assert text.endswith("(allowed: view add edit delete stock import)")
+    assert text.endswith("(allowed: view add edit delete stock import changes)")
     with pytest.raises(ValueError, match="'none', did you mean"):
         c.ALGORITHM_LIST("none")
     with pytest.raises(ValueError, match="is not a list, separated by spaces, of view add"):
