@@ -7,7 +7,8 @@ BENCH ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types pytest torture audit docs packages storefront bench dist floors hosts clean
+.PHONY: help run test lint types pytest torture audit clients docs packages storefront bench dist floors \
+    hosts clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -45,6 +46,9 @@ bench: .venv-bench/.installed ## Side by side with other stacks, for an hour or 
 torture: $(VENV)/.tests ## Break it on purpose (some minutes) and write docs/reliability/README.md
 	$(BIN)/python -m pip install --quiet 'gunicorn>=27' 'granian>=2.8'
 	$(BIN)/python -m torture $(ARGS)
+
+clients: $(VENV)/.tests ## Clients generated for TypeScript and Python (Node, Java and package indexes)
+	$(BIN)/python -m tests.clients
 
 audit: $(VENV)/.tests ## Known vulnerabilities of what is installed (asks pypi.org)
 	$(BIN)/python -m pip install --quiet pip-audit

@@ -205,6 +205,63 @@ def test_with_a_replica_reads_describe_the_cache_control_header(make):
     assert "Cache-Control" in names(description(make(replica)))
 
 
+class TestStrictClients:
+    """What generators of clients and validators stumble over."""
+
+    @pytest.fixture(params=["standard", "declared fields", "optional extra"])
+    def document(self, make, request):
+        options, path = MOUNTS[request.param]
+        return description(make(**options), path)
+
+    def test_no_schema_of_a_body_has_a_default_for_which_it_would_be_required(self, document):
+        def look(item):
+            if isinstance(item, dict):
+                properties = item.get("properties", {})
+                for name, each in properties.items():
+                    assert "default" not in each, name
+                for each in item.values():
+                    look(each)
+
+        look(document["components"]["schemas"])
+        new = document["components"]["schemas"]["NewBook"]
+        assert new["required"] == ["title", "author", "isbn", "price"]
+        assert new["properties"]["stock"]["description"].endswith("0 by default.")
+
+    def test_no_price_is_refused_by_a_validator_that_computes_with_floats(self, document):
+        assert "multipleOf" not in json.dumps(document)
+        book = document["components"]["schemas"]["NewBook"]
+        assert faults(document, book["properties"]["price"], 19.99) == []
+
+    def test_what_the_server_sets_is_read_only_and_a_change_may_have_it(self, document):
+        schemas = document["components"]["schemas"]
+        for name in ("Book", "BookChanges", "BookPatch", "NewBookByIsbn"):
+            read_only = {
+                field for field, each in schemas[name]["properties"].items() if each.get("readOnly")
+            }
+            assert read_only == {"id", "created_at", "updated_at"}, name
+        assert not {"id", "created_at"} & {*schemas["NewBook"]["properties"]}
+
+    def test_extra_is_an_open_object_with_the_declared_fields(self, make):
+        options, path = MOUNTS["declared fields"]
+        schemas = description(make(**options), path)["components"]["schemas"]
+        for name in ("Extra", "StoredExtra"):
+            assert schemas[name]["additionalProperties"] is True
+            assert schemas[name]["properties"]["pages"]["type"] == "integer"
+        assert schemas["BookPatch"]["properties"]["extra"]["additionalProperties"] is True
+
+    def test_the_values_of_facets_have_the_type_of_their_field(self, make):
+        kinds = {"signed": "boolean", "rating": "number", "shelf": "integer", "year": "date"}
+        settings = {f"bookstore.field.{name}": f"{kind} facet" for name, kind in kinds.items()}
+        document = description(make(settings | {"bookstore.trade": "true"}))
+        facets = document["components"]["schemas"]["Page"]["properties"]["facets"]["properties"]
+        found = {
+            name: each["items"]["properties"]["value"]["type"] for name, each in facets.items()
+        }
+        wanted = {"signed": "boolean", "rating": "number", "shelf": "integer", "year": "string"}
+        assert {name: found[name] for name in wanted} == wanted
+        assert found["language"] == found["publisher"] == "string"
+
+
 class TestSecurity:
     def test_without_a_policy_no_operation_needs_credentials(self, make):
         document = description(make())

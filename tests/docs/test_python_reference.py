@@ -38,7 +38,7 @@ MODULES = ("", ".events", ".errors", ".testing")
 #: Public by its name only: for the bookstore's own views and services.
 INTERNAL = {"Bookstore": {"page", "export"}, "Condition": {"check", "given"}}
 #: Classes that nobody but the bookstore calls.
-NOT_CALLED = {"Suggestion", "Suggestions", "Bookstore", "BookData", "Page"}
+NOT_CALLED = {"Suggestion", "Suggestions", "Bookstore", "BookData", "Lookup", "Page"}
 #: What annotations and defaults on the page stand for.
 NAMES = {
     each.__name__: each

@@ -1,18 +1,25 @@
-"""Each error of an operation must be in its OpenAPI description; and the command line."""
+"""Each answer and error of an operation is as in its description; and the command line."""
 
 from __future__ import annotations
+
+import json
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
 from click.testing import CliRunner
 from pyramid.interfaces import ISecurityPolicy
+from pyramid.router import Router
 
 from pyramid_bookstore.cli import main
+from pyramid_bookstore.description.document import encoded_description
 from pyramid_bookstore.description.paths import codes_of
 from pyramid_bookstore.description.problems import ROWS_REFUSED
 from pyramid_bookstore.errors import RowsRefused
 from pyramid_bookstore.operations import RESOURCES
 from pyramid_bookstore.web import problems
 from pyramid_bookstore.web.mount import Mount
+from tests.description.support import check
 from tests.support.server import write_ini
 
 
@@ -41,6 +48,38 @@ def only_described_errors(monkeypatch):
     monkeypatch.setattr(problems, "problem_response", observed)
     yield
     assert undescribed == []
+
+
+_DOCUMENTS: WeakKeyDictionary[Router, dict[str, Any]] = WeakKeyDictionary()
+
+
+@pytest.fixture(autouse=True)
+def only_described_answers(monkeypatch):
+    """Each answer of the tests to a described operation is as its description says."""
+    wrong = []
+    invoke = Router.invoke_request
+
+    def observed(router, request, **options):
+        response = invoke(router, request, **options)
+        route = getattr(request, "matched_route", None)
+        resource = next(
+            (each for each in RESOURCES if route and each.route_name == route.name), None
+        )
+        if resource is None:
+            return response
+        if router not in _DOCUMENTS:
+            _DOCUMENTS[router] = json.loads(encoded_description(request).body)
+        document = _DOCUMENTS[router]
+        if request.method.lower() in document["paths"][resource.path]:
+            try:
+                check(document, request.method, resource.path, response)
+            except AssertionError as error:
+                wrong.append(str(error))
+        return response
+
+    monkeypatch.setattr(Router, "invoke_request", observed)
+    yield
+    assert wrong == []
 
 
 @pytest.fixture

@@ -186,6 +186,19 @@ class TestImport:
         for number in (0, 2):
             assert client.get(path(books[number])).json == books[number]
 
+    def test_the_order_of_the_members_of_extra_is_no_change(self, client, kind, made):
+        books = [
+            client.post_json(
+                BOOKS, new_book(number, extra={"a": number, "b": {"c": 1, "d": 2}})
+            ).json
+            for number in range(3)
+        ]
+        turned = [each | {"extra": dict(reversed(each["extra"].items()))} for each in books]
+        turned[2]["extra"] |= {"a": 9}
+        answer = self.send(client, kind, made(turned))
+        assert (answer.json["unchanged"], answer.json["updated"]) == (2, 1)
+        assert client.get(path(books[0])).json == books[0]
+
     def test_a_row_with_another_id_than_its_book_is_rejected(self, client, kind, made):
         books = [client.post_json(BOOKS, new_book(number)).json for number in range(3)]
         read = [

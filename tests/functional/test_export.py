@@ -43,6 +43,24 @@ def test_an_export_in_csv_has_all_fields_and_a_file_name(client):
     assert faust | {"price": "0.50", "description": "", "extra": "{}"} == faust
 
 
+def test_csv_may_begin_with_a_byte_order_mark_that_an_import_passes_over(client, run, tmp_path):
+    client.post_json(BOOKS, BOOK | {"title": "Ämter"})
+    answer = client.get(f"{EXPORT}?bom=true")
+    assert answer.body == b"\xef\xbb\xbf" + client.get(EXPORT).body
+    assert send(client, answer.body).json["unchanged"] == 1
+    run("export", str(tmp_path / "books.csv"), "--bom")
+    assert (tmp_path / "books.csv").read_bytes() == b"\xef\xbb\xbf" + HEADER
+
+
+@pytest.mark.parametrize("format", ["ndjson", "xlsx"])
+def test_only_csv_may_begin_with_a_byte_order_mark(client, run, tmp_path, format):
+    refused = client.get(f"{EXPORT}?bom=true&format={format}", status=422).json
+    assert refused["details"][0]["field"] == "bom"
+    done = run("export", str(tmp_path / f"books.{format}"), "--bom", code=1)
+    assert "Only CSV" in done.stderr
+    assert not any(tmp_path.glob("books.*"))
+
+
 def test_an_export_in_ndjson_has_all_fields_and_a_file_name(client):
     client.post_json(BOOKS, BOOK | {"extra": {"a": "é"}})
     answer = client.get(f"{EXPORT}?format=ndjson")

@@ -12,7 +12,7 @@ _TAKEN = frozenset(
     {
         *BOOKS.c.keys(),
         *(node.name for node in ListParameters().children),
-        *("format", "relevance", "line", "faults", "row", "seq", "tokens", "sample"),
+        *("format", "bom", "relevance", "line", "faults", "row", "seq", "tokens", "sample"),
     }
 )
 

@@ -82,7 +82,7 @@ def _walk(reader: Reader, shape: Shape, values: Values) -> tuple[Sequence[Row], 
     # The matches are far down the list. To collect very many takes longer than to look on.
     search = search_on(reader.dialect)
     shape = shape._replace(costly=is_large(reader, values))
-    matches = reader.rows(count_query(shape._replace(total="estimated")), values)[0][0]
+    matches = int(reader.rows(count_query(shape._replace(total="estimated")), values)[0][0])
     walked = int(matches * search.WALKED_PER_MATCH)
     if walked > values["walked"]:
         rows = reader.rows(page_query(shape), values | {"walked": walked})

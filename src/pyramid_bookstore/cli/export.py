@@ -51,12 +51,16 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Choice(get_args(ExportFormat)),
     help="The format, if the file's name does not have it; csv by default for -.",
 )
+@click.option(
+    "--bom", is_flag=True, help="Begin CSV with a byte order mark, by which Excel knows UTF-8."
+)
 @click.pass_context
 def command(
     context: click.Context,
     /,
     file: str,
     format: ExportFormat | None,
+    bom: bool,
     more: dict[str, str],
     **filters: str | None,
 ) -> None:
@@ -74,14 +78,17 @@ def command(
     chosen = _format(file, format)
     ini: Ini = context.obj
     declared = ini.rules.declared
-    query = parse_export([*given, *more.items()], declared)
+    form = [("format", chosen), ("bom", str(bom).lower())]
+    query = parse_export([*given, *more.items(), *form], declared)
     engine = make_reading_engine(database_options(ini.values))
     try:
         with explain_missing_schema(engine), target(file) as opened:
             reader = LeanReader(engine, dialect_named(engine.dialect.name))
             total = None if given or more else int(reader.rows(_ALL, {})[0][0])
             with bar("Exporting", total) as progress:
-                opened.writelines(export(reader, query.filters, chosen, progress, declared))
+                opened.writelines(
+                    export(reader, query.filters, chosen, progress, declared, bom=bom)
+                )
         number = progress.books
         click.echo(f"{number:,} {'book' if number == 1 else 'books'} written.", err=True)
     except BrokenPipeError:

@@ -1,6 +1,7 @@
 """Export of the catalogue as CSV or NDJSON, page by page, in the form that an import reads."""
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from tempfile import TemporaryFile
@@ -42,13 +43,16 @@ def export(
     format: ExportFormat,
     progress: Callable[[int], None] | None = None,
     declared: Declared = NOTHING_DECLARED,
+    *,
+    bom: bool = False,
 ) -> Iterator[bytes]:
     """The books that the filters choose, oldest first, as chunks of a file; has a ``close``.
 
     Each page is a separate read, so that a slow client holds no connection and memory is that of
     one page. A session ends with its request, before the answer is sent: the pages of a
     `SessionReader` go to a temporary file at once. The first page is read here, so that an error
-    of the database is raised before anything is sent. ``progress`` is called with the number of
+    of the database is raised before anything is sent. With ``bom`` CSV begins with a byte order
+    mark, by which Excel knows that it is UTF-8. ``progress`` is called with the number of
     books read so far.
     """
     pages = walk(reader, filters, declared, size=PAGE)
@@ -58,7 +62,11 @@ def export(
         # Made whole before anything is sent, so that what a sheet cannot hold is told.
         return Spooled(workbook(pages, Columns(declared)))
     pages = chain([next(pages, ())], pages)
-    chunks = map(_ndjson, pages) if format == "ndjson" else _csv(pages, Columns(declared))
+    chunks: Iterator[bytes]
+    if format == "ndjson":
+        chunks = map(_ndjson, pages)
+    else:
+        chunks = chain([BOM_UTF8] if bom else [], _csv(pages, Columns(declared)))
     return Spooled(chunks) if isinstance(reader, SessionReader) else (each for each in chunks)
 
 

@@ -20,7 +20,7 @@ from pyramid_bookstore.feeds.bulk_sqlite import SQLiteBulk
 from pyramid_bookstore.feeds.cells import fault
 from pyramid_bookstore.feeds.ids import ids
 from pyramid_bookstore.feeds.intake import Intake
-from pyramid_bookstore.feeds.patches import apply_patches
+from pyramid_bookstore.feeds.patches import apply_patches, keep_equal
 from pyramid_bookstore.feeds.report import MAX_LISTED
 from pyramid_bookstore.feeds.staging import KEY, REQUIRED_FIELDS
 from pyramid_bookstore.values.moments import now
@@ -152,6 +152,8 @@ class Importer:
         bulk.reject_repeated()
         if self._intake.members:
             apply_patches(bulk, self._intake.validator.declared, lock=lock)
+        if "extra" in self._intake.given:
+            keep_equal(bulk)
         if self._intake.partial:
             bulk.reject_incomplete(extra=bool(self._intake.validator.faults_without_extra))
             bulk.reject_free_in_stock()

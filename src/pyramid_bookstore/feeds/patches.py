@@ -14,7 +14,8 @@ from pyramid_bookstore.feeds.staging import EXTRA_KEYS, STAGED
 from pyramid_bookstore.values import jsontext
 
 _S = STAGED.c
-_EXTRA = sa.cast(BOOKS.c.extra, sa.Text).label("stored")
+_STORED = sa.cast(BOOKS.c.extra, sa.Text)
+_EXTRA = _STORED.label("stored")
 
 
 def apply_patches(bulk: Bulk, declared: Declared, *, lock: bool) -> None:
@@ -43,6 +44,41 @@ def apply_patches(bulk: Bulk, declared: Declared, *, lock: bool) -> None:
         if large:
             bulk.reject(["line", "large"], sa.select(_S.line, sa.true()).where(_S.line.in_(large)))
         _write(bulk.connection, declared, {k: v for k, v in done.items() if k not in large})
+
+
+def keep_equal(bulk: Bulk) -> None:
+    """Make the text of a staged `extra` the stored one, where only the order of members differs."""
+    page = (
+        sa.select(_S.line, _S.extra, _EXTRA)
+        .join(BOOKS, BOOKS.c.isbn == _S.isbn)
+        .where(
+            _S.extra_patch.is_(None),
+            _S.extra != "{}",
+            _S.extra != _STORED,
+            sa.func.length(_S.extra) == sa.func.length(_STORED),
+        )
+        .order_by(_S.line)
+        .limit(PAGE)
+    )
+    change = sa.update(STAGED).where(_S.line == sa.bindparam("at"))
+    change = change.values(extra=sa.bindparam("stored"))
+    line = -1
+    while True:
+        rows = bulk.connection.execute(page.where(_S.line > line)).all()
+        same = [
+            {"at": row.line, "stored": row.stored}
+            for row in rows
+            if _canonical(row.extra) == _canonical(row.stored)
+        ]
+        if same:
+            bulk.connection.execute(change, same)
+        if len(rows) < PAGE:
+            return
+        line = rows[-1].line
+
+
+def _canonical(text: str) -> bytes:
+    return jsontext.canonical(jsontext.loads(text.encode()))
 
 
 def _pages(connection: sa.Connection) -> Iterator[list[sa.Row[Any]]]:

@@ -23,6 +23,14 @@ class ExportParameters(FilterParameters):
     """The parameters of the export."""
 
     format = parameter(Choice(*get_args(ExportFormat)), "The file's format.", missing="csv")
+    bom = parameter(
+        Flag(), "Begin CSV with a byte order mark, by which Excel knows UTF-8.", missing=False
+    )
+
+    def check(self, values: dict[str, Any], error: colander.Invalid) -> None:
+        super().check(values, error)
+        if values["bom"] and values["format"] != "csv":
+            error["bom"] = "Only CSV can begin with a byte order mark."
 
 
 class ImportParameters(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
@@ -74,6 +82,7 @@ class ExportQuery:
 
     filters: Filters = field(default_factory=dict)
     format: ExportFormat = "csv"
+    bom: bool = False
     declared: Declared = NOTHING_DECLARED
 
 
@@ -101,7 +110,8 @@ def parse_export(
 ) -> ExportQuery:
     """The query of an export; raises `ValidationFailed`."""
     values = deserialized(_export_schema(declared), pairs, pointers=False)
-    return ExportQuery(given_filters(values, ["format"]), values["format"], declared)
+    filters = given_filters(values, ["format", "bom"])
+    return ExportQuery(filters, values["format"], values["bom"], declared)
 
 
 def parse_import(query: Iterable[tuple[str, str]]) -> ImportQuery:

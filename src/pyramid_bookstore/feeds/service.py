@@ -99,20 +99,26 @@ class FeedsService(Service):
                 )
 
     def export_books(
-        self, filters: Filters = NO_FILTERS, format: ExportFormat = "csv"
+        self, filters: Filters = NO_FILTERS, format: ExportFormat = "csv", *, bom: bool = False
     ) -> Iterator[bytes]:
         """The books that the filters choose, oldest first, as a file for `import_books`.
 
+        With ``bom`` CSV begins with a byte order mark, by which Excel knows that it is UTF-8.
         ``filters`` are named as the list's parameters. The pages of the file come one by one and
         are not kept. Close the iterator if it is not read to its end. Raises `ValidationFailed`.
         """
-        return self.export(
-            parse_export(as_parameters({**filters, "format": format}), self._rules.declared)
-        )
+        given = as_parameters({**filters, "format": format, "bom": bom})
+        return self.export(parse_export(given, self._rules.declared))
 
     def export(self, query: ExportQuery) -> Iterator[bytes]:
         """`export_books`, for a query that is checked already."""
-        return export(self._unit.reader(), query.filters, query.format, declared=query.declared)
+        return export(
+            self._unit.reader(),
+            query.filters,
+            query.format,
+            declared=query.declared,
+            bom=query.bom,
+        )
 
     def _announce_merged(self, given: Collection[str], merged: Merged) -> None:
         for row in merged.created_rows:
