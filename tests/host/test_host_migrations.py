@@ -18,6 +18,7 @@ from pyramid.exceptions import ConfigurationError
 from sqlalchemy import Engine, insert, inspect, text
 from sqlalchemy.exc import IntegrityError
 
+import pyramid_bookstore.testing as bookstore_testing
 from pyramid_bookstore.catalogue.constraints import CHECKS, error_of_constraint
 from pyramid_bookstore.catalogue.models import BOOKS, Book
 from pyramid_bookstore.db import migrations, revision
@@ -297,6 +298,27 @@ class TestOneHistory:
         assert isinstance(refused, ValidationFailed)
         assert isinstance(error_of_constraint("uq_bookstore_books_isbn_key"), IsbnTaken)
         assert error_of_constraint("ck_orders_price_check") is None
+
+    def test_the_cookiecutters_fixture_runs_twice_with_our_remove(
+        self, host: MakeHost, bare_engine: Engine, ready: Any
+    ) -> None:
+        """It drops the host's tables, purges the version table and migrates."""
+        made = host(joint=True, dependent=True)
+        sys.path.insert(0, str(made.folder))
+        import host_models
+
+        for _ in range(2):
+            host_models.metadata.drop_all(bare_engine, [host_models.metadata.tables["orders"]])
+            host_models.metadata.drop_all(bare_engine, [host_models.metadata.tables["customers"]])
+            bookstore_testing.remove(bare_engine)
+            command.stamp(made.config(), None, purge=True)
+            command.upgrade(made.config(), "heads")
+            assert ready()[0] == 200
+        host_models.metadata.tables["orders"].drop(bare_engine)
+        bookstore_testing.remove(bare_engine)  # the host's revisions are still in its table
+        assert versions(bare_engine) == {"shop_0002"}
+        assert not [name for name in tables(bare_engine) if name.startswith("bookstore_")]
+        bookstore_testing.remove(bare_engine)
 
     def test_upgrade_refuses_bookstore_tables_without_a_version_table(
         self, bare_engine: Engine

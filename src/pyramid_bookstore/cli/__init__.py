@@ -14,6 +14,7 @@ from pyramid_bookstore.cli import (
     migrate,
     openapi,
     reindex,
+    remove,
     sample,
 )
 from pyramid_bookstore.cli.group import Group
@@ -39,5 +40,5 @@ def main(context: click.Context, uri: str) -> None:
     context.obj = Ini(uri)
 
 
-for module in (migrate, import_, export, sample, openapi, check, reindex, explain):
+for module in (migrate, import_, export, sample, openapi, check, reindex, explain, remove):
     main.add_command(module.command)

@@ -75,6 +75,11 @@ def downgrade(
     _run(engine, command.downgrade, revision, sql=sql, output=output)
 
 
+def stamp(engine: Engine) -> None:
+    """Write down that the database is at the newest revision, in our version table."""
+    _run(engine, command.stamp, "head", sql=False, output=None)
+
+
 @contextmanager
 def migration_lock(engine: Engine) -> Iterator[Connection]:
     """A transaction on a connection of its own, during which no migration runs."""

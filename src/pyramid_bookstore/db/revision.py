@@ -19,6 +19,11 @@ VERSION_TABLE = "bookstore_alembic_version"
 HOSTS_VERSION_TABLE = "alembic_version"
 
 
+_NUMBER = column("version_num", String)
+#: Which rows of a version table have revisions of ours.
+IS_OURS = _NUMBER.startswith(PREFIX, autoescape=True)
+
+
 class MigrationRefused(RuntimeError):
     """The database does not let this role migrate; the message says what to do."""
 
@@ -29,9 +34,8 @@ def current(connection: Connection) -> str | None:
     own = inspector.has_table(VERSION_TABLE)
     if not own and not inspector.has_table(HOSTS_VERSION_TABLE):
         return None
-    number = column("version_num", String)
-    found = select(number).select_from(table(VERSION_TABLE if own else HOSTS_VERSION_TABLE))
-    return connection.execute(found.where(number.startswith(PREFIX, autoescape=True))).scalar()
+    found = select(_NUMBER).select_from(table(VERSION_TABLE if own else HOSTS_VERSION_TABLE))
+    return connection.execute(found.where(IS_OURS)).scalar()
 
 
 def is_current(connection: Connection) -> bool:
