@@ -14,6 +14,7 @@ revision = "bookstore_0001"
 down_revision = None
 branch_labels = ("bookstore",)
 depends_on = None
+compatible_with_previous = False
 
 MONEY = sa.Numeric(10, 2).with_variant(sa.Integer(), "sqlite")  # cents
 MOMENT = sa.DateTime(timezone=True).with_variant(sa.BigInteger(), "sqlite")  # microseconds

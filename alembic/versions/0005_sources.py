@@ -9,6 +9,7 @@ revision = "bookstore_0005"
 down_revision = "bookstore_0004"
 branch_labels = None
 depends_on = None
+compatible_with_previous = False
 
 # Triggers instead of a foreign key: PostgreSQL refuses to TRUNCATE a table that a key refers to,
 # and SQLite looks at keys only on connections that ask for it, which a host's may not. As with a
