@@ -14,6 +14,7 @@ revision = "bookstore_0001"
 down_revision = None
 branch_labels = ("bookstore",)
 depends_on = None
+compatible_with_previous = False
 
 MONEY = sa.Numeric(10, 2).with_variant(sa.Integer(), "sqlite")  # cents
 MOMENT = sa.DateTime(timezone=True).with_variant(sa.BigInteger(), "sqlite")  # microseconds
@@ -152,30 +153,31 @@ def upgrade() -> None:
         sa.Column("updated_at", MOMENT, nullable=False),
         sa.Column("title_words", FOLDED, nullable=False),
         sa.Column("author_words", FOLDED, nullable=False),
-        sa.UniqueConstraint("isbn", name="bookstore_books_isbn_key"),
-        sa.CheckConstraint("price >= 0", name="bookstore_books_price_check"),
+        sa.UniqueConstraint("isbn", name=op.f("bookstore_books_isbn_key")),
+        sa.CheckConstraint("price >= 0", name=op.f("bookstore_books_price_check")),
         sa.CheckConstraint(
-            "stock >= 0 AND stock <= 2147483647", name="bookstore_books_stock_check"
+            "stock >= 0 AND stock <= 2147483647", name=op.f("bookstore_books_stock_check")
         ),
-        sa.CheckConstraint("price > 0 OR stock = 0", name="bookstore_books_free_stock_check"),
-        sa.CheckConstraint("length(isbn) = 13", name="bookstore_books_isbn_check"),
+        sa.CheckConstraint("price > 0 OR stock = 0", name=op.f("bookstore_books_free_stock_check")),
+        sa.CheckConstraint("length(isbn) = 13", name=op.f("bookstore_books_isbn_check")),
         sa.CheckConstraint(
-            "length(title) >= 1 AND length(title) <= 255", name="bookstore_books_title_check"
-        ),
-        sa.CheckConstraint(
-            "length(author) >= 1 AND length(author) <= 255", name="bookstore_books_author_check"
+            "length(title) >= 1 AND length(title) <= 255", name=op.f("bookstore_books_title_check")
         ),
         sa.CheckConstraint(
-            "length(description) <= 10000", name="bookstore_books_description_check"
+            "length(author) >= 1 AND length(author) <= 255",
+            name=op.f("bookstore_books_author_check"),
+        ),
+        sa.CheckConstraint(
+            "length(description) <= 10000", name=op.f("bookstore_books_description_check")
         ),
     )
     for name, column in SORTED_BY.items():
-        op.create_index(f"bookstore_books_{name}_idx", "bookstore_books", [column, "id"])
+        op.create_index(op.f(f"bookstore_books_{name}_idx"), "bookstore_books", [column, "id"])
     op.create_table(
         "bookstore_totals",
         sa.Column("slot", sa.SmallInteger(), autoincrement=False, nullable=False),
         sa.Column("books", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("slot", name="bookstore_totals_pkey"),
+        sa.PrimaryKeyConstraint("slot", name=op.f("bookstore_totals_pkey")),
     )
     op.create_table(
         "bookstore_idempotency_keys",
@@ -185,10 +187,12 @@ def upgrade() -> None:
         sa.Column("headers", sa.Text(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("expires_at", MOMENT, nullable=False),
-        sa.PrimaryKeyConstraint("key", name="bookstore_idempotency_keys_pkey"),
+        sa.PrimaryKeyConstraint("key", name=op.f("bookstore_idempotency_keys_pkey")),
     )
     op.create_index(
-        "bookstore_idempotency_keys_expires_at_idx", "bookstore_idempotency_keys", ["expires_at"]
+        op.f("bookstore_idempotency_keys_expires_at_idx"),
+        "bookstore_idempotency_keys",
+        ["expires_at"],
     )
     values = "(0, 0)" if sqlite else ", ".join(f"({slot}, 0)" for slot in range(SLOTS))
     op.execute(f"INSERT INTO bookstore_totals (slot, books) VALUES {values}")
@@ -209,7 +213,7 @@ def downgrade() -> None:
 def _key() -> list[sa.schema.SchemaItem]:
     return [
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="bookstore_books_pkey"),
+        sa.PrimaryKeyConstraint("id", name=op.f("bookstore_books_pkey")),
     ]
 
 
@@ -219,6 +223,6 @@ def _sqlite_key() -> list[sa.schema.SchemaItem]:
     return [
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
-        sa.PrimaryKeyConstraint("seq", name="bookstore_books_seq"),
-        sa.UniqueConstraint("id", name="bookstore_books_pkey"),
+        sa.PrimaryKeyConstraint("seq", name=op.f("bookstore_books_seq")),
+        sa.UniqueConstraint("id", name=op.f("bookstore_books_pkey")),
     ]

@@ -6,6 +6,7 @@ revision = "bookstore_0002"
 down_revision = "bookstore_0001"
 branch_labels = None
 depends_on = None
+compatible_with_previous = False
 
 
 def upgrade() -> None:

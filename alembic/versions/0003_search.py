@@ -16,6 +16,7 @@ revision = "bookstore_0003"
 down_revision = "bookstore_0002"
 branch_labels = None
 depends_on = None
+compatible_with_previous = False
 
 #: Written to the index that needs the extension, where this revision created it; read on the way
 #: down, so that an extension that others rely on stays.

@@ -13,6 +13,7 @@ revision = "bookstore_0004"
 down_revision = "bookstore_0003"
 branch_labels = None
 depends_on = None
+compatible_with_previous = False
 
 TOKENS = sa.Text().with_variant(postgresql.ARRAY(sa.Text()), "postgresql")
 FOLDED = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")

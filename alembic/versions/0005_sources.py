@@ -9,6 +9,7 @@ revision = "bookstore_0005"
 down_revision = "bookstore_0004"
 branch_labels = None
 depends_on = None
+compatible_with_previous = False
 
 # Triggers instead of a foreign key: PostgreSQL refuses to TRUNCATE a table that a key refers to,
 # and SQLite looks at keys only on connections that ask for it, which a host's may not. As with a
@@ -69,10 +70,10 @@ def upgrade() -> None:
         sa.Column("source", sa.String(100), nullable=False),
         sa.Column("book_id", sa.Uuid(), nullable=False),
         sa.Column("absent", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("source", "book_id", name="bookstore_sources_pkey"),
+        sa.PrimaryKeyConstraint("source", "book_id", name=op.f("bookstore_sources_pkey")),
         sqlite_with_rowid=False,
     )
-    op.create_index("bookstore_sources_book_id_idx", "bookstore_sources", ["book_id"])
+    op.create_index(op.f("bookstore_sources_book_id_idx"), "bookstore_sources", ["book_id"])
     _run(SQLITE if _on_sqlite() else POSTGRESQL)
 
 

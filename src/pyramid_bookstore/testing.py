@@ -24,11 +24,11 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from transaction import TransactionManager
 
-from pyramid_bookstore.db import migrations
+from pyramid_bookstore.db import migrations, removal
 from pyramid_bookstore.plugin.bookstore import Bookstore
 from pyramid_bookstore.web.mount import Mount
 
-__all__ = ["book_fields", "bookstore", "isbn", "migrate", "transaction"]
+__all__ = ["book_fields", "bookstore", "isbn", "migrate", "remove", "transaction"]
 
 _numbers = count(1)
 
@@ -44,6 +44,15 @@ def migrate(app: IRouter, engine: Engine | None = None) -> None:
             raise ValueError("The bookstore has no engine of its own here: pass the host's.")
         engine = database.writing
     migrations.upgrade(engine)
+
+
+def remove(engine: Engine) -> None:
+    """Remove all tables of the bookstore's, and what Alembic knows of them, from a test's database.
+
+    For a fixture that drops the host's tables and migrates anew: our tables are not in the host's
+    metadata, so they would be there still. Tables that refer to the books have to go before.
+    """
+    removal.remove_from_any_history(engine)
 
 
 @contextmanager

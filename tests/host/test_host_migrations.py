@@ -15,13 +15,20 @@ import webtest
 from alembic import command
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationError
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, insert, inspect, text
+from sqlalchemy.exc import IntegrityError
 
+import pyramid_bookstore.testing as bookstore_testing
+from pyramid_bookstore.catalogue.constraints import CHECKS, error_of_constraint
+from pyramid_bookstore.catalogue.models import BOOKS, Book
 from pyramid_bookstore.db import migrations, revision
+from pyramid_bookstore.db.base import TABLES
 from pyramid_bookstore.db.engines import make_engine
-from pyramid_bookstore.errors import Unavailable
+from pyramid_bookstore.db.errors import diagnose
+from pyramid_bookstore.errors import IsbnTaken, Unavailable, ValidationFailed
 from tests.host.alembic_hosts import ORDERS, AlembicHost
 from tests.support.apps import close_app
+from tests.support.catalogue import book_row
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -251,6 +258,67 @@ class TestOneHistory:
         before = tables(bare_engine)
         close_app(started(settings))
         assert tables(bare_engine) == before
+
+    def test_the_naming_convention_of_the_host_leaves_our_names_as_they_are(
+        self, host: MakeHost, bare_engine: Engine, ready: Any
+    ) -> None:
+        """The cookiecutter's convention, which puts something before the name of each CHECK."""
+        made = host(joint=True)
+        models = made.folder / "host_models.py"
+        convention = (
+            'MetaData(naming_convention={"ix": "ix_%(column_0_label)s",'
+            ' "uq": "uq_%(table_name)s_%(column_0_name)s",'
+            ' "ck": "ck_%(table_name)s_%(constraint_name)s",'
+            ' "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",'
+            ' "pk": "pk_%(table_name)s"})'
+        )
+        models.write_text(models.read_text(encoding="utf-8").replace("MetaData()", convention))
+        command.upgrade(made.config(), "heads")
+        assert ready()[0] == 200
+        found = inspect(bare_engine)
+        assert {check["name"] for check in found.get_check_constraints(BOOKS.name)} == {
+            check.name for check in CHECKS
+        }
+        assert found.get_unique_constraints(BOOKS.name)[0]["name"].startswith("bookstore_books_")
+        assert all(
+            found.get_pk_constraint(table)["name"].startswith(f"{table}_") for table in TABLES
+        )
+        for column, value in (("price", -1), ("title", ""), ("isbn", "1")):
+            row = {**book_row(1), column: value}
+            with pytest.raises(IntegrityError) as raised, bare_engine.begin() as connection:
+                connection.execute(insert(Book), row)
+            refused = error_of_constraint(diagnose(raised.value).constraint)
+            assert isinstance(refused, ValidationFailed)
+            assert refused.faults[0].field == column
+        command.check(made.config())
+        command.downgrade(made.config(), "bookstore@base")
+
+    def test_names_that_a_convention_changed_before_are_known(self) -> None:
+        refused = error_of_constraint("ck_bookstore_books_bookstore_books_price_check")
+        assert isinstance(refused, ValidationFailed)
+        assert isinstance(error_of_constraint("uq_bookstore_books_isbn_key"), IsbnTaken)
+        assert error_of_constraint("ck_orders_price_check") is None
+
+    def test_the_cookiecutters_fixture_runs_twice_with_our_remove(
+        self, host: MakeHost, bare_engine: Engine, ready: Any
+    ) -> None:
+        """It drops the host's tables, purges the version table and migrates."""
+        made = host(joint=True, dependent=True)
+        sys.path.insert(0, str(made.folder))
+        import host_models
+
+        for _ in range(2):
+            host_models.metadata.drop_all(bare_engine, [host_models.metadata.tables["orders"]])
+            host_models.metadata.drop_all(bare_engine, [host_models.metadata.tables["customers"]])
+            bookstore_testing.remove(bare_engine)
+            command.stamp(made.config(), None, purge=True)
+            command.upgrade(made.config(), "heads")
+            assert ready()[0] == 200
+        host_models.metadata.tables["orders"].drop(bare_engine)
+        bookstore_testing.remove(bare_engine)  # the host's revisions are still in its table
+        assert versions(bare_engine) == {"shop_0002"}
+        assert not [name for name in tables(bare_engine) if name.startswith("bookstore_")]
+        bookstore_testing.remove(bare_engine)
 
     def test_upgrade_refuses_bookstore_tables_without_a_version_table(
         self, bare_engine: Engine

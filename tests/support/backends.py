@@ -12,7 +12,7 @@ from sqlalchemy.engine import make_url
 
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.db.migrations import upgrade
-from pyramid_bookstore.db.revision import VERSION_TABLE
+from pyramid_bookstore.db.revision import COMPATIBILITY_TABLE, VERSION_TABLE
 from tests.support.postgres_databases import Databases
 
 
@@ -92,7 +92,7 @@ class Emptier:
         found = MetaData()
         found.reflect(engine)
         # Triggers empty SQLite's search index; a DELETE on its own tables would destroy it.
-        kept = (VERSION_TABLE, "bookstore_search")
+        kept = (VERSION_TABLE, COMPATIBILITY_TABLE, "bookstore_search")
         tables = [table for table in found.sorted_tables if not table.name.startswith(kept)]
         self._deletes = [table.delete() for table in reversed(tables)]
 

@@ -68,8 +68,11 @@ _FAULTS = {check.name: check.fault for check in CHECKS}
 
 
 def error_of_constraint(constraint: str) -> BookstoreError | None:
-    """The error that the violation of this constraint means; `None` for the host's constraints."""
-    if constraint == ISBN_KEY:
+    """The error that the violation of this constraint means; `None` for the host's constraints.
+
+    The naming convention of a host with one history may have put something before our name.
+    """
+    if constraint.endswith(ISBN_KEY):
         return IsbnTaken()
-    fault = _FAULTS.get(constraint)
-    return ValidationFailed([fault]) if fault else None
+    faults = [fault for name, fault in _FAULTS.items() if constraint.endswith(name)]
+    return ValidationFailed(faults) if faults else None

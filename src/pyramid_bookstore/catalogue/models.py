@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy import Integer as SQLInteger
 from sqlalchemy import Text as SQLText
 from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.schema import conv
 
 from pyramid_bookstore.catalogue.constraints import CHECKS, ISBN_KEY
 from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
@@ -65,8 +66,9 @@ BOOKS = Table(
     Column("sort_keys", SortKeys()),
     Column("declared", String(12)),
     Column("extra_words", FOLDED, nullable=False, server_default=""),
-    UniqueConstraint("isbn", name=ISBN_KEY),
-    *(CheckConstraint(check.sql, name=check.name) for check in CHECKS),
+    # Final names, whatever convention is in force.
+    UniqueConstraint("isbn", name=conv(ISBN_KEY)),
+    *(CheckConstraint(check.sql, name=conv(check.name)) for check in CHECKS),
     # One index for each sort, with the id that breaks ties, so that a page reads only its own rows.
     *(
         Index(f"bookstore_books_{field.name}_idx", field.key, "id")

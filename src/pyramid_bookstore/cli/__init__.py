@@ -16,6 +16,7 @@ from pyramid_bookstore.cli import (
     migrate,
     openapi,
     reindex,
+    remove,
     sample,
     token,
 )
@@ -54,5 +55,6 @@ for module in (
     token,
     jwt_key,
     init,
+    remove,
 ):
     main.add_command(module.command)

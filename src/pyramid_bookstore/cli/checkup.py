@@ -18,7 +18,7 @@ from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.db.findings import Finding as Finding
-from pyramid_bookstore.db.revision import HEAD, current, in_hosts_history, is_current
+from pyramid_bookstore.db.revision import HEAD, current, in_hosts_history, is_current, is_newer
 from pyramid_bookstore.errors import Unavailable
 from pyramid_bookstore.plugin.probes import PROBES
 from pyramid_bookstore.plugin.tables import Base
@@ -150,9 +150,13 @@ def _unreachable(settings: Settings, engine: Engine, error: Exception) -> Findin
 
 
 def _revision(connection: Connection) -> Finding:
-    if is_current(connection):
-        return Finding("ok", "schema", f"At revision {HEAD}, which this code needs.")
     found = current(connection)
+    if is_current(connection):
+        if is_newer(found):
+            message = f"At revision {found}; this code, at {HEAD}, works with it."
+        else:
+            message = f"At revision {HEAD}, which this code needs."
+        return Finding("ok", "schema", message)
     state = f"At revision {found}" if found else "Not set up"
     advice = "Run: bookstore -c INI migrate"
     if in_hosts_history(connection):

@@ -10,6 +10,7 @@ from pyramid.exceptions import ConfigurationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from pyramid_bookstore.db.dialects import all_dialects
+from pyramid_bookstore.db.removal import NotRemovable
 from pyramid_bookstore.db.revision import MigrationRefused
 from pyramid_bookstore.errors import BookstoreError
 
@@ -20,6 +21,7 @@ EXPECTED = (
     ConfigurationError,
     LookupError,
     MigrationRefused,
+    NotRemovable,
     OSError,
     SQLAlchemyError,
     UnicodeDecodeError,

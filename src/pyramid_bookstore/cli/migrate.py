@@ -5,7 +5,7 @@ from sqlalchemy import Engine
 
 from pyramid_bookstore.cli.ini import Ini
 from pyramid_bookstore.db.migrations import refusal_explained, retry_while_locked, upgrade
-from pyramid_bookstore.db.revision import HEAD, current
+from pyramid_bookstore.db.revision import HEAD, current, is_newer
 
 
 @click.command("migrate")
@@ -23,7 +23,9 @@ def command(ini: Ini, sql: bool) -> None:
     with refusal_explained(engine):
         before = retry_while_locked(lambda: _revision(engine))
     upgrade(engine)
-    if before == HEAD:
+    if is_newer(before):
+        click.echo(f"The database is at revision {before} already; this code works with it.")
+    elif before == HEAD:
         click.echo(f"The database is at revision {HEAD} already.")
     else:
         click.echo(f"The database is at revision {HEAD} now (before: {before or 'none'}).")

@@ -10,7 +10,7 @@ from uuid6 import uuid7
 
 from pyramid_bookstore.catalogue.fields import WRITABLE
 from pyramid_bookstore.catalogue.models import BOOKS, Book, Total, columns_of
-from pyramid_bookstore.db.revision import VERSION_TABLE
+from pyramid_bookstore.db.revision import COMPATIBILITY_TABLE, VERSION_TABLE
 from pyramid_bookstore.feeds.models import Member
 from pyramid_bookstore.transactions.models import IdempotencyKey
 
@@ -23,6 +23,7 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     IdempotencyKey.__tablename__: _ALL,
     Member.__tablename__: _ALL,
     VERSION_TABLE: ("SELECT",),
+    COMPATIBILITY_TABLE: ("SELECT",),
 }
 
 

@@ -25,7 +25,13 @@ from pyramid_bookstore.db.autogenerate import include_object as include_object
 from pyramid_bookstore.db.diagnosis import FORBIDDEN, LOCKED
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.errors import diagnose
-from pyramid_bookstore.db.revision import MigrationRefused, in_hosts_history, require_current
+from pyramid_bookstore.db.revision import (
+    MigrationRefused,
+    current,
+    in_hosts_history,
+    is_newer,
+    require_current,
+)
 from pyramid_bookstore.db.revision import is_current as is_current
 
 #: Seconds to wait while another process migrates; indexing a large catalogue takes minutes.
@@ -59,8 +65,9 @@ def upgrade(
     an empty database (``revision`` as ``from:to`` for another) go to ``output``, stdout by default.
 
     Where a host has our revisions in one history with its own, the host runs them: then this does
-    nothing, or raises `Unavailable` if the schema is behind the code. Raises `MigrationRefused` if
-    the role lacks a right.
+    nothing, or raises `Unavailable` if the schema is behind the code. So it is with a schema that a
+    newer version migrated, in which this code can work or not. Raises `MigrationRefused` if the
+    role lacks a right.
     """
     _run(engine, command.upgrade, revision, sql=sql, output=output)
 
@@ -73,6 +80,11 @@ def downgrade(
     Otherwise as `upgrade`; ``sql`` needs ``from:to``.
     """
     _run(engine, command.downgrade, revision, sql=sql, output=output)
+
+
+def stamp(engine: Engine) -> None:
+    """Write down that the database is at the newest revision, in our version table."""
+    _run(engine, command.stamp, "head", sql=False, output=None)
 
 
 @contextmanager
@@ -156,7 +168,8 @@ def _run(
 
     def work() -> None:
         with engine.connect() as connection:
-            if step is command.upgrade and in_hosts_history(connection):
+            theirs = in_hosts_history(connection) or is_newer(current(connection))
+            if step is command.upgrade and theirs:
                 require_current(connection)
                 return
             connection.rollback()

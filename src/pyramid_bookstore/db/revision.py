@@ -3,20 +3,32 @@
 Does not import Alembic, which a process that only serves requests does not need.
 """
 
-from sqlalchemy import Connection, String, column, inspect, select, table
+from sqlalchemy import Column, Connection, String, Table, column, inspect, select, table
 
 from pyramid_bookstore.db.autogenerate import PREFIX
 from pyramid_bookstore.db.base import BOOKS_TABLE, TABLES, Base
 from pyramid_bookstore.errors import Unavailable
 
 #: The newest revision in ``alembic/versions``; a test compares the two.
-HEAD = "bookstore_0005"
+HEAD = "bookstore_0008"
 
 #: Our version table, beside the host's ``alembic_version``.
 VERSION_TABLE = "bookstore_alembic_version"
 
 #: Alembic's default, which a host with one joint history most likely uses.
 HOSTS_VERSION_TABLE = "alembic_version"
+
+
+#: The table with the oldest code that can work with the schema; the newest revisions say so there,
+#: as old code does not have their files.
+COMPATIBILITY_TABLE = "bookstore_compatibility"
+_COMPATIBILITY = Table(
+    COMPATIBILITY_TABLE, Base.metadata, Column("oldest", String(32), primary_key=True)
+)
+
+_NUMBER = column("version_num", String)
+#: Which rows of a version table have revisions of ours.
+IS_OURS = _NUMBER.startswith(PREFIX, autoescape=True)
 
 
 class MigrationRefused(RuntimeError):
@@ -29,13 +41,12 @@ def current(connection: Connection) -> str | None:
     own = inspector.has_table(VERSION_TABLE)
     if not own and not inspector.has_table(HOSTS_VERSION_TABLE):
         return None
-    number = column("version_num", String)
-    found = select(number).select_from(table(VERSION_TABLE if own else HOSTS_VERSION_TABLE))
-    return connection.execute(found.where(number.startswith(PREFIX, autoescape=True))).scalar()
+    found = select(_NUMBER).select_from(table(VERSION_TABLE if own else HOSTS_VERSION_TABLE))
+    return connection.execute(found.where(IS_OURS)).scalar()
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether the schema is at `HEAD`.
+    """Whether the schema is at `HEAD`, or at a newer revision with which this code can work.
 
     A host that has our revisions in one history with its own has no version table of ours. Its own
     may have another name, or hold only a revision that depends on ours. Then the answer is whether
@@ -43,7 +54,7 @@ def is_current(connection: Connection) -> bool:
     """
     found = current(connection)
     if found is not None:
-        return found == HEAD
+        return found == HEAD or _serves(connection, found)
     inspector = inspect(connection)
     if inspector.has_table(VERSION_TABLE) or not all(map(inspector.has_table, TABLES)):
         return False
@@ -51,6 +62,19 @@ def is_current(connection: Connection) -> bool:
         {column["name"] for column in inspector.get_columns(table.name)} >= {*table.c.keys()}
         for table in Base.metadata.tables.values()
     )
+
+
+def is_newer(found: str | None) -> bool:
+    """Whether a revision that `current` found is newer than this code: they count upwards."""
+    return found is not None and found > HEAD
+
+
+def _serves(connection: Connection, found: str) -> bool:
+    """Whether this code, older than the schema, can work with it."""
+    if not is_newer(found) or not inspect(connection).has_table(_COMPATIBILITY.name):
+        return False
+    oldest = connection.scalar(select(_COMPATIBILITY.c.oldest))
+    return oldest is not None and oldest <= HEAD
 
 
 def in_hosts_history(connection: Connection) -> bool:
@@ -61,13 +85,18 @@ def in_hosts_history(connection: Connection) -> bool:
 
 
 def require_current(connection: Connection) -> str:
-    """`HEAD`, if the schema is at it; else raises `Unavailable`."""
+    """The revision of the schema, with which this code can work; else raises `Unavailable`."""
+    found = current(connection)
     if not is_current(connection):
-        found = current(connection)
+        if is_newer(found):
+            raise Unavailable(
+                f"The database is at revision {found}, too new for this code, whose own is {HEAD}:"
+                " run the version that migrated it."
+            )
         state = f"at revision {found}" if found else "not set up"
         # A joint history is run by the host's own command.
         how = "" if in_hosts_history(connection) else " (bookstore -c INI migrate)"
         raise Unavailable(
             f"The database is {state}; this code needs {HEAD}: run the migrations{how}."
         )
-    return HEAD
+    return found or HEAD

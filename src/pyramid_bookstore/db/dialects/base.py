@@ -125,6 +125,10 @@ class Dialect(ABC):
         """
 
     @abstractmethod
+    def referring_tables(self, connection: sa.Connection) -> list[str]:
+        """The host's tables that have a foreign key to the books."""
+
+    @abstractmethod
     def index_names(self, table: str, *, complete: bool = True) -> sa.Select[Any]:
         """A query for the names of a table's indexes; also of broken ones, if not ``complete``."""
 

@@ -40,6 +40,11 @@ _DEFERRABLE = sa.text(f"""
     WHERE contype = 'f' AND condeferrable AND confrelid = pg_catalog.to_regclass('{BOOKS_TABLE}')
 """)
 
+_REFERRING = sa.text(f"""
+    SELECT conrelid::regclass::text FROM pg_catalog.pg_constraint
+    WHERE contype = 'f' AND confrelid = pg_catalog.to_regclass('{BOOKS_TABLE}')
+""")
+
 #: Seconds to wait for the server when connecting.
 CONNECT_TIMEOUT = 5
 
@@ -211,6 +216,9 @@ class PostgreSQL(Dialect):
         finally:
             savepoint.rollback()
         return False
+
+    def referring_tables(self, connection: sa.Connection) -> list[str]:
+        return sorted({*connection.scalars(_REFERRING)})
 
     def index_names(self, table: str, *, complete: bool = True) -> sa.Select[Any]:
         valid = " AND indisvalid" if complete else ""

@@ -201,6 +201,9 @@ class SQLite(Dialect):
                 return True
         return False
 
+    def referring_tables(self, connection: sa.Connection) -> list[str]:
+        return sorted({table for table, *_ in connection.execute(_REFERENCES)})
+
     def index_names(self, table: str, *, complete: bool = True) -> sa.Select[Any]:
         master = sa.table("sqlite_master", *map(sa.column, ("type", "name", "tbl_name")))
         return sa.select(master.c.name).where(master.c.type == "index", master.c.tbl_name == table)
