@@ -7,13 +7,14 @@ Prints the versions, then one JSON line for each cell.
 
 import json
 import logging
+import re
 import sys
 from importlib import import_module
 from importlib.metadata import version
 
 host = import_module(sys.argv[1])
 names = (
-    *(name.partition("[")[0] for name in host.PACKAGES),
+    *(re.split(r"[<\[]", name)[0] for name in host.PACKAGES),
     "pyramid",
     "sqlalchemy",
     "pyramid_bookstore",
