@@ -123,6 +123,8 @@ def test_tokens_do_not_go_with_other_words_but_with_open_operations(
     }
     with pytest.raises(ConfigurationError, match=r"did you mean bookstore\.permission\.view\?"):
         Settings.from_mapping({**jwt, "bookstore.permission.veiw": "read"}, PROBES)
+    with pytest.raises(ConfigurationError, match=r"5 is not a permission of the host's"):
+        Settings.from_mapping({**jwt, "bookstore.permission.view": 5}, PROBES)
     with pytest.raises(ConfigurationError) as refused:
         Settings.from_mapping({**jwt, "bookstore.permission.add": "write"}, PROBES)
     assert "bookstore.permission.add: not together with bookstore.auth = jwt" in str(refused.value)
@@ -185,7 +187,7 @@ def test_what_asks_no_policy_needs_no_context(make_client: MakeClient, whose: st
         ("nowhere.Root", "No module named 'nowhere'"),
         ("json:nothing", "has no attribute 'nothing'"),
         (".relative", "cannot be imported: "),
-        ("json", "is not the dotted name of a function or class"),
+        (" json ", "is not the dotted name of a function or class"),
         (7, "is not the dotted name of a function or class"),
     ],
 )

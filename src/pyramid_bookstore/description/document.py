@@ -130,7 +130,7 @@ def _scheme(request: Request, settings: Settings) -> Schema | None:
     if request.registry.queryUtility(ISecurityPolicy) is None:
         return None
     text = "As the application's security policy asks for it."
-    given = {name.lower(): str(value) for name, value in reversed(forget(request))}
+    given = {name.lower(): str(value) for name, value in reversed([*forget(request)])}
     if challenge := given.get("www-authenticate", ""):
         return {"type": "http", "scheme": challenge.split()[0].lower(), "description": text}
     cookie, _, _ = given.get("set-cookie", "").partition("=")

@@ -1,6 +1,7 @@
 """Adds a route and views to the application for each row of the table of URLs."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from pyramid.config import PHASE3_CONFIG, Configurator
@@ -47,29 +48,25 @@ def _connect(config: Configurator, resource: Resource) -> None:
     mount = Mount.of(config.registry)
     if not mount.serves(resource):
         return
+    path = (mount.path + resource.path).rstrip("/")
+    _add_route(config, resource, path)
+    mount.added_routes.add(resource.route_name)
+    if resource.slash:
+        only = (Operation("GET", _redirect_to(resource), None),)
+        slashed = replace(resource, name=f"{resource.name}_slash", operations=only)
+        _add_route(config, slashed, f"{path}/")
+
+
+def _add_route(config: Configurator, resource: Resource, path: str) -> None:
+    settings = Mount.of(config.registry).settings
     # Autocommit: the route is added now, not after those that the host registered later.
     immediate = Configurator(registry=config.registry, package=config.package, autocommit=True)
-    path = (mount.path + resource.path).rstrip("/")
-    options = {"factory": _context_factory(resource, mount.settings, config.registry)}
+    options = {"factory": _context_factory(resource, settings, config.registry)}
     if resource.path == "/":
         options["bookstore_unclaimed"] = True
         config = immediate  # it is too late for more actions
     immediate.add_route(resource.route_name, path, **options)
-    mount.added_routes.add(resource.route_name)
-    _add_views(config, resource, mount.settings)
-    if resource.slash:
-        name = f"{resource.route_name}_slash"
-        immediate.add_route(name, f"{path}/", request_method=("GET", "HEAD"), **options)
-        config.add_view(_redirect_to(resource), route_name=name, **_PUBLIC)
-
-
-#: Options of the views that everybody may call.
-_PUBLIC: dict[str, Any] = {
-    "permission": NO_PERMISSION_REQUIRED,
-    "decorator": (observed, raises_http_exceptions),
-    "require_csrf": False,
-    "mapper": DefaultViewMapper,
-}
+    _add_views(config, resource, settings)
 
 
 def _context_factory(resource: Resource, settings: Settings, registry: Registry) -> Any:
@@ -93,18 +90,18 @@ def _context_factory(resource: Resource, settings: Settings, registry: Registry)
 
 
 def _add_views(config: Configurator, resource: Resource, settings: Settings) -> None:
+    route = {"route_name": resource.route_name, "require_csrf": False, "mapper": DefaultViewMapper}
     for operation in resource.operations:
         config.add_view(
             operation.view,
-            route_name=resource.route_name,
             request_method=operation.method,
             permission=_permission(operation, settings),
             decorator=_decorators(operation),
-            require_csrf=False,
-            mapper=DefaultViewMapper,
+            **route,
         )
     allowed = resource.methods
-    public = {"route_name": resource.route_name, **_PUBLIC}
+    decorators = (observed, raises_http_exceptions)
+    public = {"permission": NO_PERMISSION_REQUIRED, "decorator": decorators, **route}
     config.add_view(_options(allowed), request_method="OPTIONS", **public)
     config.add_view(_method_not_allowed(allowed), **public)
     config.add_exception_view(

@@ -16,7 +16,8 @@ Question = tuple[str, str, Any, dict[str, str]]
 
 #: Parts of a response that differ in every run.
 _CHANGING = re.compile(
-    r"\b[0-9a-f]{32}\b|\b\d{13}\b|\d{4}-\d\d-\d\dT[\d:.+]+|\w{3}, \d\d \w{3} \d{4} [\d:]+ GMT"
+    r"\b[0-9a-f]{32,40}\b|\bdue=\d+|\bsession=[^;]+|\b\d{13}\b"
+    r"|\d{4}-\d\d-\d\dT[\d:.+]+|\w{3}, \d\d \w{3} \d{4} [\d:]+ GMT"
 )
 
 

@@ -7,12 +7,18 @@ Prints the versions, then one JSON line for each cell.
 
 import json
 import logging
+import re
 import sys
 from importlib import import_module
 from importlib.metadata import version
 
 host = import_module(sys.argv[1])
-names = (*host.PACKAGES, "pyramid", "sqlalchemy", "pyramid_bookstore")
+names = (
+    *(re.split(r"[<\[]", name)[0] for name in host.PACKAGES),
+    "pyramid",
+    "sqlalchemy",
+    "pyramid_bookstore",
+)
 python = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
 print(json.dumps(", ".join([*(f"{name} {version(name)}" for name in names), python])))
 logging.disable()
