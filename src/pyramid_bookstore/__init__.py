@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from pyramid_bookstore.feeds.sample import load_sample
     from pyramid_bookstore.plugin.bookstore import Bookstore
     from pyramid_bookstore.plugin.tables import is_current
+    from pyramid_bookstore.stock.holds import Hold
+    from pyramid_bookstore.stock.movements import MovementPage
+    from pyramid_bookstore.stock.service import StockLevel
     from pyramid_bookstore.values.condition import Condition
 
 __all__ = [
@@ -36,7 +39,10 @@ __all__ = [
     "BookData",
     "Bookstore",
     "Condition",
+    "Hold",
+    "MovementPage",
     "Page",
+    "StockLevel",
     "Suggestion",
     "Suggestions",
     "downgrade",
@@ -54,7 +60,10 @@ _FROM = {
     "BookData": "catalogue.fields",
     "Bookstore": "plugin.bookstore",
     "Condition": "values.condition",
+    "Hold": "stock.holds",
+    "MovementPage": "stock.movements",
     "Page": "catalogue.listing",
+    "StockLevel": "stock.service",
     "Suggestion": "catalogue.suggestions",
     "Suggestions": "catalogue.suggestions",
     "downgrade": "db.migrations",

@@ -121,6 +121,8 @@ class BookData(msgspec.Struct, frozen=True):
             sort=True,
         ),
     ]
+    #: Copies that no hold keeps, never below 0; only with `bookstore.holds`.
+    available: int | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def extra(self) -> dict[str, Any]:
@@ -138,6 +140,7 @@ class BookData(msgspec.Struct, frozen=True):
 FIELDS: Mapping[str, Field] = {
     info.encode_name: replace(info.type.__metadata__[0], name=info.encode_name)
     for info in msgspec.structs.fields(BookData)
+    if hasattr(info.type, "__metadata__")
 }
 #: The fields that clients may write.
 WRITABLE = tuple(field for field in FIELDS.values() if field.writable)

@@ -65,7 +65,10 @@ BOOKS = Table(
     Column("sort_keys", SortKeys()),
     Column("declared", String(12)),
     Column("extra_words", FOLDED, nullable=False, server_default=""),
+    # Copies that holds keep, those included that have run out and were not cleaned up yet.
+    Column("held", SQLInteger, nullable=False, server_default="0"),
     UniqueConstraint("isbn", name=ISBN_KEY),
+    CheckConstraint("held >= 0", name="bookstore_books_held_check"),
     *(CheckConstraint(check.sql, name=check.name) for check in CHECKS),
     # One index for each sort, with the id that breaks ties, so that a page reads only its own rows.
     *(

@@ -1,7 +1,7 @@
 """The query parameters of the list; filters and sorts come from the declaration of the fields."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
@@ -10,7 +10,13 @@ from typing import Any, Literal
 import colander
 
 from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
-from pyramid_bookstore.catalogue.field import Field, Filter, TextSearch, parameter
+from pyramid_bookstore.catalogue.field import (
+    AVAILABLE,
+    Field,
+    Filter,
+    TextSearch,
+    parameter,
+)
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.search.ranking import RANKED
 from pyramid_bookstore.search.words import COUNTED
@@ -198,13 +204,14 @@ def list_schema(
     max_limit: int = 100,
     max_offset: int = MAX_OFFSET,
     declared: Declared = NOTHING_DECLARED,
+    holds: bool = False,
 ) -> Any:
     """The schema of the list's parameters; shared, so do not change it."""
     schema = ListParameters(declared=declared).clone()
     schema.declared = declared
     sortable = [name for name, each in declared.fields.items() if each.sort]
     schema["sort"].typ = SortOrder((*SORT_FIELDS, *sortable, "relevance"))
-    schema["fields"].typ = Names((*FIELDS, *declared.fields))
+    schema["fields"].typ = Names((*FIELDS, *([AVAILABLE] * holds), *declared.fields))
     schema["facets"].typ = Names(declared.facets)
     if not declared.facets:
         del schema["facets"]
@@ -226,12 +233,13 @@ def parse_listing(
     max_limit: int = 100,
     max_offset: int = MAX_OFFSET,
     declared: Declared = NOTHING_DECLARED,
+    holds: bool = False,
 ) -> ListQuery:
     """The query of a list from its decoded parameters, in the order sent.
 
     Raises `ValidationFailed` with every fault, each with the parameter as its ``field``.
     """
-    schema = list_schema(default_limit, max_limit, max_offset, declared)
+    schema = list_schema(default_limit, max_limit, max_offset, declared, holds)
     values = deserialized(schema, pairs, pointers=False)
     others = {name: values.get(name) for name in _OTHERS} | {"page": values["page"] or 1}
     found = given_filters(values, _OTHERS)
@@ -258,6 +266,13 @@ def list_query(
     return parse_listing(
         as_parameters(values), max_limit=LARGEST_PAGE, max_offset=max_offset, declared=declared
     )
+
+
+def of_available(query: ListQuery) -> ListQuery:
+    """The query with holds: `in_stock` is about what is available."""
+    if "in_stock" not in query.filters:
+        return query
+    return replace(query, filters={**query.filters, AVAILABLE: query.filters["in_stock"]})
 
 
 def as_parameters(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ import colander
 
 from pyramid_bookstore.catalogue.constraints import FREE_STOCK
 from pyramid_bookstore.catalogue.extra import NO_RULES, Extra, ExtraRules
+from pyramid_bookstore.catalogue.field import AVAILABLE
 from pyramid_bookstore.catalogue.fields import FIELDS, WRITABLE
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.values.faults import deserialized
@@ -18,7 +19,7 @@ SET_BY_SERVER = {
     field.name: "This field is set by the server, not by clients."
     for field in FIELDS.values()
     if not field.writable
-}
+} | {AVAILABLE: "This field follows from the stock and from holds."}
 
 
 def _check_fields_together(node: Any, values: dict[str, Any]) -> None:

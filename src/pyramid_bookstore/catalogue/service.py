@@ -9,11 +9,13 @@ from uuid import UUID
 import msgspec
 
 from pyramid_bookstore.catalogue import schema
+from pyramid_bookstore.catalogue.availability import with_available
 from pyramid_bookstore.catalogue.events import BookCreated, BookDeleted, BookUpdated
 from pyramid_bookstore.catalogue.extra import NO_RULES, ExtraRules, apply_merge_patch
 from pyramid_bookstore.catalogue.facets import facets_of
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.listing import Page
+from pyramid_bookstore.catalogue.movements import MovementLog
 from pyramid_bookstore.catalogue.query import (
     MAX_OFFSET,
     NEWEST_FIRST,
@@ -23,9 +25,11 @@ from pyramid_bookstore.catalogue.query import (
     ListQuery,
     as_parameters,
     list_query,
+    of_available,
 )
 from pyramid_bookstore.catalogue.relevance import list_page
 from pyramid_bookstore.catalogue.statements import BY_ID, BY_ISBN, book_from_row
+from pyramid_bookstore.catalogue.stock_options import NO_STOCK_OPTIONS, StockOptions
 from pyramid_bookstore.catalogue.store import ATTEMPTS, Store, too_many_retries
 from pyramid_bookstore.catalogue.suggestions import Suggestions, nearest_spelling, suggest
 from pyramid_bookstore.db.query import Query
@@ -51,12 +55,27 @@ class Service:
         *,
         rules: ExtraRules = NO_RULES,
         max_offset: int = MAX_OFFSET,
+        stock: StockOptions = NO_STOCK_OPTIONS,
     ) -> None:
         """``rules`` are those for the members of ``extra``; pages of lists end at ``max_offset``
         books."""
         self._unit = unit
         self._rules = rules
         self._max_offset = max_offset
+        self._stock = stock
+
+    def _log(self) -> MovementLog | None:
+        """The log of the stock, if movements are written down."""
+        if not self._stock.log:
+            return None
+        return MovementLog(*self._unit.origin, keep_days=self._stock.keep_days)
+
+    def _complete(self, book: BookData) -> BookData:
+        """The book with what is available of it, if there are holds."""
+        return self._complete_all([book])[0] if self._stock.holds else book
+
+    def _complete_all(self, books: Sequence[BookData]) -> Sequence[BookData]:
+        return with_available(self._unit.reader(), books) if self._stock.holds else books
 
 
 class CatalogueService(Service):
@@ -125,7 +144,11 @@ class CatalogueService(Service):
     def page(self, query: ListQuery) -> Page:
         """`list`, for a query that is validated already."""
         reader = self._unit.list_reader()
+        if self._stock.holds:
+            query = of_available(query)
         page = list_page(reader, query)
+        if self._stock.holds:
+            page = msgspec.structs.replace(page, books=self._complete_all(page.books))
         if query.facets:
             page = msgspec.structs.replace(page, facets=facets_of(reader, query))
         search = query.filters.get("search")
@@ -146,9 +169,9 @@ class CatalogueService(Service):
     def create(self, fields: Mapping[str, Any]) -> BookData:
         """Add a book from all its fields; raises `ValidationFailed`, `IsbnTaken`."""
         values = schema.validate_book(fields, rules=self._rules)
-        store = Store(self._unit.writer(), self._rules.declared)
+        store = self._store()
         with self._unit.event_savepoint():
-            book = store.insert(values)
+            book = self._complete(store.insert(values))
             self._unit.announce(BookCreated, book=book)
         return book
 
@@ -171,7 +194,7 @@ class CatalogueService(Service):
         if "extra_patch" not in changes:
             return self._update(parse_book_id(book_id), changes, condition)
         extra_patch = changes.pop("extra_patch")
-        store = Store(self._unit.writer(), self._rules.declared)
+        store = self._store()
         for _ in range(ATTEMPTS):
             stored = store.require(parse_book_id(book_id), condition)
             merged = apply_merge_patch(stored.extra, extra_patch)
@@ -197,7 +220,7 @@ class CatalogueService(Service):
         there. Raises `VersionMismatch`, `ValidationFailed`.
         """
         values = schema.validate_book(fields, rules=self._rules)
-        store = Store(self._unit.writer(), self._rules.declared)
+        store = self._store()
         with self._unit.event_savepoint():
             if create_only:
                 try:
@@ -213,6 +236,7 @@ class CatalogueService(Service):
                     raise VersionMismatch(None) from None
             else:
                 book, created = store.insert_or_update(values)
+            book = self._complete(book)
             if created:
                 self._unit.announce(BookCreated, book=book)
             else:
@@ -222,16 +246,16 @@ class CatalogueService(Service):
     def delete(self, book_id: UUID | str, condition: Condition = ANY_STATE) -> BookData:
         """Delete a book and return it as it was; raises `BookNotFound`, `VersionMismatch`,
         and `BookInUse` if a foreign key of the host's refers to it."""
-        uuid, store = parse_book_id(book_id), Store(self._unit.writer(), self._rules.declared)
+        uuid, store = parse_book_id(book_id), self._store()
         with self._unit.event_savepoint():
             book = store.delete(uuid, condition)
             self._unit.announce(BookDeleted, book=book)
         return book
 
     def _update(self, book_id: UUID, changes: dict[str, Any], condition: Condition) -> BookData:
-        store = Store(self._unit.writer(), self._rules.declared)
+        store = self._store()
         with self._unit.event_savepoint():
-            book = store.update(book_id, changes, condition)
+            book = self._complete(store.update(book_id, changes, condition))
             if changes:
                 self._unit.announce(BookUpdated, book=book, changes=changes)
         return book
@@ -240,7 +264,10 @@ class CatalogueService(Service):
         rows = self._unit.reader().rows(query, values)
         if not rows:
             raise BookNotFound
-        return book_from_row(rows[0])
+        return self._complete(book_from_row(rows[0]))
+
+    def _store(self) -> Store:
+        return Store(self._unit.writer(), self._rules.declared, self._log())
 
 
 def parse_book_id(book_id: UUID | str) -> UUID:

@@ -15,6 +15,7 @@ from pyramid_bookstore.catalogue.constraints import error_of_constraint
 from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.models import columns_of
+from pyramid_bookstore.catalogue.movements import Move, MovementLog, Reason
 from pyramid_bookstore.catalogue.schema import check_price_and_stock
 from pyramid_bookstore.catalogue.statements import (
     BY_ID,
@@ -54,8 +55,14 @@ class Store:
     It does not use the ORM: a host must refresh objects of its session for the same rows.
     """
 
-    def __init__(self, writer: Writer, declared: Declared = NOTHING_DECLARED) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        declared: Declared = NOTHING_DECLARED,
+        log: MovementLog | None = None,
+    ) -> None:
         self._writer = writer
+        self._log = log
         self._declared = declared
         self._dialect = writer.dialect
 
@@ -64,10 +71,14 @@ class Store:
         row = self._new_row(fields)
         if self._write(insert_statement(self._dialect), row) is None:
             raise IsbnTaken(fields["isbn"])
-        return book_from_row([row[column.key] for column in COLUMNS])
+        book = book_from_row([row[column.key] for column in COLUMNS])
+        self._moved(book.id, book.stock, book.stock, "created")
+        return book
 
     def insert_or_update(self, fields: Mapping[str, Any]) -> tuple[BookData, bool]:
         """A whole book written by its ISBN, and whether it is new."""
+        if self._log is not None:
+            return self._logged_insert_or_update(fields, self._log)
         new = self._new_row(fields)
         row = self._write(upsert_statement(self._dialect), new)
         assert row is not None, "an upsert always returns a row"
@@ -89,11 +100,15 @@ class Store:
         statement = update_statement(self._dialect, frozenset(columns), guard)
         parameters |= {f"new_{name}": value for name, value in columns.items()}
         parameters["book_id"] = book_id
+        before = self._stock_before(book_id) if "stock" in changes else None
         for _ in range(ATTEMPTS):
             parameters["now"] = now()
             row = self._write(statement, parameters, isbn=changes.get("isbn"))
             if row is not None:
-                return book_from_row(row)
+                book = book_from_row(row)
+                if before is not None:
+                    self._moved(book.id, book.stock - before, book.stock, "changed")
+                return book
             book = self.require(book_id, condition)
             check_price_and_stock(
                 changes.get("price", book.price), changes.get("stock", book.stock)
@@ -112,7 +127,9 @@ class Store:
                 # Only a foreign key of the host's can refer to books.
                 raise BookInUse from error
             if row is not None:
-                return book_from_row(row)
+                book = book_from_row(row)
+                self._moved(book.id, -book.stock, 0, "deleted")
+                return book
             self.require(book_id, condition)
         raise too_many_retries()
 
@@ -150,6 +167,33 @@ class Store:
             if isinstance(error_of_constraint(constraint), IsbnTaken):
                 raise IsbnTaken(isbn) from error
             raise
+
+    def _logged_insert_or_update(
+        self, fields: Mapping[str, Any], log: MovementLog
+    ) -> tuple[BookData, bool]:
+        """The same in more statements: what the stock was before must be known."""
+        for _ in range(ATTEMPTS):
+            try:
+                return self.insert(fields), True
+            except IsbnTaken:
+                before = log.stock_of(self._writer.connection, isbn=fields["isbn"])
+            if before is not None:  # it is locked now, and so neither deleted nor changed
+                row = self._write(upsert_statement(self._dialect), self._new_row(fields))
+                assert row is not None, "an upsert always returns a row"
+                book = book_from_row(row)
+                self._moved(book.id, book.stock - before, book.stock, "changed")
+                return book, False
+        raise too_many_retries()
+
+    def _stock_before(self, book_id: UUID) -> int | None:
+        """The stock that a change begins from, if movements are written down."""
+        log = self._log
+        return None if log is None else log.stock_of(self._writer.connection, id=book_id)
+
+    def _moved(self, book_id: UUID, delta: int, stock: int, reason: str) -> None:
+        if self._log is not None:
+            move = Move(book_id, delta, stock)
+            self._log.write(self._writer.connection, [move], Reason(reason))
 
     def _new_row(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         moment = now()

@@ -8,7 +8,10 @@ from sqlalchemy.orm import DeclarativeBase
 #: A database that has this table has a bookstore.
 BOOKS_TABLE = "bookstore_books"
 #: All our tables. Models are imported only where they are needed, so the metadata may have fewer.
-TABLES = (BOOKS_TABLE, "bookstore_totals", "bookstore_idempotency_keys", "bookstore_sources")
+TABLES = (
+    *(BOOKS_TABLE, "bookstore_totals", "bookstore_idempotency_keys", "bookstore_sources"),
+    *("bookstore_holds", "bookstore_hold_lines", "bookstore_movements"),
+)
 
 
 class Base(DeclarativeBase):

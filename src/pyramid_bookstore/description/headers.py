@@ -93,7 +93,7 @@ RESPONSE: dict[str, Schema] = {
     "X-Content-Type-Options": _header("`nosniff`.", {"const": "nosniff"}, required=True),
     "ETag": _header("The entity tag of what was answered, or of the book.", _TAG),
     "Last-Modified": _header("When the book was changed, to the second.", _WHEN),
-    "Location": _header("The path of the new book.", _PATH),
+    "Location": _header("The path of what is new.", _PATH),
     "Content-Location": _header("The book's own path.", _PATH),
     "Link": _header("The first, previous, next and last page, as they apply (RFC 8288)."),
     "Preference-Applied": _header("The preference that was honoured (RFC 7240)."),

@@ -45,7 +45,7 @@ def _connect(config: Configurator, resource: Resource) -> None:
     factory = DefaultRootFactory if resource.is_public else None
     immediate.add_route(resource.route_name, mount.path + resource.path, factory=factory)
     mount.added_routes.add(resource.route_name)
-    _add_views(config, resource)
+    _add_views(config, resource.served(mount.settings))
 
 
 def _add_views(config: Configurator, resource: Resource) -> None:

@@ -1,7 +1,7 @@
 """The rows of the table of URLs: paths and their operations."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pyramid_bookstore.settings import Settings
@@ -30,6 +30,8 @@ class Operation:
     #: Another permission: a caller needs one of the two, and the view asks which, as what it does
     #: depends on the books that are there.
     or_permission: str | None = None
+    #: Whether it exists with these settings.
+    enabled: Callable[[Settings], bool] = lambda settings: True
 
     @property
     def permissions(self) -> tuple[str, ...]:
@@ -46,6 +48,12 @@ class Resource:
     operations: Sequence[Operation]
     #: Whether it exists with these settings.
     enabled: Callable[[Settings], bool] = lambda settings: True
+
+    def served(self, settings: Settings) -> "Resource":
+        """With the operations that exist with these settings."""
+        return replace(
+            self, operations=[each for each in self.operations if each.enabled(settings)]
+        )
 
     @property
     def route_name(self) -> str:
