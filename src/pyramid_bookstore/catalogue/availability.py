@@ -22,7 +22,7 @@ from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.catalogue.statements import COLUMNS, book_from_row
 from pyramid_bookstore.db.base import Base
 from pyramid_bookstore.db.dialects import Dialect
-from pyramid_bookstore.db.query import Query, Reader
+from pyramid_bookstore.db.query import Query, Reader, Row
 from pyramid_bookstore.db.types import UTCDateTime
 from pyramid_bookstore.search.base import Computed
 from pyramid_bookstore.values.moments import now
@@ -97,10 +97,20 @@ def with_available(reader: Reader, books: Sequence[BookData]) -> list[BookData]:
 
     A book that is gone stays as it was, without.
     """
-    if not books:
-        return []
-    dialect = reader.dialect
-    values = {"books": dialect.numbered({book.id: 0 for book in books}), HOLDS_AT: now()}
-    rows = reader.rows(_available_query(dialect), values)
+    rows = _rows(reader, [book.id for book in books])
     found = {row[0]: replace(book_from_row(row), available=int(row[-1])) for row in rows}
     return [found.get(book.id, book) for book in books]
+
+
+def rows_with_available(reader: Reader, rows: Sequence[Row]) -> list[Row]:
+    """Rows that begin with `COLUMNS` as they are now, with what is available behind these."""
+    found = {row[0]: row for row in _rows(reader, [row[0] for row in rows])}
+    return [found.get(row[0], [*row[: len(COLUMNS)], 0]) for row in rows]
+
+
+def _rows(reader: Reader, ids: Sequence[UUID]) -> Sequence[Row]:
+    if not ids:
+        return ()
+    dialect = reader.dialect
+    values = {"books": dialect.numbered(dict.fromkeys(ids, 0)), HOLDS_AT: now()}
+    return reader.rows(_available_query(dialect), values)

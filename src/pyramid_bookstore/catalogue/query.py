@@ -1,7 +1,7 @@
 """The query parameters of the list; filters and sorts come from the declaration of the fields."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
@@ -268,11 +268,11 @@ def list_query(
     )
 
 
-def of_available(query: ListQuery) -> ListQuery:
-    """The query with holds: `in_stock` is about what is available."""
-    if "in_stock" not in query.filters:
-        return query
-    return replace(query, filters={**query.filters, AVAILABLE: query.filters["in_stock"]})
+def of_available(filters: Filters) -> Filters:
+    """The filters with holds: `in_stock` is about what is available."""
+    if "in_stock" not in filters:
+        return filters
+    return {**filters, AVAILABLE: filters["in_stock"]}
 
 
 def as_parameters(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations  # help() then shows `Count`, not all of its values
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -145,7 +146,7 @@ class CatalogueService(Service):
         """`list`, for a query that is validated already."""
         reader = self._unit.list_reader()
         if self._stock.holds:
-            query = of_available(query)
+            query = replace(query, filters=of_available(query.filters))
         page = list_page(reader, query)
         if self._stock.holds:
             page = msgspec.structs.replace(page, books=self._complete_all(page.books))

@@ -20,6 +20,7 @@ from pyramid_bookstore.db.query import LeanReader, Query
 from pyramid_bookstore.feeds.exporter import export
 from pyramid_bookstore.feeds.files import PIPE, format_of, target
 from pyramid_bookstore.feeds.intake import ExportFormat
+from pyramid_bookstore.feeds.movement_feed import movements_csv
 from pyramid_bookstore.feeds.schema import parse_export
 from pyramid_bookstore.values.parameters import Flag
 
@@ -51,12 +52,18 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
     type=click.Choice(get_args(ExportFormat)),
     help="The format, if the file's name does not have it; csv by default for -.",
 )
+@click.option(
+    "--movements",
+    is_flag=True,
+    help="Write the movements of the stock instead, as CSV; needs bookstore.stock_log.",
+)
 @click.pass_context
 def command(
     context: click.Context,
     /,
     file: str,
     format: ExportFormat | None,
+    movements: bool,
     more: dict[str, str],
     **filters: str | None,
 ) -> None:
@@ -70,18 +77,29 @@ def command(
     bookstore export books.csv.gz
     bookstore export - --format ndjson --in-stock true | jq .title
     """
+    ini: Ini = context.obj
     given = [(name, value) for name, value in filters.items() if value is not None]
     chosen = _format(file, format)
-    ini: Ini = context.obj
+    if movements and (given or more or chosen != "csv"):
+        raise click.ClickException("Movements are written all, and as CSV: no filter, no --format.")
+    if movements and not ini.stock.log:
+        raise click.ClickException(
+            "Movements are written down only with the setting bookstore.stock_log = true."
+        )
     declared = ini.rules.declared
     query = parse_export([*given, *more.items()], declared)
     engine = make_reading_engine(database_options(ini.values))
     try:
         with explain_missing_schema(engine), target(file) as opened:
             reader = LeanReader(engine, dialect_named(engine.dialect.name))
+            if movements:
+                opened.writelines(movements_csv(reader))
+                return
             total = None if given or more else int(reader.rows(_ALL, {})[0][0])
             with bar("Exporting", total) as progress:
-                opened.writelines(export(reader, query.filters, chosen, progress, declared))
+                opened.writelines(
+                    export(reader, query.filters, chosen, progress, declared, holds=ini.stock.holds)
+                )
         number = progress.books
         click.echo(f"{number:,} {'book' if number == 1 else 'books'} written.", err=True)
     except BrokenPipeError:

@@ -10,7 +10,14 @@ from pyramid_bookstore.catalogue.schema import SET_BY_SERVER
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.feeds.headers import field_of, proposals
 from pyramid_bookstore.feeds.lines import refuse
-from pyramid_bookstore.feeds.options import DELIMITERS, OF_REJECTS, FeedOptions, names_of, normal
+from pyramid_bookstore.feeds.options import (
+    DELIMITERS,
+    OF_REJECTS,
+    PASSED_OVER,
+    FeedOptions,
+    names_of,
+    normal,
+)
 from pyramid_bookstore.feeds.staging import KEY
 from pyramid_bookstore.values.types import REQUIRED
 
@@ -125,7 +132,7 @@ def layout_of(header: Sequence[str], options: FeedOptions) -> Layout:
     unknown = [
         (index, name)
         for index, name in enumerate(names)
-        if normals[index] not in wanted and normals[index] not in OF_REJECTS
+        if normals[index] not in wanted and normals[index] not in PASSED_OVER
     ]
     ignored = tuple(name for _, name in unknown if name)
     if not options.ignore_unknown:

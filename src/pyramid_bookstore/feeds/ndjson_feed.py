@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from pyramid_bookstore.catalogue.field import AVAILABLE
 from pyramid_bookstore.catalogue.kinds import ListKind
 from pyramid_bookstore.errors import InvalidJSON
 from pyramid_bookstore.feeds.lines import Lines, Stream, refuse
@@ -79,8 +80,9 @@ class Documents:
             value = jsontext.loads(text.encode("utf-8", "surrogatepass"))
         except InvalidJSON as error:
             return Document(number, text, None, error.message.replace("The body", "The line"))
-        if self._renames and isinstance(value, dict):
-            value = self._renamed(value)
+        if isinstance(value, dict):
+            value.pop(AVAILABLE, None)  # an export with holds writes it
+            value = self._renamed(value) if self._renames else value
         return Document(number, text, value)
 
     def _renamed(self, value: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 from pyramid_bookstore.catalogue.extra import NO_RULES, ExtraRules
+from pyramid_bookstore.catalogue.field import AVAILABLE
 from pyramid_bookstore.catalogue.trade import TRADE
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.feeds.lines import refuse
@@ -19,6 +20,9 @@ DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|"}
 
 #: The columns of a rejects file that are no field: they are passed over when it is imported.
 OF_REJECTS: Final = ("line", "faults")
+
+#: What no import reads: these, and what an export with holds writes.
+PASSED_OVER: Final = (*OF_REJECTS, AVAILABLE)
 
 Columns = Mapping[str, str | Sequence[str]]
 
