@@ -13,7 +13,7 @@ from sqlalchemy import create_engine, text
 
 from pyramid_bookstore import events
 from pyramid_bookstore.catalogue import availability
-from pyramid_bookstore.errors import HoldNotFound
+from pyramid_bookstore.errors import BookstoreError, HoldNotFound
 from pyramid_bookstore.stock import holds as holds_module
 from pyramid_bookstore.stock import shelf as shelf_module
 from pyramid_bookstore.values import moments
@@ -71,7 +71,7 @@ def numbers(client, book):
 
 class TestPlacing:
     def test_available_sinks_and_stock_does_not(self, client, books):
-        a, b, c = books
+        a, b, _ = books
         placed = hold(client, (b["isbn"], 2), (a["id"], 3), (b["id"], 1), ttl=900, reference="b1")
         assert placed.json["lines"] == [
             {"id": b["id"], "isbn": b["isbn"], "quantity": 3},
@@ -437,7 +437,7 @@ class TestPython:
             ):
                 try:
                     attempt()
-                except Exception as error:
+                except BookstoreError as error:
                     problems.append(error.code)
             store.change_stock(book.id, 1)
             prolonged = store.prolong_hold(str(placed.id), 50)
