@@ -10,12 +10,13 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from torture import clients, costly, crashes, drains, hostile, others, stock
+from torture import baskets, clients, costly, crashes, drains, hostile, others, stock
 from torture.stage import PGBOUNCER, POSTGRESQL, ROOT, SQLITE, Figure, Place, Scenario, places
 from torture.stage import Skipped as SkippedHere
 
 SCENARIOS: list[Scenario] = [
     *stock.SCENARIOS,
+    *baskets.SCENARIOS,
     *crashes.SCENARIOS,
     *drains.SCENARIOS,
     *clients.SCENARIOS,

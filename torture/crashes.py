@@ -38,12 +38,12 @@ _WRITERS = 4
 
 
 @contextmanager
-def _victim(place: Place, url: str) -> Iterator[tuple[int, Callable[[], None]]]:
+def victim(place: Place, url: str, **settings: object) -> Iterator[tuple[int, Callable[[], None]]]:
     """A port, and what kills the process that serves it and waits until the next one does."""
     port = free_port()
     with tempfile.TemporaryDirectory(dir=place.folder) as name:
         pid_file = Path(name) / "pid"
-        ini = write_ini(Path(name), url)
+        ini = write_ini(Path(name), url, **settings)
         command = [sys.executable, "-m", "torture.victim", str(ini), str(port), str(pid_file)]
         environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}"}
         process = GuardedProcess(command, log=Path(name) / "log", cwd=ROOT, env=environment)
@@ -71,7 +71,7 @@ def kills(place: Place, full: bool) -> Figure:
     times = 100 if full else 5
     numbers, acknowledged = count(1), []
     with place.database() as url:
-        with _victim(place, url) as (port, kill):
+        with victim(place, url) as (port, kill):
 
             def write(stop: threading.Event) -> None:
                 client = Client(port)
@@ -123,7 +123,7 @@ def once_each(place: Place, full: bool) -> Figure:
     """Sales under idempotency keys, each repeated until it is answered, while processes die."""
     times = 50 if full else 4
     stock, numbers, done = 1_000_000, count(1), []
-    with place.database() as url, _victim(place, url) as (port, kill):
+    with place.database() as url, victim(place, url) as (port, kill):
         _, made = Client(port).ask("POST", BOOKS, book(1, stock=stock))
         path = f"{BOOKS}/{made['id']}"
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from pyramid_bookstore.feeds.sample import load_sample
     from pyramid_bookstore.plugin.bookstore import Bookstore
     from pyramid_bookstore.plugin.tables import is_current
+    from pyramid_bookstore.stock.holds import Hold
+    from pyramid_bookstore.stock.movements import MovementPage
+    from pyramid_bookstore.stock.service import StockLevel
     from pyramid_bookstore.values.condition import Condition
 
 __all__ = [
@@ -37,8 +40,11 @@ __all__ = [
     "BookData",
     "Bookstore",
     "Condition",
+    "Hold",
     "Lookup",
+    "MovementPage",
     "Page",
+    "StockLevel",
     "Suggestion",
     "Suggestions",
     "downgrade",
@@ -56,8 +62,11 @@ _FROM = {
     "BookData": "catalogue.fields",
     "Bookstore": "plugin.bookstore",
     "Condition": "values.condition",
+    "Hold": "stock.holds",
+    "MovementPage": "stock.movements",
     "Lookup": "catalogue.lookup",
     "Page": "catalogue.listing",
+    "StockLevel": "stock.service",
     "Suggestion": "catalogue.suggestions",
     "Suggestions": "catalogue.suggestions",
     "downgrade": "db.migrations",

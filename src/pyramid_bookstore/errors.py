@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple
+from uuid import UUID
 
 __all__ = [
     "AbsentBook",
@@ -15,6 +16,8 @@ __all__ = [
     "BookNotFound",
     "BookstoreError",
     "Fault",
+    "HoldNotFound",
+    "HoldOver",
     "IdempotencyInProgress",
     "IdempotencyKeyReused",
     "InsufficientStock",
@@ -23,6 +26,7 @@ __all__ = [
     "Reject",
     "Report",
     "RowsRefused",
+    "ShortLine",
     "Unavailable",
     "ValidationFailed",
     "VersionMismatch",
@@ -160,15 +164,55 @@ class BookInUse(BookstoreError):
         super().__init__(message)
 
 
+class ShortLine(NamedTuple):
+    """A book of which a change of several wants more copies than there are.
+
+    ``pointer`` is the first line of the book, as a JSON pointer.
+    """
+
+    pointer: str
+    id: UUID
+    isbn: str
+    available: int
+
+
 class InsufficientStock(BookstoreError):
-    """The change would take stock below 0; ``available`` copies are left."""
+    """The change would take stock below 0; ``available`` copies are left.
+
+    Of a change of several books ``lines`` names every one that is short, and ``available`` is that
+    of the first.
+    """
 
     code = "insufficient_stock"
 
-    def __init__(self, available: int) -> None:
+    def __init__(self, available: int, lines: Sequence[ShortLine] = ()) -> None:
         self.available = available
-        copies = "copy is" if available == 1 else "copies are"
-        super().__init__(f"{available} {copies} left.")
+        self.lines = tuple(lines)
+        if len(lines) > 1:
+            super().__init__(f"There are not enough copies of {len(lines)} books; see lines.")
+            return
+        of = f" of ISBN {lines[0].isbn}" if lines else ""
+        copies = "copy" if available == 1 else "copies"
+        super().__init__(f"{available} {copies}{of} {'is' if available == 1 else 'are'} left.")
+
+
+class HoldNotFound(BookstoreError):
+    """There is no such hold; of one that is over this is said a day after its end."""
+
+    code = "not_found"
+
+    def __init__(self) -> None:
+        super().__init__("There is no such hold.")
+
+
+class HoldOver(BookstoreError):
+    """The hold has ended: it was committed, released, or has run out."""
+
+    code = "hold_over"
+
+    def __init__(self, how: str = "run out") -> None:
+        self.how = how
+        super().__init__(f"The hold is over: it {'has' if how == 'run out' else 'was'} {how}.")
 
 
 class VersionMismatch(BookstoreError):

@@ -1,6 +1,7 @@
-"""What happened to a book, for subscribers of the host.
+"""What happened to a book or a hold, for subscribers of the host.
 
-`BookCreated`, `BookUpdated`, `BookDeleted` and `StockChanged` are sent inside the transaction,
+`BookCreated`, `BookUpdated`, `BookDeleted`, `StockChanged`, `HoldPlaced`, `HoldCommitted` and
+`HoldReleased` are sent inside the transaction,
 after the change and before the commit: a subscriber sees the change, may write rows of its own on
 the same session, and undoes everything by raising. `ChangesCommitted` is sent once after the
 commit; what a subscriber raises there can undo nothing any more and is only logged.
@@ -14,7 +15,13 @@ commit; what a subscriber raises there can undo nothing any more and is only log
 """
 
 from pyramid_bookstore.catalogue.events import BookCreated, BookDeleted, BookEvent, BookUpdated
-from pyramid_bookstore.stock.events import StockChanged
+from pyramid_bookstore.stock.events import (
+    HoldCommitted,
+    HoldEvent,
+    HoldPlaced,
+    HoldReleased,
+    StockChanged,
+)
 from pyramid_bookstore.transactions.events import ChangesCommitted
 
 __all__ = [
@@ -23,5 +30,9 @@ __all__ = [
     "BookEvent",
     "BookUpdated",
     "ChangesCommitted",
+    "HoldCommitted",
+    "HoldEvent",
+    "HoldPlaced",
+    "HoldReleased",
     "StockChanged",
 ]

@@ -96,6 +96,12 @@ RESOURCES = (
         "/books/{id}/stock",
         (
             Operation(
+                "GET",
+                stock.list_movements,
+                STOCK,
+                enabled=lambda settings: settings.stock_log,
+            ),
+            Operation(
                 "POST",
                 stock.change_stock,
                 STOCK,
@@ -106,6 +112,53 @@ RESOURCES = (
                 body=JSON_BODY,
             ),
         ),
+    ),
+    Resource(
+        "stocks",
+        "/stock",
+        (
+            Operation(
+                "POST",
+                stock.change_stocks,
+                STOCK,
+                writes=True,
+                idempotent=True,
+                bare=True,
+                body=JSON_BODY,
+            ),
+        ),
+    ),
+    Resource(
+        "holds",
+        "/holds",
+        (
+            Operation(
+                "POST",
+                stock.place_hold,
+                STOCK,
+                writes=True,
+                idempotent=True,
+                bare=True,
+                body=JSON_BODY,
+            ),
+        ),
+        enabled=lambda settings: settings.holds,
+    ),
+    Resource(
+        "hold",
+        "/holds/{hold}",
+        (
+            Operation("GET", stock.show_hold, STOCK, bare=True),
+            Operation("PATCH", stock.prolong_hold, STOCK, writes=True, bare=True, body=PATCH_BODY),
+            Operation("DELETE", stock.release_hold, STOCK, writes=True, bare=True),
+        ),
+        enabled=lambda settings: settings.holds,
+    ),
+    Resource(
+        "commit",
+        "/holds/{hold}/commit",
+        (Operation("POST", stock.commit_hold, STOCK, writes=True, idempotent=True, bare=True),),
+        enabled=lambda settings: settings.holds,
     ),
     Resource(
         "metrics",

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from pyramid.request import Request
@@ -21,6 +22,7 @@ from pyramid_bookstore.description.problems import ERRORS, ROWS_REFUSED, schema_
 from pyramid_bookstore.errors import Fault, Reject, Report, RowsRefused
 from pyramid_bookstore.feeds import schema as feeds
 from pyramid_bookstore.operations import RESOURCES
+from pyramid_bookstore.stock import schema as stock
 from pyramid_bookstore.web import errors as http_errors
 from pyramid_bookstore.web import problems
 from pyramid_bookstore.web.problems import PROBLEMS
@@ -29,7 +31,7 @@ from tests.support.api import API, RUST, ask
 
 ID = "01a20253-e83e-7b91-92af-097058bab2fa"
 SOURCE = Path(pyramid_bookstore.__file__).parent
-FILLED = {"id": ID, "isbn": "9781718500440", "asset": "docs.css"}
+FILLED = {"id": ID, "hold": ID, "isbn": "9781718500440", "asset": "docs.css"}
 OPERATIONS = [(op.method, resource, op) for resource in RESOURCES for op in resource.operations]
 NAMES = [f"{method} {resource.path}" for method, resource, _ in OPERATIONS]
 
@@ -37,7 +39,8 @@ NAMES = [f"{method} {resource.path}" for method, resource, _ in OPERATIONS]
 @pytest.fixture(scope="module")
 def everything():
     """Settings with which every resource is served."""
-    return {"bookstore.metrics": "true", "bookstore.docs": "true"}
+    names = ("metrics", "docs", "holds", "stock_log")
+    return {f"bookstore.{name}": "true" for name in names}
 
 
 @pytest.fixture
@@ -97,7 +100,7 @@ def test_described_query_parameters_are_known_and_others_are_refused(
 def test_every_query_parameter_schema_is_used_in_the_description():
     used = {type(d.query(_settings(), NOTHING_DECLARED)) for d in DESCRIBED.values() if d.query}
     schemas = {
-        found for module in (listing, feeds) for found in vars(module).values()
+        found for module in (listing, feeds, stock) for found in vars(module).values()
         if isinstance(found, type) and issubclass(found, listing.colander.SchemaNode)
     }  # fmt: skip
     assert schemas - {listing.FilterParameters} == used
@@ -159,6 +162,9 @@ RAISED = [
     errors.IsbnTaken(),
     errors.BookInUse(),
     errors.InsufficientStock(2),
+    errors.InsufficientStock(2, [errors.ShortLine("/lines/0", UUID(ID), "9781718500440", 2)]),
+    errors.HoldNotFound(),
+    errors.HoldOver(),
     errors.VersionMismatch(17),
     errors.VersionMismatch(None),
     errors.Unavailable(),

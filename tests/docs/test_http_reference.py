@@ -19,6 +19,7 @@ ALWAYS = {"400", "500", "503"}
 def operations(make_app):
     """Method and path to what the description says."""
     settings = {"bookstore.sqlalchemy.url": "sqlite://", "bookstore.metrics": "true"}
+    settings |= {"bookstore.holds": "true", "bookstore.stock_log": "true"}
     paths = description(make_app(settings))["paths"]
     return {
         (method.upper(), path): operation

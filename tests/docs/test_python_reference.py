@@ -16,7 +16,7 @@ from typing import Any, Literal, Self, TextIO
 from uuid import UUID
 
 import pytest
-from msgspec import Raw
+from msgspec import Raw, UnsetType
 from pyramid.interfaces import IRouter
 from pyramid.request import Request
 from sqlalchemy import Connection, Engine
@@ -30,6 +30,8 @@ from pyramid_bookstore.feeds.intake import ExportFormat, Format
 from pyramid_bookstore.feeds.lines import Stream
 from pyramid_bookstore.feeds.snapshot import Absent
 from pyramid_bookstore.plugin import configuration
+from pyramid_bookstore.stock.holds import HoldLineData
+from pyramid_bookstore.stock.movements import MovementData
 from pyramid_bookstore.transactions.events import Change
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "python.md"
@@ -38,14 +40,17 @@ MODULES = ("", ".events", ".errors", ".testing")
 #: Public by its name only: for the bookstore's own views and services.
 INTERNAL = {"Bookstore": {"page", "export"}, "Condition": {"check", "given"}}
 #: Classes that nobody but the bookstore calls.
-NOT_CALLED = {"Suggestion", "Suggestions", "Bookstore", "BookData", "Lookup", "Page"}
+NOT_CALLED = {
+    *("Suggestion", "Suggestions", "Bookstore", "BookData", "Lookup", "Page"),
+    *("Hold", "MovementPage", "StockLevel"),
+}
 #: What annotations and defaults on the page stand for.
 NAMES = {
     each.__name__: each
     for each in (
         *(Collection, Connection, Decimal, Engine, IRouter, Mapping, Raw, Request, Sequence),
         *(Session, TextIO, UUID, datetime, errors.Fault, errors.Reject, errors.Report),
-        errors.AbsentBook,
+        *(errors.AbsentBook, errors.ShortLine, HoldLineData, MovementData, UnsetType),
         *(events.BookEvent, Change, FacetValue),
     )
 } | {"Any": Any, "Callable": Callable, "Iterator": Iterator, "Literal": Literal, "Self": Self,

@@ -53,6 +53,7 @@ SETTINGS = {
     "bookstore.dbsession": "dbsession",
     "bookstore.prefix": "/api",
     "bookstore.trade": "true",
+    "bookstore.holds": "true",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -18,6 +19,11 @@ _LANGUAGES = {
 def money(amount: Decimal) -> str:
     """``€1,234.50``."""
     return f"€{amount:,.2f}"
+
+
+def minutes_until(moment: datetime) -> int:
+    """Whole minutes from now, the last one begun."""
+    return -int((datetime.now(UTC) - moment).total_seconds() // 60)
 
 
 def search_words(text: str | None) -> str:

@@ -12,6 +12,7 @@ def includeme(config: Any) -> None:
     config.add_route("suggest", "/suggest")
     config.add_route("book", "/books/{isbn}")
     config.add_route("basket", "/basket")
+    config.add_route("checkout", "/checkout")
     config.add_route("login", "/login")
     config.add_route("logout", "/logout")
     config.add_route("orders", "/orders")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pyramid_bookstore.catalogue.declared import Declared, DeclaredField, declare
+from pyramid_bookstore.catalogue.field import AVAILABLE
 from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.catalogue.query import ListParameters
 from pyramid_bookstore.catalogue.trade import TRADE
@@ -12,7 +13,8 @@ _TAKEN = frozenset(
     {
         *BOOKS.c.keys(),
         *(node.name for node in ListParameters().children),
-        *("format", "bom", "relevance", "line", "faults", "row", "seq", "tokens", "sample"),
+        *(AVAILABLE, "format", "bom", "relevance", "line", "faults", "row", "seq", "tokens"),
+        "sample",
     }
 )
 

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import colander
 
@@ -12,6 +12,9 @@ from pyramid_bookstore.search.folding import folded
 from pyramid_bookstore.search.words import stored
 from pyramid_bookstore.values.parameters import Amount, Since, Switch, Term, WholeNumber
 from pyramid_bookstore.values.types import Integer, Price, StrictType, Text
+
+#: Not a parameter: among the filters with holds, where `in_stock` is about available copies.
+AVAILABLE: Final = "available"
 
 #: The type of a parameter that is compared with a field of this type.
 _PARAMETER: Mapping[type, Callable[[Any], StrictType]] = {
@@ -142,8 +145,13 @@ class InStock(Filter):
         yield parameter(Switch(), text, self.name)
 
     def comparisons(self, field: Field, values: Mapping[str, Any]) -> Iterator[Comparison]:
-        if self.name in values:
-            yield Comparison(field.key, ">" if values[self.name] else "=")
+        wanted = values.get(self.name)
+        if wanted is None:
+            return
+        if wanted or AVAILABLE not in values:
+            yield Comparison(field.key, ">" if wanted else "=")
+        if AVAILABLE in values:
+            yield Comparison(AVAILABLE, ">" if wanted else "=")
 
 
 class ChangedSince(Filter):

@@ -122,6 +122,8 @@ class BookData(msgspec.Struct, frozen=True):
             sort=True,
         ),
     ]
+    #: Copies that no hold keeps, never below 0; only with `bookstore.holds`.
+    available: int | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def extra(self) -> dict[str, Any]:
@@ -139,6 +141,7 @@ class BookData(msgspec.Struct, frozen=True):
 FIELDS: Mapping[str, Field] = {
     info.encode_name: replace(info.type.__metadata__[0], name=info.encode_name)
     for info in msgspec.structs.fields(BookData)
+    if hasattr(info.type, "__metadata__")
 }
 #: The names that the server sets: a create refuses them, a change passes over all but `id`. That of
 #: what holds leave is taken even where there are none.

@@ -1,12 +1,12 @@
 """URLs of books and of pages of the list."""
 
 from collections.abc import Sequence
-from urllib.parse import quote_plus
 
 from pyramid.request import Request
 
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.listing import Page
+from pyramid_bookstore.web.links import link as link_of
 from pyramid_bookstore.web.links import mount_path, prefix_of
 
 
@@ -25,10 +25,7 @@ def list_links(request: Request, pairs: Sequence[tuple[str, str]], page: Page) -
     kept = [pair for pair in pairs if pair[0] not in ("page", "cursor")]
 
     def link(relation: str, *changed: tuple[str, str]) -> str:
-        query = "&".join(
-            f"{quote_plus(name)}={quote_plus(value)}" for name, value in (*kept, *changed)
-        )
-        return f'<{base}{"?" + query if query else ""}>; rel="{relation}"'
+        return link_of(base, relation, [*kept, *changed])
 
     links = [link("first")]
     if page.page is None:

@@ -11,10 +11,11 @@ from typing import Any, Final
 
 import msgspec
 
+from pyramid_bookstore.catalogue.availability import HOLDS_AT
 from pyramid_bookstore.catalogue.cursor import Cursor, decode, encode, fingerprint
 from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
 from pyramid_bookstore.catalogue.declared_index import require_ready, uses
-from pyramid_bookstore.catalogue.field import Field, Filter
+from pyramid_bookstore.catalogue.field import AVAILABLE, Field, Filter
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.query import Count, Filters, ListQuery, filters
 from pyramid_bookstore.catalogue.rows import COSTLY, is_large, rows_of
@@ -40,6 +41,7 @@ from pyramid_bookstore.search.base import (
     attribute_name,
 )
 from pyramid_bookstore.search.words import Group, Wanted, wanted, wanted_of_author
+from pyramid_bookstore.values.moments import now
 
 
 @lru_cache(maxsize=16)  # an application has one declaration
@@ -182,6 +184,8 @@ def read_filters(
         if tokens:
             values[attribute_name(len(attributes))] = search_on(dialect).tokens(tokens)
             attributes.append(tokens)
+    if AVAILABLE in filters:
+        values[HOLDS_AT] = now()
     several = tuple(len(tokens) > 1 for tokens in attributes)
     conditions = Conditions(text, tuple(comparisons), several)
     probe = _probe_query(dialect, conditions)

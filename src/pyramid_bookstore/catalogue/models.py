@@ -66,8 +66,11 @@ BOOKS = Table(
     Column("sort_keys", SortKeys()),
     Column("declared", String(12)),
     Column("extra_words", FOLDED, nullable=False, server_default=""),
+    # Copies that holds keep, those included that have run out and were not cleaned up yet.
+    Column("held", SQLInteger, nullable=False, server_default="0"),
     # Final names, whatever convention is in force.
     UniqueConstraint("isbn", name=conv(ISBN_KEY)),
+    CheckConstraint("held >= 0", name=conv("bookstore_books_held_check")),
     *(CheckConstraint(check.sql, name=conv(check.name)) for check in CHECKS),
     # One index for each sort, with the id that breaks ties, so that a page reads only its own rows.
     *(

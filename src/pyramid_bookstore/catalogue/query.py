@@ -11,7 +11,13 @@ from typing import Any, Literal
 import colander
 
 from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
-from pyramid_bookstore.catalogue.field import Field, Filter, TextSearch, parameter
+from pyramid_bookstore.catalogue.field import (
+    AVAILABLE,
+    Field,
+    Filter,
+    TextSearch,
+    parameter,
+)
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.search.ranking import RANKED
@@ -200,13 +206,14 @@ def list_schema(
     max_limit: int = 100,
     max_offset: int = MAX_OFFSET,
     declared: Declared = NOTHING_DECLARED,
+    holds: bool = False,
 ) -> Any:
     """The schema of the list's parameters; shared, so do not change it."""
     schema = ListParameters(declared=declared).clone()
     schema.declared = declared
     sortable = [name for name, each in declared.fields.items() if each.sort]
     schema["sort"].typ = SortOrder((*SORT_FIELDS, *sortable, "relevance"))
-    schema["fields"].typ = Names((*FIELDS, *declared.fields))
+    schema["fields"].typ = Names((*FIELDS, *([AVAILABLE] * holds), *declared.fields))
     schema["facets"].typ = Names(declared.facets)
     if not declared.facets:
         del schema["facets"]
@@ -228,12 +235,13 @@ def parse_listing(
     max_limit: int = 100,
     max_offset: int = MAX_OFFSET,
     declared: Declared = NOTHING_DECLARED,
+    holds: bool = False,
 ) -> ListQuery:
     """The query of a list from its decoded parameters, in the order sent.
 
     Raises `ValidationFailed` with every fault, each with the parameter as its ``field``.
     """
-    schema = list_schema(default_limit, max_limit, max_offset, declared)
+    schema = list_schema(default_limit, max_limit, max_offset, declared, holds)
     values = deserialized(schema, pairs, pointers=False)
     others = {name: values.get(name) for name in _OTHERS} | {"page": values["page"] or 1}
     found = given_filters(values, _OTHERS)
@@ -273,6 +281,13 @@ def _joined(name: str, value: Any) -> str | None:
     except (TypeError, ValueError):
         message = "The value must be text, or a sequence of names."
         raise ValidationFailed([Fault(name, "", message)]) from None
+
+
+def of_available(filters: Filters) -> Filters:
+    """The filters with holds: `in_stock` is about what is available."""
+    if "in_stock" not in filters:
+        return filters
+    return {**filters, AVAILABLE: filters["in_stock"]}
 
 
 def as_parameters(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

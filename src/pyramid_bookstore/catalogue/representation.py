@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from pyramid_bookstore.catalogue.field import AVAILABLE
 from pyramid_bookstore.catalogue.fields import FIELDS, BookData
 from pyramid_bookstore.catalogue.listing import Page
 from pyramid_bookstore.catalogue.lookup import Lookup
@@ -52,11 +53,11 @@ def suggestions_json(suggestions: Suggestions) -> bytes:
 def _some(book: BookData, fields: Sequence[str]) -> dict[str, Any]:
     """The named fields of a book; declared ones stay below `extra`."""
     found: dict[str, Any] = {}
-    members = [name for name in fields if name not in FIELDS]
+    members = [name for name in fields if name not in FIELDS and name != AVAILABLE]
     for name in fields:
         if name == "extra":
             found[name] = book.extra_json
-        elif name in FIELDS:
+        elif name in FIELDS or name == AVAILABLE:
             found[name] = getattr(book, name)
     if members and "extra" not in found:
         extra = book.extra

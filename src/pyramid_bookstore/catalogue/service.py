@@ -3,18 +3,21 @@
 from __future__ import annotations  # help() then shows `Count`, not all of its values
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from pyramid_bookstore.catalogue import schema
+from pyramid_bookstore.catalogue.availability import with_available
 from pyramid_bookstore.catalogue.events import BookCreated, BookDeleted, BookUpdated
 from pyramid_bookstore.catalogue.extra import NO_RULES, ExtraRules, apply_merge_patch
 from pyramid_bookstore.catalogue.facets import facets_of
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.listing import Page
 from pyramid_bookstore.catalogue.lookup import Lookup, look_up, validate_lookup
+from pyramid_bookstore.catalogue.movements import MovementLog
 from pyramid_bookstore.catalogue.query import (
     MAX_OFFSET,
     NO_FILTERS,
@@ -23,9 +26,11 @@ from pyramid_bookstore.catalogue.query import (
     ListQuery,
     as_parameters,
     list_query,
+    of_available,
 )
 from pyramid_bookstore.catalogue.relevance import list_page
 from pyramid_bookstore.catalogue.statements import BY_ID, BY_ISBN, book_from_row
+from pyramid_bookstore.catalogue.stock_options import NO_STOCK_OPTIONS, StockOptions
 from pyramid_bookstore.catalogue.store import (
     ATTEMPTS,
     Store,
@@ -57,12 +62,27 @@ class Service:
         *,
         rules: ExtraRules = NO_RULES,
         max_offset: int = MAX_OFFSET,
+        stock: StockOptions = NO_STOCK_OPTIONS,
     ) -> None:
         """``rules`` are those for the members of ``extra``; pages of lists end at ``max_offset``
         books."""
         self._unit = unit
         self._rules = rules
         self._max_offset = max_offset
+        self._stock = stock
+
+    def _log(self) -> MovementLog | None:
+        """The log of the stock, if movements are written down."""
+        if not self._stock.log:
+            return None
+        return MovementLog(*self._unit.origin, keep_days=self._stock.keep_days)
+
+    def _complete(self, book: BookData) -> BookData:
+        """The book with what is available of it, if there are holds."""
+        return self._complete_all([book])[0] if self._stock.holds else book
+
+    def _complete_all(self, books: Sequence[BookData]) -> Sequence[BookData]:
+        return with_available(self._unit.reader(), books) if self._stock.holds else books
 
 
 class CatalogueService(Service):
@@ -86,7 +106,8 @@ class CatalogueService(Service):
         """
         texts = [str(each) if isinstance(each, UUID) else each for each in ids]
         asked = validate_lookup({"isbns": [*isbns], "ids": texts})
-        return look_up(self._unit.reader(), **asked)
+        found = look_up(self._unit.reader(), **asked)
+        return msgspec.structs.replace(found, books=self._complete_all(found.books))
 
     def list(
         self,
@@ -141,7 +162,11 @@ class CatalogueService(Service):
     def page(self, query: ListQuery) -> Page:
         """`list`, for a query that is validated already."""
         reader = self._unit.list_reader()
+        if self._stock.holds:
+            query = replace(query, filters=of_available(query.filters))
         page = list_page(reader, query)
+        if self._stock.holds:
+            page = msgspec.structs.replace(page, books=self._complete_all(page.books))
         if query.facets:
             page = msgspec.structs.replace(page, facets=facets_of(reader, query))
         search = query.filters.get("search")
@@ -162,9 +187,9 @@ class CatalogueService(Service):
     def create(self, fields: Mapping[str, Any]) -> BookData:
         """Add a book from all its fields; raises `ValidationFailed`, `IsbnTaken`."""
         values = schema.validate_book(fields, rules=self._rules)
-        store = Store(self._unit.writer(), self._rules.declared)
+        store = self._store()
         with self._unit.event_savepoint():
-            book = store.insert(values)
+            book = self._complete(store.insert(values))
             self._unit.announce(BookCreated, book=book)
         return book
 
@@ -191,13 +216,13 @@ class CatalogueService(Service):
         if "extra_patch" not in changes:
             return self._update(uuid, changes, condition)
         extra_patch = changes.pop("extra_patch")
-        store = Store(self._unit.writer(), self._rules.declared)
+        store = self._store()
         for _ in range(ATTEMPTS):
             stored = store.require(uuid, condition)
             merged = apply_merge_patch(stored.extra, extra_patch)
             changes["extra"] = schema.validate_extra(merged, self._rules)
             if has_values(stored, changes):
-                return stored
+                return self._complete(stored)
             try:
                 return self._update(uuid, changes, Condition({stored.version}), differs=True)
             except VersionMismatch:
@@ -220,19 +245,20 @@ class CatalogueService(Service):
         it. Raises `VersionMismatch`, `ValidationFailed`.
         """
         values, ids = schema.validate_upsert(fields, rules=self._rules)
-        store = Store(self._unit.writer(), self._rules.declared)
+        store = self._store()
         with self._unit.event_savepoint():
             written = _upsert(store, values, ids, condition, create_only=create_only)
+            book = self._complete(written.book)
             if written.created:
-                self._unit.announce(BookCreated, book=written.book)
+                self._unit.announce(BookCreated, book=book)
             elif written.changed:
-                self._unit.announce(BookUpdated, book=written.book, changes=values)
-        return written.book, written.created
+                self._unit.announce(BookUpdated, book=book, changes=values)
+        return book, written.created
 
     def delete(self, book_id: UUID | str, condition: Condition = ANY_STATE) -> BookData:
         """Delete a book and return it as it was; raises `BookNotFound`, `VersionMismatch`,
         and `BookInUse` if a foreign key of the host's refers to it."""
-        uuid, store = parse_book_id(book_id), Store(self._unit.writer(), self._rules.declared)
+        uuid, store = parse_book_id(book_id), self._store()
         with self._unit.event_savepoint():
             book = store.delete(uuid, condition)
             self._unit.announce(BookDeleted, book=book)
@@ -247,20 +273,24 @@ class CatalogueService(Service):
         *,
         differs: bool = False,
     ) -> BookData:
-        store = Store(self._unit.writer(), self._rules.declared)
+        store = self._store()
         with self._unit.event_savepoint():
             written = store.update(book_id, changes, condition, differs=differs)
+            book = self._complete(written.book)
             if written.changed:
-                self._unit.announce(BookUpdated, book=written.book, changes=changes)
+                self._unit.announce(BookUpdated, book=book, changes=changes)
         if written.changed and "isbn" in changes:
             self._unit.check_references({"isbn": None})
-        return written.book
+        return book
 
     def _read(self, query: Query, values: Mapping[str, Any]) -> BookData:
         rows = self._unit.reader().rows(query, values)
         if not rows:
             raise BookNotFound
-        return book_from_row(rows[0])
+        return self._complete(book_from_row(rows[0]))
+
+    def _store(self) -> Store:
+        return Store(self._unit.writer(), self._rules.declared, self._log())
 
 
 def _upsert(

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal, NamedTuple
 from sqlalchemy import and_, bindparam, case, func, literal_column, or_, select, tuple_
 from sqlalchemy.sql.elements import ColumnElement
 
+from pyramid_bookstore.catalogue.availability import COMPUTED
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.catalogue.models import BOOKS, Total
 from pyramid_bookstore.catalogue.query import SORT_FIELDS
@@ -48,7 +49,8 @@ def sort_column(dialect: Dialect, field: str) -> Any:
 @cache
 def search_on(dialect: Dialect) -> Search:
     """The text search of this database."""
-    return SEARCHES[dialect.name](BOOKS, TOTAL, {column.name for column in SORT_COLUMNS.values()})
+    indexed = {column.name for column in SORT_COLUMNS.values()}
+    return SEARCHES[dialect.name](BOOKS, TOTAL, indexed, COMPUTED)
 
 
 class Shape(NamedTuple):

@@ -24,10 +24,10 @@ COLUMNS = tuple(BOOKS.c[name] for name in FIELDS)
 BY_ID = Query(select(*COLUMNS).where(BOOKS.c.id == bindparam("id")))
 BY_ISBN = Query(select(*COLUMNS).where(BOOKS.c.isbn == bindparam("isbn")))
 
-_NAMES = [column.name for column in BOOKS.c]
+_NAMES = [column.name for column in BOOKS.c if column.name != "held"]
 
 #: Columns that an upsert does not change.
-_KEPT = ("id", "isbn", "created_at")
+_KEPT = ("id", "isbn", "created_at", "held")
 
 
 _WIDTH = len(COLUMNS)

@@ -5,6 +5,7 @@ comes from an exception of the database, so the transaction stays usable.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
 from pyramid_bookstore.catalogue.extra import Extra
 from pyramid_bookstore.catalogue.fields import FIELDS, BookData
 from pyramid_bookstore.catalogue.models import columns_of
+from pyramid_bookstore.catalogue.movements import Move, MovementLog, Reason
 from pyramid_bookstore.catalogue.schema import check_price_and_stock
 from pyramid_bookstore.catalogue.statements import (
     BY_ID,
@@ -38,7 +40,7 @@ from pyramid_bookstore.errors import (
     VersionMismatch,
 )
 from pyramid_bookstore.transactions.writers import Writer
-from pyramid_bookstore.values.condition import Condition
+from pyramid_bookstore.values.condition import ANY_STATE, Condition
 from pyramid_bookstore.values.jsontext import canonical
 from pyramid_bookstore.values.moments import now
 
@@ -75,8 +77,14 @@ class Store:
     It does not use the ORM: a host must refresh objects of its session for the same rows.
     """
 
-    def __init__(self, writer: Writer, declared: Declared = NOTHING_DECLARED) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        declared: Declared = NOTHING_DECLARED,
+        log: MovementLog | None = None,
+    ) -> None:
         self._writer = writer
+        self._log = log
         self._declared = declared
         self._dialect = writer.dialect
 
@@ -85,10 +93,14 @@ class Store:
         row = self._new_row(fields)
         if self._write(insert_statement(self._dialect), row) is None:
             raise IsbnTaken(fields["isbn"])
-        return book_from_row([row[column.key] for column in COLUMNS])
+        book = book_from_row([row[column.key] for column in COLUMNS])
+        self._moved(book.id, book.stock, book.stock, "created")
+        return book
 
     def insert_or_update(self, fields: Mapping[str, Any]) -> Written:
         """A whole book written by its ISBN."""
+        if self._log is not None:
+            return self._logged_insert_or_update(fields)
         for _ in range(ATTEMPTS):
             new = self._new_row(fields)
             row = self._write(upsert_statement(self._dialect), new)
@@ -125,6 +137,7 @@ class Store:
         unstocked = changes.get("price") == 0 and "stock" not in changes
         priced = bool(changes.get("stock")) and "price" not in changes
         wanted = condition
+        before = self._stock_before(book_id) if "stock" in changes else None
         for _ in range(ATTEMPTS):
             guard, parameters = guard_of(wanted)
             guard = guard._replace(unstocked=unstocked, priced=priced, differs=not differs)
@@ -132,7 +145,10 @@ class Store:
             parameters |= {**values, "book_id": book_id, "now": now()}
             row = self._write(statement, parameters, isbn=changes.get("isbn"))
             if row is not None:
-                return Written(book_from_row(row))
+                book = book_from_row(row)
+                if before is not None:
+                    self._moved(book.id, book.stock - before, book.stock, "changed")
+                return Written(book)
             book = self.require(book_id, condition)
             if has_values(book, changes):
                 return Written(book, changed=False)
@@ -155,7 +171,9 @@ class Store:
                 # Only a foreign key of the host's can refer to books.
                 raise BookInUse from error
             if row is not None:
-                return book_from_row(row)
+                book = book_from_row(row)
+                self._moved(book.id, -book.stock, 0, "deleted")
+                return book
             self.require(book_id, condition)
         raise too_many_retries()
 
@@ -192,6 +210,27 @@ class Store:
             if diagnosis.foreign_key:
                 raise BookInUse("Other records refer to this book by its ISBN.") from error
             raise
+
+    def _logged_insert_or_update(self, fields: Mapping[str, Any]) -> Written:
+        """The same in more statements: what the stock was before must be known."""
+        for _ in range(ATTEMPTS):
+            with suppress(IsbnTaken):
+                return Written(self.insert(fields), created=True)
+            stored = self.find_by_isbn(fields["isbn"])
+            with suppress(BookNotFound):  # deleted since
+                if stored is not None:
+                    return self.update(stored.id, fields, ANY_STATE)
+        raise too_many_retries()
+
+    def _stock_before(self, book_id: UUID) -> int | None:
+        """The stock that a change begins from, if movements are written down."""
+        log = self._log
+        return None if log is None else log.stock_of(self._writer.connection, id=book_id)
+
+    def _moved(self, book_id: UUID, delta: int, stock: int, reason: str) -> None:
+        if self._log is not None:
+            move = Move(book_id, delta, stock)
+            self._log.write(self._writer.connection, [move], Reason(reason))
 
     def _new_row(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         moment = now()

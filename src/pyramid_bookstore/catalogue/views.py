@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from msgspec import UNSET
 from pyramid.httpexceptions import HTTPForbidden
 from pyramid.request import Request
 from pyramid.response import Response
@@ -53,6 +54,7 @@ def list_books(request: Request) -> Response:
         max_limit=settings.limit_max,
         max_offset=settings.max_offset,
         declared=mount.rules.declared,
+        holds=settings.holds,
     )
     page = request.bookstore.page(query)
     body = page_json(page, query.fields)
@@ -135,7 +137,9 @@ def required_condition(request: Request) -> Condition:
 
 def book_answer(request: Request, book: BookData) -> Response:
     """A book that was read, or 304 if the client has this version."""
-    if not_modified(request, book.version, book.updated_at):
+    # What is available changes by itself, and no date tells of it.
+    dated = book.updated_at if book.available is UNSET else None
+    if not_modified(request, _tag(book), dated):
         response = answer(request, status=304, cache=REVALIDATE)
     else:
         response = answer(request, book_json(book), cache=REVALIDATE)
@@ -157,10 +161,14 @@ def change_answer(request: Request, book: BookData, *, created: bool = False) ->
 def add_validators(response: Response, book: BookData) -> Response:
     """Adds the validators of conditional requests (RFC 9110, 8.8)."""
     response.headerlist += [
-        ("ETag", etag(book.version)),
+        ("ETag", _tag(book)),
         ("Last-Modified", http_date(book.updated_at)),
     ]
     return response
+
+
+def _tag(book: BookData) -> str:
+    return etag(book.version, None if book.available is UNSET else book.available)
 
 
 def show_by_isbn(request: Request) -> Response:

@@ -20,6 +20,7 @@ from pyramid_bookstore.db.query import LeanReader, Query
 from pyramid_bookstore.feeds.exporter import export
 from pyramid_bookstore.feeds.files import PIPE, format_of, target
 from pyramid_bookstore.feeds.intake import ExportFormat
+from pyramid_bookstore.feeds.movement_feed import movements_csv
 from pyramid_bookstore.feeds.schema import parse_export
 from pyramid_bookstore.values.parameters import Flag
 
@@ -54,6 +55,11 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--bom", is_flag=True, help="Begin CSV with a byte order mark, by which Excel knows UTF-8."
 )
+@click.option(
+    "--movements",
+    is_flag=True,
+    help="Write the movements of the stock instead, as CSV; needs bookstore.stock_log.",
+)
 @click.pass_context
 def command(
     context: click.Context,
@@ -61,6 +67,7 @@ def command(
     file: str,
     format: ExportFormat | None,
     bom: bool,
+    movements: bool,
     more: dict[str, str],
     **filters: str | None,
 ) -> None:
@@ -74,9 +81,15 @@ def command(
     bookstore export books.csv.gz
     bookstore export - --format ndjson --in-stock true | jq .title
     """
+    ini: Ini = context.obj
     given = [(name, value) for name, value in filters.items() if value is not None]
     chosen = _format(file, format)
-    ini: Ini = context.obj
+    if movements and (given or more or chosen != "csv"):
+        raise click.ClickException("Movements are written all, and as CSV: no filter, no --format.")
+    if movements and not ini.stock.log:
+        raise click.ClickException(
+            "Movements are written down only with the setting bookstore.stock_log = true."
+        )
     declared = ini.rules.declared
     form = [("format", chosen), ("bom", str(bom).lower())]
     query = parse_export([*given, *more.items(), *form], declared)
@@ -84,10 +97,21 @@ def command(
     try:
         with explain_missing_schema(engine), target(file) as opened:
             reader = LeanReader(engine, dialect_named(engine.dialect.name))
+            if movements:
+                opened.writelines(movements_csv(reader))
+                return
             total = None if given or more else int(reader.rows(_ALL, {})[0][0])
             with bar("Exporting", total) as progress:
                 opened.writelines(
-                    export(reader, query.filters, chosen, progress, declared, bom=bom)
+                    export(
+                        reader,
+                        query.filters,
+                        chosen,
+                        progress,
+                        declared,
+                        bom=bom,
+                        holds=ini.stock.holds,
+                    )
                 )
         number = progress.books
         click.echo(f"{number:,} {'book' if number == 1 else 'books'} written.", err=True)

@@ -8,6 +8,7 @@ from typing import IO, get_args
 import click
 from sqlalchemy import Engine
 
+from pyramid_bookstore.catalogue.movements import MovementLog
 from pyramid_bookstore.cli.ini import Ini, explain_missing_schema
 from pyramid_bookstore.cli.pairs import pairs_of
 from pyramid_bookstore.cli.progress import bar
@@ -155,7 +156,8 @@ def command(
             engine = ini.engine()
             # Opened before anything is written to the database.
             with explain_missing_schema(engine), _open(rejects) as rejects_file:
-                report = _write(engine, intake, rejects_file, skip_invalid, dry_run)
+                log = MovementLog(keep_days=ini.stock.keep_days) if ini.stock.log else None
+                report = _write(engine, intake, rejects_file, log, skip_invalid, dry_run)
     except RowsRefused as refused:
         _show(refused.report, rejects)
         click.echo(f"Error: {refused.message}", err=True)
@@ -186,14 +188,19 @@ def _read(intake: Intake, file: str, format: Format | None, sheet: str | None) -
 
 
 def _write(
-    engine: Engine, intake: Intake, rejects_file: IO[str] | None, skip_invalid: bool, dry_run: bool
+    engine: Engine,
+    intake: Intake,
+    rejects_file: IO[str] | None,
+    log: MovementLog | None,
+    skip_invalid: bool,
+    dry_run: bool,
 ) -> Report:
     def write(rejects: Iterator[Reject]) -> None:
         if rejects_file is not None:
             write_rejects(rejects_file, intake, rejects)
 
     with bar("Writing", intake.rows) as progress, engine.begin() as connection:
-        return Importer(intake, connection).run(
+        return Importer(intake, connection, log).run(
             skip_invalid=skip_invalid, dry_run=dry_run, progress=progress, rejects=write
         )
 

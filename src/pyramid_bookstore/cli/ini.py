@@ -17,11 +17,13 @@ from sqlalchemy import Engine
 
 from pyramid_bookstore.catalogue.declaration import from_settings, together
 from pyramid_bookstore.catalogue.extra import ExtraRules
+from pyramid_bookstore.catalogue.stock_options import StockOptions
 from pyramid_bookstore.db.diagnosis import NOT_READY
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.db.inifile import app_settings, database_options, database_settings
 from pyramid_bookstore.db.revision import require_current
+from pyramid_bookstore.plugin.bookstore import stock_options
 from pyramid_bookstore.plugin.probes import check_declared_fields
 from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.settings.reader import HOST_DATABASE, OWN_DATABASE
@@ -87,6 +89,13 @@ class Ini:
         return ExtraRules(
             declared=together(from_settings(settings.trade, settings.declared, []), [])
         )
+
+    @cached_property
+    def stock(self) -> StockOptions:
+        """Whether there are holds and a log; no other setting is checked."""
+        prefixes = (OWN_DATABASE, HOST_DATABASE, "bookstore.holds", "bookstore.stock_log")
+        chosen = {name: each for name, each in self.values.items() if name.startswith(prefixes)}
+        return stock_options(Settings.from_mapping(chosen))
 
     @contextmanager
     def application(self) -> Iterator[Any]:

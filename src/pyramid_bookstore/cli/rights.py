@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 from uuid6 import uuid7
 
+from pyramid_bookstore.catalogue.availability import HoldLine
 from pyramid_bookstore.catalogue.fields import WRITABLE
 from pyramid_bookstore.catalogue.models import BOOKS, Book, Total, columns_of
+from pyramid_bookstore.catalogue.movements import Movement
 from pyramid_bookstore.db.revision import COMPATIBILITY_TABLE, VERSION_TABLE
 from pyramid_bookstore.feeds.models import Member
+from pyramid_bookstore.stock.models import StoredHold
 from pyramid_bookstore.transactions.models import IdempotencyKey
 
 _ALL = ("SELECT", "INSERT", "UPDATE", "DELETE")
@@ -22,6 +25,9 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     Total.__tablename__: ("SELECT", "INSERT", "UPDATE"),
     IdempotencyKey.__tablename__: _ALL,
     Member.__tablename__: _ALL,
+    StoredHold.__tablename__: _ALL,
+    HoldLine.__tablename__: _ALL,
+    Movement.__tablename__: _ALL,
     VERSION_TABLE: ("SELECT",),
     COMPATIBILITY_TABLE: ("SELECT",),
 }

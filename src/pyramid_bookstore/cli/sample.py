@@ -10,7 +10,7 @@ from pyramid_bookstore.feeds.sample import load_sample
 @click.pass_obj
 def command(ini: Ini) -> None:
     """Put the sample catalogue into an empty database."""
-    added = load_sample(ini.engine())
+    added = load_sample(ini.engine(), stock_log=ini.stock.log)
     if added:
         click.echo(f"{added} sample books added.")
     else:

@@ -11,6 +11,7 @@ BOOKS_TABLE = "bookstore_books"
 TABLES = (
     *(BOOKS_TABLE, "bookstore_totals", "bookstore_idempotency_keys", "bookstore_sources"),
     "bookstore_compatibility",
+    *("bookstore_holds", "bookstore_hold_lines", "bookstore_movements"),
 )
 
 

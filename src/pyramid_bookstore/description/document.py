@@ -65,12 +65,12 @@ def document(
 
     ``scheme`` is a Security Scheme Object; `None` if nobody needs to authenticate.
     """
-    served = [resource for resource in resources if resource.enabled(settings)]
+    served = [each.served(settings) for each in resources if each.enabled(settings)]
     paths = Paths(settings, rules.declared, guarded=scheme is not None)
     items = {resource.path: paths.item(resource) for resource in served}
     used = {DESCRIBED[op.method, each.path].tag for each in served for op in each.operations}
     components = {
-        "schemas": schemas(rules) | problems.problem_schemas(),
+        "schemas": schemas(rules, settings) | problems.problem_schemas(),
         "responses": paths.responses | {"MethodNotAllowed": _METHOD_NOT_ALLOWED},
         "headers": headers.RESPONSE,
     }

@@ -11,6 +11,39 @@ BOOK: dict[str, Any] = {name: field.example for name, field in FIELDS.items()} |
 CHANGES: dict[str, Any] = {"price": 34.99, "stock": 80}
 PATCH: dict[str, Any] = {"price": 34.99, "description": None}
 STOCK_CHANGE: dict[str, Any] = {"delta": -3}
+_ID = BOOK["id"]
+STOCK_CHANGES: dict[str, Any] = {
+    "lines": [{"isbn": "978-1-4920-5259-3", "delta": -1}, {"id": _ID, "delta": -2}],
+    "reason": "sale",
+    "reference": "order 17",
+}
+STOCK_LEVELS: dict[str, Any] = {"lines": [{"id": _ID, "isbn": "9781492052593", "stock": 9}]}
+NEW_HOLD: dict[str, Any] = {
+    "lines": [{"isbn": "978-1-4920-5259-3", "quantity": 2}],
+    "ttl": 900,
+    "reference": "basket 4711",
+}
+HOLD_PATCH: dict[str, Any] = {"ttl": 900}
+HOLD: dict[str, Any] = {
+    "id": "01935e3c-9d2f-7b40-8a3c-5d1f0e9b7a27",
+    "lines": [{"id": _ID, "isbn": "9781492052593", "quantity": 2}],
+    "expires_at": "2026-03-02T17:20:12.481516Z",
+}
+MOVEMENTS: dict[str, Any] = {
+    "data": [
+        {
+            "at": "2026-03-02T17:05:12.481516Z",
+            "delta": -3,
+            "stock": 9,
+            "reason": "sale",
+            "reference": "order 17",
+            "by": "till-2",
+            "request_id": "4f0c7b1e",
+        }
+    ],
+    "limit": 1,
+    "next_cursor": "NDcxMS4w",
+}
 PAGE: dict[str, Any] = {
     "data": [BOOK],
     "total": 7,

@@ -11,16 +11,19 @@ from pyramid_bookstore.description.own_types import Schema
 from pyramid_bookstore.description.problems import ROWS_REFUSED
 from pyramid_bookstore.feeds.schema import ExportParameters, ImportParameters
 from pyramid_bookstore.feeds.views import ODS, XLSX
+from pyramid_bookstore.stock.schema import MOVEMENTS
 from pyramid_bookstore.web.body import JSON, MERGE_PATCH
 
 BOOKS = "Books"
 BULK = "In bulk"
+STOCK = "Stock"
 OPERATION = "Operation"
 DESCRIPTION = "Description"
 
 #: In the order in which they are shown.
 TAGS = {
     BOOKS: "One book, or a list of them.",
+    STOCK: "Several books in one change, copies that are held, and what moved.",
     BULK: "Many books at once.",
     OPERATION: "For those who run the service.",
     DESCRIPTION: "This description.",
@@ -36,6 +39,10 @@ PATH_PARAMETERS: dict[str, Schema] = {
         "description": "ISBN-13 or ISBN-10, with any hyphens or spaces.",
         "schema": {"type": "string", "format": "isbn"},
         "examples": {"hyphens": {"value": examples.ISBN}, "digits": {"value": "9781492052593"}},
+    },
+    "hold": {
+        "description": "The hold's id.",
+        "schema": {"type": "string", "format": "uuid"},
     },
     "asset": {
         "description": "A file of the page.",
@@ -53,6 +60,7 @@ _MINIMAL = Answer("Done; no book in the answer, as preferred.", (*_READ, "Prefer
 _REPLAYED_MINIMAL = Answer(_MINIMAL.text, (*_MINIMAL.headers, "Idempotency-Replayed"))
 _CONDITIONS = ("If-Match", "If-Unmodified-Since", "If-None-Match")
 _BOOK = {JSON: Content("Book")}
+_HOLD = {JSON: Content("Hold")}
 _FILE = {
     "text/csv": Content(_TEXT, examples.CSV),
     "application/x-ndjson": Content(_TEXT, examples.NDJSON),
@@ -70,7 +78,11 @@ DESCRIBED: dict[tuple[str, str], DescribedOperation] = {
         summary="List books",
         text="Newest first. Filters are combined; `Link` leads to the other pages.",
         query=lambda settings, declared: list_schema(
-            settings.limit_default, settings.limit_max, settings.max_offset, declared
+            settings.limit_default,
+            settings.limit_max,
+            settings.max_offset,
+            declared,
+            settings.holds,
         ),
         headers=("If-None-Match", "Cache-Control"),
         answers={
@@ -165,6 +177,75 @@ DESCRIBED: dict[tuple[str, str], DescribedOperation] = {
             204: _REPLAYED_MINIMAL,
         },
         errors=("not_found", "insufficient_stock", "precondition_failed"),
+    ),
+    ("GET", "/books/{id}/stock"): DescribedOperation(
+        id="listMovements",
+        tag=STOCK,
+        summary="List the movements of a book's stock",
+        text="The newest first. The deltas of all pages add up to the stock: what was there before"
+        " the oldest movement is an `opening` balance, and what changed while nothing was written"
+        " down is `unrecorded`.",
+        query=lambda settings, declared: MOVEMENTS,
+        headers=("Cache-Control",),
+        answers={200: Answer("Some movements.", ("Link",), {JSON: Content("Movements")})},
+        errors=("not_found", "unavailable"),
+    ),
+    ("POST", "/stock"): DescribedOperation(
+        id="changeStocks",
+        tag=STOCK,
+        summary="Change the stock of several books",
+        text="All lines or none. Lines of one book are added up first, and the order of the lines"
+        " does not matter.",
+        body={JSON: Content("StockChanges")},
+        answers={
+            200: Answer(
+                "Each book's stock.", ("Idempotency-Replayed",), {JSON: Content("StockLevels")}
+            )
+        },
+        errors=("insufficient_stock",),
+    ),
+    ("POST", "/holds"): DescribedOperation(
+        id="placeHold",
+        tag=STOCK,
+        summary="Hold copies for a customer who pays",
+        text="All lines or none. `available` sinks, `stock` does not, until the hold is committed,"
+        " released, or has run out.",
+        body={JSON: Content("NewHold")},
+        answers={201: Answer("The hold.", ("Location", "Idempotency-Replayed"), _HOLD, ())},
+        errors=("insufficient_stock",),
+    ),
+    ("GET", "/holds/{hold}"): DescribedOperation(
+        id="getHold",
+        tag=STOCK,
+        summary="Get a hold",
+        headers=("Cache-Control",),
+        answers={200: Answer("The hold.", (), _HOLD)},
+        errors=("not_found", "hold_over", "unavailable"),
+    ),
+    ("PATCH", "/holds/{hold}"): DescribedOperation(
+        id="prolongHold",
+        tag=STOCK,
+        summary="Prolong a hold",
+        text="For `ttl` seconds from now.",
+        body={MERGE_PATCH: Content("HoldPatch"), JSON: Content("HoldPatch")},
+        answers={200: Answer("The hold as it is now.", (), _HOLD)},
+        errors=("not_found", "hold_over"),
+    ),
+    ("DELETE", "/holds/{hold}"): DescribedOperation(
+        id="releaseHold",
+        tag=STOCK,
+        summary="Give the copies of a hold back",
+        answers={204: Answer("They are given back.")},
+        errors=("not_found", "hold_over"),
+    ),
+    ("POST", "/holds/{hold}/commit"): DescribedOperation(
+        id="commitHold",
+        tag=STOCK,
+        summary="Take the copies of a hold out of stock",
+        text="Once. Refused where the stock was set below what is held, or a book was deleted; the"
+        " hold then stays as it is.",
+        answers={200: Answer("The hold that was.", ("Idempotency-Replayed",), _HOLD)},
+        errors=("not_found", "hold_over", "insufficient_stock"),
     ),
     ("GET", "/books/isbn/{isbn}"): DescribedOperation(
         id="getBookByIsbn",

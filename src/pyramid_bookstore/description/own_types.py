@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pyramid_bookstore.catalogue import declared, extra
+from pyramid_bookstore.stock.lines import MAX_LINES, Lines
 from pyramid_bookstore.values import parameters as query
 from pyramid_bookstore.values import types
 from pyramid_bookstore.values.text import INVISIBLE, MODIFIERS
@@ -49,6 +50,19 @@ def _isbn(typ: types.Isbn) -> Schema:
     return {"type": "string", "format": "isbn", "minLength": 9, "maxLength": typ.max_length}
 
 
+def _lines(typ: Lines) -> Schema:
+    number = _integer(typ.number) | {"description": typ.description}
+    properties = {"isbn": _isbn(types.Isbn()), "id": {"type": "string", "format": "uuid"}}
+    line = {
+        "type": "object",
+        "properties": {**properties, typ.name: number},
+        "required": [typ.name],
+        "oneOf": [{"required": [name]} for name in properties],
+        "additionalProperties": False,
+    }
+    return {"type": "array", "items": line, "minItems": 1, "maxItems": MAX_LINES}
+
+
 def _names(typ: query.Names) -> Schema:
     items = {"type": "string", "enum": list(typ.options)}
     return {"type": "array", "items": items, "minItems": 1, "uniqueItems": True}
@@ -86,6 +100,7 @@ _SCHEMAS: dict[type, Callable[[Any], Schema]] = {
     # Rules at any depth (no NUL, 64-bit integers) would need a recursive schema, which generators
     # of clients do not support.
     extra.Extra: lambda typ: {"type": "object", "additionalProperties": True},
+    Lines: _lines,
     query.WholeNumber: _integer,
     query.Amount: _money,
     query.Since: lambda typ: {"type": "string", "format": "date-time"},

@@ -34,6 +34,16 @@ _FAULT = {"field": "price", "pointer": "/price", "message": "This field is requi
 _TAKEN = "Another book has ISBN 9781492052593."
 _ROWS: Schema = {"type": "array", "items": ref("RowFault")}
 _DETAILS: Schema = {"type": "array", "items": ref("Fault"), "minItems": 1}
+_SHORT: Schema = {
+    "type": "object",
+    "properties": {
+        "pointer": {"type": "string", "description": "The book's first line (RFC 6901)."},
+        "id": {"type": "string", "format": "uuid"},
+        "isbn": {"type": "string"},
+        "available": {"type": "integer", "minimum": 0, "description": "Copies left of it."},
+    },
+    "required": ["pointer", "id", "isbn", "available"],
+}
 #: Every code, as `pyramid_bookstore.web.problems` has it.
 ERRORS: dict[str, DescribedError] = {
     "invalid_json": DescribedError(
@@ -77,9 +87,21 @@ ERRORS: dict[str, DescribedError] = {
     ),
     "insufficient_stock": DescribedError(
         "2 copies are left.",
-        "The change would take the stock below 0.",
-        {"available": {"type": "integer", "minimum": 0, "description": "Copies left."}},
+        "The change would take the stock, or with holds what is available, below 0.",
+        {
+            "available": {"type": "integer", "minimum": 0, "description": "Copies left."},
+            "lines": {
+                "type": "array",
+                "description": "Of several books every one that is short.",
+                "items": _SHORT,
+            },
+        },
         {"available": 2},
+        optional=frozenset({"lines"}),
+    ),
+    "hold_over": DescribedError(
+        "The hold is over: it was committed.",
+        "The hold was committed, released, or has run out.",
     ),
     "idempotency_in_progress": DescribedError(
         "A request with this Idempotency-Key is being served; try again later.",

@@ -21,13 +21,24 @@ from pyramid_bookstore.description.own_types import (
 )
 from pyramid_bookstore.errors import AbsentBook
 from pyramid_bookstore.feeds.report import MAX_LISTED
-from pyramid_bookstore.stock.schema import StockChange
+from pyramid_bookstore.settings import Settings
+from pyramid_bookstore.stock.schema import (
+    StockChange,
+    StockChanges,
+    hold_schema,
+    prolong_schema,
+)
+from pyramid_bookstore.values.types import Isbn, Moment
 
 _LINE: Schema = {"type": "integer", "minimum": 1, "description": "The line the row begins in."}
 _COUNT: Schema = {"type": "integer", "minimum": 0}
 _AS_READ = (
     "A book may come as it was read: what the server sets is passed over, but for another `id`."
 )
+
+_ID: Schema = {"type": "string", "format": "uuid"}
+_STORED_ISBN: Schema = stored_schema(Isbn())
+_AVAILABLE: Schema = _COUNT | {"description": "Copies that no hold keeps.", "readOnly": True}
 _FREE_IN_STOCK: Schema = {
     "description": FREE_STOCK,
     "properties": {
@@ -44,8 +55,9 @@ def ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def schemas(rules: ExtraRules) -> dict[str, Schema]:
+def schemas(rules: ExtraRules, settings: Settings) -> dict[str, Schema]:
     """All schemas; ``rules`` are those for ``extra``."""
+    holds, max_ttl = settings.holds, settings.holds_max_ttl
     forms = book_schemas(rules)
     writable = _properties(forms.whole, with_default=False) | {"extra": ref("Extra")}
     changes = _read_only() | writable
@@ -60,8 +72,8 @@ def schemas(rules: ExtraRules) -> dict[str, Schema]:
         # The default {} is not valid by the host's schema.
         required.append("extra")
     return {
-        "Book": _book(),
-        "SparseBook": _object(_book()["properties"], description="A book by `fields`."),
+        "Book": _book(holds),
+        "SparseBook": _object(_book(holds)["properties"], description="A book by `fields`."),
         "Page": _page(rules.declared),
         "Suggestions": _suggestions(),
         "NewBook": _input(new, "A whole book.", _example(rules), required),
@@ -91,6 +103,29 @@ def schemas(rules: ExtraRules) -> dict[str, Schema]:
             examples.LOOKUP_REQUEST,
         ),
         "Lookup": _lookup(),
+        "StockChanges": _input(
+            _properties(StockChanges()),
+            "A change of the stock of several books.",
+            examples.STOCK_CHANGES,
+            ["lines"],
+        ),
+        "StockLevels": _object(
+            {"lines": {"type": "array", "items": _object(_level(holds), ["id", "isbn", "stock"])}},
+            ["lines"],
+            description="What there is of each book, in the order of the lines.",
+            examples=[examples.STOCK_LEVELS],
+        ),
+        "NewHold": _input(
+            _properties(hold_schema(max_ttl)), "A hold to place.", examples.NEW_HOLD, ["lines"]
+        ),
+        "HoldPatch": _input(
+            _properties(prolong_schema(max_ttl)),
+            "What can be changed of a hold.",
+            examples.HOLD_PATCH,
+            ["ttl"],
+        ),
+        "Hold": _hold(),
+        "Movements": _movements(),
         "Extra": _extra(rules, stored=False),
         "StoredExtra": _extra(rules, stored=True),
         "ImportReport": report(),
@@ -157,7 +192,7 @@ def _input(
     return _object(properties, required, **closed)
 
 
-def _book() -> Schema:
+def _book(holds: bool) -> Schema:
     """A book in an answer."""
     fields = {
         name: ref("StoredExtra")
@@ -165,7 +200,53 @@ def _book() -> Schema:
         else stored_schema(field.type) | {"description": field.text}
         for name, field in FIELDS.items()
     }
-    return _object(fields, list(FIELDS), description="A book.", examples=[examples.BOOK])
+    example = examples.BOOK
+    if holds:
+        fields["available"] = _AVAILABLE
+        example = example | {"available": 10}
+    return _object(fields, list(fields), description="A book.", examples=[example])
+
+
+def _level(holds: bool) -> dict[str, Schema]:
+    """What there is of a book."""
+    level = {"id": _ID, "isbn": _STORED_ISBN, "stock": _COUNT}
+    return level | ({"available": _AVAILABLE} if holds else {})
+
+
+def _hold() -> Schema:
+    """A hold in an answer."""
+    line = {"id": _ID, "isbn": _STORED_ISBN, "quantity": {"type": "integer", "minimum": 1}}
+    properties: dict[str, Schema] = {
+        "id": _ID,
+        "lines": {"type": "array", "items": _object(line, list(line))},
+        "expires_at": stored_schema(Moment()),
+    }
+    return _object(
+        properties, list(properties), description="Copies held.", examples=[examples.HOLD]
+    )
+
+
+def _movements() -> Schema:
+    """Movements in an answer."""
+    text: Schema = {"type": ["string", "null"]}
+    movement: dict[str, Schema] = {
+        "at": stored_schema(Moment()),
+        "delta": {"type": "integer"},
+        "stock": _COUNT | {"description": "The stock then."},
+        "reason": text,
+        "reference": text,
+        "by": text | {"description": "The id of the caller."},
+        "request_id": text,
+    }
+    properties: dict[str, Schema] = {
+        "data": {"type": "array", "items": _object(movement, list(movement))},
+        "limit": {"type": "integer", "minimum": 1},
+        "next_cursor": {
+            "type": ["string", "null"],
+            "description": "`cursor` for the movements before; null at the oldest.",
+        },
+    }
+    return _object(properties, list(properties), examples=[examples.MOVEMENTS])
 
 
 def _read_only() -> dict[str, Schema]:

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateTable, DropTable
 
 from pyramid_bookstore.catalogue.models import BOOKS
+from pyramid_bookstore.catalogue.movements import MovementLog
 from pyramid_bookstore.catalogue.statements import COLUMNS
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.types import UTCDateTime
@@ -60,8 +61,10 @@ class AbsentBooks:
         snapshot: Snapshot,
         rejected: RejectedIsbns,
         now: datetime,
+        log: MovementLog | None = None,
     ) -> None:
         self._connection = connection
+        self._log = log
         self._dialect = dialect_named(connection.dialect.name)
         self._snapshot = snapshot
         self._rejected = rejected
@@ -133,6 +136,7 @@ class AbsentBooks:
             return ()
         if self._snapshot.absent == "delete":
             return self._delete(return_books)
+        self._log_moves()
         now = sa.literal(self._now, UTCDateTime())
         statement = (
             sa.update(BOOKS)
@@ -164,6 +168,7 @@ class AbsentBooks:
         these = sa.select(_A.book_id, _A.isbn)
         try:
             with self._connection.begin_nested():
+                self._log_moves()
                 rows = self._books(
                     sa.delete(BOOKS).where(sa.tuple_(_B.id, _B.isbn).in_(these)), return_books
                 )
@@ -173,6 +178,15 @@ class AbsentBooks:
             # Only a foreign key of the host's can refer to books.
             self._refuse_held(error)
         return rows
+
+    def _log_moves(self) -> None:
+        """Write down that their stock becomes 0; they are locked by it."""
+        if self._log is None:
+            return
+        moves = sa.select(_B.id, (-_B.stock).label("delta"), sa.literal_column("0", sa.Integer))
+        moves = moves.join(ABSENT, sa.and_(_A.book_id == _B.id, _A.isbn == _B.isbn))
+        moves = moves.where(_B.stock > 0).with_for_update(key_share=True, of=BOOKS)
+        self._log.write_from(self._connection, moves, "absent", self._now)
 
     def _refuse_held(self, error: Exception | None = None) -> NoReturn:
         """Raise `BookInUse` with a book that cannot be deleted, found by halves."""

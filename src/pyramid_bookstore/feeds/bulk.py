@@ -17,6 +17,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from pyramid_bookstore.catalogue.extra import Extra
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.catalogue.models import BOOKS
+from pyramid_bookstore.catalogue.movements import MovementLog
 from pyramid_bookstore.catalogue.statements import COLUMNS
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
 from pyramid_bookstore.db.types import JSONText, UTCDateTime
@@ -50,6 +51,9 @@ REJECTED = sa.Table(
     postgresql_on_commit="DROP",
 )
 
+#: That of the movements of an import.
+REASON = "import"
+
 #: Rejected rows that are read at once.
 PAGE = 1000
 
@@ -80,11 +84,13 @@ class Bulk(ABC):
         default_extra: str,
         declared: str | None,
         now: datetime,
+        log: MovementLog | None = None,
     ) -> None:
         """``fields`` are those that the feed has. New books get ``default_extra`` (JSON text) if
         their row has no ``extra``, and ``now`` as their times; ``declared`` is the fingerprint of
-        the declared fields."""
+        the declared fields. Movements of the stock go to the ``log``."""
         self.connection = connection
+        self._log = log
         self.dialect: Dialect = dialect_named(connection.dialect.name)
         #: The fields that an update can change.
         self._updatable = [name for name in fields if name != KEY]
@@ -114,6 +120,10 @@ class Bulk(ABC):
     @abstractmethod
     def deferred_indexes(self, rows: int) -> AbstractContextManager[None]:
         """Around a merge of so many rows: drops indexes and rebuilds them, where that is faster."""
+
+    def lock_books(self) -> None:  # noqa: B027  # most need nothing
+        """Lock the books that the rows change, in the order of their ids, as other changes of
+        several books do."""
 
     def open(self) -> None:
         """Create the temporary tables, in place of those that an earlier import left."""
@@ -214,8 +224,13 @@ class Bulk(ABC):
             .on_conflict_do_nothing(index_elements=[_B.isbn])
         )
         new, new_rows = self._write(insert, return_books)
+        if self._log is not None:
+            self._log.write_from(self.connection, self._moves_of_new(lines), REASON, self._now)
         if not self._updatable or new == last - first + 1:  # there is nothing to update
             return Merged(new, 0, new_rows)
+        if self._log is not None and "stock" in self._updatable:
+            moves = self._moves_of_changed(lines)
+            self._log.write_from(self.connection, moves, REASON, self._now)
         updated_at = self.dialect.next_timestamp(
             _B.updated_at, sa.literal(self._now, UTCDateTime())
         )
@@ -226,6 +241,17 @@ class Bulk(ABC):
         )
         old, old_rows = self._write(update, return_books)
         return Merged(new, old, new_rows, old_rows)
+
+    def _moves_of_new(self, lines: ColumnElement[bool]) -> sa.Select[Any]:
+        """The movements of the books that were added, which have the ids of their rows."""
+        moves = sa.select(_B.id, _B.stock.label("delta"), _B.stock.label("stock"))
+        return moves.join(STAGED, _S.id == _B.id).where(lines, _B.stock > 0)
+
+    def _moves_of_changed(self, lines: ColumnElement[bool]) -> sa.Select[Any]:
+        """The movements of the books that are about to be changed, which are locked by it."""
+        moves = sa.select(_B.id, (_S.stock - _B.stock).label("delta"), _S.stock.label("stock"))
+        moves = moves.join(STAGED, _S.isbn == _B.isbn).where(lines, _S.stock != _B.stock)
+        return moves.with_for_update(key_share=True, of=BOOKS)
 
     def _write(self, statement: Any, return_books: bool) -> tuple[int, Sequence[Any]]:
         """How many books a statement wrote, and these as rows if asked for."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import exists, insert, select, text
+from sqlalchemy import exists, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from pyramid_bookstore.catalogue.models import BOOKS
@@ -55,6 +55,15 @@ class PostgresBulk(Bulk):
         # Two imports of the same books in different orders would deadlock. A lock of the
         # transaction also works behind PgBouncer.
         self.connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": IMPORT_LOCK})
+
+    def lock_books(self) -> None:
+        if not self._updatable:
+            return
+        books = select(BOOKS.c.id).join(STAGED, STAGED.c.isbn == BOOKS.c.isbn)
+        books = books.where(self._differs()).order_by(BOOKS.c.id)
+        locked = books.with_for_update(key_share=True, of=BOOKS).subquery()
+        # Counted, so that no ids are sent.
+        self.connection.execute(select(func.count()).select_from(locked))
 
     def analyze(self) -> None:
         self.connection.exec_driver_sql(f"ANALYZE {STAGED.name} (line, isbn)")

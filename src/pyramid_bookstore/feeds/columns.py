@@ -9,6 +9,7 @@ import colander
 
 from pyramid_bookstore.catalogue.declared import Declared
 from pyramid_bookstore.catalogue.extra import Extra
+from pyramid_bookstore.catalogue.field import AVAILABLE
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.catalogue.kinds import TextKind
 from pyramid_bookstore.db.query import Row
@@ -19,6 +20,7 @@ from pyramid_bookstore.feeds.staging import FEED_FIELDS
 from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.values.faults import leaves, sentence
 from pyramid_bookstore.values.text import visible
+from pyramid_bookstore.values.types import Integer
 
 #: Cells whose values are kept: a catalogue names each publisher many times.
 _CACHE_SIZE: Final = 20_000
@@ -104,15 +106,22 @@ class Columns:
     an import would not read back from a cell.
     """
 
-    def __init__(self, declared: Declared) -> None:
-        self.names: Sequence[str] = (*FEED_FIELDS, *declared.fields)
+    def __init__(self, declared: Declared, *, holds: bool = False) -> None:
+        """With ``holds`` a row ends with what is available, and so do the columns."""
+        self.names: Sequence[str] = (*FEED_FIELDS, *declared.fields, *([AVAILABLE] * holds))
         self.kinds = [type(field.type) for field in declared.fields.values()]
+        self.kinds += [Integer] * holds
+        self._holds = holds
         self._declared = declared
         self._members = Members(declared)
         self._cell = lru_cache(_CACHE_SIZE)(self._cell_of)
 
     def of(self, row: Row) -> tuple[Sequence[Any], Sequence[str]]:
         """The values of a book's fields, and the cells of the declared ones."""
+        values, cells = self._fields(row)
+        return values, ((*cells, str(row[-1])) if self._holds else cells)
+
+    def _fields(self, row: Row) -> tuple[Sequence[Any], Sequence[str]]:
         values = PICK(row)
         if not self._declared:
             return values, ()

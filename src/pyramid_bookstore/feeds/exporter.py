@@ -9,12 +9,13 @@ from typing import IO, Any, Final
 
 import msgspec
 
+from pyramid_bookstore.catalogue.availability import rows_with_available
 from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
 from pyramid_bookstore.catalogue.extra import Extra
-from pyramid_bookstore.catalogue.field import Field
+from pyramid_bookstore.catalogue.field import AVAILABLE, Field
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.catalogue.listing import walk
-from pyramid_bookstore.catalogue.query import Filters
+from pyramid_bookstore.catalogue.query import Filters, of_available
 from pyramid_bookstore.db.query import Reader, Row, SessionReader
 from pyramid_bookstore.feeds.columns import PICK, Columns
 from pyramid_bookstore.feeds.formulas import escape_formula
@@ -34,6 +35,11 @@ _NEEDS_QUOTES = re.compile('[",;\t\r\n]')
 #: A line of NDJSON.
 _Line = msgspec.defstruct("_Line", [(name, Any) for name in FEED_FIELDS])
 
+#: The same with holds.
+_AvailableLine = msgspec.defstruct(
+    "_AvailableLine", [(name, Any) for name in (*FEED_FIELDS, AVAILABLE)]
+)
+
 _encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
 
 
@@ -45,6 +51,7 @@ def export(
     declared: Declared = NOTHING_DECLARED,
     *,
     bom: bool = False,
+    holds: bool = False,
 ) -> Iterator[bytes]:
     """The books that the filters choose, oldest first, as chunks of a file; has a ``close``.
 
@@ -53,20 +60,23 @@ def export(
     `SessionReader` go to a temporary file at once. The first page is read here, so that an error
     of the database is raised before anything is sent. With ``bom`` CSV begins with a byte order
     mark, by which Excel knows that it is UTF-8. ``progress`` is called with the number of
-    books read so far.
+    books read so far. With ``holds`` there is a column of what is available, which an import passes
+    over.
     """
-    pages = walk(reader, filters, declared, size=PAGE)
+    pages = walk(reader, of_available(filters) if holds else filters, declared, size=PAGE)
+    if holds:
+        pages = (rows_with_available(reader, page) for page in pages)
     if progress is not None:
         pages = _with_progress(pages, progress)
     if format == "xlsx":
         # Made whole before anything is sent, so that what a sheet cannot hold is told.
-        return Spooled(workbook(pages, Columns(declared)))
+        return Spooled(workbook(pages, Columns(declared, holds=holds)))
     pages = chain([next(pages, ())], pages)
     chunks: Iterator[bytes]
     if format == "ndjson":
-        chunks = map(_ndjson, pages)
+        chunks = map(_ndjson_available if holds else _ndjson, pages)
     else:
-        chunks = chain([BOM_UTF8] if bom else [], _csv(pages, Columns(declared)))
+        chunks = chain([BOM_UTF8] if bom else [], _csv(pages, Columns(declared, holds=holds)))
     return Spooled(chunks) if isinstance(reader, SessionReader) else (each for each in chunks)
 
 
@@ -135,6 +145,10 @@ def _writer(field: Field) -> Callable[[Any], str]:
 
 
 _CELL_WRITERS = [_writer(FIELDS[name]) for name in FEED_FIELDS]
+
+
+def _ndjson_available(rows: Sequence[Row]) -> bytes:
+    return _encode_lines([_AvailableLine(*PICK(row), row[-1]) for row in rows])
 
 
 def _ndjson(rows: Sequence[Row]) -> bytes:

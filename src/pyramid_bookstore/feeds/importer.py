@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row
 
 from pyramid_bookstore.catalogue.constraints import FREE_STOCK
 from pyramid_bookstore.catalogue.extra import TOO_LARGE
+from pyramid_bookstore.catalogue.movements import MovementLog
 from pyramid_bookstore.catalogue.schema import OTHER_ID
 from pyramid_bookstore.db.types import to_microseconds
 from pyramid_bookstore.errors import BookstoreError, Reject, Report, RowsRefused
@@ -43,11 +44,14 @@ AbsentListener = Callable[[Sequence[Any]], None]
 class Importer:
     """Writes the rows of an `Intake` on a connection, in a transaction that the caller commits."""
 
-    def __init__(self, intake: Intake, connection: Connection) -> None:
+    def __init__(
+        self, intake: Intake, connection: Connection, log: MovementLog | None = None
+    ) -> None:
+        """Movements of the stock go to the ``log``."""
         self._intake = intake
         self._now = now()
         self._absent = (
-            AbsentBooks(connection, intake.snapshot, intake.rejected, self._now)
+            AbsentBooks(connection, intake.snapshot, intake.rejected, self._now, log)
             if intake.snapshot and intake.rejected
             else None
         )
@@ -57,6 +61,7 @@ class Importer:
             default_extra=intake.validator.default_extra,
             declared=intake.validator.declared.fingerprint if intake.validator.declared else None,
             now=self._now,
+            log=log,
         )
 
     def run(
@@ -200,6 +205,8 @@ class Importer:
     def _merge(self, changed: Listener | None, progress: Progress | None) -> tuple[int, int]:
         created = updated = 0
         good = self._good
+        if good <= BATCH:  # to lock all that a large one changes would take long
+            self._bulk.lock_books()
         with self._bulk.deferred_indexes(good):
             ranges = list(self._bulk.ranges(BATCH))
             for number, (first, last) in enumerate(ranges, 1):

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, select
 from uuid6 import uuid7
 
 from pyramid_bookstore.catalogue.models import BOOKS, columns_of
+from pyramid_bookstore.catalogue.movements import Move, MovementLog, Reason
 from pyramid_bookstore.catalogue.schema import validate_book
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.migrations import migration_lock, retry_while_locked
@@ -22,24 +23,30 @@ from pyramid_bookstore.values.moments import now
 APART = timedelta(minutes=1)
 
 
-def load_sample(engine: Engine) -> int:
+def load_sample(engine: Engine, *, stock_log: bool = False) -> int:
     """Add the sample catalogue if there are no books; returns the number of books added.
+
+    With ``stock_log`` their stock is written down as movements.
 
     It is one transaction, and several processes may call it at once. Raises `Unavailable` if the
     database's schema is not at the code's revision.
     """
-    return retry_while_locked(lambda: _load(engine))
+    return retry_while_locked(lambda: _load(engine, stock_log=stock_log))
 
 
-def _load(engine: Engine) -> int:
+def _load(engine: Engine, *, stock_log: bool) -> int:
     with migration_lock(engine) as connection:
         require_current(connection)
         if connection.execute(select(BOOKS.c.id).limit(1)).first() is not None:
             return 0
         statement = dialect_named(engine.dialect.name).insert(BOOKS).values(_rows())
         # A client may create one of these books at this moment; it does not take this lock.
-        added = connection.execute(statement.on_conflict_do_nothing().returning(BOOKS.c.id))
-        return len(added.all())
+        returning = statement.on_conflict_do_nothing().returning(BOOKS.c.id, BOOKS.c.stock)
+        added = connection.execute(returning).all()
+        if stock_log:
+            moves = [Move(row.id, row.stock, row.stock) for row in added]
+            MovementLog().write(connection, moves, Reason("sample"))
+        return len(added)
 
 
 def _rows() -> list[dict[str, Any]]:

@@ -88,7 +88,7 @@ class FeedsService(Service):
             if not dry_run:
                 self._unit.mark_changed()
             self._unit.session.flush()
-            importer = Importer(intake, self._unit.connection())
+            importer = Importer(intake, self._unit.connection(), self._log())
             with self._unit.event_savepoint():
                 heard = self._unit.has_subscribers
                 return importer.run(
@@ -118,19 +118,19 @@ class FeedsService(Service):
             query.format,
             declared=query.declared,
             bom=query.bom,
+            holds=self._stock.holds,
         )
 
     def _announce_merged(self, given: Collection[str], merged: Merged) -> None:
-        for row in merged.created_rows:
-            self._unit.announce(BookCreated, book=book_from_row(row))
-        for row in merged.updated_rows:
-            book = book_from_row(row)
+        for book in self._complete_all([*map(book_from_row, merged.created_rows)]):
+            self._unit.announce(BookCreated, book=book)
+        for book in self._complete_all([*map(book_from_row, merged.updated_rows)]):
             changes = {name: getattr(book, name) for name in given if name != KEY}
             self._unit.announce(BookUpdated, book=book, changes=changes)
 
     def _announce_absent(self, absent: Absent, rows: Sequence[Any]) -> None:
-        for row in rows:
+        for book in self._complete_all([*map(book_from_row, rows)]):
             if absent == "delete":
-                self._unit.announce(BookDeleted, book=book_from_row(row))
+                self._unit.announce(BookDeleted, book=book)
             else:
-                self._unit.announce(BookUpdated, book=book_from_row(row), changes={"stock": 0})
+                self._unit.announce(BookUpdated, book=book, changes={"stock": 0})

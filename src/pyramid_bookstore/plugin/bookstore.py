@@ -7,15 +7,17 @@ from sqlalchemy.orm import Session
 
 from pyramid_bookstore.catalogue.extra import ExtraRules
 from pyramid_bookstore.catalogue.service import CatalogueService
+from pyramid_bookstore.catalogue.stock_options import StockOptions
 from pyramid_bookstore.feeds.service import FeedsService
-from pyramid_bookstore.stock.service import StockService
+from pyramid_bookstore.settings import Settings
+from pyramid_bookstore.stock.hold_service import HoldService
 from pyramid_bookstore.transactions.unit_of_work import RequestUnit, UnitOfWork
 from pyramid_bookstore.web.mount import Mount
 
 _ATTRIBUTE = "_bookstore"
 
 
-class Bookstore(CatalogueService, StockService, FeedsService):
+class Bookstore(CatalogueService, HoldService, FeedsService):
     """The bookstore's operations; all of them use one session and its transaction.
 
     Fields are given and checked as in the JSON of the HTTP API (``price`` an `int` or `Decimal`,
@@ -34,8 +36,11 @@ class Bookstore(CatalogueService, StockService, FeedsService):
         fields and its schema for ``extra`` hold. Without one, ``extra_schema`` is a colander schema
         for ``extra``, and no fields are declared. No events are sent.
         """
-        rules = ExtraRules(extra_schema) if registry is None else Mount.of(registry).rules
-        return cls(UnitOfWork(session), rules=rules)
+        unit = UnitOfWork(session)
+        if registry is None:
+            return cls(unit, rules=ExtraRules(extra_schema))
+        mount = Mount.of(registry)
+        return cls(unit, rules=mount.rules, stock=stock_options(mount.settings))
 
     @property
     def session(self) -> Session:
@@ -50,6 +55,16 @@ class Bookstore(CatalogueService, StockService, FeedsService):
         self._unit.mark_changed()
 
 
+def stock_options(settings: Settings) -> StockOptions:
+    """What the settings ask for beside the stock."""
+    return StockOptions(
+        holds=settings.holds,
+        max_ttl=settings.holds_max_ttl,
+        log=settings.stock_log,
+        keep_days=settings.stock_log_keep_days,
+    )
+
+
 def bookstore_of(request: Request) -> Bookstore:
     """The `Bookstore` of this request, made on first use."""
     found: Bookstore | None = request.__dict__.get(_ATTRIBUTE)
@@ -59,6 +74,7 @@ def bookstore_of(request: Request) -> Bookstore:
             RequestUnit(request),
             rules=mount.rules,
             max_offset=mount.settings.max_offset,
+            stock=stock_options(mount.settings),
         )
     return found
 

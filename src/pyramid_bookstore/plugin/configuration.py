@@ -65,7 +65,9 @@ def add_mount(config: Configurator) -> None:
             mark_retryable_errors(database.writing)
             if settings.log_sql_comment:
                 sql_comment.add_to(*database.engines.values())
-        mount = Mount(settings, database, path, resources=RESOURCES)
+        mount = Mount(
+            settings, database, path, resources=[each.served(settings) for each in RESOURCES]
+        )
         if settings.metrics:
             from pyramid_bookstore.observability.metrics import Metrics  # needs the metrics extra
 

@@ -48,6 +48,7 @@ def _connect(config: Configurator, resource: Resource) -> None:
     mount = Mount.of(config.registry)
     if not mount.serves(resource):
         return
+    resource = resource.served(mount.settings)
     path = (mount.path + resource.path).rstrip("/")
     _add_route(config, resource, path)
     mount.added_routes.add(resource.route_name)

@@ -93,5 +93,5 @@ def _work(engine: Engine, settings: Settings, declared: Declared) -> None:
     if settings.sample_data:
         from pyramid_bookstore.feeds.sample import load_sample
 
-        if added := load_sample(engine):
+        if added := load_sample(engine, stock_log=settings.stock_log):
             log.info("%d sample books were put into the database.", added)

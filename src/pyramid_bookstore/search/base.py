@@ -7,7 +7,8 @@
 
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, NamedTuple
 
 from sqlalchemy import (
@@ -22,6 +23,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    union_all,
 )
 
 from pyramid_bookstore.db.base import BOOKS_TABLE
@@ -105,6 +107,14 @@ class Conditions(NamedTuple):
         return any(each.parameter for each in self.comparisons)
 
 
+class Computed(NamedTuple):
+    """A number that is no column: its ``value`` in a row of the books' table or an alias, and where
+    it may be 0, as conditions of which each can be met by an index."""
+
+    value: Callable[[Any], Any]
+    zeros: Sequence[Sequence[ColumnElement[bool]]]
+
+
 class Choice(NamedTuple):
     """The path to take, and the values of its parameters.
 
@@ -158,12 +168,17 @@ class Search(ABC):
     WALKED_PER_MATCH: ClassVar[float] = 1.5
 
     def __init__(
-        self, books: Table, total: ScalarSelect[int], indexed: Collection[str] = ()
+        self,
+        books: Table,
+        total: ScalarSelect[int],
+        indexed: Collection[str] = (),
+        computed: Mapping[str, Computed] = MappingProxyType({}),
     ) -> None:
         """``total`` is the number of all ``books``; ``indexed`` are the columns with an index."""
         self.books = books
         self.total = total
         self.indexed = indexed
+        self.computed = computed
 
     @abstractmethod
     def spelled(self, near: Sequence[Spelling]) -> Any:
@@ -190,6 +205,8 @@ class Search(ABC):
         """The column of this name, or the key of the declared field of this name; of the books'
         table, or an alias of it."""
         table = self.books if table is None else table
+        if name in self.computed:
+            return self.computed[name].value(table)
         return table.c[name] if name in table.c else self.sort_key(name, table.name)
 
     def sort_key(self, field: str, table: str = BOOKS_TABLE) -> Any:
@@ -198,7 +215,16 @@ class Search(ABC):
 
     def compared(self, conditions: Conditions, table: Any = None) -> list[ColumnElement[bool]]:
         """The comparisons as clauses."""
-        return [each.clause(self.column(each.column, table)) for each in conditions.comparisons]
+        clauses = [each.clause(self.column(each.column, table)) for each in conditions.comparisons]
+        for each in conditions.comparisons:
+            if each.column in self.computed and each.operator == "=":
+                # With this the planner knows how few there are.
+                ids = (
+                    select(self.books.c.id).where(*zero).correlate(None)
+                    for zero in self.computed[each.column].zeros
+                )
+                clauses.append((self.books if table is None else table).c.id.in_(union_all(*ids)))
+        return clauses
 
     @property
     def text(self) -> Any:

@@ -129,7 +129,8 @@ class SQLiteSearch(Search):
             column: Any = self.column(each.column)
             # Where the walk is along the very column, its index is entered and left at the right
             # place; no index is used for a column with a unary plus.
-            if not (path == self.WALK and order == each.column):
+            own = each.column in self.computed
+            if not own and not (path == self.WALK and order == each.column):
                 column = sa.literal_column(f"+{column}", column.type)
             clauses.append(each.clause(column))
         clauses += [
@@ -253,7 +254,11 @@ class SQLiteSearch(Search):
 
     def _paths(self, conditions: Conditions) -> list[str]:
         """The filters that have an index."""
-        columns = dict.fromkeys(each.column for each in conditions.comparisons)
+        columns = dict.fromkeys(
+            each.column
+            for each in conditions.comparisons
+            if each.column not in self.computed or each.operator == "="
+        )
         paths = [
             column for column in columns if column in self.indexed or column not in self.books.c
         ]
@@ -283,6 +288,9 @@ class SQLiteSearch(Search):
             if path == attribute_name(at):
                 tokens = self._tokens(at)
                 return tokens.distinct() if several else tokens
+        if path in self.computed:
+            # Each by an index of its own; together, the planner would read all books.
+            return sa.union_all(*(books.where(*each) for each in self.computed[path].zeros))
         if path not in (self.COLLECT, self.ALL):
             clauses = [
                 each.clause(self.column(path))

@@ -156,6 +156,14 @@ class Settings:
         "Declare the trade's fields: publisher, language, form, pages, subjects and others.")
     declared: Mapping[str, tuple[str, ...]] = _key("bookstore.field.NAME", (), FIELD,
         "Declare the member NAME of `extra`.", family=True)
+    holds: bool = _key("bookstore.holds", False, BOOLEAN,
+        "Let shops hold copies for customers who pay: `/holds`, and `available` beside `stock`.")
+    holds_max_ttl: int = _key("bookstore.holds.max_ttl", 3600, integer(1, 366 * _DAY, "seconds"),
+        "Longest time that copies may be held, counted from the placing or the last prolonging.")
+    stock_log: bool = _key("bookstore.stock_log", False, BOOLEAN,
+        "Write down every change of a stock: `GET /books/{id}/stock`.")
+    stock_log_keep_days: int = _key("bookstore.stock_log.keep_days", 0, integer(0, 36_500, "days"),
+        "How long movements of the stock are kept, at least; 0 means for good.")
     docs: bool = _key("bookstore.docs", True, BOOLEAN,
         "Serve the browsable description at `/docs`.")
     metrics: bool = _key("bookstore.metrics", False, BOOLEAN,

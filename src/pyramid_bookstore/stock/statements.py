@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import ColumnElement, bindparam, update
 
 from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.catalogue.statements import COLUMNS, Guard, guard_clauses, next_updated_at
@@ -11,16 +11,19 @@ from pyramid_bookstore.db.query import Query
 
 
 @lru_cache(maxsize=64)
-def stock_statement(dialect: Dialect, guard: Guard) -> Query:
-    """Adds ``delta`` to a stock of ``low`` to ``high``; returns the book."""
+def stock_statement(dialect: Dialect, guard: Guard, holds: bool = False) -> Query:
+    """Adds ``delta`` to a stock of ``low`` to ``high``, with ``holds`` at least ``low`` of which no
+    hold keeps; returns the book."""
     # Not "stock + delta >= 0", as the sum may exceed the range of the column.
     stock = BOOKS.c.stock
-    in_range = stock.between(
+    in_range: ColumnElement[bool] = stock.between(
         bindparam("low", type_=stock.type), bindparam("high", type_=stock.type)
     )
     written = {
         "stock": stock + bindparam("delta", type_=stock.type),
         "updated_at": next_updated_at(dialect),
     }
+    if holds:
+        in_range &= stock - BOOKS.c.held >= bindparam("low", type_=stock.type)
     statement = update(BOOKS).where(*guard_clauses(dialect, guard), in_range).values(written)
     return Query(statement.returning(*COLUMNS))

@@ -8,7 +8,7 @@ strategy               applies when                              who commits
 `Autocommit`           the view sends one writing statement;     the database, with the
                        there is no host's transaction or         statement; we retry
                        session, no subscriber, no idempotency
-                       key
+                       key, and neither holds nor a log of stock
 `OwnTransaction`       none is active; the session is our own,   we, by a manager of our
                        or the host's is registered with a        own or the host's; we
                        transaction manager                       retry
@@ -93,10 +93,13 @@ def _checked(view: View) -> View:
 
 
 def _may_autocommit(request: Request) -> bool:
-    database = Mount.of(request.registry).database
-    environ = request.environ
+    mount, environ = Mount.of(request.registry), request.environ
+    database = mount.database
     return not (
         database is None
+        # With these, a change may be more than one statement.
+        or mount.settings.holds
+        or mount.settings.stock_log
         or database.in_memory
         or active_manager(request) is not None
         or "app.dbsession" in environ

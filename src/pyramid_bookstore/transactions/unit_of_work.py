@@ -23,6 +23,7 @@ from pyramid_bookstore.transactions.sessions import (
 )
 from pyramid_bookstore.transactions.writers import AutocommitWriter, TransactionWriter, Writer
 from pyramid_bookstore.web.mount import Mount
+from pyramid_bookstore.web.request_id import request_id
 
 #: The attribute of a request with the function that opens the `Autocommit` strategy's connection.
 AUTOCOMMIT = "_bookstore_autocommit"
@@ -61,6 +62,11 @@ class UnitOfWork:
     def writer(self) -> Writer:
         """A writer on this transaction."""
         return TransactionWriter(self.connection(), self.mark_changed)
+
+    @property
+    def origin(self) -> tuple[str | None, str | None]:
+        """The ids of the caller and of the request, if there are any."""
+        return None, None
 
     def mark_changed(self) -> None:
         """Note that there is something to commit."""
@@ -117,6 +123,11 @@ class RequestUnit(UnitOfWork):
     def writer(self) -> Writer:
         open_connection = self._request.__dict__.get(AUTOCOMMIT)
         return super().writer() if open_connection is None else AutocommitWriter(open_connection())
+
+    @property
+    def origin(self) -> tuple[str | None, str | None]:
+        caller = self._request.authenticated_userid
+        return None if caller is None else str(caller), request_id(self._request)
 
     def mark_changed(self) -> None:
         mark_changed(self._request)

@@ -17,12 +17,12 @@ class Writer(ABC):
 
     def __init__(self, connection: Connection) -> None:
         self.dialect: Dialect = dialect_named(connection.dialect.name)
-        self._connection = connection
+        self.connection = connection
 
     def read(self, query: Query, values: Mapping[str, Any]) -> Row | None:
         """The first row of a reading statement."""
         count_statement()
-        return self._connection.execute(query.statement, values).first()
+        return self.connection.execute(query.statement, values).first()
 
     @abstractmethod
     def write(self, query: Query, values: Mapping[str, Any]) -> Row | None:
@@ -46,7 +46,7 @@ class TransactionWriter(Writer):
         return self.read(query, values)
 
     def savepoint(self) -> AbstractContextManager[Any, bool | None]:
-        return self._connection.begin_nested()
+        return self.connection.begin_nested()
 
 
 class AutocommitWriter(Writer):
@@ -54,7 +54,7 @@ class AutocommitWriter(Writer):
 
     def write(self, query: Query, values: Mapping[str, Any]) -> Row | None:
         count_statement()
-        rows = run_in_autocommit(self._connection, query, values)
+        rows = run_in_autocommit(self.connection, query, values)
         return rows[0] if rows else None
 
     def savepoint(self) -> AbstractContextManager[Any, bool | None]:

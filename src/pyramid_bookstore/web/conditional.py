@@ -19,14 +19,15 @@ MAX_TAGS = 100
 # Empty elements of a list are ignored (RFC 9110, 5.6.1.2).
 _TAG = re.compile(r'[ \t,]*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(?:,|$)')
 # As `etag` writes it: tags are compared character by character.
-_VERSION = re.compile(r"(?:0|[1-9a-f][0-9a-f]{0,14})")
+# What is available is no part of what an If-Match asks about.
+_VERSION = re.compile(r"(0|[1-9a-f][0-9a-f]{0,14})(?:-[0-9]{1,10})?")
 #: Microseconds from 1970 to the end of the year 9999.
 _LAST_VERSION = 253_402_300_799_999_999
 
 
-def etag(version: int) -> str:
-    """The strong entity tag of a book in this version."""
-    return f'"{version:x}"'
+def etag(version: int, available: int | None = None) -> str:
+    """The strong entity tag of a book in this version, with so many copies available."""
+    return f'"{version:x}"' if available is None else f'"{version:x}-{available}"'
 
 
 def entity_tag(body: bytes) -> str:
@@ -80,12 +81,13 @@ def tag_matches(request: Request, tag: str) -> bool:
     return header.strip() == "*" or any(bare == given for _, given in _tags(header))
 
 
-def not_modified(request: Request, version: int, updated_at: datetime) -> bool:
-    """Whether the client's copy is current: by If-None-Match, else by If-Modified-Since."""
+def not_modified(request: Request, tag: str, updated_at: datetime | None) -> bool:
+    """Whether the client's copy is current: by If-None-Match, else by If-Modified-Since, unless no
+    date says how old it is."""
     if "HTTP_IF_NONE_MATCH" in request.environ:
-        return tag_matches(request, etag(version))
+        return tag_matches(request, tag)
     since = _date(request.environ.get("HTTP_IF_MODIFIED_SINCE"))
-    if since is None:
+    if since is None or updated_at is None:
         return False
     # A date is that of the first version of its second; see `values.moments`.
     dated = is_first_of_second(updated_at) and updated_at.replace(microsecond=0) <= since
@@ -94,7 +96,7 @@ def not_modified(request: Request, version: int, updated_at: datetime) -> bool:
 
 
 def _versions(tags: Iterable[str]) -> frozenset[int]:
-    versions = (int(tag, 16) for tag in tags if _VERSION.fullmatch(tag))
+    versions = (int(found[1], 16) for found in map(_VERSION.fullmatch, tags) if found)
     return frozenset(version for version in versions if version <= _LAST_VERSION)
 
 

@@ -1,7 +1,7 @@
 """The rows of the table of URLs: paths and their operations."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pyramid_bookstore.settings import Settings
@@ -32,6 +32,8 @@ class Operation:
     or_permission: str | None = None
     #: A permission that the view asks for besides, with some parameters.
     further_permission: str | None = None
+    #: Whether it exists with these settings.
+    enabled: Callable[[Settings], bool] = lambda settings: True
 
     @property
     def permissions(self) -> tuple[str, ...]:
@@ -55,6 +57,12 @@ class Resource:
     enabled: Callable[[Settings], bool] = lambda settings: True
     #: Whether the same path with a slash behind it leads here.
     slash: bool = False
+
+    def served(self, settings: Settings) -> "Resource":
+        """With the operations that exist with these settings."""
+        return replace(
+            self, operations=[each for each in self.operations if each.enabled(settings)]
+        )
 
     @property
     def route_name(self) -> str:

@@ -44,6 +44,7 @@ PROBLEMS: dict[str, Problem] = {
     "conflict": Problem(409, "ISBN taken"),
     "book_in_use": Problem(409, "Book in use"),
     "insufficient_stock": Problem(409, "Not enough stock"),
+    "hold_over": Problem(409, "Hold over"),
     "idempotency_in_progress": Problem(409, "Same request in progress"),
     "precondition_failed": Problem(412, "Precondition failed"),
     "payload_too_large": Problem(413, "Body too large"),
@@ -137,7 +138,8 @@ def _add_details(error: BookstoreError, response: Response) -> dict[str, Any]:
             fault = Fault(error.field, f"/{error.field}", error.message)
             return {"field": error.field, "details": [fault._asdict()]}
         case errors.InsufficientStock():
-            return {"available": error.available}
+            short = [line._asdict() for line in error.lines]
+            return {"available": error.available} | ({"lines": short} if short else {})
         case errors.VersionMismatch(current=int(version)):
             headers["ETag"] = etag(version)
             return {"etag": etag(version)}

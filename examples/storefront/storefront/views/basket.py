@@ -7,9 +7,10 @@ from typing import Any
 from pyramid.httpexceptions import HTTPNotFound, HTTPSeeOther
 from pyramid.view import view_config
 
+from pyramid_bookstore.errors import InsufficientStock, ValidationFailed
 from storefront.basket import MOST_COPIES, MOST_TITLES, BasketFull
 from storefront.covers import cover
-from storefront.formats import uuid_from, whole_number
+from storefront.formats import minutes_until, uuid_from, whole_number
 
 
 @view_config(
@@ -18,7 +19,9 @@ from storefront.formats import uuid_from, whole_number
 def basket(request: Any) -> Any:
     """What is in it, at today's prices and stock."""
     lines = request.basket.lines(request.bookstore)
+    hold = request.basket.hold(request.bookstore)
     return {
+        "minutes": None if hold is None else minutes_until(hold.expires_at),
         "lines": lines,
         "total": sum(line.total for line in lines),
         "orderable": bool(lines) and not any(line.short for line in lines),
@@ -36,6 +39,7 @@ def change(request: Any) -> Any:
     if book_id is None or number is None or action not in ("add", "set", "remove"):
         raise HTTPNotFound
     book = request.bookstore.get(book_id)
+    request.basket.give_back(request.bookstore)  # what is kept was for the basket as it was
     try:
         if action == "add":
             request.basket.add(book.id, number)
@@ -46,4 +50,17 @@ def change(request: Any) -> Any:
         request.session.flash(
             f"A basket holds {MOST_TITLES} titles. Order these first, then come back.", "warning"
         )
+    return HTTPSeeOther(request.route_path("basket"))
+
+
+@view_config(route_name="checkout", request_method="POST", permission="storefront.order")
+def checkout(request: Any) -> Any:
+    """Keep the copies while the visitor pays, or give them back."""
+    if request.POST.get("action") == "give back":
+        request.basket.give_back(request.bookstore)
+    elif request.basket.copies:
+        try:
+            request.basket.keep(request.bookstore)
+        except (InsufficientStock, ValidationFailed):
+            request.session.flash("Something in your basket has just been sold.", "warning")
     return HTTPSeeOther(request.route_path("basket"))

@@ -173,7 +173,7 @@ def book(request: Any) -> Any:
     return {
         "book": found,
         "others": [other for other in others.books if other.id != found.id][:6],
-        "most": min(MOST_COPIES, found.stock),
+        "most": min(MOST_COPIES, found.available),
         "facts": [
             (name.replace("_", " ").capitalize(), field_text(name, value))
             for name, value in found.extra.items()

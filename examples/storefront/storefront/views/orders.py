@@ -32,6 +32,7 @@ def place(request: Any) -> Any:
         order_id=request.basket.order_id,
         user_id=request.identity.id,
         copies=copies,
+        hold_id=request.basket.hold_id,
         agreed=agreed,
     )
     # The basket is emptied by the page that shows the order: only then it is surely committed.

@@ -1,9 +1,11 @@
 """The interface of a database system."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar
+from uuid import UUID
 
 import sqlalchemy as sa
 
@@ -86,6 +88,15 @@ class Dialect(ABC):
     @abstractmethod
     def insert(self, entity: Any) -> Any:
         """An INSERT with ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
+
+    @abstractmethod
+    def numbers_by_id(self, parameter: str) -> sa.Subquery:
+        """The rows of a parameter, `numbered` in Python: columns ``id`` and ``number``."""
+
+    @staticmethod
+    def numbered(numbers: Mapping[UUID, int]) -> str:
+        """The value of the parameter of `numbers_by_id`."""
+        return json.dumps([[each.hex, number] for each, number in numbers.items()])
 
     @abstractmethod
     def next_timestamp(

@@ -176,6 +176,13 @@ class PostgreSQL(Dialect):
         clause: sa.ColumnElement[bool] = column == sa.any_(values)
         return clause
 
+    def numbers_by_id(self, parameter: str) -> sa.Subquery:
+        lines = sa.cast(sa.bindparam(parameter, type_=sa.Text()), postgresql.JSONB)
+        line = sa.func.jsonb_array_elements(lines).column_valued("line")
+        key, number = (sa.type_coerce(line, postgresql.JSONB)[at].astext for at in (0, 1))
+        columns = sa.cast(key, sa.Uuid).label("id"), sa.cast(number, sa.Integer).label("number")
+        return sa.select(*columns).subquery("line")
+
     def next_timestamp(
         self, column: sa.SQLColumnExpression[datetime], now: sa.ColumnElement[datetime]
     ) -> sa.ColumnElement[datetime]:

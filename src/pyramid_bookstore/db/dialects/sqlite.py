@@ -153,6 +153,12 @@ class SQLite(Dialect):
         # As the columns hold them.
         return json.dumps([each.hex if isinstance(each, UUID) else each for each in values])
 
+    def numbers_by_id(self, parameter: str) -> sa.Subquery:
+        line = sa.func.json_each(sa.bindparam(parameter, type_=sa.Text())).table_valued("value")
+        key = sa.func.json_extract(line.c.value, "$[0]", type_=sa.Uuid())
+        number = sa.func.json_extract(line.c.value, "$[1]", type_=sa.Integer())
+        return sa.select(key.label("id"), number.label("number")).subquery("line")
+
     def next_timestamp(
         self, column: sa.SQLColumnExpression[datetime], now: sa.ColumnElement[datetime]
     ) -> sa.ColumnElement[datetime]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "bookstore_0008"
+revision = "bookstore_0006"
 down_revision = "bookstore_0005"
 branch_labels = None
 depends_on = None
