@@ -1,4 +1,4 @@
-"""Print pip constraints that pin every requirement of setup.cfg to its minimum version.
+"""Print pip constraints that pin what setup.cfg requires at run time to its minimum version.
 
 python -m tests.support.floors > floors.txt     (see ``make floors``)
 """
@@ -16,10 +16,12 @@ SETUP_CFG = Path(__file__).parents[2] / "setup.cfg"
 
 
 def requirements(setup_cfg: Path = SETUP_CFG) -> Iterator[Requirement]:
-    """Yield all requirements, those of the extras too."""
+    """Yield all requirements, those of the extras in ``all`` too."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(setup_cfg, encoding="utf-8")
-    groups = [parser["options"]["install_requires"], *parser["options.extras_require"].values()]
+    extras = parser["options.extras_require"]
+    wanted = sorted(Requirement(extras["all"].strip()).extras)
+    groups = [parser["options"]["install_requires"], *(extras[name] for name in wanted)]
     for line in "\n".join(groups).splitlines():
         if line.strip() and not line.strip().startswith("#"):
             yield Requirement(line.strip())
