@@ -425,3 +425,35 @@ def test_advice_for_a_host_names_the_keys_that_it_uses(
     assert "that sqlalchemy.url names it" in output
     assert "bookstore.sqlalchemy" not in output[: output.index("Settings\n")]
     assert "bookstore.auth" not in output[: output.index("Settings\n")]
+
+
+class TestSharedSession:
+    """An INI with `bookstore.dbsession`, whose engine is the application's."""
+
+    @pytest.fixture
+    def shared(self, tmp_path: Path) -> Callable[[str], str]:
+        def shared(line: str) -> str:
+            ini = tmp_path / "shared.ini"
+            lines = ["[app:main]", "use = egg:pyramid_bookstore", "bookstore.dbsession = dbsession"]
+            ini.write_text("\n".join([*lines, line]))
+            return str(ini)
+
+        return shared
+
+    def test_foreign_keys_that_sqlite_may_not_enforce_are_a_warning(
+        self, database: str, shared: Any
+    ) -> None:
+        ini = shared(f"sqlalchemy.url = {database}")
+        assert "keys: " not in check(ini, 0)
+        engine = make_one_time_engine({"url": database})
+        sqlite = engine.dialect.name == "sqlite"
+        kind = "CHAR(32)" if sqlite else "UUID"
+        with engine.begin() as connection:
+            orders = f"CREATE TABLE orders (book {kind} REFERENCES bookstore_books (id))"
+            connection.execute(text(orders))
+        output = check(ini, 0)
+        assert ("warning  keys: Foreign keys of orders refer to the books" in output) == sqlite
+
+    def test_an_engine_that_is_not_known_here_is_a_warning(self, shared: Any) -> None:
+        output = check(shared(""), 0)
+        assert "warning  database: The application's session has an engine" in output

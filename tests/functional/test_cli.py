@@ -6,7 +6,6 @@ import subprocess
 
 import click
 import pytest
-from click.testing import CliRunner
 from pyramid.exceptions import ConfigurationError
 from sqlalchemy import func, select, text
 
@@ -16,6 +15,7 @@ from pyramid_bookstore.cli.group import Group
 from pyramid_bookstore.cli.ini import Ini
 from pyramid_bookstore.db import migrations, revision
 from pyramid_bookstore.db.engines import make_engine, make_one_time_engine
+from tests.support.cli import CliRunner
 from tests.support.crowd import PROCESSES, crowd
 from tests.support.server import program
 

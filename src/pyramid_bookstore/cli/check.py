@@ -1,6 +1,7 @@
 """``bookstore check``"""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import click
 from pyramid.exceptions import ConfigurationError
@@ -41,18 +42,25 @@ def command(context: click.Context) -> None:
 def _findings(ini: Ini) -> Iterator[Finding]:
     """The database is looked at also where other settings have faults."""
     yield from check_start(ini.values)
-    try:
-        settings, database = ini.settings, ini.database_settings
-    except ConfigurationError:
-        try:
-            database = ini.database_settings
-        except ConfigurationError:  # a fault of the start, named above
-            return
-    else:
+    shared = False
+    with suppress(ConfigurationError):  # its faults are named above
+        settings = ini.settings
+        shared = settings.dbsession is not None
         yield from check_settings(settings, in_host=ini.is_host, one_process=ini.has_one_process)
-    # A host's application is not loaded: it may write when it starts.
     try:
-        declared = None if ini.is_host else ini.rules.declared
+        database = ini.database_settings
     except ConfigurationError:
-        declared = None
-    yield from check_all(database, ini.engine(), declared)
+        if shared:
+            yield Finding(
+                "warning",
+                "database",
+                "The application's session has an engine that is not known here.",
+                "Give the same database in sqlalchemy.url, for this and the other commands.",
+            )
+        return
+    declared = None
+    # A host's application is not loaded: it may write when it starts.
+    if not ini.is_host:
+        with suppress(ConfigurationError):
+            declared = ini.rules.declared
+    yield from check_all(database, ini.engine(), declared, shared=shared)

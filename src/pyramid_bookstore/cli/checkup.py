@@ -48,16 +48,21 @@ def check_all(
     settings: Settings,
     engine: Engine,
     declared: Declared | None = NOTHING_DECLARED,
+    *,
+    shared: bool = False,
 ) -> Iterator[Finding]:
     """What is looked at in the database, and before it; only the settings of the database matter.
 
-    Without ``declared`` the INI is a host's, whose declared fields are not known.
+    Without ``declared`` the INI is a host's, whose declared fields are not known. With ``shared``
+    requests are served by the session of a host (`bookstore.dbsession`).
     """
     yield from dialect_named(engine.dialect.name).check_place(engine.url)
     try:
         with _changing_nothing(engine).connect() as connection:
             yield Finding("ok", "database", f"{engine.url.render_as_string()} answers.")
             yield from _database(settings, declared, engine, connection)
+            if shared:
+                yield from dialect_named(engine.dialect.name).check_shared(connection)
     except (SQLAlchemyError, Unavailable) as error:
         yield _unreachable(settings, engine, error)
 

@@ -60,6 +60,10 @@ class Dialect(ABC):
         """What is special about this database; the engine has these ``options``, whose keys in the
         INI have this ``prefix``."""
 
+    def check_shared(self, connection: sa.Connection) -> Iterable[Finding]:
+        """What matters where requests are served by the session of a host."""
+        return ()
+
     def faults_of_shared(self, connection: sa.Connection) -> Iterable[str]:
         """What the bookstore cannot work with on the connection of a host's session."""
         return ()

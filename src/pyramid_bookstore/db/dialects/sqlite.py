@@ -188,6 +188,16 @@ class SQLite(Dialect):
         """Always `True`: this transaction is the only writer."""
         return True
 
+    def check_shared(self, connection: sa.Connection) -> Iterable[Finding]:
+        if tables := self.referring_tables(connection):
+            message = (
+                f"Foreign keys of {', '.join(tables)} refer to the books, and SQLite enforces them"
+                " only on connections that ask for it: whether the application's do is not seen"
+                " here, its log says so at start."
+            )
+            advice = "Send PRAGMA foreign_keys = ON from a listener to its engine's event connect."
+            yield Finding("warning", "keys", message, advice)
+
     def warnings_of_shared(self, connection: sa.Connection) -> Iterable[str]:
         if not connection.exec_driver_sql("PRAGMA foreign_keys").scalar():
             yield FOREIGN_KEYS_OFF
