@@ -10,6 +10,7 @@ SERVED = {
     f"{BOOKS}/{ID}": "GET, HEAD, PUT, PATCH, DELETE, OPTIONS",
     f"{BOOKS}/none": "GET, HEAD, PUT, PATCH, DELETE, OPTIONS",
     f"{BOOKS}/{ID}/stock": "POST, OPTIONS",
+    f"{BOOKS}/lookup": "POST, OPTIONS",
     f"{BOOKS}/isbn/9781718500440": "GET, HEAD, PUT, OPTIONS",
     f"{API}/health": "GET, HEAD, OPTIONS",
     f"{API}/ready": "GET, HEAD, OPTIONS",
