@@ -266,7 +266,7 @@ def _joined(name: str, value: Any) -> str | None:
     """A parameter's text from a sequence of names, or of pairs of a name and whether it descends;
     raises `ValidationFailed` for a value that is none."""
     if value is None or isinstance(value, str):
-        return value or None
+        return value
     try:
         keys = [(key, False) if isinstance(key, str) else key for key in value]
         return ",".join("-" * bool(descending) + key for key, descending in keys) or None

@@ -130,7 +130,7 @@ def test_in_stock_may_be_as_forms_send_it(value: str) -> None:
 
 
 def test_blanks_after_commas_are_passed_over() -> None:
-    assert parse_listing([("sort", "price, -title ,stock")]).sort == (
+    assert parse_listing([("sort", "price, -title,  stock")]).sort == (
         ("price", False), ("title", True), ("stock", False),
     )  # fmt: skip
     assert parse_listing([("fields", "title,  id")]).fields == ("id", "title")
