@@ -69,8 +69,13 @@ def only_described_answers(monkeypatch):
             return response
         if router not in _DOCUMENTS:
             _DOCUMENTS[router] = json.loads(encoded_description(request).body)
+        if response.status_int == 302 or (
+            response.status_int == 404 and b"There is nothing here." in response.body
+        ):
+            return response  # raised by code of the host, which may answer with anything
         document = _DOCUMENTS[router]
-        if request.method.lower() in document["paths"][resource.path]:
+        described = document["paths"][resource.path]
+        if request.method.isupper() and request.method.lower() in described:
             try:
                 check(document, request.method, resource.path, response)
             except AssertionError as error:

@@ -10,6 +10,7 @@ import pytest
 
 from pyramid_bookstore.catalogue.store import Store
 from pyramid_bookstore.events import BookEvent
+from pyramid_bookstore.feeds import patches
 from tests.support.api import BOOKS, RUST, ask, isbn, new_book
 
 OTHER = "01a20253-e83e-7b91-92af-097058bab2fa"
@@ -155,6 +156,30 @@ def test_an_upsert_is_tried_again_while_others_delete_and_change_the_book(
     assert len(seen) == 2
 
 
+def test_an_upsert_that_others_change_under_its_hands_is_tried_again(client, book, monkeypatch):
+    """Of an `extra` of the same length, the book is read before it is written."""
+    update = Store.update
+    seen = []
+
+    def update_after_others(store, *args, **more):
+        if not seen:
+            seen.append(book)
+            client.put_json(path(book), {"stock": 7})
+        return update(store, *args, **more)
+
+    monkeypatch.setattr(Store, "update", update_after_others)
+    changed = RUST | {"extra": {"publisher": "No Starch Press", "pages": 777}}
+    answer = client.put_json(f"{BOOKS}/isbn/{RUST['isbn']}", changed).json
+    assert (answer["extra"]["pages"], answer["stock"]) == (777, RUST["stock"])
+    assert len(seen) == 1
+
+
+def test_an_upsert_of_a_book_that_comes_and_goes_gives_up_in_the_end(client, book, monkeypatch):
+    monkeypatch.setattr(Store, "find_by_isbn", lambda store, number: None)
+    refused = client.put_json(f"{BOOKS}/isbn/{RUST['isbn']}", RUST, status=503)
+    assert refused.headers["Retry-After"] == "1"
+
+
 def lines(books):
     return "\n".join(map(json.dumps, books)).encode()
 
@@ -186,7 +211,8 @@ class TestImport:
         for number in (0, 2):
             assert client.get(path(books[number])).json == books[number]
 
-    def test_the_order_of_the_members_of_extra_is_no_change(self, client, kind, made):
+    def test_the_order_of_the_members_of_extra_is_no_change(self, client, kind, made, monkeypatch):
+        monkeypatch.setattr(patches, "PAGE", 2)
         books = [
             client.post_json(
                 BOOKS, new_book(number, extra={"a": number, "b": {"c": 1, "d": 2}})

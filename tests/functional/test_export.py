@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from webtest import TestApp
 
 from pyramid_bookstore.feeds.staging import FEED_FIELDS
+from pyramid_bookstore.values.text import visible
 from pyramid_bookstore.web.mount import Mount
 from tests.support.feeds import BOOKS, CSV, EXPORT, FAUST, MOMO, NDJSON, csv_of, isbn, send
 
@@ -163,8 +164,8 @@ texts = st.one_of(
 catalogues = st.lists(
     st.fixed_dictionaries(
         {
-            "title": texts.filter(str.strip),
-            "author": texts.filter(str.strip),
+            "title": texts.filter(lambda text: visible(text).strip()),
+            "author": texts.filter(lambda text: visible(text).strip()),
             "price": st.integers(1, 99),
             "stock": st.integers(0, 9),
             "description": st.one_of(st.none(), st.just(""), texts),

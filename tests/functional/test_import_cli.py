@@ -326,7 +326,7 @@ def test_export_takes_the_filters_of_the_list(run, tmp_path):
 
 
 def test_an_interrupted_export_leaves_no_file(run, tmp_path, monkeypatch):
-    def interrupt(*args):
+    def interrupt(*args, **options):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("pyramid_bookstore.cli.export.export", interrupt)

@@ -11,6 +11,7 @@ SERVED = {
     f"{BOOKS}/none": "GET, HEAD, PUT, PATCH, DELETE, OPTIONS",
     f"{BOOKS}/{ID}/stock": "POST, OPTIONS",
     f"{API}/stock": "POST, OPTIONS",
+    f"{BOOKS}/lookup": "POST, OPTIONS",
     f"{BOOKS}/isbn/9781718500440": "GET, HEAD, PUT, OPTIONS",
     API: "GET, HEAD, OPTIONS",
     f"{API}/health": "GET, HEAD, OPTIONS",

@@ -173,6 +173,9 @@ class TestRouting:
         assert ask(client, "GET", isbn, headers=NOW).status_int == 200
         assert client.get(BOOKS).json["total"] == 0
         assert client.get(BOOKS, headers=NOW).json["total"] == 1
+        asked = {"isbns": [new_book(1)["isbn"]]}
+        assert client.post_json(f"{BOOKS}/lookup", asked).json["data"] == []
+        assert len(client.post_json(f"{BOOKS}/lookup", asked, headers=NOW).json["data"]) == 1
         assert client.get(f"{BOOKS}?search=seghers&sort=title").json["total"] == 0
         assert client.get(f"{BOOKS}/export?format=ndjson").body == b""
         assert client.get(f"{BOOKS}/export?format=ndjson", headers=NOW).body.count(b"\n") == 1

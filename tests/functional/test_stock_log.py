@@ -15,6 +15,7 @@ from pyramid_bookstore import Bookstore
 from pyramid_bookstore.catalogue import movements
 from pyramid_bookstore.catalogue.models import BOOKS as TABLE
 from pyramid_bookstore.catalogue.movements import MOVEMENTS
+from pyramid_bookstore.catalogue.store import Store
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.feeds import movement_feed
 from pyramid_bookstore.web.mount import Mount

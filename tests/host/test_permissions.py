@@ -71,6 +71,7 @@ def with_policy(policy: Any, root: Any = None) -> Callable[[Configurator], None]
 OPERATIONS = [
     ("GET", "/books", "bookstore.view"),
     ("POST", "/books", "bookstore.add"),
+    ("POST", "/books/lookup", "bookstore.view"),
     ("GET", "/books/{id}", "bookstore.view"),
     ("PUT", "/books/{id}", "bookstore.edit"),
     ("PATCH", "/books/{id}", "bookstore.edit"),

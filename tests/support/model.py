@@ -7,6 +7,7 @@ which texts are sorted, which has tests of its own, is taken from the package.
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -68,7 +69,8 @@ class Model:
         other = self.by_isbn(changes["isbn"]) if "isbn" in changes else None
         if other is not None and other.key != key:
             raise Refused(409, "conflict", "isbn")
-        if changes:
+        # Of equal values nothing is written, and the order of members is no value.
+        if any(_written(book.fields[name]) != _written(value) for name, value in changes.items()):
             book.fields |= copy.deepcopy(changes)
             book.updated = next(self.clock)
         return book
@@ -102,8 +104,9 @@ class Model:
             raise Refused(409, "insufficient_stock")
         if stock > STOCK_MAX or (book.fields["price"] == 0 and delta > 0):
             raise Refused(422, "validation_failed", "delta")
-        book.fields["stock"] = stock
-        book.updated = next(self.clock)
+        if delta:
+            book.fields["stock"] = stock
+            book.updated = next(self.clock)
         return book
 
     def upsert(self, fields: dict[str, Any]) -> tuple[ModelBook, bool]:
@@ -158,6 +161,10 @@ _SORT_KEYS: dict[str, Callable[[ModelBook], Any]] = {
     "created_at": lambda book: book.created,
     "updated_at": lambda book: book.updated,
 }
+
+
+def _written(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def merged(target: Any, patch: Any) -> Any:

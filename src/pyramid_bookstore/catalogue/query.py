@@ -263,7 +263,7 @@ def list_query(
     ``sort`` is the parameter's text, or a sequence of its keys, each a text or a pair of field and
     whether it is descending. Raises `ValidationFailed`.
     """
-    values |= {"sort": _joined("sort", sort), "facets": _joined("facets", facets)}
+    values |= {"sort": _joined("sort", sort), "facets": _joined("facets", facets) or None}
     values |= {"page": None if cursor and page == 1 else page, "cursor": cursor}
     return parse_listing(
         as_parameters(values), max_limit=LARGEST_PAGE, max_offset=max_offset, declared=declared
@@ -274,10 +274,10 @@ def _joined(name: str, value: Any) -> str | None:
     """A parameter's text from a sequence of names, or of pairs of a name and whether it descends;
     raises `ValidationFailed` for a value that is none."""
     if value is None or isinstance(value, str):
-        return value or None
+        return value
     try:
         keys = [(key, False) if isinstance(key, str) else key for key in value]
-        return ",".join("-" * bool(descending) + key for key, descending in keys) or None
+        return ",".join("-" * bool(descending) + key for key, descending in keys)
     except (TypeError, ValueError):
         message = "The value must be text, or a sequence of names."
         raise ValidationFailed([Fault(name, "", message)]) from None

@@ -106,6 +106,7 @@ RESPONSE: dict[str, Schema] = {
     "Content-Disposition": _header("A name for the file."),
     "Allow": _header("The methods that the path serves.", required=True),
     "Accept": _header("The media types that are read here."),
+    "Accept-Patch": _header("The same, of PATCH (RFC 5789, 3.1)."),
     "Accept-Encoding": _header(
         "`identity`, where it was the Content-Encoding (RFC 9110, 15.5.16).", {"const": "identity"}
     ),

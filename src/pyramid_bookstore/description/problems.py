@@ -123,7 +123,7 @@ ERRORS: dict[str, DescribedError] = {
         "The body has another Content-Type or charset, or a Content-Encoding.",
         {"accepted": {"type": "array", "items": {"type": "string"}}},
         {"accepted": ["application/json"]},
-        ("Accept", "Accept-Encoding"),
+        ("Accept", "Accept-Patch", "Accept-Encoding"),
         frozenset({"accepted"}),
     ),
     # Before the next one, which its documents match too; clients take the first match.

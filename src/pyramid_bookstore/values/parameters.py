@@ -28,6 +28,7 @@ _TIME = re.compile(
     r"(Z|[+ -][0-9]{2}:[0-9]{2})",
     re.ASCII,
 )
+_AFTER_COMMA = re.compile(r",\s*")
 #: Characters of the name of a parameter.
 _LONGEST = 60
 _BLANKS = str.maketrans("\t\r\n", "   ")
@@ -164,7 +165,7 @@ class Names(StrictType):
         self.options = tuple(options)
 
     def read(self, value: str) -> Any:
-        names = self.checked([part.strip() for part in value.split(",")])
+        names = self.checked(_AFTER_COMMA.split(value))
         return tuple(name for name in self.options if name in names)
 
     def checked(self, names: list[str]) -> list[str]:
@@ -184,7 +185,7 @@ class SortOrder(Names):
     """
 
     def read(self, value: str) -> tuple[tuple[str, bool], ...]:
-        parts = [part.strip() for part in value.split(",")]
+        parts = _AFTER_COMMA.split(value)
         names = self.checked([part.removeprefix("-") for part in parts])
         return tuple((name, part.startswith("-")) for name, part in zip(names, parts, strict=True))
 
