@@ -198,7 +198,7 @@ def test_a_missing_file_is_named_in_the_error(run):
 def test_an_interrupted_import_says_whether_anything_was_written(
     run, tmp_path, titles, monkeypatch
 ):
-    def interrupt(self, *args, **options):
+    def interrupt(*given, **more):
         raise KeyboardInterrupt
 
     name = write(tmp_path, HEADER + MOMO_ROW)
@@ -326,7 +326,7 @@ def test_export_takes_the_filters_of_the_list(run, tmp_path):
 
 
 def test_an_interrupted_export_leaves_no_file(run, tmp_path, monkeypatch):
-    def interrupt(*args):
+    def interrupt(*given, **more):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("pyramid_bookstore.cli.export.export", interrupt)
