@@ -13,10 +13,12 @@ from sqlalchemy import create_engine, text
 
 from pyramid_bookstore import events
 from pyramid_bookstore.catalogue import availability
+from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.errors import BookstoreError, HoldNotFound
 from pyramid_bookstore.stock import holds as holds_module
 from pyramid_bookstore.stock import shelf as shelf_module
 from pyramid_bookstore.values import moments
+from pyramid_bookstore.web.mount import Mount
 from tests.support.api import API, BOOKS, ask, assert_problem, isbn, new_book
 
 HOLDS = f"{API}/holds"
@@ -500,3 +502,32 @@ def test_an_id_of_another_kind_is_not_found():
 
     with pytest.raises(HoldNotFound):
         _parse(SimpleNamespace())
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "number"), [("stock", "delta", -1), ("holds", "quantity", 1)]
+)
+def test_a_row_that_the_database_does_not_write_undoes_all(client, books, path, name, number):
+    """A trigger of somebody's skips one book: the guard is in the statement that writes."""
+    engine = make_one_time_engine({"url": Mount.of(client.app.registry).database.writing.url})
+    a, b, _ = books
+    with engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            connection.exec_driver_sql(
+                "CREATE TRIGGER skip BEFORE UPDATE ON bookstore_books"
+                f" WHEN old.isbn = '{a['isbn']}' BEGIN SELECT RAISE(IGNORE); END"
+            )
+        else:
+            connection.exec_driver_sql(
+                "CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS"
+                f" $$ BEGIN IF old.isbn = '{a['isbn']}' THEN RETURN NULL; END IF;"
+                " RETURN new; END $$"
+            )
+            connection.exec_driver_sql(
+                "CREATE TRIGGER skip BEFORE UPDATE ON bookstore_books"
+                " FOR EACH ROW EXECUTE FUNCTION skip()"
+            )
+    lines = [{"id": book["id"], name: number} for book in (a, b)]
+    refused = ask(client, "POST", f"{API}/{path}", {"lines": lines})
+    assert_problem(refused, 503, "unavailable")
+    assert [numbers(client, book) for book in (a, b)] == [(5, 5), (5, 5)]

@@ -198,7 +198,7 @@ def test_a_missing_file_is_named_in_the_error(run):
 def test_an_interrupted_import_says_whether_anything_was_written(
     run, tmp_path, titles, monkeypatch
 ):
-    def interrupt(self, *args, **options):
+    def interrupt(*given, **more):
         raise KeyboardInterrupt
 
     name = write(tmp_path, HEADER + MOMO_ROW)

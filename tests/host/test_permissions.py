@@ -68,6 +68,7 @@ def with_policy(policy: Any, root: Any = None) -> Callable[[Configurator], None]
     return configure
 
 
+ALL = {"bookstore.holds": "true", "bookstore.stock_log": "true"}
 OPERATIONS = [
     ("GET", "/books", "bookstore.view"),
     ("POST", "/books", "bookstore.add"),
@@ -76,6 +77,13 @@ OPERATIONS = [
     ("PUT", "/books/{id}", "bookstore.edit"),
     ("PATCH", "/books/{id}", "bookstore.edit"),
     ("POST", "/books/{id}/stock", "bookstore.stock"),
+    ("GET", "/books/{id}/stock", "bookstore.stock"),
+    ("POST", "/stock", "bookstore.stock"),
+    ("POST", "/holds", "bookstore.stock"),
+    ("GET", "/holds/{id}", "bookstore.stock"),
+    ("PATCH", "/holds/{id}", "bookstore.stock"),
+    ("DELETE", "/holds/{id}", "bookstore.stock"),
+    ("POST", "/holds/{id}/commit", "bookstore.stock"),
     ("GET", "/books/isbn/{isbn}", "bookstore.view"),
     ("PUT", "/books/isbn/{isbn}", "bookstore.edit or bookstore.add"),
     ("DELETE", "/books/{id}", "bookstore.delete"),
@@ -96,7 +104,7 @@ def test_each_operation_requires_its_own_permission(
     make_client: MakeClient, method: str, path: str, permission: str
 ) -> None:
     """The root factory of the host makes the context with the ACL."""
-    client = make_client(configure=with_policy(ByAcl(), Root))
+    client = make_client(ALL, configure=with_policy(ByAcl(), Root))
     allowed = {
         user: any(
             user in (who, None) or who == Everyone
@@ -124,7 +132,7 @@ def test_a_401_carries_the_challenge_of_the_host_policy(make_client: MakeClient)
 def test_a_policy_by_identity_only_grants_every_operation_to_known_users(
     make_client: MakeClient,
 ) -> None:
-    client = make_client(configure=with_policy(ByIdentity()))
+    client = make_client(ALL, configure=with_policy(ByIdentity()))
     for method, path, _permission in OPERATIONS:
         refused = asked(client, method, path, None)
         assert refused.status_int == 401

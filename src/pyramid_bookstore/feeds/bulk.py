@@ -224,9 +224,11 @@ class Bulk(ABC):
             .on_conflict_do_nothing(index_elements=[_B.isbn])
         )
         new, new_rows = self._write(insert, return_books)
-        if self._log is not None:
-            self._log.write_from(self.connection, self._moves_of_new(lines), REASON, self._now)
-        if not self._updatable or new == last - first + 1:  # there is nothing to update
+        all_new = new == last - first + 1
+        if self._log is not None and new:
+            moves = self._moves_of_new(lines, staged_alone=all_new)
+            self._log.write_from(self.connection, moves, REASON, self._now)
+        if not self._updatable or all_new:  # there is nothing to update
             return Merged(new, 0, new_rows)
         if self._log is not None and "stock" in self._updatable:
             moves = self._moves_of_changed(lines)
@@ -242,8 +244,12 @@ class Bulk(ABC):
         old, old_rows = self._write(update, return_books)
         return Merged(new, old, new_rows, old_rows)
 
-    def _moves_of_new(self, lines: ColumnElement[bool]) -> sa.Select[Any]:
-        """The movements of the books that were added, which have the ids of their rows."""
+    def _moves_of_new(self, lines: ColumnElement[bool], *, staged_alone: bool) -> sa.Select[Any]:
+        """The movements of the books that were added, which have the ids of their rows; where all
+        rows were added, the books need not be looked at."""
+        if staged_alone:
+            moves = sa.select(_S.id, _S.stock.label("delta"), _S.stock.label("stock"))
+            return moves.where(lines, _S.stock > 0)
         moves = sa.select(_B.id, _B.stock.label("delta"), _B.stock.label("stock"))
         return moves.join(STAGED, _S.id == _B.id).where(lines, _B.stock > 0)
 

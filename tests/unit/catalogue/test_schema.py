@@ -175,7 +175,7 @@ def test_faults_of_extra_alone_have_the_same_field_names_as_in_a_book() -> None:
 
 @pytest.mark.parametrize("delta", [1, -3, 0, 2147483647, -2147483647])
 def test_a_stock_change_accepts_whole_numbers(delta: int) -> None:
-    assert validate_stock_change({"delta": delta}) == delta
+    assert validate_stock_change({"delta": delta}) == (delta, (None, None))
 
 
 @pytest.mark.parametrize(
