@@ -246,6 +246,16 @@ class TestEnding:
         engine.dispose()
         assert (left, known, held) == (1, 1, 1)
 
+    def test_what_ran_out_of_other_books_is_given_back_in_passing(self, client, books, clock):
+        a, b, _ = books
+        hold(client, (a["id"], 2), ttl=60)
+        clock.move(seconds=61)
+        hold(client, (b["id"], 1), ttl=60)
+        off = "SELECT sum(held) FROM bookstore_books"
+        engine = make_one_time_engine({"url": Mount.of(client.app.registry).database.writing.url})
+        with engine.connect() as connection:
+            assert connection.scalar(text(off)) == 1
+
 
 class TestSales:
     def test_sales_and_holds_together_never_take_more_than_there_is(self, client, books):
@@ -394,6 +404,11 @@ class TestReading:
         some = client.get(f"{BOOKS}/export?format=csv&in_stock=true").text.splitlines()
         assert some[0].endswith(",available")
         assert [line.rsplit(",", 1)[1] for line in some[1:]] == ["3", "5", "5"]
+
+    def test_a_catalogue_without_books_has_empty_lists(self, client):
+        assert client.get(BOOKS).json["data"] == []
+        assert client.get(f"{BOOKS}?in_stock=false").json["total"] == 0
+        assert client.get(f"{BOOKS}/export?format=ndjson").body == b""
 
     def test_a_spreadsheet_has_what_is_available(self, client, books):
         pytest.importorskip("xlsxwriter")
