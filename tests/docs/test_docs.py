@@ -143,7 +143,9 @@ GUIDES = [*CHECKOUT.glob("docs/howto/*.md"), CHECKOUT / "docs" / "tutorial.md"]
 @pytest.mark.parametrize("page", GUIDES, ids=lambda path: path.name)
 def test_a_guide_says_at_its_top_which_versions_it_was_tried_with(page: Path) -> None:
     line = page.read_text(encoding="utf-8").splitlines()[2]
-    assert re.match(r"\*Tried with Python [\d.]+, Pyramid [\d.]+, SQLAlchemy [\d.]+, .*\)\.\*$", line)
+    assert re.match(
+        r"\*Tried with Python [\d.]+, Pyramid [\d.]+, SQLAlchemy [\d.]+, .*\)\.\*$", line
+    )
 
 
 def test_links_to_files_of_the_repository_lead_to_existing_files() -> None:

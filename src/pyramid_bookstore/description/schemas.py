@@ -95,7 +95,10 @@ def schemas(rules: ExtraRules, settings: Settings) -> dict[str, Schema]:
             examples.PATCH,
         ),
         "StockChange": _input(
-            _properties(StockChange()), "A change of the stock.", examples.STOCK_CHANGE, ["delta"]
+            _properties(StockChange(), with_default=False),
+            "A change of the stock.",
+            examples.STOCK_CHANGE,
+            ["delta"],
         ),
         "LookupRequest": _input(
             _properties(LookupBody(), with_default=False),
@@ -104,7 +107,7 @@ def schemas(rules: ExtraRules, settings: Settings) -> dict[str, Schema]:
         ),
         "Lookup": _lookup(),
         "StockChanges": _input(
-            _properties(StockChanges()),
+            _properties(StockChanges(), with_default=False),
             "A change of the stock of several books.",
             examples.STOCK_CHANGES,
             ["lines"],
@@ -116,10 +119,13 @@ def schemas(rules: ExtraRules, settings: Settings) -> dict[str, Schema]:
             examples=[examples.STOCK_LEVELS],
         ),
         "NewHold": _input(
-            _properties(hold_schema(max_ttl)), "A hold to place.", examples.NEW_HOLD, ["lines"]
+            _properties(hold_schema(max_ttl), with_default=False),
+            "A hold to place.",
+            examples.NEW_HOLD,
+            ["lines"],
         ),
         "HoldPatch": _input(
-            _properties(prolong_schema(max_ttl)),
+            _properties(prolong_schema(max_ttl), with_default=False),
             "What can be changed of a hold.",
             examples.HOLD_PATCH,
             ["ttl"],
