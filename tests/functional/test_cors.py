@@ -26,6 +26,7 @@ EXPOSED = {
 CORS = "Access-Control-"
 UNKNOWN = f"{BOOKS}/01a20253-e83e-7b91-92af-097058bab2fa"
 JSON = {"Content-Type": "application/json"}
+PREFLIGHT = {"Access-Control-Request-Method": "PUT"}
 
 
 def of_cors(answer: Any) -> dict[str, str]:
@@ -63,6 +64,7 @@ EVERYTHING: list[tuple[str, str, Any, dict[str, str], int]] = [
     ("TRACE", BOOKS, None, {}, 405),
     ("GET", f"{BOOKS}?search=%FF", None, {}, 400),
     ("GET", f"{BOOKS}/%FF", None, {}, 400),
+    ("OPTIONS", f"{BOOKS}/%FF", None, PREFLIGHT, 400),
     ("GET", f"{BOOKS}/export?format=csv", None, {}, 200),
     ("POST", f"{BOOKS}/import", b"isbn\n1\n", {"Content-Type": "text/csv"}, 422),
     ("GET", API, None, {}, 200),

@@ -32,6 +32,13 @@ def written(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.parametrize("name", ["shop", "shop.cfg", "shop#main", ".", ".ini", ""])
+def test_a_name_that_no_command_would_read_is_refused(folder, name):
+    result = init(ini=("-c", name))
+    assert (result.exit_code, written(folder)) == (1, set())
+    assert "ends in .ini" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("ini", "name"), [((), "development.ini"), (("-c", "new/shop.ini#main"), "new/shop.ini")]
 )

@@ -132,3 +132,22 @@ def test_a_role_without_the_right_to_is_told_so(postgres_backend: Any, tmp_path:
         connection.execute(text(f"DROP ROLE {name}"))
     owner.dispose()
     postgres_backend.drop(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("sqlite:///{folder}/none.sqlite", "unable to open database file"),
+        ("postgresql+psycopg://ann:secret@127.0.0.1:1/none", "onnection refused"),
+    ],
+)
+def test_a_database_that_cannot_be_reached_is_named_without_its_password(
+    tmp_path: Path, url: str, said: str
+) -> None:
+    ini = str(write_ini(tmp_path, {"bookstore.sqlalchemy.url": url.format(folder=tmp_path)}))
+    result = CliRunner().invoke(main, ["-c", ini, "remove", "--yes"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {url[:6]}")
+    assert said in result.stderr
+    assert "secret" not in result.stderr
+    assert not (tmp_path / "none.sqlite").exists()

@@ -61,6 +61,19 @@ class TestApplication:
                 assert answer.json["instance"] == path
                 assert answer.headers["X-Request-ID"]
 
+    def test_a_preflight_of_a_path_without_a_route_is_a_404_too(self, make):
+        app = make(**{"cors.origins": "https://shop.example"})
+        headers = {"Origin": "https://shop.example", "Access-Control-Request-Method": "GET"}
+        for path, status in (
+            ("/api/v1/nothing", 404),
+            ("/nothing", 404),
+            ("/api/v1/books/%FF", 400),
+        ):
+            answer = app.options(path, headers=headers, status=status)
+            assert answer.content_type == PROBLEM
+            assert answer.headers["Access-Control-Allow-Origin"] == "https://shop.example"
+            assert "Access-Control-Allow-Methods" not in answer.headers
+
     def test_a_path_that_is_not_utf_8_gets_a_400_problem_document(self, make):
         answer = make().get("/%FF", status=400)
         assert (answer.content_type, answer.json["error"]) == (PROBLEM, "bad_request")

@@ -109,6 +109,18 @@ def test_a_bad_line_is_named_with_all_its_faults(client, books, line, fields):
     content.assert_untouched()
 
 
+@pytest.mark.parametrize("writing", ["{{{}}}", "{{{}", "urn:uuid:{}", " {}", "{}\u200b"])
+def test_an_id_has_one_writing(client, books, writing):
+    """As in the path and in a lookup; `test_an_isbn_may_be_in_any_writing` has what differs."""
+    content = FixedContent(client)
+    wrong = [writing.format(books[1]["id"]), books[1]["id"].replace("-", "")]
+    lines = [{"id": each, "delta": 1} for each in wrong]
+    answer = ask(client, "POST", STOCK, {"lines": lines})
+    assert_problem(answer, 422, "validation_failed", "lines.0.id", "lines.1.id")
+    content.assert_untouched()
+    change(client, (books[1]["id"].upper(), 1))
+
+
 @pytest.mark.parametrize(
     ("body", "fields"),
     [

@@ -119,6 +119,7 @@ def test_a_list_has_no_suggestion_where_no_other_spelling_helps(shop, query):
     [
         ({}, "q"),
         ({"q": "x" * 501}, "q"),
+        ([("q", "a"), ("q", "b")], "q"),
         ({"q": "a", "limit": "0"}, "limit"),
         ({"q": "a", "limit": "101"}, "limit"),
         ({"q": "a", "page": "1"}, "page"),

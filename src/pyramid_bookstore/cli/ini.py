@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import click
 import plaster
@@ -28,6 +28,9 @@ from pyramid_bookstore.plugin.probes import check_declared_fields
 from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.settings.reader import HOST_DATABASE, OWN_DATABASE
 from pyramid_bookstore.web.mount import Mount
+
+#: Of a file with another name; `pserve` would not read it either.
+ENDS_IN_INI: Final = "settings are in a file whose name ends in .ini."
 
 
 class Ini:
@@ -132,7 +135,7 @@ class Ini:
         except UnicodeDecodeError as error:
             raise click.ClickException(f"{self.uri} is not UTF-8: {error.reason}.") from error
         except PlasterError as error:  # for the file's name
-            message = f"{self.uri}: settings are in a file whose name ends in .ini."
+            message = f"{self.uri}: {ENDS_IN_INI}"
             raise click.ClickException(message) from error
 
 

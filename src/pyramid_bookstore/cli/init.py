@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from click.core import ParameterSource
 
-from pyramid_bookstore.cli.ini import Ini
+from pyramid_bookstore.cli.ini import ENDS_IN_INI, Ini
 
 _DEVELOPMENT = "development.ini"
 _PRODUCTION = "production.ini"
@@ -30,6 +30,8 @@ def command(context: click.Context, deploy: bool) -> None:
     assert context.parent is not None
     named = context.parent.get_parameter_source("uri") is not ParameterSource.DEFAULT
     first = Path(ini.uri.partition("#")[0]) if named else Path(_DEVELOPMENT)
+    if first.suffix != ".ini":
+        raise click.ClickException(f"{first}: {ENDS_IN_INI}")
     files = {first: _ini(first.name if first.name == _PRODUCTION else _DEVELOPMENT)}
     if deploy or not named:
         files[first.parent / _PRODUCTION] = _ini(_PRODUCTION)

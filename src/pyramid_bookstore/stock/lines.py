@@ -1,11 +1,13 @@
 """The lines of a change of several books: each names a book by its id or ISBN, and a number."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import colander
 
+from pyramid_bookstore.catalogue.schema import is_id
 from pyramid_bookstore.values.faults import add_fault
 from pyramid_bookstore.values.types import REQUIRED, Integer, Isbn, Refused, StrictType, kind
 
@@ -75,7 +77,8 @@ class Lines(StrictType):
 
 
 def _read_id(value: Any) -> UUID:
-    try:
-        return value if isinstance(value, UUID) else UUID(value)
-    except (ValueError, TypeError, AttributeError):
-        raise Refused("There is no such book: this is not an id.") from None
+    with suppress(ValueError, TypeError, AttributeError):
+        found = value if isinstance(value, UUID) else UUID(value)
+        if is_id(value, found):
+            return found
+    raise Refused("There is no such book: this is not an id.")

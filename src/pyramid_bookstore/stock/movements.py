@@ -9,7 +9,7 @@ import base64
 import binascii
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -19,6 +19,7 @@ from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.catalogue.movements import MOVEMENTS
 from pyramid_bookstore.db.query import Query, Reader, Row
 from pyramid_bookstore.errors import Fault, ValidationFailed
+from pyramid_bookstore.values.types import INTEGER_MAX
 
 OPENING: Final = "opening"
 UNRECORDED: Final = "unrecorded"
@@ -51,13 +52,13 @@ class MovementPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Place(NamedTuple):
-    """Before the movement ``seq``, counted from the newest; or behind it, where ``part`` is 1."""
+    """Behind the movement ``seq``, before which there were ``stock`` copies.
+
+    A cursor has both: the movement and all before it may be gone when the next page is read.
+    """
 
     seq: int
-    part: int
-
-    def __lt__(self, other: tuple[Any, ...]) -> bool:
-        return (-self.seq, self.part) < (-other[0], other[1])
+    stock: int
 
 
 #: A row of a movement begins with these; `DATA` is what `MovementData` has.
@@ -78,17 +79,15 @@ def movements_of(reader: Reader, book: BookData, *, limit: int, cursor: str | No
 
     Raises `ValidationFailed` for a cursor that is none.
     """
-    begin = _decoded(cursor) if cursor else _Place(_END, 0)
+    place = _decoded(cursor) if cursor else _Place(_END, book.stock)
     # One more for what is behind the cursor's movement, and one to know whether there are more.
-    values = {"id": book.id, "from": begin.seq, "most": limit + 2}
+    values = {"id": book.id, "from": place.seq, "most": limit + 2}
     rows = reader.rows(_OF_BOOK, values)
-    if not rows:
-        opening = gap_between(book.created_at, book.stock, None)
-        entries = [(_Place(0, 1), opening)] if opening else []
-    else:
-        entries = list(_entries(rows, whole=len(rows) < limit + 2))
-    if cursor:
-        entries = [each for each in entries if begin < each[0]]
+    at = book.created_at
+    if rows and not cursor:
+        *_, now, at = rows[0]
+        place = place._replace(stock=now)
+    entries = list(_entries(rows, place, at, whole=len(rows) < limit + 2))
     page = entries[:limit]
     more = len(entries) > limit
     return MovementPage(
@@ -98,22 +97,24 @@ def movements_of(reader: Reader, book: BookData, *, limit: int, cursor: str | No
     )
 
 
-def _entries(rows: Sequence[Row], *, whole: bool) -> Iterator[tuple[_Place, MovementData]]:
-    """What the rows say, and what is between them; ``whole`` if the oldest is among them."""
-    *_, stock, updated_at = rows[0]
-    newest = MovementData(*rows[0][DATA])
-    if stock != newest.stock:
-        missing = MovementData(updated_at, stock - newest.stock, stock, UNRECORDED)
-        yield _Place(_END, 1), missing
-    for row, older in zip(rows, [*rows[1:], None], strict=True):
+def _entries(
+    rows: Sequence[Row], place: _Place, at: datetime, *, whole: bool
+) -> Iterator[tuple[_Place, MovementData]]:
+    """What the rows say behind a place, and what is between them; ``whole`` if the oldest is among
+    them. ``at`` is the time of a change behind which there is none."""
+    stock = place.stock
+    for row in rows:
         data = MovementData(*row[DATA])
-        yield _Place(row[0], 0), data
-        if older is None and not whole:
-            return
-        before = data.stock - data.delta
-        gap = gap_between(data.at, before, None if older is None else older[3])
-        if gap is not None:
-            yield _Place(row[0], 1), gap
+        if row[0] < place.seq:
+            gap = gap_between(at, stock, data.stock)
+            if gap is not None:
+                yield _Place(row[0] + 1, data.stock), gap
+            stock = data.stock - data.delta
+            yield _Place(row[0], stock), data
+        at = data.at
+    opening = gap_between(at, stock, None) if whole else None
+    if opening is not None:
+        yield _Place(0, 0), opening
 
 
 def gap_between(at: datetime, stock: int, older: int | None) -> MovementData | None:
@@ -125,15 +126,15 @@ def gap_between(at: datetime, stock: int, older: int | None) -> MovementData | N
 
 
 def _encoded(place: _Place) -> str:
-    return base64.urlsafe_b64encode(f"{place.seq}.{place.part}".encode()).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(f"{place.seq}.{place.stock}".encode()).rstrip(b"=").decode()
 
 
 def _decoded(cursor: str) -> _Place:
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        seq, _, part = base64.b64decode(padded, altchars=b"-_", validate=True).partition(b".")
-        place = _Place(int(seq), int(part))
-        if not (0 <= place.seq <= _END and place.part in (0, 1)):
+        seq, _, stock = base64.b64decode(padded, altchars=b"-_", validate=True).partition(b".")
+        place = _Place(int(seq), int(stock))
+        if not (0 <= place.seq <= _END and abs(place.stock) <= INTEGER_MAX):
             raise ValueError("out of range")
     except (ValueError, binascii.Error):
         message = "Is not a cursor that this list gave out."

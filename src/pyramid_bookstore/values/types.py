@@ -216,11 +216,15 @@ class Fields(colander.Mapping):  # type: ignore[misc]  # colander ships no types
         return self.collect(node, cstruct, colander.Invalid(node))
 
     def collect(self, node: Any, values: dict[str, Any], error: colander.Invalid) -> dict[str, Any]:
-        """The values by name; adds faults to ``error`` and raises it if there are any."""
+        """The values by name; adds faults to ``error`` and raises it if there are any.
+
+        Nothing that ``error`` names already is missing.
+        """
         result = {}
+        named = {each.node.name for each in error.children}
         for child in node.children:
             value = values.get(child.name, colander.null)
-            if value is colander.null and child.missing is colander.drop:
+            if value is colander.null and (child.missing is colander.drop or child.name in named):
                 continue
             try:
                 result[child.name] = child.deserialize(value)

@@ -41,7 +41,9 @@ def add_headers(request: Request, response: Response) -> None:
     added = {_ALLOW_ORIGIN: origin}
     if settings.cors_credentials:
         added["Access-Control-Allow-Credentials"] = "true"
-    if request.method == "OPTIONS" and _ASKED_METHOD in request.headers:
+    # Without Allow there is nothing at the path, which the page may read.
+    preflight = request.method == "OPTIONS" and _ASKED_METHOD in request.headers
+    if preflight and "Allow" in response.headers:
         added |= _for_preflight(request, response, settings)
     else:
         added["Access-Control-Expose-Headers"] = _EXPOSED
