@@ -284,6 +284,16 @@ class TestSales:
         client.post(f"{path_of(placed)}/commit")
         assert [numbers(client, book) for book in (a, b)] == [(0, 0), (4, 4)]
 
+    def test_every_line_that_is_short_at_the_commit_is_named_in_its_order(self, client, books):
+        a, b, c = (book["id"] for book in books)
+        placed = hold(client, (a, 3), (b, 3), (c, 3))
+        client.put_json(f"{BOOKS}/{a}", {"stock": 1})
+        client.delete(f"{BOOKS}/{b}")
+        refused = client.post(f"{path_of(placed)}/commit", status=409)
+        short = [(each["pointer"], each["id"], each["available"]) for each in refused.json["lines"]]
+        assert short == [("/lines/0", a, 1), ("/lines/1", b, 0)]
+        assert numbers(client, books[2]) == (5, 2)
+
     def test_a_book_that_is_deleted_is_short_at_the_commit(self, client, books):
         a, b, _ = books
         placed = hold(client, (a["id"], 1), (b["id"], 2))

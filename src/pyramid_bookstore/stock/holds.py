@@ -7,7 +7,7 @@ lines go one by one, each when somebody locks its book; a hold without all of it
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -18,7 +18,7 @@ from pyramid_bookstore.catalogue.availability import HOLD_LINES
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.db.query import Query
-from pyramid_bookstore.errors import HoldNotFound, HoldOver, InsufficientStock, ShortLine
+from pyramid_bookstore.errors import HoldNotFound, HoldOver
 from pyramid_bookstore.stock.models import HOLDS
 from pyramid_bookstore.stock.shelf import Shelf, Wanted
 from pyramid_bookstore.values.moments import now
@@ -47,6 +47,15 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True):
     lines: tuple[HoldLineData, ...]
     expires_at: datetime
     reference: str | None = None
+
+
+class _Gone(NamedTuple):
+    """A book that was deleted, of which there are no copies."""
+
+    id: UUID
+    isbn: str
+    stock: int = 0
+    held: int = 0
 
 
 #: A hold with its lines, those left out that are over already: at least one row, if it is there.
@@ -125,15 +134,8 @@ class Holds:
         """Take the copies out of stock; returns the books too, by id. Raises as `prolong`, and
         `InsufficientStock` where the stock was set below what is held, or a book is gone."""
         hold, books = self._locked(hold_id)
-        gone = [
-            ShortLine(f"/lines/{at}", line.id, line.isbn, 0)
-            for at, line in enumerate(hold.lines)
-            if line.id not in books
-        ]
-        if gone:
-            raise InsufficientStock(0, gone)
         wanted = [
-            Wanted(books[line.id], -line.quantity, f"/lines/{at}")
+            Wanted(books.get(line.id, _Gone(line.id, line.isbn)), -line.quantity, f"/lines/{at}")
             for at, line in enumerate(hold.lines)
         ]
         self._shelf.check(wanted, held=True)  # before the hold ends: a refusal leaves it as it is
