@@ -54,8 +54,11 @@ _DOCUMENTS: WeakKeyDictionary[Router, dict[str, Any]] = WeakKeyDictionary()
 
 
 @pytest.fixture(autouse=True)
-def only_described_answers(monkeypatch):
+def only_described_answers(request, monkeypatch):
     """Each answer of the tests to a described operation is as its description says."""
+    if request.node.get_closest_marker("undescribed"):
+        yield
+        return
     wrong = []
     invoke = Router.invoke_request
 

@@ -241,3 +241,9 @@ class TestImport:
         book = client.post_json(BOOKS, new_book(1)).json
         answer = self.send(client, kind, made([book | {"id": "77"}]), "column=isbn%3Disbn")
         assert answer.json["unchanged"] == 1
+
+
+def test_a_cell_for_the_id_may_be_empty(client):
+    body = f"id,isbn,title,author,price\n,{isbn(2)},T,A,1\n".encode()
+    report = ask(client, "POST", f"{BOOKS}/import", body, {"Content-Type": "text/csv"}).json
+    assert (report["created"], report["rejected"]) == (1, 0)

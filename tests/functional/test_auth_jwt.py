@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from pyramid.config import Configurator
 from pyramid.exceptions import ConfigurationError
 from pyramid.interfaces import ISecurityPolicy
@@ -16,6 +17,7 @@ from pyramid.request import Request
 from zope.interface.verify import verifyObject
 
 from pyramid_bookstore.auth import key_file, make_policy
+from pyramid_bookstore.cli import main
 from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.settings.converters import ASYMMETRIC, PERMISSIONS, SYMMETRIC
 from tests.support.guarded import SETTINGS, bearer, guarded
@@ -389,9 +391,13 @@ class TestHowto:
             assert found.auth == "jwt"
             assert found.roles["staff"] == ("view", "add", "edit")
 
-    def test_the_token_made_in_the_howto_is_accepted(self, capsys):
+    def test_the_token_made_in_the_howto_is_accepted(self, tmp_path):
+        text = "[app:main]\nuse = egg:pyramid_bookstore\nbookstore.sqlalchemy.url = sqlite://\n"
+        ini = tmp_path / "production.ini"
+        ini.write_text(text + self.blocks("ini")[1])
+        command = re.search(r"\$\(bookstore -c production.ini (.*)\)", self.blocks("sh")[0])[1]
+        printed = CliRunner().invoke(main, ["-c", str(ini), *command.split()])
         parser = configparser.ConfigParser()
-        parser.read_string(f"[app:main]\n{self.blocks('ini')[1]}")
-        exec(self.blocks("python")[0], {})
-        headers = bearer(capsys.readouterr().out.strip())
+        parser.read(ini)
+        headers = bearer(printed.stdout.strip())
         guarded(dict(parser["app:main"])).get("/add", headers=headers, status=200)

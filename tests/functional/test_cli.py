@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 
 import click
@@ -296,3 +297,12 @@ def test_a_reader_that_ends_early_causes_no_complaint(write):
         timeout=60,
     )
     assert (done.stdout, done.stderr) == ("{\n", "")
+
+
+def test_a_pipe_that_broke_within_a_command_is_no_error_of_ours():
+    @click.command()
+    def command():
+        raise BrokenPipeError(errno.EPIPE, "Broken pipe")
+
+    done = CliRunner().invoke(Group(commands={"command": command}), ["command"])
+    assert (done.exit_code, done.output) == (1, "")

@@ -1,5 +1,7 @@
 """Our own connections do not depend on what server, database and role set for everybody."""
 
+from types import SimpleNamespace
+
 import psycopg
 import pytest
 from click.testing import CliRunner
@@ -8,6 +10,8 @@ from sqlalchemy.engine import make_url
 from webtest import TestApp
 
 from pyramid_bookstore.cli import main
+from pyramid_bookstore.db.dialects.postgresql_checks import check_extension
+from pyramid_bookstore.db.dialects.postgresql_connect import faults_of_shared
 from pyramid_bookstore.db.engines import make_engine, make_one_time_engine, make_reading_engine
 from pyramid_bookstore.db.migrations import upgrade
 from pyramid_bookstore.errors import Unavailable
@@ -136,6 +140,13 @@ class TestEncodingOfTheDatabase:
         with pytest.raises(ConfigurationError, match=said):
             make_app({"bookstore.sqlalchemy.url": url, "bookstore.migrate": migrate})
 
+    def test_it_is_a_fault_of_a_session_of_the_host(self, narrow):
+        url, encoding = narrow
+        address = make_url(url).set(drivername="postgresql", query={}).render_as_string(False)
+        with psycopg.connect(address) as connection:
+            faults = [*faults_of_shared(connection)]
+        assert faults[0].startswith(f"The database has the encoding {encoding}, and books need")
+
     @pytest.mark.parametrize("command", ["check", "migrate", "sample"])
     def test_the_command_line_says_it(self, narrow, tmp_path, command):
         url, encoding = narrow
@@ -175,3 +186,12 @@ class TestPgBouncerWithPreparedStatements:
                 client.post_json(f"{path}/stock", {"delta": 1}, headers=key, status=200)
         assert clients[0].get(path).json["stock"] == RUST["stock"] + 80
         assert caplog.text.count("Write ?prepare_threshold=none at the end") == 1
+
+
+def test_a_server_without_the_extensions_files_is_told_where_they_come_from():
+    """The servers of the tests have them, so the answer to the question is given here."""
+    answer = SimpleNamespace(one=lambda: (False, False, False))
+    connection = SimpleNamespace(execute=lambda statement: answer)
+    found = check_extension(connection)
+    assert "postgresql-contrib" in found.advice
+    assert found.verdict == "fault"

@@ -189,6 +189,7 @@ def test_a_reindex_that_was_broken_off_goes_on_where_it_was(shop: Shop, engine: 
     assert listed(shop.client(), "publisher=piper")["total"] == 10
 
 
+@pytest.mark.undescribed  # the description says what is valid since the declaration
 def test_values_from_before_that_are_not_valid_are_counted_and_not_found(shop: Shop) -> None:
     before = shop.client({})
     post(before, 1, publisher=5, pages="many")

@@ -155,16 +155,16 @@ def test_who_may_do_both_writes_by_isbn_with_one_statement(caller):
 
 def in_between(monkeypatch, act):
     """Do something once, between the two statements of an upsert."""
-    read = Store.require_by_isbn
+    read = Store.find_by_isbn
     acts = [act]
 
-    def then_act(store, isbn, condition):
-        book = read(store, isbn, condition)
+    def then_act(store, isbn):
+        book = read(store, isbn)
         while acts:
             acts.pop()()
         return book
 
-    monkeypatch.setattr(Store, "require_by_isbn", then_act)
+    monkeypatch.setattr(Store, "find_by_isbn", then_act)
 
 
 def test_a_book_deleted_in_between_is_not_created_by_who_may_only_edit(caller, monkeypatch):

@@ -21,11 +21,13 @@ from sqlalchemy.exc import IntegrityError
 import pyramid_bookstore.testing as bookstore_testing
 from pyramid_bookstore.catalogue.constraints import CHECKS, error_of_constraint
 from pyramid_bookstore.catalogue.models import BOOKS, Book
+from pyramid_bookstore.cli.checkup import check_all
 from pyramid_bookstore.db import migrations, revision
 from pyramid_bookstore.db.base import TABLES
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.errors import IsbnTaken, Unavailable, ValidationFailed
+from pyramid_bookstore.settings import Settings
 from tests.host.alembic_hosts import ORDERS, AlembicHost
 from tests.support.apps import close_app
 from tests.support.catalogue import book_row
@@ -259,6 +261,15 @@ class TestOneHistory:
         close_app(started(settings))
         assert tables(bare_engine) == before
 
+    def test_check_names_the_migrations_of_the_application(
+        self, host: MakeHost, bare_engine: Engine
+    ) -> None:
+        command.upgrade(host(joint=True).config(), "bookstore_0001")
+        settings = Settings.from_mapping({"bookstore.sqlalchemy.url": "sqlite://"})
+        findings = {each.subject: each for each in check_all(settings, bare_engine)}
+        assert findings["schema"].verdict == "fault"
+        assert "the application's own migrations" in findings["schema"].advice
+
     def test_the_naming_convention_of_the_host_leaves_our_names_as_they_are(
         self, host: MakeHost, bare_engine: Engine, ready: Any
     ) -> None:
@@ -277,7 +288,8 @@ class TestOneHistory:
         assert ready()[0] == 200
         found = inspect(bare_engine)
         assert {check["name"] for check in found.get_check_constraints(BOOKS.name)} == {
-            check.name for check in CHECKS
+            "bookstore_books_held_check",
+            *(check.name for check in CHECKS),
         }
         assert found.get_unique_constraints(BOOKS.name)[0]["name"].startswith("bookstore_books_")
         assert all(
@@ -418,3 +430,9 @@ class TestInstalledWheel:
         run(python, "-c", ALEMBIC, "-c", str(made.ini), "upgrade", "heads", cwd=made.folder)
         assert "bookstore_books" not in tables(bare_engine)
         assert ready()[0] == 503
+
+
+def test_the_bookstore_of_a_history_of_its_own_is_removed_too(engine: Engine) -> None:
+    migrations.upgrade(engine)
+    bookstore_testing.remove(engine)
+    assert not any(name.startswith("bookstore_") for name in inspect(engine).get_table_names())

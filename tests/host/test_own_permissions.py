@@ -21,6 +21,8 @@ MakeClient = Callable[..., webtest.TestApp]
 SHORT = ("view", "add", "edit", "delete", "stock", "import")
 #: The host's own words for them.
 WORDS = {f"bookstore.permission.{name}": f"shop:{name}" for name in SHORT}
+#: With every operation there is.
+ALL = {"bookstore.holds": "true", "bookstore.stock_log": "true"}
 NOBODY_IS_ASKED = dict.fromkeys(WORDS, "")
 
 
@@ -53,7 +55,7 @@ def test_the_policy_is_asked_in_the_words_of_the_host(
     make_client: MakeClient, method: str, path: str, permission: str
 ) -> None:
     policy = Asked()
-    client = make_client(WORDS, configure=with_policy(policy))
+    client = make_client(WORDS | ALL, configure=with_policy(policy))
     assert asked(client, method, path, None).status_int == 401
     wanted = [each.replace("bookstore.", "shop:") for each in permission.split(" or ")]
     assert policy.permissions == wanted
@@ -67,7 +69,7 @@ def test_where_the_permission_is_empty_nobody_is_asked(
     make_client: MakeClient, method: str, path: str, permission: str
 ) -> None:
     policy = Asked()
-    client = make_client(NOBODY_IS_ASKED, configure=with_policy(policy))
+    client = make_client(NOBODY_IS_ASKED | ALL, configure=with_policy(policy))
     assert asked(client, method, path, None).status_int in (200, 404, 422)
     assert policy.permissions == []
 

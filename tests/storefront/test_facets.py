@@ -114,7 +114,8 @@ def test_filters_are_kept_with_search_author_sort_stock_and_pages(shop):
 @pytest.mark.parametrize(
     "query",
     [
-        "publisher=", "publisher=%00", "language=%20", "price=nonsense", "price=", "price=-10%00",
+        "publisher=", "publisher=%00", "publisher=%E2%80%8B", "language=%20", "price=nonsense",
+        "price=", "price=-10%00",
     ],
 )  # fmt: skip
 def test_a_filter_that_says_nothing_is_none(shop, books, query):
@@ -126,7 +127,7 @@ def test_a_filter_that_says_nothing_is_none(shop, books, query):
 @pytest.mark.parametrize(
     "query",
     [
-        "publisher=Nobody", "language=" + "x" * 5000, "publisher=%E2%80%8B", "publisher=%25",
+        "publisher=Nobody", "language=" + "x" * 5000, "publisher=%25",
         "&".join(f"publisher={n}" for n in range(500)),
     ],
 )  # fmt: skip

@@ -68,7 +68,7 @@ def chosen_in(query: Any) -> dict[str, list[str]]:
     chosen: dict[str, list[str]] = {}
     for name in FIELDS:
         values = dict.fromkeys(search_words(value) for value in query.getall(name))
-        chosen[name] = [value for value in values if value][:MOST]
+        chosen[name] = [value for value in values if any(map(str.isprintable, value))][:MOST]
     chosen["price"] = [query.get("price")] if query.get("price") in PRICES else []
     return chosen
 

@@ -54,11 +54,6 @@ _M = MOVEMENTS.c
 _STOCK_BY_ID: Final = (
     sa.select(BOOKS.c.stock).where(BOOKS.c.id == sa.bindparam("id")).with_for_update(key_share=True)
 )
-_STOCK_BY_ISBN: Final = (
-    sa.select(BOOKS.c.stock)
-    .where(BOOKS.c.isbn == sa.bindparam("isbn"))
-    .with_for_update(key_share=True)
-)
 _OLDEST: Final = sa.select(_M.at).order_by(_M.seq).limit(1)
 
 
@@ -108,14 +103,10 @@ class MovementLog:
         if result.rowcount:
             self._clean(connection, result.rowcount)
 
-    def stock_of(
-        self, connection: sa.Connection, *, id: UUID | None = None, isbn: str | None = None
-    ) -> int | None:
+    def stock_of(self, connection: sa.Connection, id: UUID) -> int | None:
         """The stock of a book, which stays as it is until the transaction ends; `None` if there is
         no such book."""
-        if id is not None:
-            return connection.execute(_STOCK_BY_ID, {"id": id}).scalar()
-        return connection.execute(_STOCK_BY_ISBN, {"isbn": isbn}).scalar()
+        return connection.execute(_STOCK_BY_ID, {"id": id}).scalar()
 
     def _clean(self, connection: sa.Connection, added: int) -> None:
         """Delete some of the movements that are older than `keep_days`."""

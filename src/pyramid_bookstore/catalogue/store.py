@@ -225,7 +225,7 @@ class Store:
     def _stock_before(self, book_id: UUID) -> int | None:
         """The stock that a change begins from, if movements are written down."""
         log = self._log
-        return None if log is None else log.stock_of(self._writer.connection, id=book_id)
+        return None if log is None else log.stock_of(self._writer.connection, book_id)
 
     def _moved(self, book_id: UUID, delta: int, stock: int, reason: str) -> None:
         if self._log is not None:

@@ -64,11 +64,7 @@ class Ini:
     def has_one_process(self) -> bool:
         """Whether the INI's server is waitress, which has one process."""
         path = self.uri.partition("#")[0]
-        try:
-            server = plaster.get_settings(path, "server:main")
-        except LookupError:
-            return False
-        return "waitress" in server.get("use", "")
+        return "waitress" in plaster.get_settings(path, "server:main").get("use", "")
 
     @cached_property
     def is_host(self) -> bool:

@@ -1,6 +1,7 @@
 """Settings: one read-only object, or one error that names every fault."""
 
 import dataclasses
+import sys
 
 import pytest
 from hypothesis import given
@@ -494,3 +495,10 @@ class TestShownValues:
         assert [as_text(v) for v in (True, 0, "", None, (), ("a", "b"), 5)] == [
             *("true", "0", "-", "-", "-", "a b", "5")
         ]
+
+
+def test_a_driver_that_is_not_installed_is_named_with_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    url = "postgresql+psycopg://shop@127.0.0.1/shop"
+    [line] = faults({"bookstore.sqlalchemy.url": url}, [check_engines])
+    assert "pip install 'pyramid_bookstore[postgres]'" in line
