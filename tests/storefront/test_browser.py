@@ -170,7 +170,7 @@ def test_staff_can_put_a_book_in_and_take_a_file_on_a_phone(window, passwords, t
     window.shoot("import")
     assert window.find_all(".tiles dd") == ["0", "1", "0", "1"]
     assert window.overflow() == 0
-    window.open("/staff/stock?q=momo")
+    window.open("/staff/stock?q=9783522202558")
     window.click("tbody a")
     window.click("[value=delete]")
     assert "“Momo” is out of the catalogue." in window.find(".flash").text
