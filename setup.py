@@ -29,7 +29,8 @@ class BuildPy(build_py):
         super().run()
         if not self.editable_mode:
             files = Path(self.build_lib, "pyramid_bookstore", "init")
-            shutil.copytree(HERE / "deploy", files / "deploy", dirs_exist_ok=True)
+            ignore = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(HERE / "deploy", files / "deploy", ignore=ignore, dirs_exist_ok=True)
             for ini in ("development.ini", "production.ini"):
                 shutil.copy(HERE / ini, files)
 

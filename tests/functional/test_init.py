@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import compileall
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +72,17 @@ def test_the_files_of_deploy_need_no_checkout(folder):
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", dockerfile, re.MULTILINE)
     assert all((folder / name).exists() for line in copied for name in line.split())
     assert "pip install --no-cache-dir 'pyramid_bookstore[all]==" in dockerfile
+
+
+def test_what_an_install_compiled_of_them_is_not_written(folder, monkeypatch):
+    for name in ("development.ini", "production.ini", "deploy"):
+        copy = shutil.copytree if name == "deploy" else shutil.copy
+        copy(CHECKOUT / name, folder / name)
+    assert compileall.compile_dir(folder / "deploy", quiet=1)
+    monkeypatch.setattr("pyramid_bookstore.cli.init._templates", lambda: folder)
+    (folder / "new").mkdir()
+    assert init("--deploy", ini=("-c", "new/shop.ini")).exit_code == 0
+    assert not [name for name in written(folder / "new") if "__pycache__" in name]
 
 
 @pytest.mark.parametrize("name", ["development.ini", "production.ini", "deploy/nginx.conf"])

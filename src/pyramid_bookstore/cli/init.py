@@ -58,7 +58,7 @@ def _deploy(folder: Path) -> dict[Path, str]:
     files = {
         folder / path.relative_to(source): path.read_text(encoding="utf-8")
         for path in sorted(source.glob("deploy/**/*"))
-        if path.is_file()
+        if path.is_file() and path.parent.name != "__pycache__"  # which pip makes at the install
     }
     release = version("pyramid_bookstore")
     dockerfile = folder / "deploy" / "Dockerfile"

@@ -56,7 +56,7 @@ def _refuse_encoding(mount: Mount) -> None:
     """Raises `ConfigurationError` for a database that cannot hold every text. One that cannot be
     reached may come later."""
     database = mount.database
-    if database is None or database.in_memory or database.dialect.name == "sqlite":
+    if database is None or not database.dialect.has_encodings:
         return
     try:
         with make_one_time_engine(mount.settings.database or {}).connect():
