@@ -19,6 +19,7 @@ from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.cli import main
 from pyramid_bookstore.db import migrations
 from pyramid_bookstore.db.dialects import dialect_named
+from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.web.mount import Mount
 from tests.support.api import isbn
 from tests.support.apps import close_app
@@ -277,6 +278,37 @@ def test_the_migration_goes_down_with_all_that_reindex_made_and_up_again(
     shop.run("reindex")
     assert listed(client, "search=piper")["total"] == 1
     assert listed(client, "publisher=piper")["total"] == 1
+
+
+def test_the_tokens_of_an_older_database_get_the_age_of_their_books(shop: Shop) -> None:
+    """And are as those that `reindex` makes; the way back too."""
+    post(shop.client({}), 1, publisher="Piper", pages=7)
+    shop.run("reindex")
+    post(shop.client(), 2, publisher="dtv")
+    engine = make_engine({"url": shop.url})
+    now = tokens_of(engine)
+    migrations.downgrade(engine, "bookstore_0007")
+    before = tokens_of(engine)
+    assert bool(now) == (engine.dialect.name == "sqlite")
+    assert (now != before) == bool(now)
+    migrations.upgrade(engine)
+    assert tokens_of(engine) == now
+    client = shop.client()
+    post(client, 3, publisher="Piper")
+    assert listed(client, "publisher=piper")["total"] == 2
+    engine.dispose()
+
+
+def tokens_of(engine: Engine) -> list[tuple[Any, ...]]:
+    """The table of tokens, its triggers and its rows, without blanks and line breaks."""
+    if not inspect(engine).has_table("bookstore_attributes"):
+        return []
+    with engine.connect() as connection:
+        made = "SELECT replace(replace(sql, ' ', ''), char(10), '') FROM sqlite_master"
+        named = "WHERE name LIKE 'bookstore_attributes%' ORDER BY name"
+        definitions = connection.execute(text(f"{made} {named}")).all()
+        rows = connection.execute(text("SELECT * FROM bookstore_attributes")).all()
+    return [tuple(row) for row in (*definitions, *rows)]
 
 
 def test_the_start_says_nothing_of_a_database_that_is_not_set_up(

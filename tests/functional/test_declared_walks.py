@@ -56,7 +56,17 @@ FILTERS: dict[str, Callable[[Book], bool]] = {
         book["title"] == "T3" and book["extra"].get("publisher") == "P1"
     ),
 }
-SORTS = ("pages", "-pages", "publisher", "-publisher,pages", "title,-pages", "-pages,-title")
+SORTS = (
+    "pages",
+    "-pages",
+    "publisher",
+    "-publisher,pages",
+    "title,-pages",
+    "-pages,-title",
+    "-created_at",
+    "created_at,title",
+    "-created_at,title",
+)
 
 
 def key(book: Book, name: str) -> Any:
@@ -97,9 +107,26 @@ def test_a_page_in_the_order_of_a_declared_field_enters_its_index(
     """Not from its beginning: so a page costs the same at any depth, and a walk gives up."""
     if not database.startswith("sqlite"):
         pytest.skip("PostgreSQL goes by the size of the table")
-    query = f"sort=pages&limit=5&count=none&{query}"
-    cursor = client.get(f"/api/v1/books?{query}").json["next_cursor"]
-    ini = write_ini(tmp_path, FIELDS | {"bookstore.sqlalchemy.url": database})
-    asked = f"{query}cursor={cursor}"
-    said = CliRunner().invoke(main, ["-c", str(ini), "explain", asked]).output
+    said = explained(client, database, tmp_path, f"sort=pages&{query}")
     assert "SEARCH bookstore_books USING INDEX bookstore_declared_pages_idx" in said
+
+
+@pytest.mark.parametrize("more", ["", "&min_price=2", "&publisher=p2&publisher=p1"])
+def test_books_of_a_value_are_read_in_the_order_of_their_age_on_sqlite(
+    client: TestApp, database: str, tmp_path: Path, more: str
+) -> None:
+    """From the cursor on, so that no others are met, wherever in the catalogue they are."""
+    if not database.startswith("sqlite"):
+        pytest.skip("PostgreSQL has no such index")
+    said = explained(client, database, tmp_path, f"publisher=p1{more}&")
+    by_age = "SEARCH aged USING PRIMARY KEY (token=? AND created_at<?)" in said
+    assert by_age == ("publisher" not in more)
+
+
+def explained(client: TestApp, database: str, folder: Path, query: str) -> str:
+    """What `bookstore explain` says of the second page."""
+    query = f"{query}limit=5&count=none&"
+    cursor = client.get(f"/api/v1/books?{query}").json["next_cursor"]
+    ini = write_ini(folder, FIELDS | {"bookstore.sqlalchemy.url": database})
+    asked = f"{query}cursor={cursor}"
+    return CliRunner().invoke(main, ["-c", str(ini), "explain", asked]).output

@@ -13,9 +13,7 @@ import colander
 from sqlalchemy import (
     ColumnElement,
     Select,
-    Text,
     and_,
-    cast,
     func,
     literal,
     or_,
@@ -39,8 +37,10 @@ from pyramid_bookstore.values import jsontext
 #: Values that are shown of each field.
 SHOWN: Final = 20
 
-#: Up to so many books are counted, one by one.
+#: Up to so many books are counted, one by one; those that are spread over a catalogue larger than
+#: `SMALL` are not looked for.
 EXACT: Final = 3_000
+SMALL: Final = 10_000
 
 _TOTAL = Query(select(TOTAL.label("books")))
 
@@ -65,17 +65,21 @@ def _counted(
 ) -> Mapping[str, Sequence[FacetValue]]:
     search = search_on(reader.dialect)
     conditions, choice, values = read_filters(reader, filters, NEWEST_FIRST, EXACT + 1, declared)
-    known = choice.matches
-    if conditions.none:
-        known = reader.rows(_TOTAL, {})[0][0]
     shape = _Shape(reader.dialect, conditions, choice.path, tuple(names), sampled=True)
-    if known is None or known <= EXACT or search.sorts(choice.path):
+    total = None
+    if choice.path == search.WALK:
+        few = choice.books <= SMALL
+    elif not (few := search.sorts(choice.path)):
+        total = int(reader.rows(_estimate_query(shape), values)[0][0])
+        few = total <= EXACT
+    if few:
         rows = reader.rows(_tokens_query(shape._replace(sampled=False)), values)
         if rows[0][0] <= EXACT:
             return _shown(declared, names, rows, None)
     rows = reader.rows(_tokens_query(shape), values)
-    total = reader.rows(_estimate_query(shape), values)[0][0]
-    return _shown(declared, names, rows, int(total))
+    if total is None:
+        total = int(reader.rows(_estimate_query(shape), values)[0][0])
+    return _shown(declared, names, rows, total)
 
 
 class _Shape(NamedTuple):
@@ -97,9 +101,12 @@ def _tokens_query(shape: _Shape) -> Query:
     else:
         every: Select[Any] = select(BOOKS.c.id, BOOKS.c.attributes)
         found = every.where(*search.where(shape.conditions, shape.path)).limit(EXACT + 1)
-    matches = found.cte("matches")
+    # One of the books of each token is found by its number: a database has no least UUID, and as a
+    # text it took two thirds of the time.
+    numbered = found.add_columns(func.row_number().over().label("number"))
+    matches = numbered.cte("matches")
     token = search.members_of(matches.c.attributes)
-    one = cast(func.min(cast(matches.c.id, Text)), BOOKS.c.id.type)
+    one = func.min(matches.c.number)
     groups = (
         select(token.label("token"), func.count().label("books"), one.label("book"))
         .select_from(matches)
@@ -125,7 +132,8 @@ def _tokens_query(shape: _Shape) -> Query:
     statement = (
         select(of.label("of"), best.c.name, best.c.token, best.c.books, BOOKS.c.extra)
         .select_from(select(literal(1).label("one")).subquery().outerjoin(best, true()))
-        .outerjoin(BOOKS, BOOKS.c.id == best.c.book)
+        .outerjoin(matches, matches.c.number == best.c.book)
+        .outerjoin(BOOKS, BOOKS.c.id == matches.c.id)
         .order_by(best.c.books.desc(), best.c.token)
     )
     return Query(statement, custom_plan=True)

@@ -127,6 +127,7 @@ def list_books(reader: Reader, query: ListQuery) -> Page:
         has_offset=page > 1,
         bounded=choice.walked > 0 and len({descending for _, descending in sort}) == 1,
         guarded=conditions.none and len(sort) > 1 and (page - 1) * limit <= DEEP,
+        aged=choice.aged,
     )
     shape = shape._replace(costly=_is_costly(shape, choice, page * limit))
     values["limit"] = limit + 1  # one more, to know whether the list goes on
@@ -268,6 +269,7 @@ def walk(
     """
     conditions, choice, values = read_filters(reader, filters, _OLDEST_FIRST, size, declared)
     shape = Shape(reader.dialect, conditions, _OLDEST_FIRST, False, False, "none", choice.path)
+    shape = shape._replace(aged=choice.aged)
     values |= {"limit": size, "offset": 0}
     while True:
         rows = reader.rows(page_query(shape), values)

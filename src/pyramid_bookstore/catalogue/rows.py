@@ -61,7 +61,7 @@ def rows_of(reader: Reader, shape: Shape, values: Values) -> tuple[Sequence[Row]
     where it is not known. Raises `Unavailable` where there is no room for what takes long.
     """
     search = search_on(reader.dialect)
-    if len(shape.sort) - shape.fixed == 1 or search.sorts(shape.path):
+    if len(shape.sort) - shape.fixed == 1 or search.sorts(shape.path) or shape.aged:
         return _walk(reader, shape, values)
     if shape.guarded:
         rows = reader.rows(page_query(shape), values)

@@ -60,7 +60,7 @@ class Shape(NamedTuple):
     the one that `Search` chose, ``has_offset`` a page after the first, ``bounded`` a walk that
     looks at ``walked`` books. The first ``fixed`` keys of ``sort`` are the same in all books;
     ``guarded``: no rows where many books share the first key; ``costly``: waits for others;
-    ``bare``: rows of the sort keys alone.
+    ``bare``: rows of the sort keys alone; ``aged`` the filter by whose index they are read.
     """
 
     dialect: Dialect
@@ -77,12 +77,13 @@ class Shape(NamedTuple):
     guarded: bool = False
     costly: bool = False
     bare: bool = False
+    aged: str = ""
 
 
 @lru_cache(maxsize=1024)
 def page_query(shape: Shape) -> Query:
     search = search_on(shape.dialect)
-    sorts = search.sorts(shape.path)
+    sorts = search.sorts(shape.path) and not shape.aged
     order = _order(shape)
     columns: list[Any] = [] if shape.bare else [*COLUMNS]
     columns += [sort_column(shape.dialect, field).label(f"sort_{field}") for field, _ in shape.sort]
@@ -90,8 +91,11 @@ def page_query(shape: Shape) -> Query:
         # To sort, the database collects all matches and can count them; not those before a cursor.
         collected = sorts and not shape.after_cursor
         columns.append((func.count().over() if collected else count_of(shape)).label("total"))
-    clauses = search.where(shape.conditions, shape.path, key_of(shape.sort[shape.fixed][0]))
-    statement = select(*columns).select_from(BOOKS).where(*clauses)
+    first = key_of(shape.sort[shape.fixed][0])
+    books, age, clauses = search.source(shape.conditions, shape.path, first, shape.aged)
+    if age is not None:
+        order[0] = (age, order[0][1])
+    statement = select(*columns).select_from(books).where(*clauses)
     begin = _guarded_begin(shape, order) if shape.guarded else None
     if begin is not None:
         # PostgreSQL asks this before it reads a book; SQLite enters the index by the other one.
@@ -229,8 +233,9 @@ def _entered(
     clause: ColumnElement[bool], column: Any, descending: bool, value: Any
 ) -> ColumnElement[bool]:
     """A comparison of rows whose first is ``column`` with ``value``, so that it enters an index:
-    of an expression, as for a declared field, SQLite needs a comparison of the first alone."""
-    if column.table is not None:
+    of an expression, as for a declared field, or of another table than the id, SQLite needs a
+    comparison of the first alone."""
+    if column.table is BOOKS:
         return clause
     return and_(_not_before(column, descending, value), clause)
 

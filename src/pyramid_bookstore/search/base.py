@@ -120,7 +120,8 @@ class Choice(NamedTuple):
 
     ``walked``: books to look at by the walk; where it has not found the page by then, the matches
     are collected. 0 is no limit. ``books`` are those of the catalogue, ``matches`` about those that
-    were seen, none if that is not known.
+    were seen, none if that is not known. ``aged``: the filter whose index has its matches in the
+    order of age, by which a page of this order is read.
     """
 
     path: str
@@ -128,6 +129,7 @@ class Choice(NamedTuple):
     walked: int = 0
     books: int = 0
     matches: int | None = None
+    aged: str = ""
 
     @property
     def reason(self) -> str:
@@ -136,6 +138,8 @@ class Choice(NamedTuple):
             return "There is nothing to look for: the database's planner chooses."
         number = f"{self.matches:,} or more" if self.matches else "Few or none"
         seen = f"{number} of {self.books:,} books match."
+        if self.aged:
+            return f"{seen} An index has the matches of one filter in the order of the list."
         if self.path != Search.WALK:
             return f"{seen} They are collected by the index, and sorted."
         bound = f", or {self.walked:,} are read; then all matches are collected" * bool(self.walked)
@@ -246,6 +250,14 @@ class Search(ABC):
     def where(self, conditions: Conditions, path: str, order: str = "") -> list[Any]:
         """The conditions as clauses, written for the path and a list whose first sort key is the
         column ``order``."""
+
+    def source(
+        self, conditions: Conditions, path: str, order: str, aged: str
+    ) -> tuple[Any, Any, list[Any]]:
+        """What a page is read from: the books, or for `Choice.aged` that index joined with them;
+        its column with the age, or `None`; and the conditions as by `where`."""
+        assert not aged, "no index of this database has it"
+        return self.books, None, self.where(conditions, path, order)
 
     @abstractmethod
     def sorts(self, path: str) -> bool:

@@ -107,7 +107,7 @@ class PostgreSQLSearch(Search):
             _number_of(self._in_sample(conditions), _COUNTED),
         ]
         parts = self._in_sample_alone(conditions)
-        if len(parts) > 1:
+        if len(parts) > 1 and conditions.text.groups:  # attributes are always looked up together
             one = sa.select(sa.literal(1)).select_from(self.books)
             columns += [_number_of(one.where(_IN_SAMPLE, part), _ALONE) for part in parts]
         return Probe(sa.select(*columns), self._choose)

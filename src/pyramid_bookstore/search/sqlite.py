@@ -6,6 +6,9 @@ fetched and sorted, and with more the index of the order is walked until the pag
 choice is then written into the statement, so that no planner can get it wrong: candidates are a
 subquery, or for texts the list that was found, and a unary plus keeps all other indexes out.
 
+The books with a token of a declared field are in the order of their age, so those pages are read by
+that index: of one token however many books have it, and of several filters where it is rare.
+
 To look for all trigrams of a piece, in their order, takes a time that grows with the books that
 have the common ones. Of pieces that are in none of the latest books, only the three rarest trigrams
 are looked for, in any order; the books that have these are few as well, and the pieces are then
@@ -21,6 +24,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
+from pyramid_bookstore.db.types import UTCDateTime
 from pyramid_bookstore.search.base import (
     Choice,
     Conditions,
@@ -74,7 +78,10 @@ _GRAMS = sa.table(
 )
 #: Made by `catalogue.declared_index`.
 _TOKENS = sa.table(
-    "bookstore_attributes", sa.column("token", sa.Text), sa.column("seq", sa.Integer)
+    "bookstore_attributes",
+    sa.column("token", sa.Text),
+    sa.column("created_at", UTCDateTime()),
+    sa.column("seq", sa.Integer),
 )
 _MATCHES = sa.literal_column("bookstore_search").op("MATCH", is_comparison=True)
 _SEQ: ColumnElement[int] = sa.literal_column("bookstore_books.seq")
@@ -121,8 +128,26 @@ class SQLiteSearch(Search):
             clauses.append(_SEQ.in_(sa.select(_members("candidates"))))
         elif self.sorts(path):
             clauses.append(_SEQ.in_(self._candidates(conditions, path)))
+        clauses += self._checked(conditions, path, order, self.books.c.created_at, _SEQ)
+        return clauses
+
+    def source(
+        self, conditions: Conditions, path: str, order: str, aged: str
+    ) -> tuple[Any, Any, list[Any]]:
+        if not aged:
+            return super().source(conditions, path, order, aged)
+        index = _TOKENS.alias("aged")
+        token = sa.func.json_extract(sa.bindparam(aged, type_=sa.Text()), "$[0]")
+        clauses = self._checked(conditions, aged, "", index.c.created_at, index.c.seq)
+        books = index.join(self.books, index.c.seq == _SEQ)
+        return books, index.c.created_at, [index.c.token == token, *clauses]
+
+    def _checked(
+        self, conditions: Conditions, path: str, order: str, created_at: Any, seq: Any
+    ) -> list[Any]:
+        """The conditions but for that of the path, of the book with this age and number."""
         # Of candidates as well: they were found by a part of the text, and a moment ago.
-        clauses += self.texts(conditions.text)
+        clauses: list[Any] = self.texts(conditions.text)
         for each in conditions.comparisons:
             if path == each.column:
                 continue
@@ -134,7 +159,10 @@ class SQLiteSearch(Search):
                 column = sa.literal_column(f"+{column}", column.type)
             clauses.append(each.clause(column))
         clauses += [
-            self._tokens(number).where(_TOKENS.c.seq == _SEQ).correlate(self.books).exists()
+            self._tokens(number)
+            .where(_TOKENS.c.created_at == created_at, _TOKENS.c.seq == seq)
+            .correlate_except(_TOKENS)
+            .exists()
             for number in range(len(conditions.attributes))
             if path != attribute_name(number)
         ]
@@ -156,19 +184,27 @@ class SQLiteSearch(Search):
             ).label(path)
             for path in paths
         ]
-        return Probe(sa.select(*columns), partial(self._choose, paths, conditions.by_time))
+        return Probe(sa.select(*columns), partial(self._choose, conditions))
 
     def _choose(
-        self, paths: Sequence[str], by_time: str, probed: Sequence[Any], wanted: int, order: str
+        self, conditions: Conditions, probed: Sequence[Any], wanted: int, order: str
     ) -> Choice:
+        paths, by_time = self._paths(conditions), conditions.by_time
+        ordered = [
+            attribute_name(at) for at, several in enumerate(conditions.attributes) if not several
+        ]
+        alone = conditions == Conditions(attributes=(False,))
         total, *found = probed
         counted = dict(zip(paths, found, strict=True))
         if self.COLLECT in counted:
             counted[self.COLLECT] = RARE if found[0] is None else len(json.loads(found[0]))
         path, fewest = min(counted.items(), key=lambda item: item[1])
         few = fewest < min(RARE, (wanted * total / _WALKED_PER_COLLECTED) ** 0.5)
+        aged = path if order == "created_at" and path in ordered else ""
         if fewest and not few:
             path = self.WALK
+        if aged and (fewest < RARE or alone):
+            return Choice(path, {}, 0, total, fewest, aged)
         probed = [
             counted[each]
             for each in counted

@@ -1,4 +1,5 @@
-"""The tokens of declared fields on SQLite: a table with a row for each token of a book.
+"""The tokens of declared fields on SQLite: a table with a row for each token of a book, which has
+the books of a token in the order of their age.
 
 Triggers keep it in step with the column ``attributes``, a JSON array.
 """
@@ -6,25 +7,26 @@ Triggers keep it in step with the column ``attributes``, a JSON array.
 
 def _add(row: str) -> str:
     return (
-        "INSERT OR IGNORE INTO bookstore_attributes (token, seq)"
-        f" SELECT value, {row}.seq FROM json_each({row}.attributes);"
+        "INSERT OR IGNORE INTO bookstore_attributes (token, created_at, seq)"
+        f" SELECT value, {row}.created_at, {row}.seq FROM json_each({row}.attributes);"
     )
 
 
 _TAKE_OUT = (
-    "DELETE FROM bookstore_attributes WHERE seq = old.seq"
-    " AND token IN (SELECT value FROM json_each(old.attributes));"
+    "DELETE FROM bookstore_attributes WHERE created_at = old.created_at"
+    " AND seq = old.seq AND token IN (SELECT value FROM json_each(old.attributes));"
 )
 
 ATTRIBUTES = (
     """
     CREATE TABLE bookstore_attributes (
-        token TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (token, seq)
+        token TEXT NOT NULL, created_at INTEGER NOT NULL, seq INTEGER NOT NULL,
+        PRIMARY KEY (token, created_at, seq)
     ) WITHOUT ROWID
     """,
     """
-    INSERT INTO bookstore_attributes (token, seq)
-    SELECT DISTINCT value, seq FROM bookstore_books, json_each(attributes)
+    INSERT INTO bookstore_attributes (token, created_at, seq)
+    SELECT DISTINCT value, created_at, seq FROM bookstore_books, json_each(attributes)
     """,
     f"""
     CREATE TRIGGER bookstore_attributes_added AFTER INSERT ON bookstore_books
@@ -36,8 +38,9 @@ ATTRIBUTES = (
     """,
     f"""
     CREATE TRIGGER bookstore_attributes_changed
-    AFTER UPDATE OF seq, attributes ON bookstore_books
-    WHEN old.attributes IS NOT new.attributes OR old.seq IS NOT new.seq
+    AFTER UPDATE OF attributes, created_at, seq ON bookstore_books
+    WHEN old.attributes IS NOT new.attributes OR old.created_at IS NOT new.created_at
+        OR old.seq IS NOT new.seq
     BEGIN {_TAKE_OUT} {_add("new")} END
     """,
 )
