@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 ARGS ?=
 BENCH ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# The tests start hundreds of processes, each of which would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint types pytest torture audit clients docs packages storefront bench dist floors \
@@ -27,8 +29,9 @@ types: $(VENV)/.tests ## mypy --strict
 	$(BIN)/mypy
 
 pytest: $(VENV)/.tests ## The tests with branch coverage (ARGS="-k listing --no-cov" for a few)
-	@# One more than processors, at most four: tests also wait for servers.
-	$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(min(os.cpu_count() + 1, 4))') --dist loadfile --cov $(ARGS)
+	@# One more than processors, at most four: tests also wait for servers. In the order of the
+	@# folders, else files of few tests, which are the long ones, would come last.
+	$(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(min(os.cpu_count() + 1, 4))') --dist loadfile --no-loadscope-reorder --cov $(ARGS)
 
 docs: $(VENV)/.tests ## The documentation site in docs/_build/html, warnings as errors
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs docs/_build/html

@@ -50,6 +50,12 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "explore")
 _AWAY_FROM_UTC = "<+0545>-05:45"
 
 
+def pytest_collection_finish() -> None:
+    """What is there by now stays, so that no collection of garbage looks at it again."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def leftovers() -> Iterator[None]:
     """What a module left to the garbage collector is collected with it: a connection that was

@@ -1,4 +1,4 @@
-"""Each answer and error of an operation is as in its description; and the command line."""
+"""Each answer of an operation, errors too, is as in its description; and the command line."""
 
 from __future__ import annotations
 
@@ -8,54 +8,23 @@ from weakref import WeakKeyDictionary
 
 import pytest
 from click.testing import CliRunner
-from pyramid.interfaces import ISecurityPolicy
 from pyramid.router import Router
 
 from pyramid_bookstore.cli import main
 from pyramid_bookstore.description.document import encoded_description
-from pyramid_bookstore.description.paths import codes_of
-from pyramid_bookstore.description.problems import ROWS_REFUSED
-from pyramid_bookstore.errors import RowsRefused
 from pyramid_bookstore.operations import RESOURCES
-from pyramid_bookstore.web import problems
-from pyramid_bookstore.web.mount import Mount
 from tests.description.support import check
 from tests.support.server import write_ini
-
-
-@pytest.fixture(autouse=True)
-def only_described_errors(monkeypatch):
-    undescribed = []
-    make = problems.problem_response
-
-    def observed(request, error):
-        if error.message == "There is nothing here.":
-            # Code of the host raised HTTPNotFound, which any operation can answer.
-            return make(request, error)
-        route = getattr(request, "matched_route", None)
-        method = "GET" if request.method == "HEAD" else request.method
-        for resource in RESOURCES:
-            for operation in resource.operations:
-                if route and (resource.route_name, operation.method) == (route.name, method):
-                    code = ROWS_REFUSED if isinstance(error, RowsRefused) else error.code
-                    registry = request.registry
-                    guarded = registry.queryUtility(ISecurityPolicy) is not None
-                    settings = Mount.of(registry).settings
-                    if code not in codes_of(settings, operation, resource.path, guarded=guarded):
-                        undescribed.append((operation.method, resource.path, code))
-        return make(request, error)
-
-    monkeypatch.setattr(problems, "problem_response", observed)
-    yield
-    assert undescribed == []
-
 
 _DOCUMENTS: WeakKeyDictionary[Router, dict[str, Any]] = WeakKeyDictionary()
 
 
 @pytest.fixture(autouse=True)
 def only_described_answers(request, monkeypatch):
-    """Each answer of the tests to a described operation is as its description says."""
+    """Each answer of the tests to a described operation is as its description says.
+
+    A problem too: the description names the codes of each operation, and their members.
+    """
     if request.node.get_closest_marker("undescribed"):
         yield
         return

@@ -84,35 +84,27 @@ def client(make_client: MakeClient) -> webtest.TestApp:
     return client
 
 
-@pytest.mark.parametrize(("method", "path", "body", "headers", "status"), EVERYTHING)
-def test_every_answer_to_a_listed_origin_can_be_read(
-    client: webtest.TestApp, method: str, path: str, body: Any, headers: Any, status: int
-) -> None:
-    answer = asked(client, method, path, body, **headers)
-    assert answer.status_int == status
-    found = of_cors(answer)
-    assert found.pop("Allow-Origin") == SHOP
-    assert {*found.pop("Expose-Headers").split(", ")} == EXPOSED
-    assert found == {}
-    assert "Origin" in varies(answer)
+def test_every_answer_to_a_listed_origin_can_be_read(client: webtest.TestApp) -> None:
+    for method, path, body, headers, status in EVERYTHING:
+        answer = asked(client, method, path, body, **headers)
+        found = of_cors(answer)
+        exposed = {*found.pop("Expose-Headers", "").split(", ")}
+        assert (answer.status_int, exposed, found, "Origin" in varies(answer)) == (
+            status, EXPOSED, {"Allow-Origin": SHOP}, True
+        ), (method, path, body, headers)  # fmt: skip
 
 
-@pytest.mark.parametrize(("method", "path", "body", "headers", "status"), EVERYTHING)
 @pytest.mark.parametrize("origin", [None, "https://other.example", "null", f"{SHOP}:443",
                                     f"{SHOP}.evil.example", "http://shop.example", ""])  # fmt: skip
 def test_no_other_origin_can_and_caches_are_told(
-    client: webtest.TestApp,
-    method: str,
-    path: str,
-    body: Any,
-    headers: Any,
-    status: int,
-    origin: str | None,
+    client: webtest.TestApp, origin: str | None
 ) -> None:
     given = {} if origin is None else {"Origin": origin}
-    answer = ask(client, method, path, body, {**headers, **given})
-    assert (answer.status_int, of_cors(answer)) == (status, {})
-    assert "Origin" in varies(answer)
+    for method, path, body, headers, status in EVERYTHING:
+        answer = ask(client, method, path, body, {**headers, **given})
+        assert (answer.status_int, of_cors(answer), "Origin" in varies(answer)) == (
+            status, {}, True
+        ), (method, path, body, headers)  # fmt: skip
 
 
 def test_a_replayed_answer_can_be_read(client: webtest.TestApp) -> None:

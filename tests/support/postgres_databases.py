@@ -48,6 +48,9 @@ class Databases:
         if template is not None:
             command += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
         with self.connect() as connection:
+            if template is not None and connection.info.server_version >= 150_000:
+                # Files are copied in a third of the time that it takes to log each page.
+                command += sql.SQL(" STRATEGY file_copy")
             connection.execute(command)
         return self.url(name)
 

@@ -21,11 +21,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 Book = Mapping[str, Any]
 
 COUNTED = 16
+
+#: As many tests read the same texts again and again.
+_remembered = lru_cache(4096)
 
 APOSTROPHES = (
     "`´\u2018\u2019\u201a\u201b\u2032\u2035\u2039\u203a\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\uff07"
@@ -68,6 +72,7 @@ TANGUT = (0x17000, 0x18AFF)
 # Folding
 
 
+@_remembered
 def fold(text: str) -> str:
     """The text as it is compared: folded until that changes nothing more."""
     once = " ".join(_folded_once(text).split())
@@ -220,6 +225,7 @@ def punctuation(folded: str) -> list[str]:
     return "".join(" " if in_word(char) else char for char in text).split()
 
 
+@_remembered
 def read_text(text: str) -> Text:
     folded = fold(text)
     found = units(folded)
@@ -262,7 +268,8 @@ class Piece(NamedTuple):
         return any(digits in isbn for digits in self.isbns)
 
 
-def pieces(search: str) -> list[Piece]:
+@_remembered
+def pieces(search: str) -> tuple[Piece, ...]:
     """What a search asks for: text in quotes as one run, and each other word by itself."""
     folded = folded_search(search)
     if not units(folded):
@@ -279,7 +286,8 @@ def pieces(search: str) -> list[Piece]:
     return _first(found)
 
 
-def pieces_of_author(search: str) -> list[Piece]:
+@_remembered
+def pieces_of_author(search: str) -> tuple[Piece, ...]:
     """What a search for an author asks for; there are no ISBNs in it."""
     folded = _gershayim_out(fold(search))
     if not units(folded):
@@ -304,12 +312,12 @@ def _gershayim_out(folded: str) -> str:
     return re.sub('(?<=[א-ת])"(?=[א-ת])', "'", folded)
 
 
-def _marks(folded: str) -> list[Piece]:
+def _marks(folded: str) -> tuple[Piece, ...]:
     return _first([Piece(marks=run) for run in punctuation(folded)])
 
 
-def _first(found: list[Piece]) -> list[Piece]:
-    return [*dict.fromkeys(found)][:COUNTED]
+def _first(found: list[Piece]) -> tuple[Piece, ...]:
+    return tuple(dict.fromkeys(found))[:COUNTED]
 
 
 def _run(text: str) -> tuple[str, ...]:
