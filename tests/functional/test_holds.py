@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from types import SimpleNamespace
+from unittest.mock import Mock
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,8 +14,9 @@ from sqlalchemy import create_engine, text
 
 from pyramid_bookstore import events
 from pyramid_bookstore.catalogue import availability
+from pyramid_bookstore.catalogue.service import CatalogueService
 from pyramid_bookstore.db.engines import make_one_time_engine
-from pyramid_bookstore.errors import BookstoreError, HoldNotFound
+from pyramid_bookstore.errors import BookNotFound, BookstoreError, HoldNotFound
 from pyramid_bookstore.stock import holds as holds_module
 from pyramid_bookstore.stock import shelf as shelf_module
 from pyramid_bookstore.values import moments
@@ -386,6 +388,38 @@ class TestReading:
         sent = {"headers": {"If-Match": before.headers["ETag"]}}
         client.put_json(path, {"title": "Other"}, **sent, status=200)
         client.put_json(path, {"title": "Another"}, **sent, status=412)
+
+    def test_a_412_has_the_etag_that_a_get_gives(self, client, books):
+        hold(client, (books[0]["id"], 2))
+        path = f"{BOOKS}/{books[0]['id']}"
+        by_isbn = f"{BOOKS}/isbn/{books[0]['isbn']}"
+        tag = client.get(path).headers["ETag"]
+        assert tag.endswith('-3"')
+        whole = {name: books[0][name] for name in ("title", "author", "price", "stock")}
+        for method, where, body in (
+            ("PUT", path, {"stock": 1}),
+            ("PATCH", path, {"extra": {"a": 1}}),
+            ("DELETE", path, None),
+            ("POST", f"{path}/stock", {"delta": -1}),
+            ("POST", f"{path}/stock", {"delta": 0}),
+            ("PUT", by_isbn, whole),
+        ):
+            for condition in ({"If-Match": '"1"'}, {"If-None-Match": tag}):
+                if where != by_isbn or "If-Match" in condition:
+                    refused = ask(client, method, where, body, condition)
+                    document = assert_problem(refused, 412, "precondition_failed")
+                    assert (document["etag"], refused.headers["ETag"]) == (tag, tag)
+        refused = ask(client, "PUT", by_isbn, whole, {"If-None-Match": "*"})
+        assert_problem(refused, 412, "precondition_failed")
+        assert refused.headers["ETag"] == tag
+
+    def test_a_412_of_a_book_that_is_gone_meanwhile_has_the_tag_that_it_had(
+        self, client, books, monkeypatch
+    ):
+        monkeypatch.setattr(CatalogueService, "get", Mock(side_effect=BookNotFound))
+        refused = ask(client, "PUT", f"{BOOKS}/{books[0]['id']}", {"stock": 1}, {"If-Match": '"1"'})
+        assert_problem(refused, 412, "precondition_failed")
+        assert refused.headers["ETag"]
 
     def test_every_answer_with_a_book_has_what_is_available(self, client, books):
         hold(client, (books[0]["id"], 2))
