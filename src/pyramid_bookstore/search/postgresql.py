@@ -140,7 +140,7 @@ class PostgreSQLSearch(Search):
         walked = int(_PATIENCE * wanted * total / (hits * SAMPLED)) + 1
         return Choice(self.WALK, {}, walked, int(total), hits * SAMPLED)
 
-    def count(self, conditions: Conditions, path: str) -> sa.ColumnElement[int]:
+    def _count(self, conditions: Conditions, path: str) -> sa.ColumnElement[int]:
         matches = sa.select(sa.func.count()).select_from(self.books)
         clauses = self._by_index(conditions, path if self.sorts(path) else "")
         return matches.where(*clauses).correlate(None).scalar_subquery()
