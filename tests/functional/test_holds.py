@@ -15,7 +15,7 @@ import webtest
 from sqlalchemy import create_engine, text
 
 from pyramid_bookstore import events
-from pyramid_bookstore.catalogue import availability
+from pyramid_bookstore.catalogue import availability, listing
 from pyramid_bookstore.catalogue.service import CatalogueService
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.errors import BookNotFound, BookstoreError, HoldNotFound
@@ -24,6 +24,7 @@ from pyramid_bookstore.stock import shelf as shelf_module
 from pyramid_bookstore.values import moments
 from pyramid_bookstore.web.mount import Mount
 from tests.support.api import API, BOOKS, ask, assert_problem, isbn, new_book
+from tests.support.catalogue import book_row, fill
 
 HOLDS = f"{API}/holds"
 NO_ID = "01a20253-e83e-7b91-92af-097058bab2fa"
@@ -45,7 +46,7 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.ahead = timedelta()
-        for module in (availability, holds_module, shelf_module):
+        for module in (availability, holds_module, listing, shelf_module):
             monkeypatch.setattr(module, "now", lambda: moments.now() + self.ahead)
 
     def move(self, **by):
@@ -109,6 +110,25 @@ class TestPlacing:
         assert_problem(ask(client, "POST", HOLDS, body), 422, "validation_failed", "ttl")
         placed = path_of(hold(client, (books[0]["id"], 1)))
         assert_problem(ask(client, "PATCH", placed, {"ttl": ttl}), 422, "validation_failed", "ttl")
+
+    def test_what_is_no_id_or_isbn_is_named_with_the_books_that_are_unknown(self, client, books):
+        wrong = [{"id": "none"}, {"isbn": isbn(77)}, {"isbn": "9780"}, {"id": NO_ID}]
+        lines = [{"id": books[0]["id"]}, *wrong]
+        named = ["lines.1.id", "lines.2.isbn", "lines.3.isbn", "lines.4.id"]
+        for path, number in ((HOLDS, {"quantity": 1}), (f"{API}/stock", {"delta": -1})):
+            sent = {"lines": [{**line, **number} for line in lines]}
+            document = assert_problem(ask(client, "POST", path, sent), 422, "validation_failed")
+            assert [each["field"] for each in document["details"]] == named
+            sent = {"lines": [{**wrong[0], **number}]}
+            refused = ask(client, "POST", path, sent)
+            assert_problem(refused, 422, "validation_failed", "lines.0.id")
+            sent = {"lines": [{**wrong[0], **number}, {"id": NO_ID, **number}]}
+            refused = ask(client, "POST", path, sent)
+            assert_problem(refused, 422, "validation_failed", "lines.0.id", "lines.1.id")
+            sent = {"lines": [wrong[0]]}  # what is wrong with the lines comes first
+            refused = ask(client, "POST", path, sent)
+            missing = f"lines.0.{next(iter(number))}"
+            assert_problem(refused, 422, "validation_failed", "lines.0.id", missing)
 
     def test_unknown_books_and_fields_are_named(self, client, books):
         refused = hold(client, (isbn(77), 1), (books[0]["id"], 1), status=422)
@@ -419,6 +439,25 @@ class TestReading:
             assert page["next_cursor"]
             rest = client.get(f"{BOOKS}?in_stock=false&limit=1&cursor={page['next_cursor']}").json
             assert {each["data"][0]["isbn"] for each in (page, rest)} == {a["isbn"], c["isbn"]}
+
+    @pytest.mark.parametrize(
+        "more", ["", "&min_price=1", "&search=book", "&max_price=1&sort=-title"]
+    )
+    def test_totals_of_very_many_are_of_what_is_available(self, client, clock, more):
+        engine = make_one_time_engine({"url": Mount.of(client.app.registry).database.writing.url})
+        fill(engine, (book_row(number, stock=number % 3) for number in range(1, 3601)))
+        held = [str(UUID(int=number)) for number in range(1, 31) if number % 3]
+        hold(client, *((book, 1) for book in held), ttl=60)
+        shown = f"limit=1{more}"
+        none, some = (0, 0) if "max_price" in more else (1210, 2390)
+        for count in ("exact", "estimated"):
+            page = client.get(f"{BOOKS}?in_stock=true&count={count}&{shown}").json
+            assert page["total"] == some
+            page = client.get(f"{BOOKS}?in_stock=false&count={count}&{shown}").json
+            assert page["total"] == none
+        clock.move(seconds=61)
+        page = client.get(f"{BOOKS}?in_stock=true&{shown}").json
+        assert page["total"] == (some and some + 10)
 
     def test_the_etag_tells_of_what_is_available_and_if_match_of_the_book_alone(
         self, client, books, clock

@@ -77,6 +77,7 @@ COMPUTED: Final = {
         hidden=(
             BOOKS.c.id.in_(sa.select(HOLD_LINES.c.book_id)),
             BOOKS.c.stock > 0,
+            BOOKS.c.held >= BOOKS.c.stock,  # before any line is looked for
             available(BOOKS) == 0,
         ),
     )

@@ -171,11 +171,12 @@ def book_answer(request: Request, book: BookData) -> Response:
     """A book that was read, or 304 if the client has this version."""
     # What is available changes by itself, and no date tells of it.
     dated = book.updated_at if book.available is UNSET else None
-    if not_modified(request, _tag(book), dated):
+    tag = _tag(book)
+    if not_modified(request, tag, dated):
         response = answer(request, status=304, cache=REVALIDATE)
     else:
         response = answer(request, book_json(book), cache=REVALIDATE)
-    return add_validators(response, book)
+    return _with_validators(response, book, tag)
 
 
 def change_answer(request: Request, book: BookData, *, created: bool = False) -> Response:
@@ -187,15 +188,12 @@ def change_answer(request: Request, book: BookData, *, created: bool = False) ->
         response = answer(request, book_json(book), status=201 if created else 200)
     if created:
         response.headers["Location"] = book_path(request, book)
-    return add_validators(response, book)
+    return _with_validators(response, book, _tag(book))
 
 
-def add_validators(response: Response, book: BookData) -> Response:
+def _with_validators(response: Response, book: BookData, tag: str) -> Response:
     """Adds the validators of conditional requests (RFC 9110, 8.8)."""
-    response.headerlist += [
-        ("ETag", _tag(book)),
-        ("Last-Modified", http_date(book.updated_at)),
-    ]
+    response.headerlist += [("ETag", tag), ("Last-Modified", http_date(book.updated_at))]
     return response
 
 

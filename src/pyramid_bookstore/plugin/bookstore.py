@@ -42,7 +42,7 @@ class Bookstore(CatalogueService, HoldService, FeedsService):
         if registry is None:
             return cls(unit, rules=ExtraRules(extra_schema))
         mount = Mount.of(registry)
-        return cls(unit, rules=mount.rules, stock=stock_options(mount.settings))
+        return cls(unit, rules=mount.rules, stock=mount.stock)
 
     @property
     def session(self) -> Session:
@@ -76,7 +76,7 @@ def bookstore_of(request: Request) -> Bookstore:
             RequestUnit(request),
             rules=mount.rules,
             max_offset=mount.settings.max_offset,
-            stock=stock_options(mount.settings),
+            stock=mount.stock,
         )
     return found
 

@@ -23,7 +23,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    union_all,
 )
 
 from pyramid_bookstore.db.base import BOOKS_TABLE
@@ -221,19 +220,6 @@ class Search(ABC):
     def sort_key(self, field: str, table: str = BOOKS_TABLE) -> Any:
         """What a declared field is sorted and compared by, as its index has it; "" is no value."""
         return literal_column(f"coalesce({table}.sort_keys ->> '{field}', '')", Text())
-
-    def compared(self, conditions: Conditions, table: Any = None) -> list[ColumnElement[bool]]:
-        """The comparisons as clauses."""
-        clauses = [each.clause(self.column(each.column, table)) for each in conditions.comparisons]
-        for each in conditions.comparisons:
-            if each.column in self.computed and each.operator == "=":
-                # With this the planner knows how few there are.
-                ids = (
-                    select(self.books.c.id).where(*zero).correlate(None)
-                    for zero in self.computed[each.column].zeros
-                )
-                clauses.append((self.books if table is None else table).c.id.in_(union_all(*ids)))
-        return clauses
 
     @property
     def text(self) -> Any:
