@@ -6,6 +6,7 @@ import http.client
 import os
 import random
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -18,7 +19,7 @@ from pathlib import Path
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
-from tests.support.processes import GuardedProcess, free_port, wait_until
+from tests.support.processes import GuardedProcess, wait_until
 from torture.stage import (
     API,
     BOOKS,
@@ -40,8 +41,11 @@ _WRITERS = 4
 @contextmanager
 def victim(place: Place, url: str, **settings: object) -> Iterator[tuple[int, Callable[[], None]]]:
     """A port, and what kills the process that serves it and waits until the next one does."""
-    port = free_port()
-    with tempfile.TemporaryDirectory(dir=place.folder) as name:
+    with tempfile.TemporaryDirectory(dir=place.folder) as name, socket.socket() as held:
+        # Bound here for good, so that no client's connection takes the port between two processes.
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
         pid_file = Path(name) / "pid"
         ini = write_ini(Path(name), url, **settings)
         command = [sys.executable, "-m", "torture.victim", str(ini), str(port), str(pid_file)]

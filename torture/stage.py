@@ -225,14 +225,15 @@ class Client:
     def ask(
         self, method: str, path: str, value: object = None, **headers: str
     ) -> tuple[int, dict[str, Any]]:
-        """Status and JSON; ``__`` in a header's name stands for a hyphen.
+        """Status and JSON; ``__`` in a header's name stands for a hyphen. A value of bytes is sent
+        as it is.
 
         Raises :class:`OSError` or :class:`http.client.HTTPException` where no whole answer came.
         """
         sent = {name.replace("__", "-"): text for name, text in headers.items()}
-        body = None
-        if value is not None:
-            body = json.dumps(value)
+        body = value if isinstance(value, bytes) else None
+        if value is not None and body is None:
+            body = json.dumps(value).encode()
             sent["Content-Type"] = "application/json"
         if not self._keep:
             sent["Connection"] = "close"

@@ -218,13 +218,15 @@ class HoldOver(BookstoreError):
 class VersionMismatch(BookstoreError):
     """The book is not in a state that the caller asked for.
 
-    ``current`` is its version now (`BookData.version`), `None` where there is no such book.
+    ``current`` is its version now (`BookData.version`), `None` where there is no such book;
+    ``available`` is what is available of it, where the entity tag has that.
     """
 
     code = "precondition_failed"
 
-    def __init__(self, current: int | None) -> None:
+    def __init__(self, current: int | None, available: int | None = None) -> None:
         self.current = current
+        self.available = available
         gone = current is None
         super().__init__("There is no such book." if gone else "The book is in another version.")
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from types import SimpleNamespace
+from unittest.mock import Mock
 from uuid import UUID, uuid4
 
 import pytest
@@ -12,14 +15,16 @@ import webtest
 from sqlalchemy import create_engine, text
 
 from pyramid_bookstore import events
-from pyramid_bookstore.catalogue import availability
+from pyramid_bookstore.catalogue import availability, listing
+from pyramid_bookstore.catalogue.service import CatalogueService
 from pyramid_bookstore.db.engines import make_one_time_engine
-from pyramid_bookstore.errors import BookstoreError, HoldNotFound
+from pyramid_bookstore.errors import BookNotFound, BookstoreError, HoldNotFound
 from pyramid_bookstore.stock import holds as holds_module
 from pyramid_bookstore.stock import shelf as shelf_module
 from pyramid_bookstore.values import moments
 from pyramid_bookstore.web.mount import Mount
 from tests.support.api import API, BOOKS, ask, assert_problem, isbn, new_book
+from tests.support.catalogue import book_row, fill
 
 HOLDS = f"{API}/holds"
 NO_ID = "01a20253-e83e-7b91-92af-097058bab2fa"
@@ -41,7 +46,7 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.ahead = timedelta()
-        for module in (availability, holds_module, shelf_module):
+        for module in (availability, holds_module, listing, shelf_module):
             monkeypatch.setattr(module, "now", lambda: moments.now() + self.ahead)
 
     def move(self, **by):
@@ -105,6 +110,25 @@ class TestPlacing:
         assert_problem(ask(client, "POST", HOLDS, body), 422, "validation_failed", "ttl")
         placed = path_of(hold(client, (books[0]["id"], 1)))
         assert_problem(ask(client, "PATCH", placed, {"ttl": ttl}), 422, "validation_failed", "ttl")
+
+    def test_what_is_no_id_or_isbn_is_named_with_the_books_that_are_unknown(self, client, books):
+        wrong = [{"id": "none"}, {"isbn": isbn(77)}, {"isbn": "9780"}, {"id": NO_ID}]
+        lines = [{"id": books[0]["id"]}, *wrong]
+        named = ["lines.1.id", "lines.2.isbn", "lines.3.isbn", "lines.4.id"]
+        for path, number in ((HOLDS, {"quantity": 1}), (f"{API}/stock", {"delta": -1})):
+            sent = {"lines": [{**line, **number} for line in lines]}
+            document = assert_problem(ask(client, "POST", path, sent), 422, "validation_failed")
+            assert [each["field"] for each in document["details"]] == named
+            sent = {"lines": [{**wrong[0], **number}]}
+            refused = ask(client, "POST", path, sent)
+            assert_problem(refused, 422, "validation_failed", "lines.0.id")
+            sent = {"lines": [{**wrong[0], **number}, {"id": NO_ID, **number}]}
+            refused = ask(client, "POST", path, sent)
+            assert_problem(refused, 422, "validation_failed", "lines.0.id", "lines.1.id")
+            sent = {"lines": [wrong[0]]}  # what is wrong with the lines comes first
+            refused = ask(client, "POST", path, sent)
+            missing = f"lines.0.{next(iter(number))}"
+            assert_problem(refused, 422, "validation_failed", "lines.0.id", missing)
 
     def test_unknown_books_and_fields_are_named(self, client, books):
         refused = hold(client, (isbn(77), 1), (books[0]["id"], 1), status=422)
@@ -231,6 +255,52 @@ class TestEnding:
         assert numbers(client, b) == (5, 0)
         clock.move(hours=1)
         assert numbers(client, b) == (5, 5)
+
+    def test_a_clock_that_jumps_never_sells_a_copy_twice(self, client, books, clock):
+        """What ran out and was not cleaned up lives again with the clock; its copies were held all
+        the time, so nobody else has them."""
+        chosen, placed, committed, sold = random.Random(4), [], set(), Counter()
+        ids = [book["id"] for book in books]
+        for _ in range(250):
+            number, book = chosen.randint(0, 2), chosen.choice(ids)
+            path = chosen.choice(placed) if placed else None
+            match chosen.randint(0, 6):
+                case 0:
+                    clock.move(seconds=chosen.choice([-3600, -61, 61, 3600]))
+                case 1:
+                    sale = {"lines": [{"id": book, "delta": -number}]}
+                    if ask(client, "POST", f"{API}/stock", sale).status_int == 200:
+                        sold[book] += number
+                case 2 if number:
+                    sale = ask(client, "POST", f"{BOOKS}/{book}/stock", {"delta": -number})
+                    if sale.status_int == 200:
+                        sold[book] += number
+                case 3:
+                    lines = chosen.sample(ids, 2)
+                    made = hold(client, *((each, 1) for each in lines), ttl=60, status="*")
+                    if made.status_int == 201:
+                        placed.append(path_of(made))
+                case 4 if path:
+                    lines = ask(client, "GET", path).json.get("lines", ())
+                    if ask(client, "POST", f"{path}/commit").status_int == 200:
+                        assert lines
+                        assert path not in committed
+                        committed.add(path)
+                        sold.update({line["id"]: line["quantity"] for line in lines})
+                case 5 if path:
+                    ask(client, "DELETE", path)
+                case 6 if path:
+                    ask(client, "PATCH", path, {"ttl": 60})
+            for book in ids:
+                stock, free = numbers(client, {"id": book})
+                assert stock + sold[book] == 5
+                assert 0 <= free <= stock
+        assert len(committed) > 1
+        assert sold.total() > 5
+        clock.move(days=1)
+        for book in books:
+            stock, free = numbers(client, book)
+            assert stock == free
 
     def test_what_ran_out_is_cleaned_up_by_the_next_holds(self, client, books, clock):
         for _ in range(5):
@@ -370,6 +440,25 @@ class TestReading:
             rest = client.get(f"{BOOKS}?in_stock=false&limit=1&cursor={page['next_cursor']}").json
             assert {each["data"][0]["isbn"] for each in (page, rest)} == {a["isbn"], c["isbn"]}
 
+    @pytest.mark.parametrize(
+        "more", ["", "&min_price=1", "&search=book", "&max_price=1&sort=-title"]
+    )
+    def test_totals_of_very_many_are_of_what_is_available(self, client, clock, more):
+        engine = make_one_time_engine({"url": Mount.of(client.app.registry).database.writing.url})
+        fill(engine, (book_row(number, stock=number % 3) for number in range(1, 3601)))
+        held = [str(UUID(int=number)) for number in range(1, 31) if number % 3]
+        hold(client, *((book, 1) for book in held), ttl=60)
+        shown = f"limit=1{more}"
+        none, some = (0, 0) if "max_price" in more else (1210, 2390)
+        for count in ("exact", "estimated"):
+            page = client.get(f"{BOOKS}?in_stock=true&count={count}&{shown}").json
+            assert page["total"] == some
+            page = client.get(f"{BOOKS}?in_stock=false&count={count}&{shown}").json
+            assert page["total"] == none
+        clock.move(seconds=61)
+        page = client.get(f"{BOOKS}?in_stock=true&{shown}").json
+        assert page["total"] == (some and some + 10)
+
     def test_the_etag_tells_of_what_is_available_and_if_match_of_the_book_alone(
         self, client, books, clock
     ):
@@ -386,6 +475,38 @@ class TestReading:
         sent = {"headers": {"If-Match": before.headers["ETag"]}}
         client.put_json(path, {"title": "Other"}, **sent, status=200)
         client.put_json(path, {"title": "Another"}, **sent, status=412)
+
+    def test_a_412_has_the_etag_that_a_get_gives(self, client, books):
+        hold(client, (books[0]["id"], 2))
+        path = f"{BOOKS}/{books[0]['id']}"
+        by_isbn = f"{BOOKS}/isbn/{books[0]['isbn']}"
+        tag = client.get(path).headers["ETag"]
+        assert tag.endswith('-3"')
+        whole = {name: books[0][name] for name in ("title", "author", "price", "stock")}
+        for method, where, body in (
+            ("PUT", path, {"stock": 1}),
+            ("PATCH", path, {"extra": {"a": 1}}),
+            ("DELETE", path, None),
+            ("POST", f"{path}/stock", {"delta": -1}),
+            ("POST", f"{path}/stock", {"delta": 0}),
+            ("PUT", by_isbn, whole),
+        ):
+            for condition in ({"If-Match": '"1"'}, {"If-None-Match": tag}):
+                if where != by_isbn or "If-Match" in condition:
+                    refused = ask(client, method, where, body, condition)
+                    document = assert_problem(refused, 412, "precondition_failed")
+                    assert (document["etag"], refused.headers["ETag"]) == (tag, tag)
+        refused = ask(client, "PUT", by_isbn, whole, {"If-None-Match": "*"})
+        assert_problem(refused, 412, "precondition_failed")
+        assert refused.headers["ETag"] == tag
+
+    def test_a_412_of_a_book_that_is_gone_meanwhile_has_the_tag_that_it_had(
+        self, client, books, monkeypatch
+    ):
+        monkeypatch.setattr(CatalogueService, "get", Mock(side_effect=BookNotFound))
+        refused = ask(client, "PUT", f"{BOOKS}/{books[0]['id']}", {"stock": 1}, {"If-Match": '"1"'})
+        assert_problem(refused, 412, "precondition_failed")
+        assert refused.headers["ETag"]
 
     def test_every_answer_with_a_book_has_what_is_available(self, client, books):
         hold(client, (books[0]["id"], 2))

@@ -8,15 +8,17 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
+from msgspec import UNSET
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from pyramid_bookstore import Bookstore
+from pyramid_bookstore import Bookstore, testing
 from pyramid_bookstore.catalogue import movements
 from pyramid_bookstore.catalogue.models import BOOKS as TABLE
 from pyramid_bookstore.catalogue.movements import MOVEMENTS
 from pyramid_bookstore.catalogue.store import Store
 from pyramid_bookstore.db.engines import make_one_time_engine
+from pyramid_bookstore.errors import InsufficientStock
 from pyramid_bookstore.feeds import movement_feed
 from pyramid_bookstore.web.mount import Mount
 from tests.support.api import API, BOOKS, ask, assert_problem, isbn, new_book
@@ -141,6 +143,44 @@ def test_a_script_writes_movements_without_a_caller(client):
         page = store.movements(book.id, limit=1)
         assert [(each.by, each.delta) for each in page.movements] == [(None, -2)]
         assert store.movements(book.id, cursor=page.next_cursor).movements[0].delta == 5
+
+
+def test_a_script_without_settings_goes_by_what_the_database_has(client):
+    """Without a movement there is no log, as far as it can know; after that none is lost."""
+    with Session(Mount.of(client.app.registry).database.writing) as session:
+        store = testing.bookstore(session)
+        early = store.create(new_book(1))
+        with pytest.raises(RuntimeError):
+            store.movements(early.id)
+        session.commit()
+        client.post_json(f"{BOOKS}/{early.id}/stock", {"delta": -1})
+        store.change_stock(early.id, -2, reason="count")
+        store.update(early.id, {"stock": 9})
+        late = store.create(new_book(2))
+        session.commit()
+        assert store.get(late.id).available is UNSET
+    log = log_of(client, {"id": str(early.id)})
+    assert [(each["delta"], each["reason"]) for each in log] == [
+        (7, "changed"),
+        (-2, "count"),
+        (-1, None),
+        (5, "opening"),
+    ]
+    assert [each["delta"] for each in log_of(client, {"id": str(late.id)})] == [5]
+
+
+def test_a_script_without_settings_takes_nothing_that_is_held(make_client):
+    client = make_client({"bookstore.holds": "true"})
+    book = client.post_json(BOOKS, new_book(1)).json
+    lines = [{"id": book["id"], "quantity": 4}]
+    client.post_json(f"{API}/holds", {"lines": lines})
+    with Session(Mount.of(client.app.registry).database.writing) as session:
+        store = testing.bookstore(session)
+        assert store.get(book["id"]).available == 1
+        with pytest.raises(InsufficientStock):
+            store.change_stock(book["id"], -2)
+        with pytest.raises(InsufficientStock):
+            store.change_stocks([{"id": book["id"], "delta": -2}])
 
 
 def test_pages_go_by_cursor(client):

@@ -73,13 +73,12 @@ def available(books: Any) -> sa.ColumnElement[int]:
 COMPUTED: Final = {
     AVAILABLE: Computed(
         available,
-        (
-            (BOOKS.c.stock == 0,),
-            (
-                BOOKS.c.id.in_(sa.select(HOLD_LINES.c.book_id)),
-                BOOKS.c.stock > 0,
-                available(BOOKS) == 0,
-            ),
+        empty=(BOOKS.c.stock == 0,),
+        hidden=(
+            BOOKS.c.id.in_(sa.select(HOLD_LINES.c.book_id)),
+            BOOKS.c.stock > 0,
+            BOOKS.c.held >= BOOKS.c.stock,  # before any line is looked for
+            available(BOOKS) == 0,
         ),
     )
 }

@@ -30,7 +30,7 @@ from pyramid_bookstore.catalogue.query import (
 )
 from pyramid_bookstore.catalogue.relevance import list_page
 from pyramid_bookstore.catalogue.statements import BY_ID, BY_ISBN, book_from_row
-from pyramid_bookstore.catalogue.stock_options import NO_STOCK_OPTIONS, StockOptions
+from pyramid_bookstore.catalogue.stock_options import StockOptions, found_stock_options
 from pyramid_bookstore.catalogue.store import (
     ATTEMPTS,
     Store,
@@ -62,14 +62,18 @@ class Service:
         *,
         rules: ExtraRules = NO_RULES,
         max_offset: int = MAX_OFFSET,
-        stock: StockOptions = NO_STOCK_OPTIONS,
+        stock: StockOptions | None = None,
     ) -> None:
         """``rules`` are those for the members of ``extra``; pages of lists end at ``max_offset``
-        books."""
+        books. Without ``stock`` each operation looks at what the database has."""
         self._unit = unit
         self._rules = rules
         self._max_offset = max_offset
-        self._stock = stock
+        self._options = stock
+
+    @property
+    def _stock(self) -> StockOptions:
+        return self._options or found_stock_options(self._unit.reader())
 
     def _log(self) -> MovementLog | None:
         """The log of the stock, if movements are written down."""

@@ -1,5 +1,8 @@
 """Books by id and by ISBN, and the list, over HTTP."""
 
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
 from uuid import UUID
 
 from msgspec import UNSET
@@ -43,6 +46,24 @@ from pyramid_bookstore.web.query_string import query_pairs
 from pyramid_bookstore.web.responses import REVALIDATE, answer
 
 
+def with_current_tag(view: Callable[[Request], Response]) -> Callable[[Request], Response]:
+    """Decorator for views that change a book: a mismatch has the entity tag that a GET would give,
+    which with holds ends with what is available."""
+
+    @wraps(view)
+    def run(request: Request) -> Response:
+        try:
+            return view(request)
+        except VersionMismatch as mismatch:
+            if mismatch.current is not None and Mount.of(request.registry).settings.holds:
+                with suppress(BookNotFound):  # deleted since
+                    book = _read(request)
+                    raise VersionMismatch(book.version, _available(book)) from mismatch
+            raise
+
+    return run
+
+
 def list_books(request: Request) -> Response:
     """One page of books: filtered, sorted, counted."""
     mount = Mount.of(request.registry)
@@ -83,7 +104,7 @@ def suggest(request: Request) -> Response:
 
 def show(request: Request) -> Response:
     """One book."""
-    return book_answer(request, request.bookstore.get(book_id(request)))
+    return book_answer(request, _read(request))
 
 
 def create(request: Request) -> Response:
@@ -92,6 +113,7 @@ def create(request: Request) -> Response:
     return change_answer(request, book, created=True)
 
 
+@with_current_tag
 def update(request: Request) -> Response:
     """Change any subset of a book's fields."""
     condition = required_condition(request)
@@ -99,6 +121,7 @@ def update(request: Request) -> Response:
     return change_answer(request, request.bookstore.update(book_id(request), changes, condition))
 
 
+@with_current_tag
 def patch(request: Request) -> Response:
     """Apply a JSON merge patch (RFC 7396)."""
     condition = required_condition(request)
@@ -106,10 +129,19 @@ def patch(request: Request) -> Response:
     return change_answer(request, request.bookstore.patch(book_id(request), changes, condition))
 
 
+@with_current_tag
 def delete(request: Request) -> Response:
     """Delete a book."""
     request.bookstore.delete(book_id(request), required_condition(request))
     return answer(request, status=204)
+
+
+def _read(request: Request) -> BookData:
+    """The book that the path names by its id or ISBN."""
+    isbn = request.matchdict.get("isbn")
+    if isbn is None:
+        return request.bookstore.get(book_id(request))  # type: ignore[no-any-return]  # Pyramid ships no types
+    return request.bookstore.get_by_isbn(isbn)  # type: ignore[no-any-return]  # as above
 
 
 def book_id(request: Request) -> UUID:
@@ -139,11 +171,12 @@ def book_answer(request: Request, book: BookData) -> Response:
     """A book that was read, or 304 if the client has this version."""
     # What is available changes by itself, and no date tells of it.
     dated = book.updated_at if book.available is UNSET else None
-    if not_modified(request, _tag(book), dated):
+    tag = _tag(book)
+    if not_modified(request, tag, dated):
         response = answer(request, status=304, cache=REVALIDATE)
     else:
         response = answer(request, book_json(book), cache=REVALIDATE)
-    return add_validators(response, book)
+    return _with_validators(response, book, tag)
 
 
 def change_answer(request: Request, book: BookData, *, created: bool = False) -> Response:
@@ -155,30 +188,32 @@ def change_answer(request: Request, book: BookData, *, created: bool = False) ->
         response = answer(request, book_json(book), status=201 if created else 200)
     if created:
         response.headers["Location"] = book_path(request, book)
-    return add_validators(response, book)
+    return _with_validators(response, book, _tag(book))
 
 
-def add_validators(response: Response, book: BookData) -> Response:
+def _with_validators(response: Response, book: BookData, tag: str) -> Response:
     """Adds the validators of conditional requests (RFC 9110, 8.8)."""
-    response.headerlist += [
-        ("ETag", _tag(book)),
-        ("Last-Modified", http_date(book.updated_at)),
-    ]
+    response.headerlist += [("ETag", tag), ("Last-Modified", http_date(book.updated_at))]
     return response
 
 
 def _tag(book: BookData) -> str:
-    return etag(book.version, None if book.available is UNSET else book.available)
+    return etag(book.version, _available(book))
+
+
+def _available(book: BookData) -> int | None:
+    return None if book.available is UNSET else book.available
 
 
 def show_by_isbn(request: Request) -> Response:
     """The book with this ISBN; ``Content-Location`` has its own URL."""
-    book = request.bookstore.get_by_isbn(request.matchdict["isbn"])
+    book = _read(request)
     response = book_answer(request, book)
     response.headers["Content-Location"] = book_path(request, book)
     return response
 
 
+@with_current_tag
 def upsert_by_isbn(request: Request) -> Response:
     """Create or replace a whole book; its ISBN may be left out of the body.
 

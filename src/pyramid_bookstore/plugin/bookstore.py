@@ -32,15 +32,17 @@ class Bookstore(CatalogueService, HoldService, FeedsService):
     def on(cls, session: Session, *, extra_schema: Any = None, registry: Any = None) -> "Bookstore":
         """The bookstore on a session that the caller commits, for scripts without a request.
 
-        ``registry`` is that of the application (``pyramid.paster.bootstrap`` has it): its declared
-        fields and its schema for ``extra`` hold. Without one, ``extra_schema`` is a colander schema
-        for ``extra``, and no fields are declared. No events are sent.
+        ``registry`` is that of the application (``pyramid.paster.bootstrap`` has it): its settings,
+        its declared fields and its schema for ``extra`` hold. Without one, ``extra_schema`` is a
+        colander schema for ``extra``, no fields are declared, and each call looks whether the
+        database has movements or copies that are held; if so, it writes movements and respects
+        holds, but the first movement of all is left to who has the setting. No events are sent.
         """
         unit = UnitOfWork(session)
         if registry is None:
             return cls(unit, rules=ExtraRules(extra_schema))
         mount = Mount.of(registry)
-        return cls(unit, rules=mount.rules, stock=stock_options(mount.settings))
+        return cls(unit, rules=mount.rules, stock=mount.stock)
 
     @property
     def session(self) -> Session:
@@ -74,7 +76,7 @@ def bookstore_of(request: Request) -> Bookstore:
             RequestUnit(request),
             rules=mount.rules,
             max_offset=mount.settings.max_offset,
-            stock=stock_options(mount.settings),
+            stock=mount.stock,
         )
     return found
 

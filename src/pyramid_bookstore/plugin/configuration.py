@@ -19,7 +19,7 @@ from pyramid_bookstore.db.database import Database
 from pyramid_bookstore.db.replica import Replica
 from pyramid_bookstore.observability import sql_comment
 from pyramid_bookstore.operations import RESOURCES
-from pyramid_bookstore.plugin.bookstore import BOOKSTORE
+from pyramid_bookstore.plugin.bookstore import BOOKSTORE, stock_options
 from pyramid_bookstore.plugin.host_checks import check_host
 from pyramid_bookstore.plugin.host_errors import add_bookstore_error_views
 from pyramid_bookstore.plugin.probes import PROBES
@@ -68,6 +68,7 @@ def add_mount(config: Configurator) -> None:
         mount = Mount(
             settings, database, path, resources=[each.served(settings) for each in RESOURCES]
         )
+        mount.stock = stock_options(settings)
         if settings.metrics:
             from pyramid_bookstore.observability.metrics import Metrics  # needs the metrics extra
 

@@ -23,7 +23,6 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
-    union_all,
 )
 
 from pyramid_bookstore.db.base import BOOKS_TABLE
@@ -108,11 +107,20 @@ class Conditions(NamedTuple):
 
 
 class Computed(NamedTuple):
-    """A number that is no column: its ``value`` in a row of the books' table or an alias, and where
-    it may be 0, as conditions of which each can be met by an index."""
+    """A number that is no column, and at most that of a column: its ``value`` in a row of the
+    books' table or an alias, and where it is 0: where the column is (``empty``), and where not
+    (``hidden``), as conditions that can be met by an index each.
+
+    A filter by what is above 0 compares the column too.
+    """
 
     value: Callable[[Any], Any]
-    zeros: Sequence[Sequence[ColumnElement[bool]]]
+    empty: Sequence[ColumnElement[bool]]
+    hidden: Sequence[ColumnElement[bool]]
+
+    @property
+    def zeros(self) -> Sequence[Sequence[ColumnElement[bool]]]:
+        return self.empty, self.hidden
 
 
 class Choice(NamedTuple):
@@ -217,19 +225,6 @@ class Search(ABC):
         """What a declared field is sorted and compared by, as its index has it; "" is no value."""
         return literal_column(f"coalesce({table}.sort_keys ->> '{field}', '')", Text())
 
-    def compared(self, conditions: Conditions, table: Any = None) -> list[ColumnElement[bool]]:
-        """The comparisons as clauses."""
-        clauses = [each.clause(self.column(each.column, table)) for each in conditions.comparisons]
-        for each in conditions.comparisons:
-            if each.column in self.computed and each.operator == "=":
-                # With this the planner knows how few there are.
-                ids = (
-                    select(self.books.c.id).where(*zero).correlate(None)
-                    for zero in self.computed[each.column].zeros
-                )
-                clauses.append((self.books if table is None else table).c.id.in_(union_all(*ids)))
-        return clauses
-
     @property
     def text(self) -> Any:
         """All words of a book, as the index has them."""
@@ -268,9 +263,30 @@ class Search(ABC):
     def probe(self, conditions: Conditions) -> Probe | None:
         """How to choose the path; ``None`` if the planner can choose."""
 
-    @abstractmethod
     def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
-        """The exact number of matches, as a scalar subquery."""
+        """The exact number of matches, as a scalar subquery, or a difference of two."""
+        above = [
+            each
+            for each in conditions.comparisons
+            if each.column in self.computed and each.operator == ">"
+        ]
+        if not above:
+            return self._count(conditions, path)
+        # To compute the number of each book would read them all. Those whose column alone is above
+        # 0 are counted as ever, and the few of which nothing is left are taken off.
+        others = tuple(each for each in conditions.comparisons if each not in above)
+        conditions = conditions._replace(comparisons=others)
+        hidden = [self.computed[each.column].hidden for each in above]
+        clauses = [
+            *self.where(conditions, self.WALK),
+            *(clause for each in hidden for clause in each),
+        ]
+        none = select(func.count()).select_from(self.books).where(*clauses).correlate(None)
+        return self._count(conditions, path) - none.scalar_subquery()
+
+    @abstractmethod
+    def _count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
+        """The same, all of it in one subquery."""
 
     def look(self, conditions: Conditions, path: str) -> ColumnElement[int]:
         """The number of matches up to `FEW`, and one more where there are more."""

@@ -92,6 +92,20 @@ class PostgreSQLSearch(Search):
             *self.compared(conditions),
         ]
 
+    def compared(self, conditions: Conditions, table: Any = None) -> list[sa.ColumnElement[bool]]:
+        """The comparisons as clauses, of the books' table or of an alias of it."""
+        clauses = []
+        for each in conditions.comparisons:
+            if table is None and each.column in self.computed and each.operator == "=":
+                # The planner knows how many are empty; the others are few, and found only once.
+                computed = self.computed[each.column]
+                ids = sa.select(self.books.c.id).where(*computed.hidden).correlate(None)
+                hidden = sa.func.array(ids.scalar_subquery(), type_=ARRAY(self.books.c.id.type))
+                clauses.append(sa.or_(*computed.empty, self.books.c.id == sa.any_(hidden)))
+            else:
+                clauses.append(each.clause(self.column(each.column, table)))
+        return clauses
+
     def sort_key(self, field: str, table: str = BOOKS_TABLE) -> Any:
         # Ordered by code points, as on SQLite.
         return sa.literal_column(f'({super().sort_key(field, table)}) COLLATE "C"', sa.Text())
@@ -140,7 +154,7 @@ class PostgreSQLSearch(Search):
         walked = int(_PATIENCE * wanted * total / (hits * SAMPLED)) + 1
         return Choice(self.WALK, {}, walked, int(total), hits * SAMPLED)
 
-    def count(self, conditions: Conditions, path: str) -> sa.ColumnElement[int]:
+    def _count(self, conditions: Conditions, path: str) -> sa.ColumnElement[int]:
         matches = sa.select(sa.func.count()).select_from(self.books)
         clauses = self._by_index(conditions, path if self.sorts(path) else "")
         return matches.where(*clauses).correlate(None).scalar_subquery()

@@ -216,7 +216,7 @@ class SQLiteSearch(Search):
         candidates = {"candidates": found[0]} if path == self.COLLECT else {}
         return Choice(path, candidates, 0, total, fewest)
 
-    def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
+    def _count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
         single = self._single(conditions)
         if single is not None and path != self.COLLECT:
             return number_of(single)

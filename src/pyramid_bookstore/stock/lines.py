@@ -8,7 +8,8 @@ from uuid import UUID
 import colander
 
 from pyramid_bookstore.catalogue.schema import is_id
-from pyramid_bookstore.values.faults import add_fault
+from pyramid_bookstore.errors import Fault
+from pyramid_bookstore.values.faults import add_fault, leaves, sentence
 from pyramid_bookstore.values.types import REQUIRED, Integer, Isbn, Refused, StrictType, kind
 
 #: Lines of one change.
@@ -18,10 +19,10 @@ _ISBN: Final = Isbn()
 
 
 class Line(NamedTuple):
-    """A book, by its id or its ISBN of 13 digits, and a number of copies; ``pointer`` is its place
-    in the document."""
+    """A book, by its id or its ISBN of 13 digits, or why there is no such book, and a number of
+    copies; ``pointer`` is its place in the document."""
 
-    book: UUID | str
+    book: UUID | str | Fault
     number: int
     pointer: str
 
@@ -38,7 +39,8 @@ class Lines(StrictType):
         self.description = description
 
     def deserialize(self, node: Any, cstruct: Any) -> Any:
-        """All lines, or every fault of them."""
+        """All lines, or every fault of them. Lines whose books are all that is wrong are returned,
+        to be named together with those of unknown books."""
         if cstruct is colander.null:
             return cstruct
         if not isinstance(cstruct, Sequence) or isinstance(cstruct, str | bytes):
@@ -48,7 +50,8 @@ class Lines(StrictType):
             raise colander.Invalid(node, message)
         error = colander.Invalid(node)
         lines = [self._line(error, number, line) for number, line in enumerate(cstruct)]
-        if error.children:
+        no_books = [line for line in lines if line and isinstance(line.book, Fault)]
+        if sum(1 for _ in leaves(error)) > len(no_books):
             raise error
         return lines
 
@@ -64,7 +67,9 @@ class Lines(StrictType):
                 try:
                     found[name] = read(line[name])
                 except Refused as refused:
-                    add_fault(error, (*place, name), str(refused))
+                    message = sentence(refused)
+                    add_fault(error, (*place, name), message)
+                    found[name] = Fault(f"lines.{at}.{name}", f"/lines/{at}/{name}", message)
         for name in line.keys() - {"id", "isbn", self.name}:
             message = f"This is not a field of a line; there are id or isbn, and {self.name}."
             add_fault(error, (*place, str(name)), message)
@@ -72,8 +77,7 @@ class Lines(StrictType):
             add_fault(error, (*place, self.name), REQUIRED)
         if ("id" in line) == ("isbn" in line):
             add_fault(error, place, "The line must name its book by either isbn or id.")
-        book = found.get("id", found.get("isbn", ""))
-        return Line(book, found.get(self.name, 0), f"/lines/{at}")
+        return Line(found.get("id", found.get("isbn", "")), found.get(self.name, 0), f"/lines/{at}")
 
 
 def _read_id(value: Any) -> UUID:

@@ -58,16 +58,19 @@ class Shelf:
     def find(self, lines: Sequence[Line]) -> list[Wanted]:
         """Lock the books of the lines, and add up the lines of each, in the order of the lines.
 
-        Raises `ValidationFailed` for books that are not there.
+        Raises `ValidationFailed` for books that are not there, and what is no id or ISBN.
         """
         ids = [line.book for line in lines if isinstance(line.book, UUID)]
         isbns = [line.book for line in lines if isinstance(line.book, str)]
-        rows = self.lock(ids, isbns)
+        rows = self.lock(ids, isbns) if ids or isbns else ()
         books: dict[UUID | str, Any] = {row.id: row for row in rows}
         books |= {row.isbn: row for row in rows}
         faults = []
         found: dict[UUID, Wanted] = {}
         for line in lines:
+            if isinstance(line.book, Fault):
+                faults.append(line.book)
+                continue
             book = books.get(line.book)
             if book is None:
                 name = "id" if isinstance(line.book, UUID) else "isbn"

@@ -7,7 +7,12 @@ import msgspec
 from pyramid.request import Request
 from pyramid.response import Response
 
-from pyramid_bookstore.catalogue.views import book_id, change_answer, json_body
+from pyramid_bookstore.catalogue.views import (
+    book_id,
+    change_answer,
+    json_body,
+    with_current_tag,
+)
 from pyramid_bookstore.errors import HoldNotFound
 from pyramid_bookstore.stock.holds import Hold
 from pyramid_bookstore.stock.schema import (
@@ -28,6 +33,7 @@ from pyramid_bookstore.web.responses import answer
 _encode = msgspec.json.Encoder().encode
 
 
+@with_current_tag
 def change_stock(request: Request) -> Response:
     """Change the stock of a book."""
     condition = change_condition(request)

@@ -37,17 +37,19 @@ class ChangesCommitted:
 def has_subscribers(request: Request) -> bool:
     """Whether there is a subscriber to any kind of event."""
     subscriptions = request.registry.adapters.subscriptions
-    return any(subscriptions([implementedBy(kind)], None) for kind in _kinds())
+    return any(subscriptions([kind], None) for kind in _kinds())
 
 
 @cache
-def _kinds() -> tuple[type, ...]:
-    """Every kind of event; all are imported before the first request."""
+def _kinds() -> tuple[Any, ...]:
+    """What to look up for every kind of event that is sent; all are imported before the first
+    request. A subscriber to a base class is found by each of them."""
     kinds: list[type] = [ChangesCommitted, Change]
     for kind in kinds:
         kinds += kind.__subclasses__()
     # `dataclass(slots=True)` makes each class a second time; the second one is in use.
-    return tuple({kind.__qualname__: kind for kind in kinds}.values())
+    found = {kind.__qualname__: kind for kind in kinds}.values()
+    return tuple(implementedBy(kind) for kind in found if not kind.__subclasses__())
 
 
 class Announcer:

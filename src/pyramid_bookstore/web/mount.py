@@ -28,6 +28,8 @@ class Mount:
     path: str
     #: `catalogue.extra.ExtraRules`, made when all is declared.
     rules: Any = None
+    #: `catalogue.stock_options.StockOptions`.
+    stock: Any = None
     #: The host's schema for the fields below `extra`, and the fields that it declares.
     extra_schema: colander.SchemaNode | None = None
     declared_fields: dict[str, Any] = field(default_factory=dict)

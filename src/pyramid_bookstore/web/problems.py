@@ -141,8 +141,8 @@ def _add_details(error: BookstoreError, response: Response) -> dict[str, Any]:
             short = [line._asdict() for line in error.lines]
             return {"available": error.available} | ({"lines": short} if short else {})
         case errors.VersionMismatch(current=int(version)):
-            headers["ETag"] = etag(version)
-            return {"etag": etag(version)}
+            headers["ETag"] = etag(version, error.available)
+            return {"etag": headers["ETag"]}
         case errors.Unavailable():
             headers["Retry-After"] = str(error.retry_after)
         case http_errors.MethodNotAllowed():
