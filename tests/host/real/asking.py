@@ -53,7 +53,7 @@ def client(app: Any) -> Any:
 
 def cookies(answer: Any) -> dict[str, str]:
     """The header with the cookies that an answer set."""
-    found = [value.partition(";")[0] for value in answer.headers.getall("Set-Cookie")]
+    found = {value.partition(";")[0] for value in answer.headers.getall("Set-Cookie")}
     return {"Cookie": "; ".join(found)}
 
 

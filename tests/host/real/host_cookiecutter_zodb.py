@@ -39,6 +39,16 @@ QUESTIONS: list[Question] = [
     ("GET", "/logout", None, {}),
 ]
 
+#: To one who is logged in; their cookie comes with each.
+OF_EDITORS = (
+    ("GET", "/FrontPage/edit_page", None),
+    ("GET", "/add_page/New", None),
+    ("POST", "/add_page/New", b"form.submitted=1&body=New"),
+    ("POST", "/FrontPage/edit_page", b"form.submitted=1&body=Changed"),
+    ("GET", "/New", None),
+    ("GET", "/FrontPage", None),
+)
+
 TEST = """
 import pytest
 from pyramid_bookstore.testing import book_fields
@@ -61,15 +71,19 @@ def cells() -> Iterator[Cell]:
         yield Cell("the cookiecutter's projects", "", str(error))
         return
     pytest = ("pytest", "-q", "-p", "no:cacheprovider")
-    without = run(folder, *pytest)
+    alone = run(folder, *pytest)
     wiki.write(folder / "testing.ini", folder / "testing.ini", ["zodb.ini"])
     (folder / "tests" / "test_books.py").write_text(TEST, "utf-8")
     twice = [run(folder, *pytest) for _ in range(2)]
-    yield Cell("its own tests, twice", "\n".join(filter(None, (without, *twice))))
+    yield Cell("its own tests, twice", "\n".join(filter(None, (alone, *twice))))
     sys.path.insert(0, str(folder))
     books = application(folder, "with", ["zodb.ini"], "pyramid_bookstore host_cookiecutter_zodb")
-    yield compared("own answers", QUESTIONS, application(folder, "without", []), books)
+    without = application(folder, "without", [])
+    yield compared("own answers", QUESTIONS, without, books)
     may = cookies(ask(books, "POST", "/login", ENTER, {}))
+    # The same secret is in both, so either takes the cookie.
+    asked = [(*each, may) for each in OF_EDITORS]
+    yield compared("own answers to an editor", asked, without, books)
     yield from life("a book's life by cookie", books, "/api/v1", may)
     viewer = cookies(ask(books, "POST", "/login", ENTER.replace(b"editor", b"viewer"), {}))
     found = [ask(books, "POST", "/api/v1/books", {}, who).status_int for who in ({}, viewer, may)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
@@ -11,6 +12,7 @@ from typing import Any
 import joint
 from asking import Cell, Question, ask, client, compared, cookies, from_page, life, statuses
 from projects import edit, project, run
+from sqlalchemy import create_engine, inspect
 
 ALEMBIC = Path(__file__).parents[3] / "alembic"
 
@@ -34,6 +36,18 @@ QUESTIONS: list[Question] = [
     ("POST", "/login", b"login=editor&password=wrong", TOKEN),
     ("POST", "/login", b"login=editor&password=editor", TOKEN),
     ("POST", "/logout", b"", TOKEN),
+]
+
+#: To one who is logged in; their cookie comes with each.
+OF_EDITORS: list[Question] = [
+    ("GET", "/FrontPage", None, {}),
+    ("GET", "/FrontPage/edit_page", None, {}),
+    ("GET", "/add_page/New", None, {}),
+    ("POST", "/add_page/New", b"form.submitted=1&body=New", {}),
+    ("POST", "/FrontPage/edit_page", b"form.submitted=1&body=Changed", {}),
+    ("POST", "/FrontPage/edit_page", b"form.submitted=1&body=Forged", {"X-CSRF-Token": "y"}),
+    ("GET", "/New", None, {}),
+    ("GET", "/FrontPage", None, {}),
 ]
 
 
@@ -76,10 +90,17 @@ def cells(url: str) -> Iterator[Cell]:
         cookies(ask(books, "POST", "/login", f"login={name}&password={name}".encode(), TOKEN))
         for name in ("editor", "basic")
     )
+    # The same secret is in both, so either takes the cookie; ours asks for no CSRF token.
+    entered = {**TOKEN, "Cookie": re.sub(r"csrf_token=\w+", "csrf_token=x", editor["Cookie"])}
+    asked = [(*each, {**entered, **headers}) for *each, headers in OF_EDITORS]
+    yield compared("own answers to an editor", asked, without, books)
     yield from life("a book's life by cookie", books, "/api/v1", editor)
     found = [ask(books, "POST", "/api/v1/books", {}, who).status_int for who in ({}, basic, editor)]
     yield statuses("who may: editors", [401, 403, 422], found)
     yield joint.tried(books)
+    checks = inspect(create_engine(url)).get_check_constraints("bookstore_books")
+    other = [each["name"] for each in checks if not each["name"].startswith("bookstore_books_")]
+    yield Cell(f"{len(checks)} constraints have our names", ", ".join(other))
 
 
 def application(folder: Path, name: str, url: str) -> Any:
