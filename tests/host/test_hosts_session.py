@@ -126,6 +126,21 @@ def test_a_database_that_we_do_not_know_stops_the_start_of_a_cookiecutter() -> N
         config.make_wsgi_app()
 
 
+def test_a_factory_that_wants_the_request_is_not_called_at_start(plain: Engine) -> None:
+    """As that of c2cwsgiutils, which then chooses between two engines."""
+
+    class Factory(sessionmaker[Session]):
+        def __call__(self, request: Request, **options: Any) -> Session:
+            return super().__call__(bind=plain, **options)
+
+    config = Configurator(settings={"bookstore.dbsession": "dbsession"})
+    config.include("pyramid_bookstore")
+    factory = config.registry["dbsession_factory"] = Factory()
+    config.add_request_method(factory, "dbsession", reify=True)
+    webtest.TestApp(config.make_wsgi_app()).post_json(BOOKS, book_fields(), status=201)
+    assert books(plain) == 1
+
+
 class TestForeignKeysOnSQLite:
     """A plain engine of SQLAlchemy's does not enforce them."""
 
