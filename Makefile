@@ -61,8 +61,8 @@ dist: $(VENV)/.tests ## Wheel and sdist in dist/
 	rm -rf build dist
 	$(BIN)/python -m build --outdir dist .
 
-hosts: ## The bookstore in Kinto, devpi and others, as their index has them (ARGS="kinto")
-	$(PYTHON) -m tests.host.real $(ARGS)
+hosts: $(VENV)/.tests ## The bookstore in Kinto, devpi and others, as their index has them (ARGS="kinto")
+	$(BIN)/python -m tests.host.real $(ARGS)
 
 # Without schemathesis and openapi-python-client, which themselves want newer versions of some.
 FLOOR_TOOLS := pytest pytest-cov pytest-xdist hypothesis webtest paste pyramid_retry pyramid_jinja2 \

@@ -137,15 +137,26 @@ def test_lines_of_ini_files_are_at_most_100_characters_long(ini: Path) -> None:
     assert [line for line in lines if len(line) > 100] == []
 
 
+#: What a guide that names it was tried with, or not.
+TOOLS = (
+    "Citus", "CockroachDB", "Excel", "Keycloak", "Kubernetes", "OpenTelemetry", "PgBouncer",
+    "YugabyteDB", "granian", "gunicorn", "nginx", "psycopg2", "systemd", "waitress",
+)  # fmt: skip
+
 GUIDES = [*CHECKOUT.glob("docs/howto/*.md"), CHECKOUT / "docs" / "tutorial.md"]
 
 
 @pytest.mark.parametrize("page", GUIDES, ids=lambda path: path.name)
 def test_a_guide_says_at_its_top_which_versions_it_was_tried_with(page: Path) -> None:
-    line = page.read_text(encoding="utf-8").splitlines()[2]
+    text = page.read_text(encoding="utf-8")
+    line = text.splitlines()[2]
     assert re.match(
         r"\*Tried with Python [\d.]+, Pyramid [\d.]+, SQLAlchemy [\d.]+, .*\)\.\*$", line
     )
+    # Or that it was not tried with one of them.
+    named = [tool for tool in TOOLS if tool in text]
+    missing = [tool for tool in named if not re.search(rf"{tool} \d|; .*\bnot\b.*{tool}", line)]
+    assert missing == []
 
 
 def test_links_to_files_of_the_repository_lead_to_existing_files() -> None:

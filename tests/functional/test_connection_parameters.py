@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 from pyramid.exceptions import ConfigurationError
+from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 from webtest import TestApp
 
@@ -15,6 +16,7 @@ from pyramid_bookstore.db.dialects.postgresql_connect import faults_of_shared
 from pyramid_bookstore.db.engines import make_engine, make_one_time_engine, make_reading_engine
 from pyramid_bookstore.db.migrations import upgrade
 from pyramid_bookstore.errors import Unavailable
+from tests.host.hosts import cookiecutter
 from tests.support.api import BOOKS, RUST
 from tests.support.pgbouncer import PgBouncer, pgbouncer_program
 
@@ -186,6 +188,35 @@ class TestPgBouncerWithPreparedStatements:
                 client.post_json(f"{path}/stock", {"delta": 1}, headers=key, status=200)
         assert clients[0].get(path).json["stock"] == RUST["stock"] + 80
         assert caplog.text.count("Write ?prepare_threshold=none at the end") == 1
+
+    def test_on_a_session_of_the_host_the_way_out_is_said_once(self, bouncer, url, caplog):
+        """Its engine is the host's: requests are refused until the host does what the log says."""
+        said = 'create_engine(…, connect_args={"prepare_threshold": None})'
+
+        def refused(**options):
+            """The numbers of 503 that two applications answered."""
+            engines = [create_engine(bouncer.url(url), **options) for _ in range(2)]
+            clients = [TestApp(cookiecutter(engine)) for engine in engines]
+            put = clients[0].put_json(f"/shop/books/isbn/{RUST['isbn']}", RUST)
+            path = f"/shop/books/{put.json['id']}/stock"
+            found = [0, 0]
+            for _ in range(30):
+                for index, client in enumerate(clients):
+                    # psycopg forgets what it prepared at a ROLLBACK, with which a read ends.
+                    answer = client.post_json(path, {"delta": 1}, expect_errors=True)
+                    if answer.status_int == 503:
+                        found[index] += 1
+                        engines[index].dispose()  # a new connection begins to count anew
+            for engine in engines:
+                engine.dispose()
+            return found
+
+        found = refused()
+        assert max(found) > 1
+        assert caplog.text.count(said) == sum(number > 0 for number in found)
+        caplog.clear()
+        assert refused(connect_args={"prepare_threshold": None}) == [0, 0]
+        assert said not in caplog.text
 
 
 def test_a_server_without_the_extensions_files_is_told_where_they_come_from():

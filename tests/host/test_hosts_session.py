@@ -3,6 +3,7 @@ and nothing is written that would be lost."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,31 @@ def test_binds_that_lack_our_tables_stop_the_start_of_a_cookiecutter(plain: Engi
 
     with pytest.raises(ConfigurationError, match=r"has no engine for the bookstore's tables"):
         cookiecutter(plain, configure=configure)
+
+
+def test_a_database_that_we_do_not_know_stops_the_start_of_a_cookiecutter() -> None:
+    unknown = create_engine("mysql://localhost/shop", module=sqlite3)
+    config = Configurator(settings={"bookstore.dbsession": "dbsession"})
+    config.include("pyramid_bookstore")
+    config.registry["dbsession_factory"] = sessionmaker(unknown)
+    config.add_request_method(lambda request: None, "dbsession", reify=True)
+    with pytest.raises(ConfigurationError, match=r"runs on postgresql and sqlite, not on mysql"):
+        config.make_wsgi_app()
+
+
+def test_a_factory_that_wants_the_request_is_not_called_at_start(plain: Engine) -> None:
+    """As that of c2cwsgiutils, which then chooses between two engines."""
+
+    class Factory(sessionmaker[Session]):
+        def __call__(self, request: Request, **options: Any) -> Session:
+            return super().__call__(bind=plain, **options)
+
+    config = Configurator(settings={"bookstore.dbsession": "dbsession"})
+    config.include("pyramid_bookstore")
+    factory = config.registry["dbsession_factory"] = Factory()
+    config.add_request_method(factory, "dbsession", reify=True)
+    webtest.TestApp(config.make_wsgi_app()).post_json(BOOKS, book_fields(), status=201)
+    assert books(plain) == 1
 
 
 class TestForeignKeysOnSQLite:

@@ -9,7 +9,6 @@ from sqlalchemy import Engine, event
 from sqlalchemy.engine import ExceptionContext
 
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
-from pyramid_bookstore.db.dialects.sqlite_url import in_memory
 from pyramid_bookstore.db.engines import make_engine, make_reading_engine
 from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.db.replica import Replica
@@ -25,7 +24,7 @@ class Database:
         """``statement_timeout`` in milliseconds, 0 for none. Nothing connects yet."""
         self.writing = make_engine(options, statement_timeout=statement_timeout)
         self.dialect: Dialect = dialect_named(self.writing.dialect.name)
-        self.in_memory = self.dialect.name == "sqlite" and in_memory(self.writing.url)
+        self.in_memory = self.dialect.in_memory(self.writing.url)
         if self.in_memory:  # one connection, used for both
             self.reading = self.writing
             return

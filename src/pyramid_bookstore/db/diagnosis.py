@@ -18,6 +18,8 @@ class Diagnosis:
 
     ``stale_connection``: the connection cannot be used again, even if the driver did not notice;
     a new one may reach a working server.
+
+    ``advice``: what an application can change about the connections of its session, for the log.
     """
 
     kind: Kind
@@ -25,6 +27,7 @@ class Diagnosis:
     constraint: str = ""
     foreign_key: bool = False
     stale_connection: bool = False
+    advice: str = ""
 
 
 DEFECT = Diagnosis("defect")
@@ -32,7 +35,14 @@ UNREACHABLE = Diagnosis("unavailable", "The database cannot be reached.")
 TOO_SLOW = Diagnosis("unavailable", "The database did not answer in time.")
 LOCKED = Diagnosis("unavailable", "The database is busy with other changes.")
 CONFLICT = Diagnosis("retry", LOCKED.reason)
-POOLED = Diagnosis("retry", "A connection pooler lost a prepared statement.", stale_connection=True)
+POOLED = Diagnosis(
+    "retry",
+    "A connection pooler lost a prepared statement.",
+    stale_connection=True,
+    advice="The pooler before the database does not keep prepared statements. Have the engine of"
+    " the application's session make none:"
+    ' create_engine(…, connect_args={"prepare_threshold": None}).',
+)
 ENDED = Diagnosis("unavailable", UNREACHABLE.reason, stale_connection=True)
 READ_ONLY = Diagnosis(
     "unavailable", "The database takes no changes at present.", stale_connection=True

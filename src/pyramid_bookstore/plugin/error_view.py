@@ -22,7 +22,7 @@ from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.errors import BookstoreError
 from pyramid_bookstore.observability.observe import observe
 from pyramid_bookstore.transactions.retry import mark_error_retryable
-from pyramid_bookstore.transactions.sessions import SAFE_METHODS, active_manager
+from pyramid_bookstore.transactions.sessions import SAFE_METHODS, active_manager, advise
 from pyramid_bookstore.web.errors import BadRequest
 from pyramid_bookstore.web.problems import (
     Forbidden,
@@ -114,6 +114,7 @@ def _refusal_of(error: Exception, request: Request) -> BookstoreError | None:
         # statement with the client's values.
         message = getattr(error, "orig", None) or error
         log.warning("%s Request %s: %s", diagnosis.reason, request_id(request), message)
+        advise(request, diagnosis.advice)
         return errors.Unavailable(diagnosis.reason)
     return None
 

@@ -18,8 +18,7 @@ from sqlalchemy.orm import sessionmaker
 from zope.interface import implementedBy
 
 from pyramid_bookstore.db.base import BIND
-from pyramid_bookstore.db.dialects import dialect_named
-from pyramid_bookstore.db.dialects.sqlite_url import file_of, in_memory
+from pyramid_bookstore.db.dialects import UnknownDialect, dialect_named
 from pyramid_bookstore.operations import RESOURCES
 from pyramid_bookstore.plugin.bookstore import BOOKSTORE
 from pyramid_bookstore.transactions.sessions import UNBOUND, CheckedConnection
@@ -92,20 +91,23 @@ def _unfit_factory(registry: Registry, mount: Mount) -> list[str]:
     """What can be seen at the factory of sessions, if it is where Pyramid's cookiecutter puts it:
     a fault, or a warning that is logged."""
     factory = registry.get("dbsession_factory")
-    if mount.settings.dbsession is None or not isinstance(factory, sessionmaker):
+    # What a class of the host's does when it is called is not known; c2cwsgiutils' wants a request.
+    if mount.settings.dbsession is None or type(factory) is not sessionmaker:
         return []
     with factory() as session:
         try:
             engine = session.get_bind(**BIND)
+            dialect = dialect_named(engine.dialect.name)
         except UnboundExecutionError:
             return [f"The session factory registry['dbsession_factory'] {UNBOUND}"]
-    on_sqlite = isinstance(engine, Engine) and engine.dialect.name == "sqlite"
-    if on_sqlite and (in_memory(engine.url) or file_of(engine.url).exists()):
+        except UnknownDialect as error:
+            return [f"bookstore.dbsession: {error}"]
+    if isinstance(engine, Engine) and dialect.is_at_hand(engine.url):
         mount.part(CheckedConnection).done = True
         with engine.connect() as connection:
-            for warning in dialect_named(engine.dialect.name).warnings_of_shared(connection):
+            for warning in dialect.warnings_of_shared(connection):
                 log.warning("%s", warning)
-            if not in_memory(engine.url):
+            if not dialect.in_memory(engine.url):
                 connection.detach()  # none is left to a process that the server forks
     return []
 

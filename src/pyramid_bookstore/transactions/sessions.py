@@ -120,10 +120,12 @@ def _hosts_session(request: Request, name: str) -> Session:
 
 
 class CheckedConnection:
-    """Whether the connection of the host's session was looked at, and found good, since start."""
+    """Whether the connection of the host's session was looked at, and found good, since start; and
+    whether the log has what is to be changed about it."""
 
     def __init__(self) -> None:
         self.done = False
+        self.advised = False
 
 
 def check_connection(request: Request, session: Session) -> None:
@@ -141,6 +143,15 @@ def check_connection(request: Request, session: Session) -> None:
     for warning in dialect.warnings_of_shared(connection):
         log.warning("%s", warning)
     checked.done = True
+
+
+def advise(request: Request, advice: str) -> None:
+    """Log once what the host can change about the connections of its session."""
+    mount = Mount.of(request.registry)
+    checked = mount.part(CheckedConnection)
+    if advice and mount.database is None and not checked.advised:
+        checked.advised = True
+        log.warning("%s", advice)
 
 
 def _tests_session(request: Request, database: Database) -> Session | None:

@@ -6,32 +6,35 @@ import base64
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, NamedTuple
 
-PAGE = Path(__file__).parents[3] / "docs" / "howto" / "hosts.md"
+GUIDES = Path(__file__).parents[3] / "docs" / "howto"
 
-#: Method, path, JSON, headers; ``user`` among them is sent as basic authentication.
+#: Method, path, JSON (bytes: a form), headers; ``user`` among them is sent as basic authentication.
 Question = tuple[str, str, Any, dict[str, str]]
 
 #: Parts of a response that differ in every run.
 _CHANGING = re.compile(
-    r"\b[0-9a-f]{32,40}\b|\bdue=\d+|\bsession=[^;]+|\b\d{13}\b"
+    r"\b[0-9a-f]{32,40}\b|\bdue=\d+|\b(session|auth_tkt|csrf_token)=[^;]+|\b\d{13}\b"
     r"|\d{4}-\d\d-\d\dT[\d:.+]+|\w{3}, \d\d \w{3} \d{4} [\d:]+ GMT"
 )
 
 
 class Cell(NamedTuple):
-    """One thing that a host was tried for; ``fault`` is empty where it is as it should be."""
+    """One thing that a host was tried for; ``fault`` is empty where it is as it should be, and
+    ``skipped`` is why it was not tried."""
 
     name: str
     fault: str
+    skipped: str = ""
 
 
-def from_page(name: str) -> str:
+def from_page(name: str, page: str = "hosts.md") -> str:
     """The block that the guide says to write to the file of this name."""
     marker = f"<!-- file: {name} -->\n"
-    block = PAGE.read_text("utf-8").partition(marker)[2]
+    block = (GUIDES / page).read_text("utf-8").partition(marker)[2]
     return block.partition("\n")[2].partition("\n```")[0] + "\n"
 
 
@@ -41,13 +44,29 @@ def basic(user: str, password: str) -> dict[str, str]:
     return {"Authorization": f"Basic {login}"}
 
 
+def client(app: Any) -> Any:
+    """A client that keeps no cookies: each question has its own."""
+    from webtest import TestApp
+
+    return TestApp(app, cookiejar=CookieJar(DefaultCookiePolicy(allowed_domains=[])))
+
+
+def cookies(answer: Any) -> dict[str, str]:
+    """The header with the cookies that an answer set."""
+    found = {value.partition(";")[0] for value in answer.headers.getall("Set-Cookie")}
+    return {"Cookie": "; ".join(found)}
+
+
 def ask(app: Any, method: str, path: str, body: Any, headers: dict[str, str]) -> Any:
     sent = {name: value for name, value in headers.items() if name != "user"}
     if "user" in headers:
         sent |= basic(headers["user"], "secret")
-    if body is not None:
+    content = body or b""
+    if isinstance(body, bytes):
+        sent["Content-Type"] = "application/x-www-form-urlencoded"
+    elif body is not None:
         sent["Content-Type"] = "application/json"
-    content = b"" if body is None else json.dumps(body).encode()
+        content = json.dumps(body).encode()
     return app.request(path, method=method, headers=sent, body=content, expect_errors=True)
 
 

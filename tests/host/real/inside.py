@@ -20,7 +20,8 @@ names = (
     "pyramid_bookstore",
 )
 python = f"Python {sys.version_info[0]}.{sys.version_info[1]}"
-print(json.dumps(", ".join([*(f"{name} {version(name)}" for name in names), python])))
+versions = [f"{name} {version(name)}" for name in dict.fromkeys(names)]
+print(json.dumps(", ".join([*versions, python])))
 logging.disable()
 for cell in host.cells():
     print(json.dumps(cell))

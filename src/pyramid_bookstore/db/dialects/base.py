@@ -43,6 +43,14 @@ class Dialect(ABC):
         SQLAlchemy sends its "begin" event in ``autocommit`` mode too, where nothing begins.
         """
 
+    def in_memory(self, url: sa.URL) -> bool:
+        """Whether the database exists in a single connection only."""
+        return False
+
+    def is_at_hand(self, url: sa.URL) -> bool:
+        """Whether a start may connect: it waits for no server, and makes no file."""
+        return False
+
     def unchanging(self, url: sa.URL) -> sa.URL:
         """The URL for connections of `bookstore check`, which change nothing and make no file."""
         return url

@@ -17,7 +17,7 @@ from pyramid_bookstore.db.dialects.base import Dialect
 from pyramid_bookstore.db.dialects.sqlite_attributes import ATTRIBUTES, NO_ATTRIBUTES
 from pyramid_bookstore.db.dialects.sqlite_checks import check_file, check_journal
 from pyramid_bookstore.db.dialects.sqlite_deadline import LimitedConnection
-from pyramid_bookstore.db.dialects.sqlite_url import in_memory, read_only
+from pyramid_bookstore.db.dialects.sqlite_url import file_of, in_memory, read_only
 from pyramid_bookstore.db.findings import Finding
 from pyramid_bookstore.db.types import UTCDateTime
 
@@ -129,6 +129,12 @@ class SQLite(Dialect):
             # between, whatever the timeout. A write lock taken at BEGIN is waited for.
             read_only = connection.get_execution_options().get(READ_ONLY_OPTION, False)
             connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    def in_memory(self, url: sa.URL) -> bool:
+        return in_memory(url)
+
+    def is_at_hand(self, url: sa.URL) -> bool:
+        return in_memory(url) or file_of(url).exists()
 
     def unchanging(self, url: sa.URL) -> sa.URL:
         return url if in_memory(url) else read_only(url)
