@@ -17,7 +17,7 @@ from pyramid_bookstore.db.engines import make_engine, make_one_time_engine, make
 from pyramid_bookstore.db.migrations import upgrade
 from pyramid_bookstore.errors import Unavailable
 from tests.host.hosts import cookiecutter
-from tests.support.api import BOOKS, RUST
+from tests.support.api import BOOKS, RUST, ask
 from tests.support.pgbouncer import PgBouncer, pgbouncer_program
 
 ODD = {
@@ -160,6 +160,28 @@ class TestEncodingOfTheDatabase:
         assert done.exit_code == 1
         assert f"The database has the encoding {encoding}" in done.output
         assert "Traceback" not in done.output
+
+    @pytest.mark.parametrize(
+        "request_", [("GET", BOOKS), ("GET", "/api/v1/ready"), ("POST", BOOKS)]
+    )
+    def test_one_that_comes_after_the_start_is_said_in_the_log(
+        self, narrow, make_app, caplog, request_
+    ):
+        url, encoding = narrow
+        name = make_url(url).database
+        admin = make_url(url).set(database="postgres").render_as_string(False)
+        directly(admin, f"ALTER DATABASE {name} RENAME TO {name}_later")
+        client = TestApp(make_app({"bookstore.sqlalchemy.url": url}))
+        directly(admin, f"ALTER DATABASE {name}_later RENAME TO {name}")
+        method, path = request_
+        body = {**RUST, "title": "Łódź"} if method == "POST" else None
+        answer = ask(client, method, path, body)
+        assert answer.status_int == 503
+        said = answer.json["message"]
+        assert said == "The database's settings do not suit the bookstore; the log says which."
+        [line] = [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+        assert line.startswith(f"The database has the encoding {encoding}, and books need UTF8")
+        assert line.endswith(f"Request {answer.headers['X-Request-ID']}.")
 
     def test_no_connection_is_left_open(self, narrow, recwarn):
         engine = make_one_time_engine({"url": narrow[0]})

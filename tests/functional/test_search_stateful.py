@@ -25,13 +25,15 @@ from pyramid_bookstore import Bookstore
 from pyramid_bookstore.catalogue.models import Book, columns_of
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.errors import RowsRefused
-from pyramid_bookstore.values.text import clean
+from pyramid_bookstore.values.text import nfc
 from tests.support import reading
 from tests.support.api import isbn
 from tests.support.backends import Emptier
 from tests.support.searching import WORDS, searches
 
-TITLES = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join).map(clean)
+TITLES = (
+    st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(" ".join).map(str.strip).map(nfc)
+)
 NUMBERS = st.integers(0, 7)
 
 

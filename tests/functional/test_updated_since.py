@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -10,7 +11,9 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from pyramid_bookstore import Bookstore
-from pyramid_bookstore.catalogue import listing
+from pyramid_bookstore.catalogue import changed, listing
+from pyramid_bookstore.catalogue.fields import FIELDS
+from pyramid_bookstore.catalogue.listing import walk
 from pyramid_bookstore.catalogue.query import list_query
 from pyramid_bookstore.catalogue.relevance import list_page
 from pyramid_bookstore.errors import ValidationFailed
@@ -122,3 +125,61 @@ def test_many_that_changed_are_walked_to_a_limit_and_then_collected(large, sort,
     keys = [book.title if "title" in sort else book.isbn for book in page.books]
     assert keys == sorted(keys, reverse=sort.startswith("-"))
     assert (len(page.books), page.total) == (10, CHANGED)
+
+
+def isbns(rows):
+    place = list(FIELDS).index("isbn")
+    return [row[place] for row in rows]
+
+
+@pytest.mark.parametrize("more", [{}, {"max_price": "1000", "search": "book", "in_stock": True}])
+def test_an_export_reads_the_index_of_the_changes_and_then_the_changed_books(
+    large, monkeypatch, more
+):
+    """However many they are: no page walks past the others, and memory is that of a run."""
+    monkeypatch.setattr(changed, "RUN", 11)
+    reader = ExplainingReader(large)
+    filters = list_query(updated_since=LATELY, **more).filters
+    pages = [*walk(reader, filters, size=16)]
+    assert [len(page) for page in pages] == [16, 16, 8]
+    oldest_first = [f"{9_780_000_000_000 + number}" for number in range(1, CHANGED + 1)]
+    assert [each for page in pages for each in isbns(page)] == oldest_first
+    sqlite = large.dialect.name == "sqlite"
+    looked, run, *_, last = reader.plans
+    assert "bookstore_books_updated_at_idx" in looked or more
+    assert "bookstore_books_updated_at_idx" in run
+    assert ("sqlite_autoindex_bookstore_books_" if sqlite else "bookstore_books_pkey") in last
+    for plan in reader.plans[1:]:
+        assert not re.search(r"SCAN bookstore_books\b|Seq Scan|created_at_idx", plan), plan
+
+
+def test_a_book_that_changes_while_the_changes_are_read_comes_once_as_it_is_then(engine):
+    moments = [LATELY + timedelta(days=number) for number in range(6)]
+    fill(engine, [book_row(number, updated_at=moment) for number, moment in enumerate(moments, 1)])
+
+    class Meanwhile(ExplainingReader):
+        """Changes one book after each statement: one that was read, or one that was not yet."""
+
+        def rows(self, query, values):
+            found = super().rows(query, values)
+            number = len(self.plans) - 1
+            if 1 <= number <= 3:
+                with Session(engine) as session, session.begin():
+                    Bookstore.on(session).update(book_row(number)["id"], {"stock": 70 + number})
+            return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(changed, "RUN", 2)
+        filters = list_query(updated_since=LATELY).filters
+        rows = [row for page in walk(Meanwhile(engine), filters, size=4) for row in page]
+    place = list(FIELDS).index("stock")
+    assert isbns(rows) == [f"{9_780_000_000_000 + number}" for number in range(1, 7)]
+    assert [row[place] for row in rows[:3]] == [71, 72, 73]
+
+
+def test_an_export_of_changes_that_is_broken_off_leaves_no_file(large, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    pages = walk(ExplainingReader(large), list_query(updated_since=LATELY).filters, size=5)
+    assert len(next(pages)) == 5
+    pages.close()
+    assert [*tmp_path.iterdir()] == []

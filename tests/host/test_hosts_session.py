@@ -243,3 +243,24 @@ class TestParametersOnPostgreSQL:
         assert "ALTER ROLE" not in caplog.text
         engine.dispose()
         postgres_backend.drop(url)
+
+    def test_an_encoding_that_changes_later_refuses_what_it_has_not_and_is_in_the_log(
+        self, postgres_backend: Any, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        url = postgres_backend.create()
+        engine = create_engine(url)
+        app = webtest.TestApp(cookiecutter(engine))
+        app.post_json("/shop/books", book_fields(), status=201)
+        change = f"ALTER DATABASE {make_url(url).database} SET client_encoding = 'LATIN1'"
+        with engine.begin() as connection:
+            connection.exec_driver_sql(change)
+        engine.dispose()
+        for ask in (
+            lambda: app.post_json("/shop/books", book_fields() | {"title": "Łódź"}, status=503),
+            lambda: app.get("/shop/books?author=%D0%9F%D1%83%D1%88%D0%BA%D0%B8%D0%BD", status=503),
+        ):
+            caplog.clear()
+            assert "the log says which" in ask().json["message"]
+            assert "'latin-1' codec can't encode character" in caplog.text
+        engine.dispose()
+        postgres_backend.drop(url)

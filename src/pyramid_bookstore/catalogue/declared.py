@@ -20,7 +20,7 @@ from pyramid_bookstore.catalogue.kinds import KINDS, Kind, token_of
 from pyramid_bookstore.search.base import Comparison
 from pyramid_bookstore.search.words import stored
 from pyramid_bookstore.values.parameters import Repeated
-from pyramid_bookstore.values.text import visible
+from pyramid_bookstore.values.text import trimmed, visible
 from pyramid_bookstore.values.types import Refused, StrictType
 from pyramid_bookstore.values.types import field as field_node
 
@@ -87,7 +87,7 @@ class Tokens(Repeated):
         self.kind = kind
 
     def read(self, value: Sequence[str]) -> Any:
-        given = [text for each in super().read(value) if (text := visible(each).strip())]
+        given = [text for each in super().read(value) if (text := trimmed(visible(each)))]
         if len(given) > MOST:
             raise Refused(f"At most {MOST} values may be given.")
         tokens = {token_of(self.field, self.kind.asked(each)) for each in given}
@@ -101,7 +101,7 @@ class Bound(StrictType):
         self.kind = kind
 
     def read(self, value: str) -> Any:
-        text = visible(value).strip()
+        text = trimmed(visible(value))
         return self.kind.read(self.kind.from_cell(text)) if text else None
 
 

@@ -16,7 +16,7 @@ import colander
 from pyramid_bookstore.errors import InvalidJSON
 from pyramid_bookstore.search.folding import folded
 from pyramid_bookstore.values import jsontext
-from pyramid_bookstore.values.text import visible
+from pyramid_bookstore.values.text import is_blank, visible
 from pyramid_bookstore.values.types import Integer, Refused, StrictType, Text
 
 #: Bytes of a token; the database's index has no room for much longer ones.
@@ -299,7 +299,7 @@ class ListKind(Kind):
                 return jsontext.loads(text.encode())
             except InvalidJSON:
                 pass
-        return [self.item_from_cell(part.strip()) for part in text.split(";") if part.strip()]
+        return [self.item_from_cell(part.strip()) for part in text.split(";") if not is_blank(part)]
 
     def item_from_cell(self, text: str) -> Any:
         """One value of the list."""

@@ -13,7 +13,7 @@ from pyramid_bookstore.cli.ini import Ini, explain_missing_schema
 from pyramid_bookstore.cli.pairs import pairs_of
 from pyramid_bookstore.cli.progress import bar
 from pyramid_bookstore.errors import Reject, Report, RowsRefused
-from pyramid_bookstore.feeds.files import format_of
+from pyramid_bookstore.feeds.files import PIPE, format_of, text_target
 from pyramid_bookstore.feeds.files import source as file_source
 from pyramid_bookstore.feeds.importer import Importer
 from pyramid_bookstore.feeds.intake import Format, Intake
@@ -132,6 +132,8 @@ def command(
     ini: Ini = context.obj
     if rejects is not None and _is_same_file(rejects, file):
         raise click.BadParameter("The rejected rows would replace the file to import.")
+    if rejects == PIPE:
+        raise click.BadParameter("The rejected rows are written to a file: name one.")
     if rejects is not None and format_of(rejects) == "ndjson":
         raise click.BadParameter("The rejected rows are written as CSV: name the file .csv.")
     options = FeedOptions(
@@ -148,6 +150,7 @@ def command(
         options = options.over(profile_named(profile, ini.rules, files=True))
     snapshot = snapshot_of(source, absent, max_absent)
     report: Report | None = None
+    refused: RowsRefused | None = None
     try:
         with Intake(options, keep_rows=rejects is not None, snapshot=snapshot) as intake:
             _read(intake, file, format, sheet)
@@ -157,16 +160,20 @@ def command(
             # Opened before anything is written to the database.
             with explain_missing_schema(engine), _open(rejects) as rejects_file:
                 log = MovementLog(keep_days=ini.stock.keep_days) if ini.stock.log else None
-                report = _write(engine, intake, rejects_file, log, skip_invalid, dry_run)
-    except RowsRefused as refused:
-        _show(refused.report, rejects)
-        click.echo(f"Error: {refused.message}", err=True)
-        context.exit(NOTHING_DONE)
+                try:
+                    report = _write(engine, intake, rejects_file, log, skip_invalid, dry_run)
+                except RowsRefused as error:  # the file of rejects is complete
+                    refused = error
     except KeyboardInterrupt:
         # The commit is the last step of writing.
         done = "all was written" if report is not None else "nothing was written"
         click.echo(f"Interrupted: {done}.", err=True)
         context.exit(INTERRUPTED)
+    if refused is not None:
+        _show(refused.report, rejects)
+        click.echo(f"Error: {refused.message}", err=True)
+        context.exit(NOTHING_DONE)
+    assert report is not None
     _show(report, rejects)
     for book in report.absent_books[:SHOWN]:
         click.echo(f"Absent: {book.isbn} {book.title}", err=True)
@@ -206,7 +213,7 @@ def _write(
 
 
 def _open(name: str | None) -> AbstractContextManager[IO[str] | None]:
-    return nullcontext() if name is None else open(name, "w", encoding="utf-8", newline="")
+    return nullcontext() if name is None else text_target(name)
 
 
 def _show(report: Report, rejects: str | None) -> None:

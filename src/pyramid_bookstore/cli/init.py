@@ -8,6 +8,7 @@ import click
 from click.core import ParameterSource
 
 from pyramid_bookstore.cli.ini import ENDS_IN_INI, Ini
+from pyramid_bookstore.cli.new_files import write_new
 
 _DEVELOPMENT = "development.ini"
 _PRODUCTION = "production.ini"
@@ -37,13 +38,8 @@ def command(context: click.Context, deploy: bool) -> None:
         files[first.parent / _PRODUCTION] = _ini(_PRODUCTION)
     if deploy:
         files |= _deploy(first.parent)
-    there = [path for path in files if path.exists()]
-    if there:
-        names = ", ".join(map(str, there))
-        raise click.ClickException(f"Nothing is written, because this is there already: {names}.")
-    for path, text in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    write_new(files)
+    for path in files:
         click.echo(f"Wrote {path}.")
     if first.name != _PRODUCTION:
         click.echo(f"`pserve {first}` serves http://127.0.0.1:6543/api/v1/docs")

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from pyramid_bookstore.auth import missing_packages
+from pyramid_bookstore.cli.new_files import write_new
 from pyramid_bookstore.settings.converters import ASYMMETRIC, SYMMETRIC
 
 
@@ -39,18 +40,17 @@ def command(algorithm: str, output: Path) -> None:
         click.echo(make_secret(algorithm))
         click.echo(f"For bookstore.jwt.key, with bookstore.jwt.algorithms = {algorithm}.", err=True)
         return
+    if output.is_dir():
+        raise click.ClickException(
+            f"{output} is a folder; --output takes the name of the files, such as"
+            f" {output / 'tokens'}."
+        )
     public_file, private_file = Path(f"{output}.pem"), Path(f"{output}-private.pem")
-    there = [path for path in (public_file, private_file) if path.exists()]
+    there = [path for path in (public_file, private_file) if os.path.lexists(path)]
     if there:
         raise click.ClickException(f"{there[0]} is there already; --output takes another name.")
     private, public = make_pair(algorithm)
-    _write(private_file, private, 0o600)
-    _write(public_file, public, 0o644)
+    write_new({private_file: private, public_file: public}, private=private_file)
     click.echo(f"{private_file}: for who issues tokens; nobody else may read it.")
     click.echo(f"{public_file}: for the bookstore, with these settings:")
     click.echo(f"bookstore.jwt.key_file = {public_file}\nbookstore.jwt.algorithms = {algorithm}")
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from pyramid_bookstore.errors import Unavailable
+
 Kind = Literal["retry", "unavailable", "constraint", "defect"]
 
 
@@ -49,4 +51,22 @@ READ_ONLY = Diagnosis(
 )
 FULL = Diagnosis("unavailable", "The database has no room left for changes.")
 FORBIDDEN = Diagnosis("unavailable", "The database does not permit this to the service.")
+UNFIT = Diagnosis(
+    "unavailable", "The database's settings do not suit the bookstore; the log says which."
+)
 NOT_READY = Diagnosis("unavailable", "The database is not set up for this version.")
+
+
+class UnfitDatabase(Unavailable):
+    """The database, or a connection to it, is set up so that the bookstore cannot work with it.
+
+    As text it is the ``problem``, which is for the operator: a problem document has the message,
+    and the log has the problem.
+    """
+
+    def __init__(self, problem: str) -> None:
+        self.problem = problem
+        super().__init__(UNFIT.reason)
+
+    def __str__(self) -> str:
+        return self.problem

@@ -4,7 +4,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from transaction.interfaces import TransientError
 
-from pyramid_bookstore.db.diagnosis import DEFECT, Diagnosis
+from pyramid_bookstore.db.diagnosis import DEFECT, UNFIT, Diagnosis
 from pyramid_bookstore.db.dialects import all_dialects
 
 _POOL_EXHAUSTED = Diagnosis("unavailable", "All connections to the database are in use.")
@@ -17,6 +17,9 @@ def diagnose(error: BaseException) -> Diagnosis:
         return _POOL_EXHAUSTED
     if isinstance(error, TransientError):
         return _TRANSIENT
+    # Every text can be UTF-8, so it is the encoding of a connection that the host changed.
+    if isinstance(error, UnicodeEncodeError) and error.encoding != "utf-8":
+        return UNFIT
     driver_error = error.orig if isinstance(error, DBAPIError) else error
     for dialect in all_dialects():
         if driver_error is not None and dialect.is_driver_error(driver_error):

@@ -11,7 +11,7 @@ from pyramid_bookstore.catalogue import declared, extra
 from pyramid_bookstore.stock.lines import MAX_LINES, Lines
 from pyramid_bookstore.values import parameters as query
 from pyramid_bookstore.values import types
-from pyramid_bookstore.values.text import INVISIBLE, MODIFIERS
+from pyramid_bookstore.values.text import NEVER_ALONE
 
 Schema = dict[str, Any]
 
@@ -19,8 +19,7 @@ Schema = dict[str, Any]
 # expressions of JavaScript without the flag "u".
 _BEYOND = re.compile("[\U00010000-\U0010ffff](-[\U00010000-\U0010ffff])?")
 _BLANK = r"\s" + "".join(
-    char if char == "-" else rf"\u{ord(char):04x}"
-    for char in _BEYOND.sub("", INVISIBLE + MODIFIERS)
+    char if char == "-" else rf"\u{ord(char):04x}" for char in _BEYOND.sub("", NEVER_ALONE)
 )
 _NO_NUL = r"^[^\u0000]*$"
 _NO_NUL_NOT_BLANK = rf"^[^\u0000]*[^\u0000{_BLANK}][^\u0000]*$"

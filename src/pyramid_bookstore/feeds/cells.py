@@ -12,7 +12,7 @@ from pyramid_bookstore.errors import Fault, InvalidJSON
 from pyramid_bookstore.feeds.formulas import escape_formula, unescape_formula
 from pyramid_bookstore.feeds.prices import read_price
 from pyramid_bookstore.values import jsontext
-from pyramid_bookstore.values.text import visible
+from pyramid_bookstore.values.text import is_blank, visible
 from pyramid_bookstore.values.types import REQUIRED, Integer, Isbn, Price, Text
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,40}", re.ASCII)
@@ -66,7 +66,7 @@ def values_of(
 
 
 def _required(cell: str, decimal: str | None) -> str:
-    if not cell.strip():
+    if is_blank(cell):
         raise ValueError(REQUIRED)
     return unescape_formula(cell)
 

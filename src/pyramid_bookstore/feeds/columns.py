@@ -19,7 +19,7 @@ from pyramid_bookstore.feeds.formulas import escape_formula, unescape_formula
 from pyramid_bookstore.feeds.staging import FEED_FIELDS
 from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.values.faults import leaves, sentence
-from pyramid_bookstore.values.text import visible
+from pyramid_bookstore.values.text import is_blank, visible
 from pyramid_bookstore.values.types import Integer
 
 #: Cells whose values are kept: a catalogue names each publisher many times.
@@ -62,7 +62,7 @@ class Members:
         for name in [each for each in self._fields if each in document]:
             value = document.pop(name)
             if isinstance(self._fields[name].type, TextKind):  # a text is what it says
-                blank = isinstance(value, str) and not value.strip()
+                blank = isinstance(value, str) and is_blank(value)
                 patch[name], found = self._read(name, None if blank else value)
             elif isinstance(value, str):  # as other programs write numbers
                 patch[name], found = self._of_cell(name, value)
@@ -78,7 +78,8 @@ class Members:
         cell = visible(cell, lines=True)
         text = opened(cell)
         text = unescape_formula(cell) if text is cell else text
-        return self._read(name, self._fields[name].type.from_cell(text) if text.strip() else None)
+        empty = is_blank(text)
+        return self._read(name, None if empty else self._fields[name].type.from_cell(text))
 
     def _read(self, name: str, value: Any) -> tuple[Any, list[Fault]]:
         if value is None or value == []:

@@ -16,7 +16,7 @@ from pyramid_bookstore.catalogue.schema import validate_extra
 from pyramid_bookstore.errors import InvalidJSON, ValidationFailed
 from pyramid_bookstore.values import isbn as isbns
 from pyramid_bookstore.values import jsontext
-from pyramid_bookstore.values.text import visible
+from pyramid_bookstore.values.text import trimmed, visible
 from pyramid_bookstore.values.types import Integer, Isbn, Price, Text
 
 _PRICE = re.compile(r"(0|[1-9][0-9]{0,7})(?:\.([0-9]{1,2}))?", re.ASCII)
@@ -71,6 +71,7 @@ def _is_clean(text: str, lines: bool) -> bool:
     return (
         "\0" not in text
         and visible(text, lines=lines) == text
+        and (lines or trimmed(text) == text)
         and (text.isascii() or is_normalized("NFC", text))
     )
 

@@ -84,9 +84,13 @@ def target(name: str) -> Iterator[IO[bytes]]:
         with open(name, "wb") as device:
             yield device
         return
-    part = f"{name}.part"
+    part = f"{name}.{os.getpid()}.part"
     try:
-        with open(part, "wb") as raw:
+        raw = open(part, "xb")  # noqa: SIM115  # closed below
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, name) from None
+    try:
+        with raw:
             if name.lower().endswith(".gz"):
                 # Without time and name, so that the same books give the same bytes.
                 with gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed:
@@ -97,3 +101,14 @@ def target(name: str) -> Iterator[IO[bytes]]:
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def text_target(name: str) -> Iterator[IO[str]]:
+    """The same for text."""
+    with target(name) as opened:
+        text = io.TextIOWrapper(opened, encoding="utf-8", newline="")
+        try:
+            yield text
+        finally:
+            text.detach()

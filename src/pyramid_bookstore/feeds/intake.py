@@ -29,6 +29,7 @@ from pyramid_bookstore.feeds.staging import (
     ROW,
 )
 from pyramid_bookstore.feeds.validator import RowValidator
+from pyramid_bookstore.values.text import is_blank
 
 _required = itemgetter(*map(FEED_FIELDS.index, REQUIRED_FIELDS))
 _KEY, _PRICE, _STOCK, _EXTRA = (
@@ -165,7 +166,7 @@ class Intake:
                 if not self.partial and needs_book(result):
                     self.partial = True
             # Neither is ever a good row: the key is not in it.
-            elif not any(map(str.strip, cells)):
+            elif all(map(is_blank, cells)):
                 self.blank += 1
                 continue
             elif layout.is_header(line, cells):
@@ -190,7 +191,7 @@ class Intake:
         self, documents: Documents, place: int, rows: Iterable[Row]
     ) -> Iterator[Document]:
         for line, cells, fault in rows:
-            if not any(map(str.strip, cells)):
+            if all(map(is_blank, cells)):
                 self.blank += 1
             elif fault is not None:
                 yield Document(line, ",".join(cells), None, fault)

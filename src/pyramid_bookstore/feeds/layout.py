@@ -12,6 +12,7 @@ from pyramid_bookstore.feeds.headers import field_of, proposals
 from pyramid_bookstore.feeds.lines import refuse
 from pyramid_bookstore.feeds.options import DELIMITERS, OF_REJECTS, FeedOptions, names_of, normal
 from pyramid_bookstore.feeds.staging import KEY
+from pyramid_bookstore.values.text import trimmed, visible
 from pyramid_bookstore.values.types import REQUIRED
 
 #: Characters of a line that are shown in a message.
@@ -167,7 +168,9 @@ def _picker(places: Sequence[Sequence[int]]) -> Callable[[Sequence[str | None]],
 
 def first_filled(cells: Sequence[str | None]) -> str | None:
     """The first cell that has a value, or else the first."""
-    return next((cell for cell in cells if cell and not _EMPTY.fullmatch(cell.strip())), cells[0])
+    return next(
+        (cell for cell in cells if cell and not _EMPTY.fullmatch(trimmed(visible(cell)))), cells[0]
+    )
 
 
 def _unknown(name: str, index: int, options: FeedOptions) -> Fault:

@@ -8,6 +8,7 @@ from pyramid_bookstore.errors import InvalidJSON
 from pyramid_bookstore.feeds.lines import Lines, Stream, refuse
 from pyramid_bookstore.feeds.options import FeedOptions, normal
 from pyramid_bookstore.values import jsontext
+from pyramid_bookstore.values.text import is_blank
 
 #: Names of ignored members that are reported.
 _MAX_IGNORED = 50
@@ -47,7 +48,7 @@ class NdjsonFeed:
         first = True
         for number, line in enumerate(self.lines, 1):
             text = line.strip()
-            if not text:
+            if text[:1] != "{" and is_blank(text):
                 self.blank += 1
                 continue
             if first:  # the format of the file; a wrong line further down is one rejected row

@@ -39,7 +39,7 @@ from pyramid_bookstore.feeds.staging import (
 )
 from pyramid_bookstore.values import isbn as isbns
 from pyramid_bookstore.values import jsontext
-from pyramid_bookstore.values.text import visible
+from pyramid_bookstore.values.text import trimmed, visible
 from pyramid_bookstore.values.types import REQUIRED
 
 #: Size of the cache of derived texts: a catalogue names each author many times.
@@ -82,7 +82,7 @@ class RowValidator:
         validate = self._cell_validator(given)
         if not with_id:
             return validate
-        return lambda cells: _with_id(validate(cells[:-1]), visible(cells[-1] or "").strip())
+        return lambda cells: _with_id(validate(cells[:-1]), trimmed(visible(cells[-1] or "")))
 
     def _cell_validator(self, given: Collection[str]) -> Callable[[Sequence[str | None]], Result]:
         own, count = self._own_cells_validator(given), len(FEED_FIELDS)

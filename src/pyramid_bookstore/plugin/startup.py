@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from pyramid_bookstore.catalogue.declared import Declared
 from pyramid_bookstore.catalogue.declared_index import build, is_new, state
+from pyramid_bookstore.db.diagnosis import UnfitDatabase
 from pyramid_bookstore.db.engines import make_one_time_engine
 from pyramid_bookstore.db.revision import HEAD, MigrationRefused, is_current
 from pyramid_bookstore.errors import Unavailable
@@ -61,8 +62,8 @@ def _refuse_encoding(mount: Mount) -> None:
     try:
         with make_one_time_engine(mount.settings.database or {}).connect():
             pass
-    except Unavailable as error:
-        raise ConfigurationError(f"{mount.settings.database_prefix}url: {error.message}") from error
+    except UnfitDatabase as error:
+        raise ConfigurationError(f"{mount.settings.database_prefix}url: {error}") from error
     except DBAPIError:
         pass
 

@@ -14,10 +14,10 @@ from zope.sqlalchemy.datamanager import ZopeTransactionEvents, join_transaction
 
 from pyramid_bookstore.db.base import BIND
 from pyramid_bookstore.db.database import Database
+from pyramid_bookstore.db.diagnosis import UnfitDatabase
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.query import LeanReader, Reader, SessionReader
 from pyramid_bookstore.db.replica import ReplicaReader
-from pyramid_bookstore.errors import Unavailable
 from pyramid_bookstore.web.mount import Mount
 
 log = logging.getLogger("pyramid_bookstore")
@@ -130,7 +130,7 @@ class CheckedConnection:
 
 def check_connection(request: Request, session: Session) -> None:
     """At the first use of the host's session, look at how its connections are set up, which is the
-    host's affair: log what the host should know; raise `Unavailable` where it cannot work."""
+    host's affair: log what the host should know; raise `UnfitDatabase` where it cannot work."""
     checked = Mount.of(request.registry).part(CheckedConnection)
     if checked.done:
         return
@@ -138,8 +138,7 @@ def check_connection(request: Request, session: Session) -> None:
     dialect = dialect_named(connection.dialect.name)
     faults = [*dialect.faults_of_shared(connection)]
     if faults:
-        log.error("%s", " ".join(faults))
-        raise Unavailable("The database's settings do not suit the bookstore; the log says which.")
+        raise UnfitDatabase(" ".join(faults))
     for warning in dialect.warnings_of_shared(connection):
         log.warning("%s", warning)
     checked.done = True

@@ -10,7 +10,7 @@ from typing import Any
 import colander
 
 from pyramid_bookstore.values.faults import add_fault
-from pyramid_bookstore.values.text import searchable, visible
+from pyramid_bookstore.values.text import is_blank, searchable
 from pyramid_bookstore.values.types import (
     PRICE_MAX,
     Fields,
@@ -29,8 +29,10 @@ _TIME = re.compile(
     re.ASCII,
 )
 _AFTER_COMMA = re.compile(r",\s*")
-#: Characters of the name of a parameter.
+#: Characters of the name of a parameter; and how similar another one is that may be meant: a
+#: letter is wrong, left out or in another's place.
 _LONGEST = 60
+_NEAR = 0.75
 _BLANKS = str.maketrans("\t\r\n", "   ")
 
 
@@ -200,7 +202,10 @@ class Parameters(Fields):
         if not known:
             return {"": "This is not a parameter here; there are none."}
         # Of texts far longer than a name, which take long to compare, none is near.
-        near = {name: get_close_matches(name.lower()[:_LONGEST], known, n=1) for name in unknown}
+        near = {
+            name: get_close_matches(name.lower()[:_LONGEST], known, n=1, cutoff=_NEAR)
+            for name in unknown
+        }
         meant = {name: f" Did you mean `{found[0]}`?" for name, found in near.items() if found}
         said = f"The parameters are: {', '.join(known)}."
         sentences = {name: f"This is not a parameter here.{meant.get(name, '')} {said}"
@@ -227,6 +232,6 @@ class Parameters(Fields):
         given = {
             name: value
             for name, value in values.items()
-            if name not in node or not node[name].typ.skips_empty or visible(value).strip()
+            if name not in node or not node[name].typ.skips_empty or not is_blank(value)
         }
         return self.collect(node, given, error)

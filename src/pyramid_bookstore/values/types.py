@@ -87,7 +87,7 @@ class Text(StrictType):
             raise self.not_wanted(value)
         check_characters(value)
         result = text.visible(value, lines=not self.trim)
-        result = result.strip() if self.trim else result
+        result = text.trimmed(result) if self.trim else result
         # NFC makes text at most four times shorter; longer text is refused without it.
         if len(result) <= 4 * self.max_length:
             result = text.nfc(result)

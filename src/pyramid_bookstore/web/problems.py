@@ -4,6 +4,7 @@ A problem has the RFC's members (``type``, ``title``, ``status``, ``detail``, ``
 original tutorial's: ``error`` (the code), ``message``, and for wrong values ``details``.
 """
 
+import logging
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -14,11 +15,15 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from pyramid_bookstore import errors
+from pyramid_bookstore.db.diagnosis import UnfitDatabase
 from pyramid_bookstore.errors import BookstoreError, Fault, RowsRefused
 from pyramid_bookstore.web import errors as http_errors
 from pyramid_bookstore.web.body import MERGE_PATCH
 from pyramid_bookstore.web.conditional import etag
+from pyramid_bookstore.web.request_id import request_id
 from pyramid_bookstore.web.responses import answer
+
+log = logging.getLogger(__name__)
 
 PROBLEM = "application/problem+json"
 
@@ -92,6 +97,8 @@ class HostsRefusal(BookstoreError):
 def problem_response(request: Request, error: BookstoreError) -> HTTPException:
     """The response for an error, which can be raised too: the exception of its status, with the
     error as ``bookstore_error``."""
+    if isinstance(error, UnfitDatabase):
+        log.error("%s Request %s.", error.problem, request_id(request))
     if isinstance(error, HostsRefusal):
         problem, code = error.problem, error.problem.title.lower().replace(" ", "_")
     else:

@@ -122,6 +122,20 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_and_the_list(
     assert message.endswith("page, search, sort, updated_since.")
 
 
+@pytest.mark.parametrize("parse", [parse_listing, parse_export, parse_import])
+def test_only_a_parameter_that_is_near_is_meant(parse: Any) -> None:
+    message = faults(parse, ("-", "1"))["-"]
+    assert "Did you mean" not in message
+    known = message.removesuffix(".").rpartition(": ")[2].split(", ")
+    for name in (each for each in known if len(each) > 3):
+        for at in range(1, len(name)):
+            for typo in (name[:at] + name[at + 1 :], name[: at + 1] + name[at:], f"{name}s"):
+                assert typo in known or "Did you mean" in faults(parse, (typo, "1"))[typo]
+    others = {"sort", "page", "title", "order", "where", "isbn", "id", "q", "offset", "cursor"}
+    for other in others - {*known}:
+        assert "Did you mean" not in faults(parse, (other, "1"))[other]
+
+
 @pytest.mark.parametrize("value", ["true", "1", "TRUE", "True"])
 def test_in_stock_may_be_as_forms_send_it(value: str) -> None:
     assert parse_listing([("in_stock", value)]).filters == {"in_stock": True}

@@ -14,7 +14,8 @@ from pyramid_bookstore.values import text
 CHARACTERS = st.one_of(
     st.characters(exclude_categories=["Cs"]),
     st.sampled_from(
-        "aA \t\u0301\u0316\u0f73\u0344éßŒŁıİǅ한ᄒ\u1161\u11abﬁ№ﷺ’“—\u00ad\u200b\u2028\u200d\ufe0f"
+        "aA \t\u0301\u0316\u0f73\u0344éßŒŁıİǅ한ᄒ\u1161\u11ab\u115f\u1160\u3164\u2800ﬁ№"
+        "ﷺ’“—\u00ad\u200b\u2028\u200d\ufe0f"
     ),
 )
 TEXTS = st.text(CHARACTERS)
@@ -82,6 +83,8 @@ def test_folding_a_single_character_twice_equals_folding_it_once() -> None:
         ("\ufe0f", ""), ("\u200d", ""), ("\u034f", ""), ("\U000e0041\U000e0042", ""),
         ("Du\U000e0041ne", "Dune"), ("a \ufe0fb", "a b"), ("a\u200d", "a"), ("1\u200d2", "12"),
         ("Dune \u200d", "Dune "), ("a\u200d💻", "a💻"), ("a\0", "a\0"), ("a\u2028b", "a\u2028b"),
+        ("\u115f\u1160", ""), ("Du\u115fne\u1160", "Dune"), ("가\u1160", "가"),
+        ("\u115f\u115f\u1161", "\u115f\u1161"), ("a\U000e0fffb", "ab"), ("\u2800\ufe0f", "\u2800"),
     ],
 )  # fmt: skip
 def test_characters_that_show_nothing_are_taken_out(given_text: str, seen: str) -> None:
@@ -94,7 +97,9 @@ def test_characters_that_show_nothing_are_taken_out(given_text: str, seen: str) 
         "می\u200cخواهم", "क\u094d\u200dष", "👩\u200d💻", "👩🏽\u200d🚀", "❤\ufe0f\u200d🔥",
         "🏴\u200d☠\ufe0f", "🙂\u200d↔\ufe0f",
         "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
-        "1\ufe0f\u20e3", "葛\U000e0100", "日本", "é", "a\u00a0b", "\u0600", "Crème brûlée – “été”",
+        "1\ufe0f\u20e3", "葛\U000e0100", "日本", "é", "a\u00a0b", "\u1112\u1160",
+        "\u115f\u1161", "\u115f\u1160\u11ab",
+        "⠓⠊\u2800⠁", "\u0600", "Crème brûlée – “été”",
     ],
 )  # fmt: skip
 def test_joiners_between_letters_and_the_parts_of_emoji_stay_but_in_a_search(kept: str) -> None:
@@ -119,11 +124,33 @@ def test_taking_out_what_shows_nothing_again_changes_nothing(s: str, lines: bool
 
 
 @given(TEXTS)
-def test_clean_strips_outer_white_space_and_normalises_to_nfc(s: str) -> None:
-    cleaned = text.clean(s)
-    assert cleaned == cleaned.strip()
-    assert unicodedata.is_normalized("NFC", cleaned)
-    assert cleaned == unicodedata.normalize("NFC", s.strip())
+def test_a_text_that_is_stored_and_sent_again_is_the_same(s: str) -> None:
+    stored = text.nfc(text.trimmed(text.visible(s)))
+    assert text.nfc(text.trimmed(text.visible(stored))) == stored
+
+
+def _names_nothing(char: str) -> bool:
+    """Whether the Unicode data has the character as one that shows nothing by itself."""
+    name = unicodedata.name(char, "")
+    # Signs of numbers, and those around hieroglyphs, which are seen.
+    seen = ("ARABIC", "SYRIAC", "KAITHI", "EGYPTIAN")
+    return (
+        unicodedata.category(char) in ("Cc", "Zs", "Zl", "Zp")
+        or (unicodedata.category(char) == "Cf" and not name.startswith(seen))
+        or "VARIATION SELECTOR" in name
+        or (name.endswith(" FILLER") and "HANGUL" in name)
+        or "VOWEL INHERENT" in name
+        or name in ("COMBINING GRAPHEME JOINER", "BRAILLE PATTERN BLANK", "ARABIC LETTER MARK")
+    )
+
+
+def test_text_of_characters_that_show_nothing_is_blank_and_of_any_other_not() -> None:
+    every = [char for char in map(chr, range(1, 0x110000)) if unicodedata.category(char) != "Cn"]
+    alone = {char for char in every if text.is_blank(char)}
+    assert alone == {char for char in every if _names_nothing(char)}
+    for joined in ("", " ", "\u2800", "\u115f", "\u200d"):
+        assert text.is_blank(joined.join(sorted(alone)))
+    assert text.trimmed("\u2800 \u3000Du ne\u2800") == "Du ne"
 
 
 @given(TEXTS, st.integers(1, 300))

@@ -14,6 +14,7 @@ from storefront.covers import cover
 from storefront.formats import uuid_from
 from storefront.models import Order
 from storefront.ordering import AlreadyPlaced, OrderRefused, place_order
+from storefront.pages import page_of
 
 
 @view_config(route_name="orders", request_method="POST", permission="storefront.order")
@@ -62,13 +63,9 @@ def already_placed(error: AlreadyPlaced, request: Any) -> Any:
 def orders(request: Any) -> Any:
     """What this visitor has ordered, the newest first."""
     query = (
-        select(Order)
-        .where(Order.user_id == request.identity.id)
-        .options(selectinload(Order.lines))
-        .order_by(Order.placed_at.desc(), Order.id)
-        .limit(50)
+        select(Order).where(Order.user_id == request.identity.id).options(selectinload(Order.lines))
     )
-    return {"orders": request.dbsession.scalars(query).all(), "cover": cover}
+    return {"page": page_of(request.dbsession, query, request.GET.get("cursor")), "cover": cover}
 
 
 @view_config(

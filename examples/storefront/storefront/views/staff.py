@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from pyramid.httpexceptions import HTTPNotFound, HTTPSeeOther
@@ -12,10 +14,12 @@ from sqlalchemy.orm import joinedload, selectinload
 from pyramid_bookstore.errors import ValidationFailed
 from storefront.formats import search_words, uuid_from, whole_number
 from storefront.models import Order, OrderLine, StockNote
+from storefront.pages import page_of
 from storefront.views.account import local_path
 
 MOST_DELIVERED = 9_999
 NOTES_SHOWN = 8
+BOOKS_SHOWN = 30
 
 
 @view_config(
@@ -27,24 +31,19 @@ NOTES_SHOWN = 8
 def staff(request: Any) -> Any:
     """The newest orders, the day's figures, and what runs out, the most urgent first."""
     dbsession = request.dbsession
-    newest = (
-        select(Order)
-        .options(joinedload(Order.user), selectinload(Order.lines))
-        .order_by(Order.placed_at.desc(), Order.id)
-        .limit(25)
-    )
+    orders = select(Order).options(joinedload(Order.user), selectinload(Order.lines))
     notes = (
         select(StockNote)
         .order_by(StockNote.stock, StockNote.noted_at.desc(), StockNote.title)
         .limit(NOTES_SHOWN)
     )
     return {
-        "orders": dbsession.scalars(newest).all(),
+        "page": page_of(dbsession, orders, request.GET.get("cursor")),
         "notes": dbsession.scalars(notes).all(),
         "note_count": dbsession.scalar(select(func.count(StockNote.book_id))),
         "order_count": dbsession.scalar(select(func.count(Order.id))),
         "copies_sold": dbsession.scalar(select(func.sum(OrderLine.quantity))) or 0,
-        "earned": sum(dbsession.scalars(select(Order.total))),
+        "earned": dbsession.scalar(select(func.sum(Order.total))) or Decimal(0),
     }
 
 
@@ -57,10 +56,18 @@ def staff(request: Any) -> Any:
 def stock(request: Any) -> Any:
     """What is on the shelves, the least first."""
     search = search_words(request.GET.get("q"))
-    page = request.bookstore.list(
-        search=search or None, sort=(("stock", False), ("title", False)), limit=30
+    listed = partial(
+        request.bookstore.list,
+        search=search or None,
+        sort=(("stock", False), ("title", False)),
+        limit=BOOKS_SHOWN,
+        count="exact",
     )
-    return {"books": page.books, "total": page.total, "search": search}
+    try:
+        page = listed(cursor=request.GET.get("cursor") or None)
+    except ValidationFailed:  # the cursor of another list
+        page = listed()
+    return {"page": page, "search": search}
 
 
 @view_config(route_name="staff_stock", request_method="POST", permission="storefront.staff")

@@ -63,6 +63,7 @@ _BY_STATE = {
     "53100": diagnosis.FULL,
     "57014": diagnosis.TOO_SLOW,
     "55P03": diagnosis.LOCKED,
+    "22P05": diagnosis.UNFIT,  # the text has no place in the encoding of database or connection
     "25006": diagnosis.READ_ONLY,
     "25P03": diagnosis.TOO_SLOW,
     "42P01": diagnosis.NOT_READY,

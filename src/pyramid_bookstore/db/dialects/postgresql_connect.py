@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pyramid_bookstore.errors import Unavailable
+from pyramid_bookstore.db.diagnosis import UnfitDatabase
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class PinParameters:
     def __call__(self, connection: Any, _record: Any) -> None:
         if problem := wrong_encoding(connection):
             connection.close()  # the pool forgets it
-            raise Unavailable(problem)
+            raise UnfitDatabase(problem)
         if self._url in _UNPREPARED:
             connection.prepare_threshold = None
         wrong = [name for name, _ in wrong_parameters(connection)]
