@@ -127,6 +127,9 @@ def test_many_that_changed_are_walked_to_a_limit_and_then_collected(large, sort,
     assert (len(page.books), page.total) == (10, CHANGED)
 
 
+CHANGES = list_query(updated_since=LATELY).filters
+
+
 def isbns(rows):
     place = list(FIELDS).index("isbn")
     return [row[place] for row in rows]
@@ -136,7 +139,7 @@ def isbns(rows):
 def test_an_export_reads_the_index_of_the_changes_and_then_the_changed_books(
     large, monkeypatch, more
 ):
-    """However many they are: no page walks past the others, and memory is that of a run."""
+    """No page walks past the others."""
     monkeypatch.setattr(changed, "RUN", 11)
     reader = ExplainingReader(large)
     filters = list_query(updated_since=LATELY, **more).filters
@@ -177,9 +180,10 @@ def test_a_book_that_changes_while_the_changes_are_read_comes_once_as_it_is_then
     assert [row[place] for row in rows[:3]] == [71, 72, 73]
 
 
-def test_an_export_of_changes_that_is_broken_off_leaves_no_file(large, tmp_path, monkeypatch):
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    pages = walk(ExplainingReader(large), list_query(updated_since=LATELY).filters, size=5)
-    assert len(next(pages)) == 5
-    pages.close()
-    assert [*tmp_path.iterdir()] == []
+def test_an_export_of_very_many_changes_keeps_no_list_of_them(large, monkeypatch):
+    whole = isbns(row for page in walk(ExplainingReader(large), CHANGES, size=16) for row in page)
+    monkeypatch.setattr(changed, "RUN", 11)
+    monkeypatch.setattr(changed, "MOST", 20)
+    pages = [*walk(ExplainingReader(large), CHANGES, size=16)]
+    assert [each for page in pages for each in isbns(page)] == whole
+    assert len(whole) == CHANGED

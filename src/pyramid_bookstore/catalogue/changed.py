@@ -1,17 +1,12 @@
 """The books that changed since a time, the oldest first, at a cost that grows with them alone.
 
 The index of the changes has them in another order, in which a book that changes meanwhile would
-come twice. So their ids are read from it first, sorted in runs, and merged; then the books are read
-by their ids, which grow with their age.
+come twice. So their ids are read from it first, and then the books by their ids.
 """
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from heapq import merge
-from itertools import groupby, islice
-from tempfile import TemporaryFile
-from typing import IO, Any, Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import bindparam, select, tuple_
@@ -23,55 +18,48 @@ from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query, Reader, Row
 from pyramid_bookstore.search.base import Conditions
 
-#: Ids that are read and sorted at once.
-RUN: Final = 20_000
+#: Ids that are read at once.
+RUN: Final = 10_000
 
-_LENGTH = 16  # bytes of an id
-_BLOCK = 1024 * _LENGTH
+#: Ids that are kept, some 100 bytes each. Where more books changed, all are walked past.
+MOST: Final = 200_000
 
 _KEY = (BOOKS.c.updated_at, BOOKS.c.id)
 
 
-def walk_changed(
-    reader: Reader, conditions: Conditions, values: Mapping[str, Any], *, size: int
-) -> Iterator[Sequence[Row]]:
-    """The books that these conditions choose, of which one is a time of the last change, in pages
-    of up to ``size`` rows that begin with `COLUMNS`.
-
-    The ids are in a temporary file, so that memory does not grow with them.
-    """
+def changed_books(
+    reader: Reader, conditions: Conditions, values: Mapping[str, Any]
+) -> Sequence[UUID] | None:
+    """The ids, which grow with the age, of the books that changed since the time that is one of
+    these conditions; `None` where they are more than `MOST`."""
     since = next(each for each in conditions.comparisons if each.by_time)
-    others = tuple(each for each in conditions.comparisons if each is not since)
-    query = _books(reader.dialect, conditions._replace(comparisons=others))
-    with TemporaryFile(prefix="bookstore-") as file:
-        ends = [0]
-        for ids in _runs(reader, values[since.parameter]):
-            file.write(b"".join(sorted(each.bytes for each in ids)))
-            ends.append(file.tell())
-        file.flush()
-        runs = (_read(file, *ends[at : at + 2]) for at in range(len(ends) - 1))
-        changed = (UUID(bytes=each) for each, _ in groupby(merge(*runs)))
-        while page := [*islice(changed, size)]:
-            if rows := reader.rows(query, {**values, "ids": reader.dialect.many(page)}):
-                yield rows
-
-
-def _runs(reader: Reader, since: Any) -> Iterator[Sequence[UUID]]:
-    """The ids in the order of the changes; behind each place in it, so that none is left out."""
-    at, last = since, UUID(int=0)
-    while True:
+    at, last = values[since.parameter], UUID(int=0)
+    found: set[UUID] = set()
+    while len(found) <= MOST:
+        # Behind each place in the order of the changes, so that none is left out.
         rows = reader.rows(_CHANGED, {"at": at, "last": last, "run": RUN})
-        yield [book_id for _, book_id in rows]
+        found.update(book_id for _, book_id in rows)
         if len(rows) < RUN:
-            return
+            return sorted(found)
         at, last = rows[-1]
+    return None
 
 
-def _read(file: IO[bytes], at: int, end: int) -> Iterator[bytes]:
-    while at < end:
-        block = os.pread(file.fileno(), min(_BLOCK, end - at), at)
-        yield from (block[part : part + _LENGTH] for part in range(0, len(block), _LENGTH))
-        at += len(block)
+def walk_books(
+    reader: Reader,
+    conditions: Conditions,
+    values: Mapping[str, Any],
+    ids: Sequence[UUID],
+    *,
+    size: int,
+) -> Iterator[Sequence[Row]]:
+    """Those of the books with these ids that the conditions choose, as they are now, in pages of up
+    to ``size`` rows that begin with `COLUMNS`."""
+    query = _books(reader.dialect, conditions)
+    for at in range(0, len(ids), size):
+        page = reader.dialect.many(ids[at : at + size])
+        if rows := reader.rows(query, {**values, "ids": page}):
+            yield rows
 
 
 _CHANGED = Query(

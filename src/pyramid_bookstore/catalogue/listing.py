@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from pyramid_bookstore.catalogue.availability import HOLDS_AT
-from pyramid_bookstore.catalogue.changed import walk_changed
+from pyramid_bookstore.catalogue.changed import changed_books, walk_books
 from pyramid_bookstore.catalogue.cursor import Cursor, decode, encode, fingerprint
 from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
 from pyramid_bookstore.catalogue.declared_index import require_ready, uses
@@ -269,8 +269,9 @@ def walk(
     that stays is left out, because ``created_at`` never changes.
     """
     conditions, choice, values = read_filters(reader, filters, _OLDEST_FIRST, size, declared)
-    if conditions.by_time:
-        yield from walk_changed(reader, conditions, values, size=size)
+    ids = changed_books(reader, conditions, values) if conditions.by_time else None
+    if ids is not None:
+        yield from walk_books(reader, conditions, values, ids, size=size)
         return
     shape = Shape(reader.dialect, conditions, _OLDEST_FIRST, False, False, "none", choice.path)
     shape = shape._replace(aged=choice.aged)
