@@ -204,8 +204,10 @@ class Shop(RuleBasedStateMachine):
     @rule(number=holds, ttl=st.sampled_from([30, 600]))
     def prolong(self, number, ttl):
         hold = self.placed[number]
-        self.everywhere(self.over(hold) or 200, "PATCH", self.path(hold), {"ttl": ttl})
-        hold["until"] = Clock.ahead + ttl
+        over = self.over(hold)
+        self.everywhere(over or 200, "PATCH", self.path(hold), {"ttl": ttl})
+        if not over:
+            hold["until"] = Clock.ahead + ttl
 
     @rule(number=holds)
     def look(self, number):

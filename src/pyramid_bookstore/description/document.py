@@ -14,6 +14,7 @@ from pyramid_bookstore.description.operations import DESCRIBED, TAGS
 from pyramid_bookstore.description.own_types import Schema
 from pyramid_bookstore.description.paths import SCHEME, Paths
 from pyramid_bookstore.description.schemas import schemas
+from pyramid_bookstore.description.stock import stock_schemas
 from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.web.conditional import entity_tag
@@ -70,7 +71,7 @@ def document(
     items = {resource.path: paths.item(resource) for resource in served}
     used = {DESCRIBED[op.method, each.path].tag for each in served for op in each.operations}
     components = {
-        "schemas": schemas(rules, settings) | problems.problem_schemas(),
+        "schemas": schemas(rules, settings) | stock_schemas(settings) | problems.problem_schemas(),
         "responses": paths.responses | {"MethodNotAllowed": _METHOD_NOT_ALLOWED},
         "headers": headers.RESPONSE,
     }

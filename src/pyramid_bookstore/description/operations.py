@@ -9,14 +9,13 @@ from pyramid_bookstore.description import examples
 from pyramid_bookstore.description.described import Answer, Content, DescribedOperation
 from pyramid_bookstore.description.own_types import Schema
 from pyramid_bookstore.description.problems import ROWS_REFUSED
+from pyramid_bookstore.description.stock import STOCK, STOCK_OPERATIONS
 from pyramid_bookstore.feeds.schema import ExportParameters, ImportParameters
 from pyramid_bookstore.feeds.views import ODS, XLSX
-from pyramid_bookstore.stock.schema import MOVEMENTS
 from pyramid_bookstore.web.body import JSON, MERGE_PATCH
 
 BOOKS = "Books"
 BULK = "In bulk"
-STOCK = "Stock"
 OPERATION = "Operation"
 DESCRIPTION = "Description"
 
@@ -60,7 +59,6 @@ _MINIMAL = Answer("Done; no book in the answer, as preferred.", (*_READ, "Prefer
 _REPLAYED_MINIMAL = Answer(_MINIMAL.text, (*_MINIMAL.headers, "Idempotency-Replayed"))
 _CONDITIONS = ("If-Match", "If-Unmodified-Since", "If-None-Match")
 _BOOK = {JSON: Content("Book")}
-_HOLD = {JSON: Content("Hold")}
 _FILE = {
     "text/csv": Content(_TEXT, examples.CSV),
     "application/x-ndjson": Content(_TEXT, examples.NDJSON),
@@ -177,75 +175,6 @@ DESCRIBED: dict[tuple[str, str], DescribedOperation] = {
             204: _REPLAYED_MINIMAL,
         },
         errors=("not_found", "insufficient_stock", "precondition_failed"),
-    ),
-    ("GET", "/books/{id}/stock"): DescribedOperation(
-        id="listMovements",
-        tag=STOCK,
-        summary="List the movements of a book's stock",
-        text="The newest first. The deltas of all pages add up to the stock: what was there before"
-        " the oldest movement is an `opening` balance, and what changed while nothing was written"
-        " down is `unrecorded`.",
-        query=lambda settings, declared: MOVEMENTS,
-        headers=("Cache-Control",),
-        answers={200: Answer("Some movements.", ("Link",), {JSON: Content("Movements")})},
-        errors=("not_found", "unavailable"),
-    ),
-    ("POST", "/stock"): DescribedOperation(
-        id="changeStocks",
-        tag=STOCK,
-        summary="Change the stock of several books",
-        text="All lines or none. Lines of one book are added up first, and the order of the lines"
-        " does not matter.",
-        body={JSON: Content("StockChanges")},
-        answers={
-            200: Answer(
-                "Each book's stock.", ("Idempotency-Replayed",), {JSON: Content("StockLevels")}
-            )
-        },
-        errors=("insufficient_stock",),
-    ),
-    ("POST", "/holds"): DescribedOperation(
-        id="placeHold",
-        tag=STOCK,
-        summary="Hold copies for a customer who pays",
-        text="All lines or none. `available` sinks, `stock` does not, until the hold is committed,"
-        " released, or has run out.",
-        body={JSON: Content("NewHold")},
-        answers={201: Answer("The hold.", ("Location", "Idempotency-Replayed"), _HOLD, ())},
-        errors=("insufficient_stock",),
-    ),
-    ("GET", "/holds/{hold}"): DescribedOperation(
-        id="getHold",
-        tag=STOCK,
-        summary="Get a hold",
-        headers=("Cache-Control",),
-        answers={200: Answer("The hold.", (), _HOLD)},
-        errors=("not_found", "hold_over", "unavailable"),
-    ),
-    ("PATCH", "/holds/{hold}"): DescribedOperation(
-        id="prolongHold",
-        tag=STOCK,
-        summary="Prolong a hold",
-        text="For `ttl` seconds from now.",
-        body={MERGE_PATCH: Content("HoldPatch"), JSON: Content("HoldPatch")},
-        answers={200: Answer("The hold as it is now.", (), _HOLD)},
-        errors=("not_found", "hold_over"),
-    ),
-    ("DELETE", "/holds/{hold}"): DescribedOperation(
-        id="releaseHold",
-        tag=STOCK,
-        summary="Give the copies of a hold back",
-        answers={204: Answer("They are given back.")},
-        errors=("not_found", "hold_over"),
-    ),
-    ("POST", "/holds/{hold}/commit"): DescribedOperation(
-        id="commitHold",
-        tag=STOCK,
-        summary="Take the copies of a hold out of stock",
-        text="Once. Refused where the stock was set below what is held, or a book was deleted; the"
-        " hold then stays as it is.",
-        answers={200: Answer("The hold that was.", ("Idempotency-Replayed",), _HOLD)},
-        errors=("not_found", "hold_over", "insufficient_stock"),
     ),
     ("GET", "/books/isbn/{isbn}"): DescribedOperation(
         id="getBookByIsbn",
@@ -375,4 +304,5 @@ DESCRIBED: dict[tuple[str, str], DescribedOperation] = {
         },
         errors=("not_found",),
     ),
+    **STOCK_OPERATIONS,
 }

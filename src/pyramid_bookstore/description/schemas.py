@@ -1,4 +1,5 @@
-"""The JSON Schemas of requests and answers: ``#/components/schemas`` without the errors."""
+"""The JSON Schemas of requests and answers: ``#/components/schemas`` without those of `stock`, and
+the errors."""
 
 from typing import Any
 
@@ -22,23 +23,17 @@ from pyramid_bookstore.description.own_types import (
 from pyramid_bookstore.errors import AbsentBook
 from pyramid_bookstore.feeds.report import MAX_LISTED
 from pyramid_bookstore.settings import Settings
-from pyramid_bookstore.stock.schema import (
-    StockChange,
-    StockChanges,
-    hold_schema,
-    prolong_schema,
-)
-from pyramid_bookstore.values.types import Isbn, Moment
+from pyramid_bookstore.values.types import Isbn
 
 _LINE: Schema = {"type": "integer", "minimum": 1, "description": "The line the row begins in."}
-_COUNT: Schema = {"type": "integer", "minimum": 0}
+COUNT: Schema = {"type": "integer", "minimum": 0}
 _AS_READ = (
     "A book may come as it was read: what the server sets is passed over, but for another `id`."
 )
 
-_ID: Schema = {"type": "string", "format": "uuid"}
-_STORED_ISBN: Schema = stored_schema(Isbn())
-_AVAILABLE: Schema = _COUNT | {"description": "Copies that no hold keeps.", "readOnly": True}
+ID: Schema = {"type": "string", "format": "uuid"}
+STORED_ISBN: Schema = stored_schema(Isbn())
+AVAILABLE: Schema = COUNT | {"description": "Copies that no hold keeps.", "readOnly": True}
 _FREE_IN_STOCK: Schema = {
     "description": FREE_STOCK,
     "properties": {
@@ -56,10 +51,10 @@ def ref(name: str) -> Schema:
 
 
 def schemas(rules: ExtraRules, settings: Settings) -> dict[str, Schema]:
-    """All schemas; ``rules`` are those for ``extra``."""
-    holds, max_ttl = settings.holds, settings.holds_max_ttl
+    """The schemas by name; ``rules`` are those for ``extra``."""
+    holds = settings.holds
     forms = book_schemas(rules)
-    writable = _properties(forms.whole, with_default=False) | {"extra": ref("Extra")}
+    writable = properties_of(forms.whole, with_default=False) | {"extra": ref("Extra")}
     changes = _read_only() | writable
     new = writable | {
         node.name: writable[node.name]
@@ -73,76 +68,44 @@ def schemas(rules: ExtraRules, settings: Settings) -> dict[str, Schema]:
         required.append("extra")
     return {
         "Book": _book(holds),
-        "SparseBook": _object(_book(holds)["properties"], description="A book by `fields`."),
+        "SparseBook": object_schema(_book(holds)["properties"], description="A book by `fields`."),
         "Page": _page(rules.declared),
         "Suggestions": _suggestions(),
-        "NewBook": _input(new, "A whole book.", _example(rules), required),
-        "NewBookByIsbn": _input(
+        "NewBook": input_schema(new, "A whole book.", _example(rules), required),
+        "NewBookByIsbn": input_schema(
             _read_only() | new,
             f"A whole book; the path has its ISBN. {_AS_READ}",
             _example(rules),
             [name for name in required if name != "isbn"],
         ),
-        "BookChanges": _input(
+        "BookChanges": input_schema(
             changes,
             f"Any subset of a book's fields; what is left out stays. {_AS_READ}",
             examples.CHANGES,
         ),
-        "BookPatch": _input(
+        "BookPatch": input_schema(
             _patched(changes, forms.whole),
             "A JSON merge patch (RFC 7396) of a book: null takes a field back to its default, and"
             f" within `extra` takes a name out. {_AS_READ}",
             examples.PATCH,
         ),
-        "StockChange": _input(
-            _properties(StockChange(), with_default=False),
-            "A change of the stock.",
-            examples.STOCK_CHANGE,
-            ["delta"],
-        ),
-        "LookupRequest": _input(
-            _properties(LookupBody(), with_default=False),
+        "LookupRequest": input_schema(
+            properties_of(LookupBody(), with_default=False),
             f"ISBNs and ids, up to {MOST:,} in all.",
             examples.LOOKUP_REQUEST,
         ),
         "Lookup": _lookup(),
-        "StockChanges": _input(
-            _properties(StockChanges(), with_default=False),
-            "A change of the stock of several books.",
-            examples.STOCK_CHANGES,
-            ["lines"],
-        ),
-        "StockLevels": _object(
-            {"lines": {"type": "array", "items": _object(_level(holds), ["id", "isbn", "stock"])}},
-            ["lines"],
-            description="What there is of each book, in the order of the lines.",
-            examples=[examples.STOCK_LEVELS],
-        ),
-        "NewHold": _input(
-            _properties(hold_schema(max_ttl), with_default=False),
-            "A hold to place.",
-            examples.NEW_HOLD,
-            ["lines"],
-        ),
-        "HoldPatch": _input(
-            _properties(prolong_schema(max_ttl), with_default=False),
-            "What can be changed of a hold.",
-            examples.HOLD_PATCH,
-            ["ttl"],
-        ),
-        "Hold": _hold(),
-        "Movements": _movements(),
         "Extra": _extra(rules, stored=False),
         "StoredExtra": _extra(rules, stored=True),
         "ImportReport": report(),
-        "Reject": _object(
+        "Reject": object_schema(
             {"line": _LINE, "faults": {"type": "array", "items": ref("Fault")}},
             ["line", "faults"],
         ),
         "Fault": _fault(),
         "RowFault": _fault(line=_LINE),
-        "Health": _object({"status": {"const": "ok"}}, ["status"]),
-        "Index": _object(
+        "Health": object_schema({"status": {"const": "ok"}}, ["status"]),
+        "Index": object_schema(
             {
                 "version": {"type": "string", "description": "Of the software."},
                 "currency": {"type": "string", "description": "Of every price (ISO 4217)."},
@@ -154,7 +117,7 @@ def schemas(rules: ExtraRules, settings: Settings) -> dict[str, Schema]:
             },
             ["version", "links"],
         ),
-        "Ready": _object(
+        "Ready": object_schema(
             {
                 "status": {"const": "ready"},
                 "revision": {"type": "string"},
@@ -165,7 +128,7 @@ def schemas(rules: ExtraRules, settings: Settings) -> dict[str, Schema]:
     }
 
 
-def _properties(schema: Any, *, with_default: bool = True) -> dict[str, Schema]:
+def properties_of(schema: Any, *, with_default: bool = True) -> dict[str, Schema]:
     return {node.name: property_schema(node, with_default=with_default) for node in schema}
 
 
@@ -180,14 +143,14 @@ def property_schema(node: Any, *, with_default: bool = True) -> Schema:
     return schema
 
 
-def _object(
+def object_schema(
     properties: dict[str, Schema], required: list[str] | None = None, **more: Any
 ) -> Schema:
     schema: Schema = {"type": "object", **more, "properties": properties}
     return schema | ({"required": required} if required else {})
 
 
-def _input(
+def input_schema(
     properties: dict[str, Schema], text: str, example: Schema, required: list[str] | None = None
 ) -> Schema:
     closed: Schema = {"description": text, "additionalProperties": False}
@@ -195,7 +158,7 @@ def _input(
         closed["examples"] = [example]
     if "stock" in properties:
         closed["not"] = _FREE_IN_STOCK
-    return _object(properties, required, **closed)
+    return object_schema(properties, required, **closed)
 
 
 def _book(holds: bool) -> Schema:
@@ -208,51 +171,9 @@ def _book(holds: bool) -> Schema:
     }
     example = examples.BOOK
     if holds:
-        fields["available"] = _AVAILABLE
+        fields["available"] = AVAILABLE
         example = example | {"available": 10}
-    return _object(fields, list(fields), description="A book.", examples=[example])
-
-
-def _level(holds: bool) -> dict[str, Schema]:
-    """What there is of a book."""
-    level = {"id": _ID, "isbn": _STORED_ISBN, "stock": _COUNT}
-    return level | ({"available": _AVAILABLE} if holds else {})
-
-
-def _hold() -> Schema:
-    """A hold in an answer."""
-    line = {"id": _ID, "isbn": _STORED_ISBN, "quantity": {"type": "integer", "minimum": 1}}
-    properties: dict[str, Schema] = {
-        "id": _ID,
-        "lines": {"type": "array", "items": _object(line, list(line))},
-        "expires_at": stored_schema(Moment()),
-    }
-    return _object(
-        properties, list(properties), description="Copies held.", examples=[examples.HOLD]
-    )
-
-
-def _movements() -> Schema:
-    """Movements in an answer."""
-    text: Schema = {"type": ["string", "null"]}
-    movement: dict[str, Schema] = {
-        "at": stored_schema(Moment()),
-        "delta": {"type": "integer"},
-        "stock": _COUNT | {"description": "The stock then."},
-        "reason": text,
-        "reference": text,
-        "by": text | {"description": "The id of the caller."},
-        "request_id": text,
-    }
-    properties: dict[str, Schema] = {
-        "data": {"type": "array", "items": _object(movement, list(movement))},
-        "limit": {"type": "integer", "minimum": 1},
-        "next_cursor": {
-            "type": ["string", "null"],
-            "description": "`cursor` for the movements before; null at the oldest.",
-        },
-    }
-    return _object(properties, list(properties), examples=[examples.MOVEMENTS])
+    return object_schema(fields, list(fields), description="A book.", examples=[example])
 
 
 def _read_only() -> dict[str, Schema]:
@@ -279,7 +200,7 @@ def _lookup() -> Schema:
         "missing": texts | {"description": "ISBNs and ids that no book has, as they were sent."},
         "invalid": texts | {"description": "What is neither an ISBN nor an id."},
     }
-    return _object(properties, list(properties), examples=[examples.LOOKUP])
+    return object_schema(properties, list(properties), examples=[examples.LOOKUP])
 
 
 def _page(declared: Declared) -> Schema:
@@ -289,10 +210,10 @@ def _page(declared: Declared) -> Schema:
             "items": {"anyOf": [ref("Book"), ref("SparseBook")]},
             "description": "The books of the page; with `fields`, only these of each.",
         },
-        "total": _COUNT | {"description": "Books in the whole list."},
+        "total": COUNT | {"description": "Books in the whole list."},
         "page": {"type": "integer", "minimum": 1},
         "limit": {"type": "integer", "minimum": 1},
-        "total_pages": _COUNT | {"description": "Pages that may be asked for; a cursor may go on."},
+        "total_pages": COUNT | {"description": "Pages that may be asked for; a cursor may go on."},
         "next_cursor": {
             "type": ["string", "null"],
             "description": "`cursor` for the next page; null on the last one.",
@@ -312,31 +233,31 @@ def _page(declared: Declared) -> Schema:
             },
             "additionalProperties": False,
         }
-    return _object(properties, ["data", "limit", "next_cursor"], examples=[examples.PAGE])
+    return object_schema(properties, ["data", "limit", "next_cursor"], examples=[examples.PAGE])
 
 
 def _facet(kind: Kind) -> Schema:
     estimated = {"type": "boolean", "const": True, "description": "Counted in a sample."}
-    properties = {"value": {"type": kind.facet_type}, "books": _COUNT, "estimated": estimated}
-    return _object(properties, ["value", "books"])
+    properties = {"value": {"type": kind.facet_type}, "books": COUNT, "estimated": estimated}
+    return object_schema(properties, ["value", "books"])
 
 
 def _suggestions() -> Schema:
     suggestion: dict[str, Schema] = {
         "text": {"type": "string"},
         "field": {"type": "string", "enum": ["author", "title"]},
-        "books": _COUNT
+        "books": COUNT
         | {"description": f"Of an author: the number of books; {COUNTED:,} stands for more, too."},
         "isbn": {"type": "string", "description": "Of a title: the ISBN of its book."},
     }
     properties: dict[str, Schema] = {
-        "data": {"type": "array", "items": _object(suggestion, ["text", "field"])},
+        "data": {"type": "array", "items": object_schema(suggestion, ["text", "field"])},
         "corrected": {
             "type": "boolean",
             "description": "Whether only the nearest spelling of `q` was found.",
         },
     }
-    return _object(properties, ["data", "corrected"], examples=[examples.SUGGESTIONS])
+    return object_schema(properties, ["data", "corrected"], examples=[examples.SUGGESTIONS])
 
 
 def _patched(properties: dict[str, Schema], whole: Any) -> dict[str, Schema]:
@@ -375,25 +296,25 @@ def _extra(rules: ExtraRules, *, stored: bool) -> Schema:
 def report() -> Schema:
     """The report of an import."""
     numbers = ("rows", "created", "updated", "unchanged", "rejected")
-    properties: dict[str, Schema] = {name: dict(_COUNT) for name in numbers}
+    properties: dict[str, Schema] = {name: dict(COUNT) for name in numbers}
     properties["dry_run"] = {"type": "boolean"}
     properties["rejects"] = {
         "type": "array",
         "items": ref("Reject"),
         "description": f"The first {MAX_LISTED} of the rejected rows.",
     }
-    properties["repeated"] = _COUNT | {"description": "Rows that equal an earlier one."}
-    properties["blank"] = _COUNT | {"description": "Rows without anything in them; not in `rows`."}
-    properties["absent"] = _COUNT | {
+    properties["repeated"] = COUNT | {"description": "Rows that equal an earlier one."}
+    properties["blank"] = COUNT | {"description": "Rows without anything in them; not in `rows`."}
+    properties["absent"] = COUNT | {
         "description": "Books that came with the source before and are not in the file."
     }
     book: dict[str, Schema] = {name: {"type": "string"} for name in AbsentBook._fields}
     properties["absent_books"] = {
         "type": "array",
-        "items": _object(book, list(book)),
+        "items": object_schema(book, list(book)),
         "description": f"The first {MAX_LISTED} of them, by ISBN, as they were.",
     }
-    return _object(properties, list(properties), examples=[examples.REPORT])
+    return object_schema(properties, list(properties), examples=[examples.REPORT])
 
 
 def _fault(**more: Schema) -> Schema:
@@ -406,7 +327,7 @@ def _fault(**more: Schema) -> Schema:
         "pointer": {"type": "string", "description": "The same as a JSON pointer (RFC 6901)."},
         "message": {"type": "string", "description": "What is wrong, for people."},
     }
-    return _object(properties, list(properties))
+    return object_schema(properties, list(properties))
 
 
 def _example(rules: ExtraRules) -> Schema:
