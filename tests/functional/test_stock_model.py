@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 
-import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -17,17 +15,14 @@ from hypothesis.stateful import (
     initialize,
     invariant,
     rule,
-    run_state_machine_as_test,
 )
 
 from pyramid_bookstore.catalogue import availability
-from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.stock import holds as holds_module
 from pyramid_bookstore.stock import shelf as shelf_module
 from pyramid_bookstore.values import moments
 from tests.support.api import API, BOOKS, ask, new_book
-from tests.support.apps import build_app, close_app
-from tests.support.backends import Emptier
+from tests.support.both import run_on_both
 
 TITLES = 4
 LINES = st.lists(
@@ -233,35 +228,10 @@ class Shop(RuleBasedStateMachine):
                 assert {each["reason"] for each in log["data"]}.isdisjoint({"unrecorded"})
 
 
-@pytest.fixture
-def apps(sqlite_backend, postgres_backend, monkeypatch):
+def test_both_databases_sell_hold_and_count_as_the_model(
+    sqlite_backend, postgres_backend, monkeypatch
+):
     for module in (availability, holds_module, shelf_module):
         monkeypatch.setattr(module, "now", Clock.now)
-    made = []
-    for backend in (sqlite_backend, postgres_backend):
-        url = backend.create()
-        asked = {"bookstore.holds": "true", "bookstore.stock_log": "true"}
-        app = build_app({"bookstore.sqlalchemy.url": url, **asked})
-        made.append((backend, url, app, make_engine({"url": url})))
-    yield [(app, Emptier(engine)) for _, _, app, engine in made]
-    for backend, url, app, engine in made:
-        close_app(app)
-        engine.dispose()
-        backend.drop(url)
-
-
-def test_both_databases_sell_hold_and_count_as_the_model(apps):
-    class Machine(Shop):
-        pass
-
-    Machine.apps = [app for app, _ in apps]
-    Machine.empty = [empty for _, empty in apps]
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=20,
-            stateful_step_count=30,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+    asked = {"bookstore.holds": "true", "bookstore.stock_log": "true"}
+    run_on_both(Shop, (sqlite_backend, postgres_backend), asked, examples=15, steps=30)
