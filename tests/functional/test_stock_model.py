@@ -31,13 +31,14 @@ LINES = st.lists(
 
 
 class Clock:
-    """Ahead of the real one by so many seconds, of which a run takes few."""
+    """Stands still, so that it counts nothing how long a run takes, until it is set ahead."""
 
+    start = moments.now()
     ahead = 0
 
     @classmethod
     def now(cls):
-        return moments.now() + timedelta(seconds=cls.ahead)
+        return cls.start + timedelta(seconds=cls.ahead)
 
 
 class Shop(RuleBasedStateMachine):
@@ -47,7 +48,7 @@ class Shop(RuleBasedStateMachine):
     def begin(self):
         for empty in self.empty:
             empty()
-        Clock.ahead = 0
+        Clock.start, Clock.ahead = moments.now(), 0
         #: By title; None for one that is deleted.
         self.stock: list[int | None] = [6] * TITLES
         #: By number: lines, the time at which it runs out, whether it ended.
@@ -208,7 +209,7 @@ class Shop(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([20, 50, 1000]))
     def wait(self, seconds):
-        # A little more than the multiples of ten, so that the time that a run takes counts nothing.
+        # A little more than the multiples of ten: never the very moment at which a hold runs out.
         Clock.ahead += seconds + 7
 
     @invariant()
