@@ -52,6 +52,14 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "explore")
 _AWAY_FROM_UTC = "<+0545>-05:45"
 
 
+#: The longest files, which come first: else one worker would have one when the others are done.
+_LONG = ("tests/torture/", "tests/storefront/test_browser.py", "tests/functional/test_search.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
+
+
 def pytest_collection_finish() -> None:
     """What is there by now stays, so that no collection of garbage looks at it again."""
     gc.collect()
