@@ -18,7 +18,10 @@ help: ## Show the targets
 run: $(VENV)/.runs ## Start the bookstore of development.ini (ARGS="http_port=8081")
 	$(BIN)/pserve development.ini $(ARGS)
 
-test: lint types pytest docs ## Lint, types, every test on SQLite and PostgreSQL, the docs
+test: $(VENV)/.tests ## Lint, types, every test on SQLite and PostgreSQL, the docs
+	@# Side by side, as each keeps one processor busy; the tests take all.
+	$(MAKE) --jobs lint types docs
+	$(MAKE) pytest
 
 lint: $(VENV)/.tests ## ruff (rules, format) and import-linter (which package may import which)
 	$(BIN)/ruff check .

@@ -10,6 +10,7 @@ What rests on ``backend`` runs twice, on SQLite and on PostgreSQL:
 ``dbsession``      test        session of ``app``'s database in ``tm``
 ``testapp``        test        WebTest on ``app``, its requests inside ``tm`` and ``dbsession``
 ``client``         test        WebTest whose requests commit, on a database emptied before the test
+``client_with``    test        factory: the same, with settings, of an application that is shared
 ``make_app``       test        factory: an application with settings of its own
 ``make_client``    test        factory: the same, in WebTest, by default on a database of its own
 =================  ==========  ====================================================================
@@ -23,6 +24,7 @@ import gc
 import os
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import hypothesis
@@ -48,6 +50,14 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "explore")
 # Far from UTC, and no whole hour: a time that was left naive on its way shows. Written out
 # because some PostgreSQL builds have no time zone database.
 _AWAY_FROM_UTC = "<+0545>-05:45"
+
+
+#: The longest files, which come first: else one worker would have one when the others are done.
+_LONG = ("tests/torture/", "tests/storefront/test_browser.py", "tests/functional/test_search.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(_LONG))
 
 
 def pytest_collection_finish() -> None:
@@ -160,22 +170,50 @@ def testapp(app: Router, tm: transaction.TransactionManager, dbsession: Session)
 
 
 @pytest.fixture(scope="session")
-def committing(backend: Backend) -> Iterator[tuple[Router, Emptier]]:
-    """The application below ``client``, and what empties its database."""
-    url = backend.create()
-    engine = make_engine({"url": url})
-    app = build_app({"bookstore.sqlalchemy.url": url})
-    yield app, Emptier(engine)
-    close_app(app)
-    engine.dispose()
-    backend.drop(url)
+def committing(backend: Backend) -> Iterator[Callable[..., tuple[Router, Emptier]]]:
+    """``committing(settings, configure=None)``: an application, made once for what it is made of,
+    and what empties its database."""
+    made: dict[Any, tuple[Router, Emptier]] = {}
+    with ExitStack() as at_the_end:
+
+        def serve(settings: dict[str, Any], **options: Any) -> tuple[Router, Emptier]:
+            key = frozenset({**settings, **options}.items())
+            if key not in made:
+                url = backend.create()
+                at_the_end.callback(backend.drop, url)
+                engine = make_engine({"url": url})
+                at_the_end.callback(engine.dispose)
+                # Before the application, which may add indexes that cannot be reflected.
+                empty = Emptier(engine)
+                app = build_app({"bookstore.sqlalchemy.url": url} | settings, **options)
+                at_the_end.callback(close_app, app)
+                made[key] = app, empty
+            return made[key]
+
+        yield serve
 
 
 @pytest.fixture
-def client(committing: tuple[Router, Emptier]) -> TestApp:
-    app, empty = committing
-    empty()
-    return TestApp(app)
+def client_with(
+    committing: Callable[..., tuple[Router, Emptier]],
+) -> Callable[..., TestApp]:
+    """``client_with(settings, configure=None) -> TestApp``: as ``client``, of an application with
+    these settings.
+
+    It costs a tenth of ``make_client``, but shares the application with other tests.
+    """
+
+    def make(settings: dict[str, Any], **options: Any) -> TestApp:
+        app, empty = committing(settings, **options)
+        empty()
+        return TestApp(app)
+
+    return make
+
+
+@pytest.fixture
+def client(client_with: Callable[..., TestApp]) -> TestApp:
+    return client_with({})
 
 
 @pytest.fixture

@@ -29,6 +29,7 @@ from pyramid_bookstore.web import problems
 from pyramid_bookstore.web.problems import PROBLEMS
 from tests.description.support import check, closed, description, faults
 from tests.support.api import API, RUST, ask
+from tests.support.apps import build_app, close_app
 
 ID = "01a20253-e83e-7b91-92af-097058bab2fa"
 SOURCE = Path(pyramid_bookstore.__file__).parent
@@ -44,12 +45,14 @@ def everything():
     return {f"bookstore.{name}": "true" for name in names}
 
 
-@pytest.fixture
-def app(make_app, everything):
-    return make_app({"bookstore.sqlalchemy.url": "sqlite://", **everything})
+@pytest.fixture(scope="module")
+def app(everything):
+    app = build_app({"bookstore.sqlalchemy.url": "sqlite://", **everything})
+    yield app
+    close_app(app)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def document(app):
     return description(app)
 

@@ -33,8 +33,8 @@ class TestApi:
     """Permissions of the HTTP API, refused by its own exception view."""
 
     @pytest.fixture
-    def client(self, make_client):
-        return make_client(TOKENS)
+    def client(self, client_with):
+        return client_with(TOKENS)
 
     @pytest.mark.parametrize(
         ("method", "path"),

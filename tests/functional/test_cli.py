@@ -17,7 +17,6 @@ from pyramid_bookstore.cli.ini import Ini
 from pyramid_bookstore.db import migrations, revision
 from pyramid_bookstore.db.engines import make_engine, make_one_time_engine
 from tests.support.cli import CliRunner
-from tests.support.crowd import PROCESSES, crowd
 from tests.support.server import program
 
 
@@ -88,12 +87,6 @@ class TestMigrate:
         assert "CREATE TABLE bookstore_books" in printed
         assert "INSERT INTO bookstore_alembic_version" in printed
         assert "already" not in run("-c", ini, "migrate").stdout
-
-    def test_eight_processes_may_migrate_at_once(self, ini, bare):
-        said = crowd(
-            "from pyramid_bookstore.cli import main", "main(sys.argv[1:])", "-c", ini, "migrate"
-        )
-        assert len(said) == PROCESSES
 
     def test_migrate_works_as_an_installed_program(self, ini):
         command = [program("bookstore"), "-c", ini, "migrate"]

@@ -78,8 +78,8 @@ EVERYTHING: list[tuple[str, str, Any, dict[str, str], int]] = [
 
 
 @pytest.fixture
-def client(make_client: MakeClient) -> webtest.TestApp:
-    client = make_client({**LISTED, "bookstore.max_body_size": 2048})
+def client(client_with: MakeClient) -> webtest.TestApp:
+    client = client_with({**LISTED, "bookstore.max_body_size": 2048})
     client.post_json(BOOKS, RUST)
     return client
 

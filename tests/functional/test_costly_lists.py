@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 import pytest
+from webtest import TestApp
 
 from pyramid_bookstore.catalogue import listing, rows
 from pyramid_bookstore.db.engines import make_engine
@@ -13,6 +14,7 @@ from pyramid_bookstore.db.slots import Slots
 from pyramid_bookstore.errors import Unavailable
 from pyramid_bookstore.web.mount import Mount
 from tests.support.api import BOOKS, assert_problem
+from tests.support.apps import build_app, close_app
 from tests.support.catalogue import book_row, fill
 
 #: More than are counted for nothing.
@@ -46,10 +48,11 @@ def large(monkeypatch):
         monkeypatch.setattr(module, "COSTLY", 1_000)
 
 
-@pytest.fixture
-def client(make_client):
-    client = make_client({"bookstore.concurrent.searches": "1"})
-    engine = make_engine({"url": Mount.of(client.app.registry).settings.database["url"]})
+@pytest.fixture(scope="module")
+def client(backend):
+    url = backend.create()
+    app = build_app({"bookstore.sqlalchemy.url": url, "bookstore.concurrent.searches": "1"})
+    engine = make_engine({"url": url})
     fill(
         engine,
         (
@@ -58,7 +61,9 @@ def client(make_client):
         ),
     )
     engine.dispose()
-    return client
+    yield TestApp(app)
+    close_app(app)
+    backend.drop(url)
 
 
 @contextmanager

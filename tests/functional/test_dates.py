@@ -171,7 +171,7 @@ def test_the_first_version_of_a_second_follows_many_of_the_second_before(
 
 @pytest.fixture
 def writing_engine(committing):
-    app, _ = committing
+    app, _ = committing({})
     return Mount.of(app.registry).database.writing
 
 

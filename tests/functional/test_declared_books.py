@@ -26,8 +26,8 @@ MakeClient = Callable[..., TestApp]
 
 
 @pytest.fixture
-def client(make_client: MakeClient) -> TestApp:
-    return make_client(FIELDS)
+def client(client_with: MakeClient) -> TestApp:
+    return client_with(FIELDS)
 
 
 def post(client: TestApp, number: int, status: int = 201, **extra: Any) -> Any:

@@ -318,7 +318,7 @@ _extras = st.fixed_dictionaries(
 
 
 @given(st.lists(_extras, min_size=1, max_size=5))
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_values_an_export_is_imported_unchanged(
     client: TestApp, extras: list[dict[str, Any]]
 ) -> None:

@@ -54,8 +54,8 @@ def numbers() -> random.Random:
 
 
 @pytest.fixture
-def shop(make_client: Callable[..., TestApp], numbers: random.Random) -> tuple[TestApp, list[Any]]:
-    client = make_client({"bookstore.migrate": "true", **FIELDS})
+def shop(client_with: Callable[..., TestApp], numbers: random.Random) -> tuple[TestApp, list[Any]]:
+    client = client_with({"bookstore.migrate": "true", **FIELDS})
     books = [client.post_json("/api/v1/books", made(numbers, number)).json for number in range(60)]
     return client, books
 

@@ -180,7 +180,7 @@ catalogues = st.lists(
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(catalogues)
 def test_export_import_export_gives_the_same_bytes(committing, books):
-    app, empty = committing
+    app, empty = committing({})
     client = TestApp(app)
     empty()
     lines = [book | {"isbn": isbn(number)} for number, book in enumerate(books)]

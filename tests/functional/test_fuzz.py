@@ -91,7 +91,7 @@ def shops(sqlite_backend, postgres_backend):
 
 
 @given(METHODS, PATHS, QUERIES | st.just(""), HEADERS, TYPES, BODIES)
-@settings(max_examples=400, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, suppress_health_check=list(HealthCheck))
 def test_a_random_request_never_gets_a_5xx_and_both_databases_answer_alike(
     shops, method, path, query, headers, kind, body
 ):

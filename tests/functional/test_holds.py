@@ -31,8 +31,8 @@ NO_ID = "01a20253-e83e-7b91-92af-097058bab2fa"
 
 
 @pytest.fixture
-def client(make_client):
-    return make_client({"bookstore.holds": "true"})
+def client(client_with):
+    return client_with({"bookstore.holds": "true"})
 
 
 @pytest.fixture
@@ -653,10 +653,13 @@ def test_an_id_of_another_kind_is_not_found():
 @pytest.mark.parametrize(
     ("path", "name", "number"), [("stock", "delta", -1), ("holds", "quantity", 1)]
 )
-def test_a_row_that_the_database_does_not_write_undoes_all(client, books, path, name, number):
+def test_a_row_that_the_database_does_not_write_undoes_all(
+    make_client, database, path, name, number
+):
     """A trigger of somebody's skips one book: the guard is in the statement that writes."""
-    engine = make_one_time_engine({"url": Mount.of(client.app.registry).database.writing.url})
-    a, b, _ = books
+    client = make_client({"bookstore.holds": "true"}, url=database)
+    engine = make_one_time_engine({"url": database})
+    a, b = [client.post_json(BOOKS, new_book(number)).json for number in range(2)]
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql(

@@ -66,7 +66,11 @@ def test_production_ini_is_written_as_it_is_where_it_is_named(folder):
 
 def test_the_files_of_deploy_need_no_checkout(folder):
     assert init("--deploy", ini=("-c", "shop.ini")).exit_code == 0
-    there = {str(path.relative_to(CHECKOUT)) for path in (CHECKOUT / "deploy").rglob("*.*")}
+    there = {
+        str(path.relative_to(CHECKOUT))
+        for path in (CHECKOUT / "deploy").rglob("*.*")
+        if path.suffix != ".pyc"
+    }
     assert written(folder) == there | {"shop.ini", "production.ini", "deploy/Dockerfile"}
     dockerfile = (folder / "deploy" / "Dockerfile").read_text()
     copied = re.findall(r"^COPY (?!--from)(.*) \S+$", dockerfile, re.MULTILINE)

@@ -70,8 +70,8 @@ def test_joiners_that_writing_needs_stay_and_a_search_needs_none(client, title):
 
 
 @pytest.mark.parametrize("char", [*HIDDEN, "\u200d", "\u200c"])
-def test_hidden_characters_in_a_parameter_count_for_nothing(make_client, char):
-    client = make_client(TRADE)
+def test_hidden_characters_in_a_parameter_count_for_nothing(client_with, char):
+    client = client_with(TRADE)
     client.post_json(BOOKS, RUST)
     hidden = quote(char)
     for query in (
@@ -97,9 +97,9 @@ def test_a_filter_of_nothing_but_hidden_characters_is_none(make_client, char):
 
 
 @pytest.mark.parametrize("char", HIDDEN)
-def test_hidden_characters_are_taken_out_of_feeds(make_client, char):
+def test_hidden_characters_are_taken_out_of_feeds(client_with, char):
     """The line of the fast path has none of them, and the same book."""
-    client = make_client(TRADE)
+    client = client_with(TRADE)
     row = [
         f"{char}{isbn(1)}",
         f"Mo{char}mo",

@@ -87,8 +87,8 @@ def some_sorts(number):
     """Sorts of two to five keys, in every mixture of directions."""
     chosen = random.Random(number)
     for size in (2, 3, 5):
-        for fields in chosen.sample([*permutations(SORT_COLUMNS, size)], 2):
-            yield tuple((field, chosen.random() < 0.5) for field in fields)
+        fields = chosen.choice([*permutations(SORT_COLUMNS, size)])
+        yield tuple((field, chosen.random() < 0.5) for field in fields)
 
 
 def chosen_by(filters, row):
@@ -121,17 +121,17 @@ FILTERS = [
 
 
 @pytest.mark.parametrize("filters", FILTERS, ids=str)
-@pytest.mark.parametrize("count", ["exact", "none"])
-def test_every_page_is_that_of_the_whole_list_sorted(catalogue, small, filters, count):
+def test_every_page_is_that_of_the_whole_list_sorted(catalogue, small, filters):
     engine, books = catalogue
     reader = Counting(engine)
     matching = [row for row in books if chosen_by(filters, row)]
     walks = [*walks_of(reader, filters)]
     for number, sort in enumerate(some_sorts(len(filters))):
         expected = python_order(matching, sort)
+        count = ("exact", "none")[number % 2]
         for path in walks:
             with on(path) if filters else nullcontext():
-                limit = 4 + number % 9
+                limit = 4 + 4 * number
                 for page in range(1, len(expected) // limit + 3):
                     query = ListQuery(
                         filters=filters, sort=sort, limit=limit, page=page, count=count
@@ -154,7 +154,7 @@ def test_cursors_lead_through_the_whole_list_and_back(catalogue, small, filters)
     for number, sort in enumerate(some_sorts(len(filters) + 7)):
         expected = python_order(matching, sort)
 
-        query = ListQuery(filters=filters, sort=sort, limit=3 + number % 9, count="exact")
+        query = ListQuery(filters=filters, sort=sort, limit=3 + 4 * number, count="exact")
         read = partial(page_after, reader, query)
         for path in walks:
             with on(path) if filters else nullcontext():

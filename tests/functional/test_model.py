@@ -9,8 +9,6 @@ from decimal import Decimal
 from unicodedata import normalize
 from urllib.parse import quote
 
-import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -18,14 +16,11 @@ from hypothesis.stateful import (
     consumes,
     invariant,
     rule,
-    run_state_machine_as_test,
 )
 
-from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.values.text import visible
 from tests.support.api import BOOKS, alike, ask, assert_problem, isbn
-from tests.support.apps import build_app, close_app
-from tests.support.backends import Emptier
+from tests.support.both import run_on_both
 from tests.support.model import STOCK_MAX, Model, Refused
 
 # Few values, so that there are equal titles, equal prices and duplicate ISBNs.
@@ -110,7 +105,7 @@ def query_of(filters):
 
 
 class Shops(RuleBasedStateMachine):
-    """Rules are requests. ``apps`` and ``empty`` are set by the test."""
+    """Rules are requests. ``apps`` and ``empty`` are set by `run_on_both`."""
 
     keys = Bundle("keys")
     apps = ()
@@ -296,33 +291,7 @@ def free(changes):
     return changes.get("price") == 0 and (changes.get("stock") or 0) > 0
 
 
-@pytest.fixture(scope="module")
-def apps(sqlite_backend, postgres_backend):
-    made = []
-    for backend in (sqlite_backend, postgres_backend):
-        url = backend.create()
-        made.append(
-            (backend, url, build_app({"bookstore.sqlalchemy.url": url}), make_engine({"url": url}))
-        )
-    yield [(app, Emptier(engine)) for _, _, app, engine in made]
-    for backend, url, app, engine in made:
-        close_app(app)
-        engine.dispose()
-        backend.drop(url)
-
-
-def test_both_databases_answer_every_sequence_of_requests_as_the_model(apps):
-    class Machine(Shops):
-        pass
-
-    Machine.apps = [app for app, _ in apps]
-    Machine.empty = [empty for _, empty in apps]
-    run_state_machine_as_test(
-        Machine,
-        settings=settings(
-            max_examples=25,
-            stateful_step_count=40,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+def test_both_databases_answer_every_sequence_of_requests_as_the_model(
+    sqlite_backend, postgres_backend
+):
+    run_on_both(Shops, (sqlite_backend, postgres_backend), examples=15, steps=40)

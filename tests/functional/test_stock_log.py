@@ -29,8 +29,8 @@ ON = {"bookstore.stock_log": "true", "bookstore.holds": "true"}
 
 
 @pytest.fixture
-def client(make_client):
-    return make_client(ON)
+def client(client_with):
+    return client_with(ON)
 
 
 @pytest.fixture

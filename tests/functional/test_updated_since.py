@@ -16,6 +16,7 @@ from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.catalogue.listing import walk
 from pyramid_bookstore.catalogue.query import list_query
 from pyramid_bookstore.catalogue.relevance import list_page
+from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.errors import ValidationFailed
 from tests.support.api import BOOKS, isbn, new_book
 from tests.support.catalogue import BEGINNING, ExplainingReader, book_row, fill
@@ -87,8 +88,10 @@ def test_python_takes_a_datetime_or_text(engine: Engine):
             bookstore.list(updated_since=datetime(2026, 1, 1))  # without a zone
 
 
-@pytest.fixture
-def large(engine):
+@pytest.fixture(scope="module")
+def large(backend):
+    url = backend.create()
+    engine = make_engine({"url": url})
     fill(engine, [book_row(number) for number in range(1, MANY + 1)])
     with engine.begin() as connection:
         table = "UPDATE bookstore_books SET updated_at = :moment WHERE isbn <= :isbn"
@@ -98,7 +101,9 @@ def large(engine):
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("VACUUM ANALYZE bookstore_books"))
-    return engine
+    yield engine
+    engine.dispose()
+    backend.drop(url)
 
 
 @pytest.mark.parametrize("sort", ["-created_at", "created_at", "updated_at", "title", "-price"])

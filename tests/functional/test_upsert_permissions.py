@@ -50,13 +50,17 @@ class HostPolicy:
         return []
 
 
+def with_host_policy(config):
+    config.set_security_policy(HostPolicy())
+
+
 @pytest.fixture(params=["jwt", "host"])
-def caller(request, make_client):
+def caller(request, client_with):
     """``caller(role)`` is a client with this role, `None` for no authentication."""
     if request.param == "jwt":
-        app = make_client(JWT).app
+        app = client_with(JWT).app
     else:
-        app = make_client(configure=lambda config: config.set_security_policy(HostPolicy())).app
+        app = client_with({}, configure=with_host_policy).app
 
     def client(role):
         if role is None:

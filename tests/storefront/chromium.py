@@ -36,6 +36,20 @@ class Window:
         self._shots = shots
         self._numbers = count(1)
 
+    @contextmanager
+    def tab(self, shots: Path) -> Iterator[Window]:
+        """A window as of a new browser, without cookies; its screenshots are in ``shots``."""
+        first = self.driver.current_window_handle
+        self.driver.switch_to.new_window("tab")
+        self.driver.execute_cdp_cmd("Network.clearBrowserCookies", {})
+        window = Window(self.driver, self.url, shots)
+        window.resize(*DESKTOP)
+        try:
+            yield window
+        finally:
+            self.driver.close()
+            self.driver.switch_to.window(first)
+
     def open(self, path: str) -> None:
         self.driver.get(self.url + path)
 

@@ -26,6 +26,12 @@ from storefront.models import User
 from storefront.passwords import hash_password
 from tests.support.backends import Backend
 
+
+@pytest.fixture(autouse=True)
+def unmeasured(no_cover: None) -> None:
+    """The plug-in has tests of its own; measuring its coverage would double the time of these."""
+
+
 PASSWORD = "correct horse"
 _HASHED = hash_password(PASSWORD, n=2)  # cheap: the tests sign in often
 PEOPLE = (("ada", "customer"), ("grace", "customer"), ("basil", "staff"))

@@ -78,9 +78,15 @@ def server(installed, passwords):
         yield server
 
 
+@pytest.fixture(scope="module")
+def browser(server, tmp_path_factory):
+    with chromium(server.url, tmp_path_factory.mktemp("browser")) as browser:
+        yield browser
+
+
 @pytest.fixture
-def window(server, tmp_path):
-    with chromium(server.url, tmp_path) as window:
+def window(browser, tmp_path):
+    with browser.tab(tmp_path) as window:
         yield window
         assert window.complaints() == []
 
@@ -276,7 +282,7 @@ def test_suggestions_are_shown_as_text_whatever_is_in_them(window):
         """
         window.fetch = async (url, { signal }) => {
             const late = url.endsWith("=first");
-            await new Promise((resolve) => setTimeout(resolve, late ? 1500 : 0));
+            await new Promise((resolve) => setTimeout(resolve, late ? 800 : 0));
             signal.throwIfAborted();
             const text = late ? "late" : "<img src=x onerror=alert(1)>";
             const data = [{ text, hint: "<b>book</b>", href: "/" }];
@@ -289,7 +295,7 @@ def test_suggestions_are_shown_as_text_whatever_is_in_them(window):
     window.find("#q").send_keys(Keys.BACKSPACE * 5 + "second")
     expected = [("<img src=x onerror=alert(1)>", "<b>book</b>")]
     assert suggested(window) == expected
-    sleep(1.5)
+    sleep(0.8)
     assert suggested(window) == expected
 
 
@@ -349,8 +355,11 @@ PAGES = (
 )
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("size", [DESKTOP, PHONE, (320, 640)], ids=["desktop", "phone", "small"])
+@pytest.mark.parametrize(
+    ("size", "dark"),
+    [(DESKTOP, False), (PHONE, True), ((320, 640), False)],
+    ids=["desktop-light", "phone-dark", "small-light"],
+)
 def test_pages_fit_the_window_and_load_nothing_from_other_hosts(window, server, size, dark):
     window.resize(*size)
     window.set_dark(dark)

@@ -21,6 +21,12 @@ def _cases():
             yield pytest.param(scenario, place, id=f"{name}-{place}")
 
 
+@pytest.fixture(autouse=True)
+def unmeasured(monkeypatch):
+    """Coverage is that of other tests; here it would only slow the processes down."""
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+
+
 @pytest.fixture(scope="module")
 def found():
     with places(NAMES) as found:
