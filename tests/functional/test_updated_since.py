@@ -153,6 +153,11 @@ def test_an_export_reads_the_index_of_the_changes_and_then_the_changed_books(
         assert not re.search(r"SCAN bookstore_books\b|Seq Scan|created_at_idx", plan), plan
 
 
+def test_a_page_of_an_export_of_which_no_book_matches_is_passed_over(large):
+    reader = ExplainingReader(large)
+    assert [*walk(reader, list_query(updated_since=LATELY, max_price="0").filters, size=9)] == []
+
+
 def test_a_book_that_changes_while_the_changes_are_read_comes_once_as_it_is_then(engine):
     moments = [LATELY + timedelta(days=number) for number in range(6)]
     fill(engine, [book_row(number, updated_at=moment) for number, moment in enumerate(moments, 1)])

@@ -139,7 +139,7 @@ def _format(file: str, asked: ExportFormat | None) -> ExportFormat:
     chosen = asked or named
     if chosen == "ods":
         raise click.ClickException(
-            "There is no export as .ods: end the name in .xlsx, .csv or .ndjson."
+            "There is no export as .ods: end the name in .xlsx or .csv."
         )
     if chosen is None:
         raise click.ClickException(
