@@ -138,9 +138,7 @@ def _format(file: str, asked: ExportFormat | None) -> ExportFormat:
         )
     chosen = asked or named
     if chosen == "ods":
-        raise click.ClickException(
-            "There is no export as .ods: end the name in .xlsx or .csv."
-        )
+        raise click.ClickException("There is no export as .ods: end the name in .xlsx or .csv.")
     if chosen is None:
         raise click.ClickException(
             f"The name {file} does not say what to write: end it in .csv, .ndjson or .xlsx, or give"
