@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pyramid.config import Configurator
 
     from pyramid_bookstore.catalogue.fields import BookData
-    from pyramid_bookstore.catalogue.listing import Page
+    from pyramid_bookstore.catalogue.listing import FacetValue, Page
     from pyramid_bookstore.catalogue.lookup import Lookup
     from pyramid_bookstore.catalogue.models import Book
     from pyramid_bookstore.catalogue.suggestions import Suggestion, Suggestions
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pyramid_bookstore.feeds.sample import load_sample
     from pyramid_bookstore.plugin.bookstore import Bookstore
     from pyramid_bookstore.plugin.tables import is_current
-    from pyramid_bookstore.stock.holds import Hold
-    from pyramid_bookstore.stock.movements import MovementPage
+    from pyramid_bookstore.stock.holds import Hold, HoldLineData
+    from pyramid_bookstore.stock.movements import MovementData, MovementPage
     from pyramid_bookstore.stock.service import StockLevel
     from pyramid_bookstore.values.condition import Condition
 
@@ -40,8 +40,11 @@ __all__ = [
     "BookData",
     "Bookstore",
     "Condition",
+    "FacetValue",
     "Hold",
+    "HoldLineData",
     "Lookup",
+    "MovementData",
     "MovementPage",
     "Page",
     "StockLevel",
@@ -62,7 +65,10 @@ _FROM = {
     "BookData": "catalogue.fields",
     "Bookstore": "plugin.bookstore",
     "Condition": "values.condition",
+    "FacetValue": "catalogue.listing",
     "Hold": "stock.holds",
+    "HoldLineData": "stock.holds",
+    "MovementData": "stock.movements",
     "MovementPage": "stock.movements",
     "Lookup": "catalogue.lookup",
     "Page": "catalogue.listing",

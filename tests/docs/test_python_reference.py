@@ -24,14 +24,11 @@ from sqlalchemy.orm import Session
 
 import pyramid_bookstore
 from pyramid_bookstore import Book, Bookstore, errors, events
-from pyramid_bookstore.catalogue.listing import FacetValue
 from pyramid_bookstore.catalogue.query import Count, Filters
 from pyramid_bookstore.feeds.intake import ExportFormat, Format
 from pyramid_bookstore.feeds.lines import Stream
 from pyramid_bookstore.feeds.snapshot import Absent
 from pyramid_bookstore.plugin import configuration
-from pyramid_bookstore.stock.holds import HoldLineData
-from pyramid_bookstore.stock.movements import MovementData
 from pyramid_bookstore.transactions.events import Change
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "python.md"
@@ -42,7 +39,7 @@ INTERNAL = {"Bookstore": {"page", "export"}, "Condition": {"check", "given"}}
 #: Classes that nobody but the bookstore calls.
 NOT_CALLED = {
     *("Suggestion", "Suggestions", "Bookstore", "BookData", "Lookup", "Page"),
-    *("Hold", "MovementPage", "StockLevel"),
+    *("FacetValue", "Hold", "HoldLineData", "MovementData", "MovementPage", "StockLevel"),
 }
 #: What annotations and defaults on the page stand for.
 NAMES = {
@@ -50,8 +47,7 @@ NAMES = {
     for each in (
         *(Collection, Connection, Decimal, Engine, IRouter, Mapping, Raw, Request, Sequence),
         *(Session, TextIO, UUID, datetime, errors.Fault, errors.Reject, errors.Report),
-        *(errors.AbsentBook, errors.ShortLine, HoldLineData, MovementData, UnsetType),
-        *(events.BookEvent, Change, FacetValue),
+        *(errors.AbsentBook, errors.ShortLine, UnsetType, events.BookEvent, Change),
     )
 } | {"Any": Any, "Callable": Callable, "Iterator": Iterator, "Literal": Literal, "Self": Self,
      "Count": Count, "Filters": Filters, "Stream": Stream,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
+import re
 
 import pytest
 from sqlalchemy.orm import Session
@@ -43,31 +45,95 @@ def test_no_column_is_proposed_for_a_field_that_the_file_has(run, tmp_path):
     assert "original_title" not in done.stderr.partition("Perhaps")[2]
 
 
+#: The headers of whole exports.
+LIBRARYTHING = (
+    "Book Id|Title|Sort Character|Primary Author|Primary Author Role|Secondary Author"
+    "|Secondary Author Roles|Publication|Date|Review|Rating|Comment|Private Comment|Summary"
+    "|Media|Physical Description|Weight|Height|Thickness|Length|Dimensions|Page Count|LCCN"
+    "|Acquired|Date Started|Date Read|Barcode|BCID|Tags|Collections|Languages"
+    "|Original Languages|LC Classification|ISBN|ISBNs|Subjects|Dewey Decimal|Dewey Wording"
+    "|Other Call Number|Copies|Source|Entry Date|From Where|OCLC|Work id|Lending Patron"
+    "|Lending Status|Lending Start|Lending End|List Price|Purchase Price|Value|Condition|ISSN"
+)
+SHOPIFY = (
+    "Handle|Title|Body (HTML)|Vendor|Product Category|Type|Tags|Published|Option1 Name"
+    "|Option1 Value|Variant SKU|Variant Grams|Variant Inventory Tracker|Variant Inventory Qty"
+    "|Variant Inventory Policy|Variant Fulfillment Service|Variant Price"
+    "|Variant Compare At Price|Variant Requires Shipping|Variant Taxable|Variant Barcode"
+    "|Image Src|Image Position|Image Alt Text|Gift Card|SEO Title|SEO Description"
+    "|Variant Image|Variant Weight Unit|Variant Tax Code|Cost per item|Status"
+)
+NEW_SHOPIFY = (
+    "Title|URL handle|Description|Vendor|Product category|Type|Tags|Published on online store"
+    "|Status|SKU|Barcode|Option1 name|Option1 value|Option1 Linked To|Price|Compare-at price"
+    "|Cost per item|Charge tax|Tax code|Inventory tracker|Inventory quantity"
+    "|Continue selling when out of stock|Weight value (grams)|Weight unit for display"
+    "|Requires shipping|Fulfillment service|Product image URL|Image position|Image alt text"
+    "|Variant image URL|Gift card|SEO title|SEO description"
+)
+WOOCOMMERCE = (
+    "ID|Type|SKU|GTIN, UPC, EAN, or ISBN|Name|Published|Is featured?|Visibility in catalog"
+    "|Short description|Description|Date sale price starts|Date sale price ends|Tax status"
+    "|Tax class|In stock?|Stock|Low stock amount|Backorders allowed?|Sold individually?"
+    "|Weight (kg)|Length (cm)|Width (cm)|Height (cm)|Allow customer reviews?|Purchase note"
+    "|Sale price|Regular price|Categories|Tags|Shipping class|Images|Download limit"
+    "|Download expiry days|Parent|Grouped products|Upsells|Cross-sells|External URL"
+    "|Button text|Position|Brands|Attribute 1 name|Attribute 1 value(s)|Attribute 1 visible"
+    "|Attribute 1 global"
+)
+
+
+def export_of(header, delimiter=",", **cells):
+    """One book in a file with this header; names of columns have ``_`` for what is no letter."""
+    names = header.split("|")
+    row = [cells.pop(re.sub(r"\W", "_", name), "") for name in names]
+    assert not cells
+    file = io.StringIO()
+    csv.writer(file, delimiter=delimiter).writerows([names, row])
+    return file.getvalue()
+
+
 FILES = {
     "goodreads": "Book Id,Title,Author,ISBN,ISBN13,My Rating\n"
     f'1,Momo,Ende,="3522202554",="{MOMO}",5\n',
-    "librarything": "Book Id\tTitle\tPrimary Author\tISBN\tISBNs\tCopies\n"
-    "1\tMomo\tEnde\t[3522202554]\t\t2\n",
-    "shopify": "Handle,Title,Body (HTML),Vendor,Variant Barcode,Variant Price\n"
-    f"m,Momo,,Ende,'{MOMO},1\n",
-    "woocommerce": 'ID,SKU,"GTIN, UPC, EAN, or ISBN",Name,Regular price,Author\n'
-    f"1,,{MOMO},Momo,1,Ende\n",
+    "librarything": export_of(
+        LIBRARYTHING, "\t", Book_Id="1", Title="Momo", Primary_Author="Ende", ISBN="[3522202554]",
+        ISBNs=f"3522202554, {MOMO}", Copies="2", List_Price="$9.90", Summary="Momo (1973)",
+    ),
+    "shopify": export_of(
+        SHOPIFY, Handle="m", Title="Momo", Vendor="Ende", Variant_Barcode=f"'{MOMO}",
+        Variant_Price="9.90", Variant_Inventory_Qty="2", Body__HTML_="Momo (1973)",
+    ),
+    "new shopify": export_of(
+        NEW_SHOPIFY, URL_handle="m", Title="Momo", Vendor="Ende", Barcode=MOMO, Price="9.90",
+        Inventory_quantity="2", Description="Momo (1973)",
+    ),
+    "woocommerce": export_of(
+        WOOCOMMERCE, ID="1", GTIN__UPC__EAN__or_ISBN=MOMO, Name="Momo", Regular_price="9.90",
+        Stock="2", Short_description="Momo (1973)", Attribute_1_value_s_="Ende",
+    ),
     "isbndb": json.dumps({"title": "Momo", "isbn13": MOMO, "authors": ["Ende"], "pages": 3}),
     "openlibrary": json.dumps({"title": "Momo", "isbn_13": [MOMO], "by_statement": "Ende"}),
-}
+}  # fmt: skip
 
 
 #: The fields that a program's file leaves open, as one says them; else it is the price.
-OPEN = {"shopify": "column=author=Vendor", "woocommerce": ""}
+OPEN = {
+    "librarything": "", "shopify": "column=author=Vendor", "new shopify": "column=author=Vendor",
+    "woocommerce": "column=author=Attribute 1 value(s)",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_file_of_a_program_is_read_by_its_profile(client, name):
     body = FILES[name]
     kind = {"kind": NDJSON} if body.startswith("{") else {}
-    query = f"?profile={name}&{OPEN.get(name, 'set=price=9.99')}"
+    query = f"?profile={name.removeprefix('new ')}&{OPEN.get(name, 'set=price=9.99')}"
     assert send(client, body, query, **kind).json["created"] == 1
-    assert (only(client)["title"], only(client)["author"]) == ("Momo", "Ende")
+    book = only(client)
+    assert (book["title"], book["author"], book["isbn"]) == ("Momo", "Ende", MOMO)
+    if name in OPEN:
+        assert (book["price"], book["stock"], book["description"]) == (9.9, 2, "Momo (1973)")
 
 
 def test_a_dump_of_open_library_is_refused_with_the_way_to_cut_it(client):

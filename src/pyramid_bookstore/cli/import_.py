@@ -69,7 +69,7 @@ SOME_REJECTED, NOTHING_DONE, INTERRUPTED = 2, 1, 130
     help="comma, semicolon, tab, pipe, or a character; else the header tells.",
 )
 @click.option(
-    "--decimal", type=click.Choice(DECIMALS), help="The decimal sign of prices such as 1.200."
+    "--decimal", type=click.Choice(DECIMALS), help="The decimal sign of prices and numbers."
 )
 @click.option(
     "--repair-isbn",

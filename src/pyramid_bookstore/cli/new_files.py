@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -19,24 +20,21 @@ def write_new(files: Mapping[Path, str | bytes], *, private: Path | None = None)
     folders = [each for path in files for each in path.parents if os.path.lexists(each)]
     if no_folder := next((each for each in folders if not each.is_dir()), None):
         raise _nothing(f"{no_folder} is no folder")
-    made: list[Path] = []
-    try:
-        for path, content in files.items():
-            for folder in reversed(path.parents):
-                if not folder.exists():
-                    folder.mkdir()
-                    made.append(folder)
-            mode = 0o600 if path == private else 0o666
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-            made.append(path)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content.encode() if isinstance(content, str) else content)
-    except BaseException as error:
-        for each in reversed(made):
-            each.rmdir() if each.is_dir() else each.unlink()
-        if isinstance(error, OSError):
+    with ExitStack() as undo:
+        try:
+            for path, content in files.items():
+                for folder in reversed(path.parents):
+                    if not folder.exists():
+                        folder.mkdir()
+                        undo.callback(folder.rmdir)
+                mode = 0o600 if path == private else 0o666
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+                undo.callback(path.unlink)
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(content.encode() if isinstance(content, str) else content)
+        except OSError as error:
             raise _nothing(f"{error.strerror}: {error.filename or path}") from None
-        raise
+        undo.pop_all()
 
 
 def _nothing(why: str) -> click.ClickException:

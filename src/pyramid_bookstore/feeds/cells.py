@@ -9,7 +9,7 @@ from pyramid_bookstore.catalogue.extra import Extra
 from pyramid_bookstore.catalogue.field import Field
 from pyramid_bookstore.catalogue.fields import FIELDS, WRITABLE
 from pyramid_bookstore.errors import Fault, InvalidJSON
-from pyramid_bookstore.feeds.formulas import escape_formula, unescape_formula
+from pyramid_bookstore.feeds.formulas import check_error, escape_formula, unescape_formula
 from pyramid_bookstore.feeds.prices import read_price
 from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.values.text import is_blank, visible
@@ -51,6 +51,7 @@ def values_of(
         if type(FIELDS[name].type) is not Extra:  # of JSON, the schema sees to the texts
             cell = visible(cell, lines=True)
         try:
+            check_error(cell)
             text = opened(cell)
             # What was in the guard is the text; an apostrophe in it is none of a spreadsheet's.
             if text is cell:

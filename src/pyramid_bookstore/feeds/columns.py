@@ -11,14 +11,15 @@ from pyramid_bookstore.catalogue.declared import Declared
 from pyramid_bookstore.catalogue.extra import Extra
 from pyramid_bookstore.catalogue.field import AVAILABLE
 from pyramid_bookstore.catalogue.fields import FIELDS
-from pyramid_bookstore.catalogue.kinds import TextKind
+from pyramid_bookstore.catalogue.kinds import NumberKind, TextKind
 from pyramid_bookstore.db.query import Row
 from pyramid_bookstore.errors import Fault
 from pyramid_bookstore.feeds.cells import fault, opened
-from pyramid_bookstore.feeds.formulas import escape_formula, unescape_formula
+from pyramid_bookstore.feeds.formulas import check_error, escape_formula, unescape_formula
+from pyramid_bookstore.feeds.prices import read_number
 from pyramid_bookstore.feeds.staging import FEED_FIELDS
 from pyramid_bookstore.values import jsontext
-from pyramid_bookstore.values.faults import leaves, sentence
+from pyramid_bookstore.values.faults import leaves, pointer, sentence
 from pyramid_bookstore.values.text import is_blank, visible
 from pyramid_bookstore.values.types import Integer
 
@@ -42,8 +43,10 @@ def fields_with(columns: Collection[str]) -> list[str]:
 class Members:
     """Reads what a row has of declared fields outside of `extra`."""
 
-    def __init__(self, declared: Declared) -> None:
+    def __init__(self, declared: Declared, decimal: str | None = None) -> None:
+        """``decimal`` is the decimal sign of numbers, ``comma`` or ``point``."""
         self._fields = declared.fields
+        self._decimal = decimal
         self._cell = lru_cache(_CACHE_SIZE)(self._read_cell)
 
     def of_cells(self, cells: Iterable[tuple[str, str]]) -> tuple[Patch, list[Fault]]:
@@ -76,10 +79,20 @@ class Members:
 
     def _read_cell(self, name: str, cell: str) -> tuple[Any, list[Fault]]:
         cell = visible(cell, lines=True)
-        text = opened(cell)
-        text = unescape_formula(cell) if text is cell else text
-        empty = is_blank(text)
-        return self._read(name, None if empty else self._fields[name].type.from_cell(text))
+        try:
+            check_error(cell)
+            text = opened(cell)
+            text = unescape_formula(cell) if text is cell else text
+            return self._read(name, None if is_blank(text) else self._value(name, text))
+        except ValueError as error:
+            return None, [fault(name, str(error))]
+
+    def _value(self, name: str, text: str) -> Any:
+        kind = self._fields[name].type
+        value = kind.from_cell(text)
+        if isinstance(kind, NumberKind) and (self._decimal or isinstance(value, str)):
+            return read_number(text.strip().lstrip("'"), self._decimal)
+        return value
 
     def _read(self, name: str, value: Any) -> tuple[Any, list[Fault]]:
         if value is None or value == []:
@@ -88,8 +101,8 @@ class Members:
             return self._fields[name].deserialize(value), []
         except colander.Invalid as invalid:
             return None, [
-                fault(name, sentence(message))
-                for _, leaf in leaves(invalid)
+                Fault(".".join((name, *path)), pointer((name, *path)), sentence(message))
+                for path, leaf in leaves(invalid)
                 for message in leaf.messages()
             ]
 

@@ -43,7 +43,7 @@ class FastReader(NamedTuple):
 def _text(typ: Text, rules: ExtraRules) -> FastReader:
     trim, shortest, longest, nullable = typ.trim, typ.min_length, typ.max_length, typ.nullable
 
-    def cell(text: str, guards: str = "'=") -> str | None:  # see `formulas` and `cells`
+    def cell(text: str, guards: str = "'=#") -> str | None:  # see `formulas` and `cells`
         if not text and nullable:
             return None
         bare = text.strip()

@@ -34,11 +34,10 @@ class FeedOptions:
 
     ``columns`` maps fields to other column names, of several (``A,B``) to the first that is filled;
     those of the fields ``optional`` may be missing. ``fixed`` has the values, as CSV cells, of
-    fields that the feed lacks. ``decimal`` is the decimal sign of prices, ``comma`` or ``point``;
-    ``delimiter`` and ``encoding`` are found out where they are not given. ``repair_isbn`` puts back
-    the leading zeros that an ISBN lost, if its checksum is right then. ``ignore_unknown`` allows
-    columns that are no field. ``rules`` are those for
-    ``extra``.
+    fields that the feed lacks. ``decimal`` is the decimal sign of prices and numbers, ``comma`` or
+    ``point``; ``delimiter`` and ``encoding`` are found out where they are not given.
+    ``repair_isbn`` puts back the leading zeros that an ISBN lost, if its checksum is right then.
+    ``ignore_unknown`` allows columns that are no field. ``rules`` are those for ``extra``.
     """
 
     columns: Columns = field(default_factory=dict)

@@ -54,7 +54,7 @@ class ImportParameters(colander.MappingSchema):  # type: ignore[misc]  # colande
     delimiter = parameter(
         Token(9), "`comma`, `semicolon`, `tab`, `pipe`, or a character; else the header tells."
     )
-    decimal = parameter(Choice(*DECIMALS), "The decimal sign of prices.")
+    decimal = parameter(Choice(*DECIMALS), "The decimal sign of prices and numbers.")
     repair_isbn = parameter(
         Flag(), "Put back the leading zeros that an ISBN lost, if its checksum fits.", missing=False
     )

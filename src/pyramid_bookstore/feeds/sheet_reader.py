@@ -8,6 +8,7 @@ some kilobytes ask for hundreds of gigabytes, and that ends the process that ask
 Imports nothing else of this package, so that it starts quickly.
 """
 
+import re
 import resource
 import sys
 import zipfile
@@ -15,6 +16,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
+from tempfile import TemporaryFile
 from typing import IO, Any, Final
 
 import msgspec
@@ -29,6 +31,13 @@ MAX_ROW: Final = 1024 * 1024
 BATCH: Final = 256 * 1024
 #: Names of sheets that a message lists.
 _NAMES = 20
+
+#: The files of a workbook with cells, and how a cell begins whose formula has an error.
+_SHEETS = re.compile(r"xl/worksheets/[^/]+\.xml|content\.xml")
+_SIGNS_OF_ERRORS = (b't="e"', b"t='e'", b'"error"', b"'error'")
+_XLSX_ERROR = re.compile(rb"""(<(?:\w+:)?c\s[^<>]*?\bt=)["']e["']""")
+_ODS_ERROR = re.compile(rb"""<table:table-cell\b([^<>]*\scalcext:value-type=["']error["'][^<>]*)""")
+_ODS_TEXT = re.compile(rb"""\soffice:string-value=(?:"[^"]*"|'[^']*')""")
 
 _ZIP = b"PK\x03\x04"
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -53,15 +62,27 @@ MESSAGES: Final = {
 }
 
 
+#: What `zipfile` raises for a file that it cannot read.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError)
+
+
 class Refused(Exception):
     """The message says why the workbook cannot be read."""
 
 
-def rows_of(file: IO[bytes], name: str | None) -> Iterator[tuple[int, list[str]]]:
+#: A text; as bytes, that of a number.
+Cell = str | bytes
+
+
+def rows_of(file: IO[bytes], name: str | None) -> Iterator[tuple[int, list[Cell]]]:
     """Number and cells of every row that is not empty, of the sheet ``name`` or the first one."""
     import python_calamine as calamine
 
     _check(file)
+    try:
+        file = _with_errors(file)
+    except _DAMAGED:
+        raise Refused(MESSAGES["damaged"]) from None
     try:
         book = calamine.CalamineWorkbook.from_filelike(file)
         visible = calamine.SheetVisibleEnum.Visible
@@ -80,10 +101,10 @@ def rows_of(file: IO[bytes], name: str | None) -> Iterator[tuple[int, list[str]]
         raise Refused(MESSAGES["damaged"]) from None
 
 
-def _rows(rows: Iterable[list[Any]], name: str) -> Iterator[tuple[int, list[str]]]:
+def _rows(rows: Iterable[list[Any]], name: str) -> Iterator[tuple[int, list[Cell]]]:
     empty = True
     for number, values in enumerate(rows, 1):
-        cells = list(map(text_of, values))
+        cells = list(map(_cell_of, values))
         while cells and not cells[-1].strip():
             cells.pop()
         if not cells:
@@ -116,7 +137,7 @@ def _check(file: IO[bytes]) -> None:
         if _MANIFEST in parts:
             with archive.open(_MANIFEST) as opened:
                 manifest = opened.read(BATCH)
-    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, RuntimeError):
+    except _DAMAGED:
         raise Refused(MESSAGES["damaged"]) from None
     if sum(part.file_size for part in parts.values()) > MAX_UNPACKED:
         raise Refused(MESSAGES["size"])
@@ -126,6 +147,53 @@ def _check(file: IO[bytes]) -> None:
     if not {"[Content_Types].xml", "mimetype"} & parts.keys():
         raise Refused(MESSAGES["other"])
     file.seek(0)
+
+
+def _with_errors(file: IO[bytes]) -> IO[bytes]:
+    """The workbook with the errors of formulas as texts, such as ``#DIV/0!``: the library takes
+    them for empty cells."""
+    with zipfile.ZipFile(file) as old:
+        sheets = {part for part in old.namelist() if _SHEETS.fullmatch(part)}
+        if not any(sign in block for part in sheets for block in _blocks(old, part)
+                   for sign in _SIGNS_OF_ERRORS):  # fmt: skip
+            file.seek(0)
+            return file
+        copy = TemporaryFile(prefix="bookstore-")  # noqa: SIM115  # goes with the process
+        with zipfile.ZipFile(copy, "w") as new:
+            for part in old.namelist():
+                with new.open(part, "w", force_zip64=True) as written:
+                    for block in _blocks(old, part):
+                        written.write(_errors_as_text(block) if part in sheets else block)
+    copy.seek(0)
+    return copy
+
+
+def _blocks(archive: zipfile.ZipFile, part: str) -> Iterator[bytes]:
+    """The content of a file in the workbook, in blocks that end where a tag does."""
+    with archive.open(part) as opened:
+        rest = b""
+        while block := opened.read(BATCH):
+            block = rest + block
+            end = block.rfind(b">") + 1
+            yield block[:end]
+            rest = block[end:]
+        yield rest
+
+
+def _errors_as_text(xml: bytes) -> bytes:
+    xml = _XLSX_ERROR.sub(rb'\1"str"', xml)
+    # LibreOffice writes the error as people read it in their language, and beside it an empty text.
+    return _ODS_ERROR.sub(
+        lambda found: (
+            b'<table:table-cell office:string-value="#ERROR!"' + _ODS_TEXT.sub(b"", found[1])
+        ),
+        xml,
+    )
+
+
+def _cell_of(value: Any) -> Cell:
+    text = text_of(value)
+    return text.encode() if type(value) in (float, int) else text
 
 
 def text_of(value: Any) -> str:
@@ -154,7 +222,7 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
-    batch: list[tuple[int, list[str]]] = []
+    batch: list[tuple[int, list[Cell]]] = []
     size = 0
     try:
         for number, cells in rows_of(sys.stdin.buffer, sys.argv[1] if sys.argv[1:] else None):

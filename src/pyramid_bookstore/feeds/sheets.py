@@ -15,10 +15,15 @@ from typing import IO, Any, Self, cast
 
 import msgspec
 
+from pyramid_bookstore.catalogue.fields import FIELDS
+from pyramid_bookstore.catalogue.kinds import NumberKind
 from pyramid_bookstore.feeds.layout import Layout, layout_of
 from pyramid_bookstore.feeds.lines import Stream, refuse
 from pyramid_bookstore.feeds.options import FeedOptions, normal
-from pyramid_bookstore.feeds.sheet_reader import MESSAGES
+from pyramid_bookstore.feeds.prices import plain_number
+from pyramid_bookstore.feeds.sheet_reader import MESSAGES, Cell
+from pyramid_bookstore.feeds.staging import FEED_FIELDS
+from pyramid_bookstore.values.types import Price, StrictType
 
 #: The module that reads.
 READER = "pyramid_bookstore.feeds.sheet_reader"
@@ -54,18 +59,20 @@ class SheetFeed:
             self._process = closing.enter_context(_reader(stream, sheet))
             closing.callback(self._process.kill)
             self._rows = self._received()
-            _, header = next(self._rows)
+            _, cells = next(self._rows)
+            header = [*map(_text, cells)]
             _refuse_no_header(header, options)
             self.layout: Layout = layout_of(header, options)
+            self._writers = _writers(self.layout, options)
             self._closing = closing.pop_all()
 
     def rows(self) -> Iterator[Row]:
         """Every row that is not empty; cells without a column are passed over."""
-        width = len(self.layout.names)
         for number, cells in self._rows:
-            yield number, (cells + [""] * (width - len(cells)))[:width], None
+            row = [write(cell) for write, cell in zip(self._writers, cells, strict=False)]
+            yield number, row + [""] * (len(self._writers) - len(row)), None
 
-    def _received(self) -> Iterator[tuple[int, list[str]]]:
+    def _received(self) -> Iterator[tuple[int, list[Cell]]]:
         output = cast(IO[bytes], self._process.stdout)
         done = 0
         while head := output.read(_LENGTH):
@@ -110,6 +117,31 @@ def _reader(stream: Stream, sheet: str | None) -> subprocess.Popen[bytes]:
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "RUST_BACKTRACE": "0"},
         )
+
+
+def _text(cell: Cell) -> str:
+    return cell if isinstance(cell, str) else cell.decode()
+
+
+def _writers(layout: Layout, options: FeedOptions) -> list[Callable[[Cell], str]]:
+    """What makes the cells of each column those of a CSV file with these options.
+
+    A cell that is a number is clear by itself, whatever the decimal sign of texts.
+    """
+    types = {name: FIELDS[name].type for name in FEED_FIELDS}
+    types |= {name: field.type for name, field in options.rules.declared.fields.items()}
+    columns = {
+        column: types[name] for name, names in options.candidates().items() for column in names
+    }
+
+    def writer(typ: StrictType | None) -> Callable[[Cell], str]:
+        if not isinstance(typ, Price) and not (isinstance(typ, NumberKind) and options.decimal):
+            return _text
+        return lambda cell: (
+            cell if isinstance(cell, str) else plain_number(cell.decode(), options.decimal)
+        )
+
+    return [writer(columns.get(normal(name))) for name in layout.names]
 
 
 def _refuse_no_header(header: list[str], options: FeedOptions) -> None:

@@ -62,7 +62,7 @@ class RowValidator:
         self._options = options
         self._rules = options.rules
         self.declared = self._rules.declared
-        self._members = Members(self.declared)
+        self._members = Members(self.declared, options.decimal)
         self._fixed, self._fixed_members = _fixed_values(options, self._members)
         readers = {name: fast_reader(FIELDS[name], self._rules) for name in FEED_FIELDS}
         self._derive = [lru_cache(_CACHE_SIZE)(_derive(name)) for name in DERIVED_FIELDS]
