@@ -21,7 +21,8 @@ from pyramid_bookstore.catalogue.relevance import list_by_relevance
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.db.query import LeanReader, SessionReader
-from pyramid_bookstore.search.sqlite import LATEST, SAMPLE
+from pyramid_bookstore.search.sqlite import SAMPLE
+from pyramid_bookstore.search.sqlite_texts import LATEST
 from tests.support import reading
 from tests.support.api import isbn
 from tests.support.catalogue import book_row, fill

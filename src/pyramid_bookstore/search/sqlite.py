@@ -1,19 +1,13 @@
-"""Search on SQLite: an FTS5 index of trigrams, and a look at how often a search is met.
+"""Search on SQLite: which way to a page, by a look at how often its filters are met.
 
-SQLite keeps no statistics that would tell a rare piece of text from a common one. So a first
-statement counts the candidates of each filter, up to `RARE`; with few, the rarest filter's are
-fetched and sorted, and with more the index of the order is walked until the page is full. The
-choice is then written into the statement, so that no planner can get it wrong: candidates are a
-subquery, or for texts the list that was found, and a unary plus keeps all other indexes out.
+SQLite keeps no statistics that would tell a rare value from a common one. So a first statement
+counts the candidates of each filter, up to `RARE`; with few, the rarest filter's are fetched and
+sorted, and with more the index of the order is walked until the page is full. The choice is then
+written into the statement, so that no planner can get it wrong: candidates are a subquery, or for
+texts the list that was found, and a unary plus keeps all other indexes out.
 
 The books with a token of a declared field are in the order of their age, so those pages are read by
 that index: of one token however many books have it, and of several filters where it is rare.
-
-To look for all trigrams of a piece, in their order, takes a time that grows with the books that
-have the common ones. Of pieces that are in none of the latest books, only the three rarest trigrams
-are looked for, in any order; the books that have these are few as well, and the pieces are then
-looked for in them. Which trigrams are rare is seen in the oldest books, with which their lists
-begin. A piece of two characters has no trigram, but is a range in the list of trigrams.
 """
 
 import json
@@ -25,17 +19,8 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.db.types import UTCDateTime
-from pyramid_bookstore.search.base import (
-    Choice,
-    Conditions,
-    Probe,
-    Search,
-    TextShape,
-    attribute_name,
-    number_of,
-)
-from pyramid_bookstore.search.spelling import Spelling
-from pyramid_bookstore.search.words import Group, Piece, Place
+from pyramid_bookstore.search.base import Choice, Conditions, Probe, attribute_name, number_of
+from pyramid_bookstore.search.sqlite_texts import RARE, SEQ, SQLiteTexts, by_isbn, members
 
 #: An estimated total is exact up to so many matches, beyond them it comes from so many blocks of so
 #: many books, spread evenly: books side by side are read at a tenth of the cost.
@@ -46,22 +31,6 @@ SAMPLE = BLOCKS * BLOCK
 #: Books that are looked at to estimate a facet.
 FACETED = 64 * 60
 
-#: Books that are looked at for each spelling.
-SPELLED = 300
-
-#: Candidates are counted up to here; with so many, a filter is not rare in any catalogue.
-RARE = 2_000
-
-#: A search that one of so many of the latest books meets is not thought to be rare.
-LATEST = 100
-
-#: So many trigrams of a search are weighed, by so many of the oldest books, to look for so many.
-WEIGHED, OLDEST, LOOKED_FOR = 12, 2_000, 3
-
-# Of a longer piece the index is asked for the beginning, as each further trigram costs as much
-# again: of 500 characters with common ones it took 1.5 s among a million books.
-_LONGEST = 16
-
 # Fetching a candidate and sorting it costs about as much as walking past seven books. So many books
 # wanted are then cheaper from n candidates than by walking where n < sqrt(wanted / 7 * books).
 _WALKED_PER_COLLECTED = 7
@@ -69,13 +38,6 @@ _WALKED_PER_COLLECTED = 7
 # A walk gives up after so many times the books that it should take.
 _PATIENCE = 2
 
-_SEARCH = sa.table("bookstore_search", sa.column("rowid"))
-_GRAMS = sa.table(
-    "bookstore_search_grams",
-    sa.column("term", sa.Text),
-    sa.column("doc"),
-    sa.column("col", sa.Text),
-)
 #: Made by `catalogue.declared_index`.
 _TOKENS = sa.table(
     "bookstore_attributes",
@@ -83,52 +45,22 @@ _TOKENS = sa.table(
     sa.column("created_at", UTCDateTime()),
     sa.column("seq", sa.Integer),
 )
-_MATCHES = sa.literal_column("bookstore_search").op("MATCH", is_comparison=True)
-_SEQ: ColumnElement[int] = sa.literal_column("bookstore_books.seq")
-_MATCH = sa.bindparam("match", type_=sa.Text())
-#: The columns of the index that each place is.
-_COLUMNS = {"text": "{title author extra}", "author": "author", "isbn": "isbn"}
 
 
-class SQLiteSearch(Search):
+class SQLiteSearch(SQLiteTexts):
     """Paths are chosen by probing; a path is named after the column whose index is entered."""
 
     indexes = ("bookstore_search", "bookstore_search_grams")
     ALL = "all"
     WALKED_PER_MATCH = 3
 
-    def read(self, groups: Sequence[Group]) -> tuple[TextShape, dict[str, Any]]:
-        shape, values = super().read(groups)
-        indexed = [group for group in groups if all(map(_has_trigram, group))]
-        by_isbn = _by_isbn(shape.groups)
-        short = ""
-        if by_isbn is not None:
-            values["match"] = _match([[*filter(_has_trigram, groups[by_isbn])]])
-            short = groups[by_isbn][0].text
-        elif indexed:
-            values["match"] = _match(indexed)
-            # With several texts to choose from, a book may have none of one text's trigrams.
-            texts = [group[0].text for group in indexed if len({each.text for each in group}) == 1]
-            trigrams = [text[at : at + 3] for text in texts for at in range(len(text) - 2)]
-            trigrams = [*dict.fromkeys(trigrams)]
-            step = -(-len(trigrams) // WEIGHED) or 1
-            values["trigrams"] = json.dumps([f'"{each}"' for each in trigrams[::step]])
-        elif groups:
-            short = next(group[0].text for group in groups if len(group) == 1)
-        if len(short) < 3:
-            values |= {"from": short, "to": f"{short}\U0010ffff" if short else ""}
-        else:
-            values |= {"from": "", "to": ""}
-        exact = all(len(piece.text) <= _LONGEST for group in groups for piece in group)
-        return shape._replace(indexed=len(indexed), exact=exact), values
-
     def where(self, conditions: Conditions, path: str, order: str = "") -> list[Any]:
         clauses: list[Any] = []
         if path == self.COLLECT:
-            clauses.append(_SEQ.in_(sa.select(_members("candidates"))))
+            clauses.append(SEQ.in_(sa.select(members("candidates"))))
         elif self.sorts(path):
-            clauses.append(_SEQ.in_(self._candidates(conditions, path)))
-        clauses += self._checked(conditions, path, order, self.books.c.created_at, _SEQ)
+            clauses.append(SEQ.in_(self._candidates(conditions, path)))
+        clauses += self._checked(conditions, path, order, self.books.c.created_at, SEQ)
         return clauses
 
     def source(
@@ -139,7 +71,7 @@ class SQLiteSearch(Search):
         index = _TOKENS.alias("aged")
         token = sa.func.json_extract(sa.bindparam(aged, type_=sa.Text()), "$[0]")
         clauses = self._checked(conditions, aged, "", index.c.created_at, index.c.seq)
-        books = index.join(self.books, index.c.seq == _SEQ)
+        books = index.join(self.books, index.c.seq == SEQ)
         return books, index.c.created_at, [index.c.token == token, *clauses]
 
     def _checked(
@@ -178,7 +110,7 @@ class SQLiteSearch(Search):
         columns: list[Any] = [self.total.label("total")]
         columns += [
             (
-                self._found(conditions.text)
+                self.found(conditions.text)
                 if path == self.COLLECT
                 else number_of(self._candidates(conditions, path).limit(RARE))
             ).label(path)
@@ -236,26 +168,8 @@ class SQLiteSearch(Search):
         exact = number_of(single.limit(EXACT_UP_TO + 1))
         return sa.case((exact <= EXACT_UP_TO, exact), else_=sa.func.max(sampled, EXACT_UP_TO))
 
-    def contains(self, text: Any, piece: Any) -> ColumnElement[bool]:
-        return sa.func.instr(text, piece) > 0
-
-    def spelled(self, near: Sequence[Spelling]) -> str:
-        return json.dumps([(query, each.pattern) for each in near if (query := _spelled(each))])
-
     def tokens(self, tokens: Sequence[str]) -> str:
         return json.dumps(tokens)
-
-    def with_spellings(self) -> Sequence[sa.Select[Any]]:
-        spelling = _members("spellings")
-        query, pattern = (sa.func.json_extract(spelling, f"$[{at}]") for at in (0, 1))
-        some = _matching(query).limit(SPELLED).correlate(spelling.table).subquery()
-        numbers = sa.select(sa.func.json_group_array(some.c.rowid)).correlate(spelling.table)
-        # A function of the query, so that the database cannot begin with the books.
-        number = sa.func.json_each(numbers.scalar_subquery()).table_valued("value").c.value
-        text = self.text
-        found = spelling.table.join(number.table, sa.true()).join(self.books, number == _SEQ)
-        statement = sa.select(pattern.label("pattern"), text.label("text")).select_from(found)
-        return (statement.where(text.like(pattern)),)
 
     def members_of(self, attributes: Any) -> Any:
         found = sa.func.json_each(attributes).table_valued("value", joins_implicitly=True)
@@ -285,8 +199,8 @@ class SQLiteSearch(Search):
         numbers = numbers.union_all(
             sa.select(numbers.c.number + 1).where(numbers.c.number < BLOCKS - 1)
         )
-        first = numbers.c.number * self._end(sa.func.max) // BLOCKS
-        return numbers.join(self.books, sa.and_(first < _SEQ, first + size >= _SEQ))
+        first = numbers.c.number * self.end(sa.func.max) // BLOCKS
+        return numbers.join(self.books, sa.and_(first < SEQ, first + size >= SEQ))
 
     def _paths(self, conditions: Conditions) -> list[str]:
         """The filters that have an index."""
@@ -307,17 +221,17 @@ class SQLiteSearch(Search):
         columns |= {*map(attribute_name, range(len(conditions.attributes)))}
         paths, text = self._paths(conditions), conditions.text
         one_index = len(text.groups) == 1 or (
-            text.indexed == len(text.groups) and _by_isbn(text.groups) is None
+            text.indexed == len(text.groups) and by_isbn(text.groups) is None
         )
         if len(paths) != 1 or not columns <= {*paths} or not (one_index and text.exact):
             return None
         single: sa.Select[Any] = self._candidates(conditions, paths[0])
         return single
 
-    def _candidates(self, conditions: Conditions, path: str, most: int | None = None) -> Any:
+    def _candidates(self, conditions: Conditions, path: str) -> Any:
         """The numbers of the rows that one filter lets through, by its index alone; of texts, at
-        least one of them. Where several indexes are asked, ``most`` are taken of each."""
-        books = sa.select(_SEQ.label("number")).select_from(self.books)
+        least one of them."""
+        books = sa.select(SEQ.label("number")).select_from(self.books)
         if path == self.ALL and not conditions.text.groups:
             path = attribute_name(0) if conditions.attributes else conditions.by_time
         for at, several in enumerate(conditions.attributes):
@@ -327,113 +241,14 @@ class SQLiteSearch(Search):
         if path in self.computed:
             # Each by an index of its own; together, the planner would read all books.
             return sa.union_all(*(books.where(*each) for each in self.computed[path].zeros))
-        if path not in (self.COLLECT, self.ALL):
-            clauses = [
-                each.clause(self.column(path))
-                for each in conditions.comparisons
-                if each.column == path
-            ]
-            return books.where(*clauses)
-        text = conditions.text
-        number = _by_isbn(text.groups)
-        if number is not None:
-            group = text.groups[number]
-            places = {*group} & {"isbn prefix", "whole isbn"}
-            ranges = [self.alternative(number, group, place) for place in places]
-            found = [books.where(each) for each in ranges]
-            parts = [_matching(_MATCH), self._short(group[0]), *found]
-            if most is not None:
-                # A union has no duplicates, so it is made whole before any limit of its own.
-                parts = [sa.select(each.limit(most).subquery()) for each in parts]
-            return sa.union(*parts)
-        if text.indexed:
-            return _matching(_MATCH)
-        alone = next(group[0] for group in text.groups if len(group) == 1)
-        return self._short(alone)
+        if path in (self.COLLECT, self.ALL):
+            return self.text_candidates(conditions.text)
+        clauses = [
+            each.clause(self.column(path)) for each in conditions.comparisons if each.column == path
+        ]
+        return books.where(*clauses)
 
     def _tokens(self, number: int) -> sa.Select[Any]:
         """The rows with one of the tokens of an attribute, some of them twice."""
-        tokens = _members(attribute_name(number))
+        tokens = members(attribute_name(number))
         return sa.select(_TOKENS.c.seq).where(_TOKENS.c.token.in_(sa.select(tokens)))
-
-    def _short(self, place: Place) -> sa.Select[Any]:
-        """The rows with the piece of at most two characters, ``from`` and ``to``."""
-        begin, end = (sa.bindparam(name, type_=sa.Text()) for name in ("from", "to"))
-        rows = sa.select(_GRAMS.c.doc).distinct().where(begin <= _GRAMS.c.term, end > _GRAMS.c.term)
-        return rows.where(_GRAMS.c.col == "author") if place == "author" else rows
-
-    def _found(self, text: TextShape) -> ColumnElement[Any]:
-        """The candidates of the text as a JSON array, or NULL where there are `RARE` or more."""
-        exact = _array(self._candidates(Conditions(text), self.COLLECT, RARE))
-        if not text.indexed or _by_isbn(text.groups) is not None:
-            return exact
-        latest = sa.select(sa.literal(1)).select_from(self.books)
-        latest = latest.where(self._end(sa.func.max) - LATEST < _SEQ)
-        return sa.case(
-            (latest.where(*self.texts(text)).exists(), exact),
-            else_=sa.func.coalesce(_array(_matching(self._rarest())), exact),
-        )
-
-    def _rarest(self) -> ColumnElement[Any]:
-        """A query that finds all that the text does and a little more."""
-        trigram = _members("trigrams")
-        frequency = (
-            _matching(trigram)
-            .where(_SEARCH.c.rowid < self._end(sa.func.min) + OLDEST)
-            .with_only_columns(sa.func.count())
-        )
-        rarest = sa.select(trigram).order_by(frequency.scalar_subquery()).limit(LOOKED_FOR)
-        found = rarest.subquery()
-        concatenated = sa.func.group_concat(found.c[0], " AND ")
-        return sa.select(sa.func.coalesce(concatenated, _MATCH)).scalar_subquery()
-
-    def _end(self, which: Any) -> ColumnElement[int]:
-        """The number of the oldest or the latest book."""
-        return sa.select(which(_SEQ)).select_from(self.books).correlate(None).scalar_subquery()
-
-
-def _has_trigram(piece: Piece) -> bool:
-    return piece.place in _COLUMNS and len(piece.text) >= 3
-
-
-def _by_isbn(groups: Sequence[Sequence[Place]]) -> int | None:
-    """The group to be looked for in ISBNs, too: one with a whole ISBN, or where all groups have
-    alternatives there."""
-    for number, group in enumerate(groups):
-        if "whole isbn" in group:
-            return number
-    return 0 if groups and all(len(group) > 1 for group in groups) else None
-
-
-def _match(groups: Sequence[Sequence[Piece]]) -> str:
-    """What has a piece of each group, in FTS5's query language."""
-    return " AND ".join(f"({' OR '.join(map(_phrase, group))})" for group in groups)
-
-
-def _phrase(piece: Piece) -> str:
-    """The piece, or its beginning, in FTS5's query language."""
-    return f'{_COLUMNS[piece.place]} : "{piece.text[:_LONGEST]}"'
-
-
-def _spelled(spelling: Spelling) -> str:
-    """What has the trigrams of such a word, in FTS5's query language; ``""`` if it has none."""
-    begin, end = f" {spelling.begin}", f"{spelling.end} "
-    parts = [begin, end] if spelling.gap else [begin + end]
-    phrases = [f'"{part}"' for part in parts if len(part) >= 3]
-    return f"{_COLUMNS['text']} : ({' AND '.join(phrases)})" if phrases else ""
-
-
-def _array(candidates: sa.Select[Any]) -> ColumnElement[Any]:
-    found = candidates.limit(RARE).subquery()
-    array = sa.func.json_group_array(found.c[0])
-    return sa.select(sa.case((sa.func.count() < RARE, array))).select_from(found).scalar_subquery()
-
-
-def _matching(query: ColumnElement[Any]) -> sa.Select[Any]:
-    """The rows that a query in FTS5's language finds."""
-    return sa.select(_SEARCH.c.rowid).where(_MATCHES(query))
-
-
-def _members(name: str) -> Any:
-    """The members of a parameter that is a JSON array."""
-    return sa.func.json_each(sa.bindparam(name, type_=sa.Text())).table_valued("value").c.value
