@@ -77,9 +77,8 @@ def is_engine_option(name: str, url: Any) -> bool:
 
 
 def is_database_url(url: Any) -> bool:
-    """Whether SQLAlchemy can parse it."""
+    """Whether SQLAlchemy can parse it, and takes no part of the password for the host."""
     try:
-        make_url(url)
+        return "@" not in (make_url(url).host or "")
     except (ArgumentError, ValueError):  # ValueError: a port that is no number
         return False
-    return True

@@ -41,7 +41,7 @@ _WRONG_NAMES = {
 
 _URL_HINT = (
     "an SQLAlchemy database URL, such as sqlite:///bookstore.db"
-    " or postgresql+psycopg://user:password@host/name"
+    " or postgresql+psycopg://user:password@host/name (in a password @ is written %40)"
 )
 
 

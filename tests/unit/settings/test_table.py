@@ -253,7 +253,9 @@ class TestDatabase:
         url = make_url("sqlite:///x.db")
         assert Settings.from_mapping({"bookstore.sqlalchemy.url": url}).database == {"url": url}
 
-    @pytest.mark.parametrize("url", ["", "pw-in-it", "postgresql://u:pw@h:port/b", 5])
+    @pytest.mark.parametrize(
+        "url", ["", "pw-in-it", "postgresql://u:pw@h:port/b", "postgresql://u:pw@pw@h/b", 5]
+    )
     @pytest.mark.parametrize(
         "key", ["bookstore.sqlalchemy.url", "sqlalchemy.url", "bookstore.replica.sqlalchemy.url"]
     )
@@ -262,6 +264,7 @@ class TestDatabase:
         [line] = faults({**other, key: url})
         assert line.startswith(f"{key}: the value is not an SQLAlchemy database URL, such as")
         assert "pw" not in line
+        assert "%40" in line
 
     @pytest.mark.parametrize("prefix", ["bookstore.sqlalchemy.", "bookstore.replica.sqlalchemy."])
     def test_engine_settings_without_their_own_url_are_refused(self, prefix):
