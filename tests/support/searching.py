@@ -13,7 +13,8 @@ from pyramid_bookstore.catalogue import listing, relevance
 from pyramid_bookstore.catalogue.query import NEWEST_FIRST
 from pyramid_bookstore.catalogue.shapes import search_on
 from pyramid_bookstore.db.query import Query, Reader
-from pyramid_bookstore.search.base import Choice, Conditions
+from pyramid_bookstore.search.base import Choice
+from pyramid_bookstore.search.conditions import Conditions
 from tests.support import reading
 from tests.support.api import isbn
 from tests.support.catalogue import book_row

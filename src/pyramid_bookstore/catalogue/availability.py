@@ -24,7 +24,7 @@ from pyramid_bookstore.db.base import Base
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query, Reader, Row
 from pyramid_bookstore.db.types import UTCDateTime
-from pyramid_bookstore.search.base import Computed
+from pyramid_bookstore.search.conditions import Computed
 from pyramid_bookstore.values.moments import now
 
 #: The parameter with the time at which holds are looked at.

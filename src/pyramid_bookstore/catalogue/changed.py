@@ -16,7 +16,7 @@ from pyramid_bookstore.catalogue.shapes import search_on
 from pyramid_bookstore.catalogue.statements import COLUMNS
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query, Reader, Row
-from pyramid_bookstore.search.base import Conditions
+from pyramid_bookstore.search.conditions import Conditions
 
 #: Ids that are read at once.
 RUN: Final = 10_000

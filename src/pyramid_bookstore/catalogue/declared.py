@@ -17,7 +17,7 @@ import colander
 from pyramid_bookstore.catalogue.field import Field, Filter, Range, parameter
 from pyramid_bookstore.catalogue.host_schema import apply_host_schema
 from pyramid_bookstore.catalogue.kinds import KINDS, Kind, token_of
-from pyramid_bookstore.search.base import Comparison
+from pyramid_bookstore.search.conditions import Comparison
 from pyramid_bookstore.search.words import stored
 from pyramid_bookstore.values.parameters import Repeated
 from pyramid_bookstore.values.text import trimmed, visible

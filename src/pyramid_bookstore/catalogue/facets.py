@@ -31,7 +31,7 @@ from pyramid_bookstore.catalogue.query import NEWEST_FIRST, Filters, ListQuery
 from pyramid_bookstore.catalogue.shapes import TOTAL, search_on
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query, Reader
-from pyramid_bookstore.search.base import Conditions
+from pyramid_bookstore.search.conditions import Conditions
 from pyramid_bookstore.values import jsontext
 
 #: Values that are shown of each field.

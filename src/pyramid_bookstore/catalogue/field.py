@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import colander
 
-from pyramid_bookstore.search.base import Comparison
+from pyramid_bookstore.search.conditions import Comparison
 from pyramid_bookstore.search.folding import folded
 from pyramid_bookstore.search.words import stored
 from pyramid_bookstore.values.parameters import Amount, Since, Switch, Term, WholeNumber

@@ -28,7 +28,8 @@ from pyramid_bookstore.catalogue.shapes import (
 )
 from pyramid_bookstore.catalogue.statements import COLUMNS
 from pyramid_bookstore.db.query import Query, Reader, Row
-from pyramid_bookstore.search.base import Comparison, number_of
+from pyramid_bookstore.search.base import number_of
+from pyramid_bookstore.search.conditions import Comparison
 
 #: Books of a group that are looked at, to know how many of them match.
 LOOKED_AT: Final = 1_000

@@ -15,7 +15,8 @@ from pyramid_bookstore.catalogue.statements import COLUMNS
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query
 from pyramid_bookstore.search import SEARCHES
-from pyramid_bookstore.search.base import Conditions, Search, number_of
+from pyramid_bookstore.search.base import Search, number_of
+from pyramid_bookstore.search.conditions import Conditions
 
 #: The number of all books, from the few rows that the triggers keep.
 TOTAL = select(func.coalesce(func.sum(Total.books), 0)).scalar_subquery()

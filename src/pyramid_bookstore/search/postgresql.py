@@ -17,14 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from pyramid_bookstore.db.base import BOOKS_TABLE
-from pyramid_bookstore.search.base import (
-    Choice,
-    Conditions,
-    Probe,
-    Search,
-    attribute_name,
-    number_of,
-)
+from pyramid_bookstore.search.base import Choice, Probe, Search, number_of
+from pyramid_bookstore.search.conditions import Conditions, attribute_name
 from pyramid_bookstore.search.spelling import Spelling
 from pyramid_bookstore.search.words import Place
 

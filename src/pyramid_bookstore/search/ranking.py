@@ -5,7 +5,8 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Text, and_, bindparam, case, func, or_, true
 
-from pyramid_bookstore.search.base import Search, TextShape
+from pyramid_bookstore.search.base import Search
+from pyramid_bookstore.search.conditions import TextShape
 from pyramid_bookstore.search.words import Wanted
 
 #: Matches that pages by relevance reach.

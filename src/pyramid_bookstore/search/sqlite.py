@@ -19,7 +19,8 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.db.types import UTCDateTime
-from pyramid_bookstore.search.base import Choice, Conditions, Probe, attribute_name, number_of
+from pyramid_bookstore.search.base import Choice, Probe, number_of
+from pyramid_bookstore.search.conditions import Conditions, attribute_name
 from pyramid_bookstore.search.sqlite_texts import RARE, SEQ, SQLiteTexts, by_isbn, members
 
 #: An estimated total is exact up to so many matches, beyond them it comes from so many blocks of so

@@ -14,7 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
-from pyramid_bookstore.search.base import Search, TextShape
+from pyramid_bookstore.search.base import Search
+from pyramid_bookstore.search.conditions import TextShape
 from pyramid_bookstore.search.spelling import Spelling
 from pyramid_bookstore.search.words import Group, Piece, Place
 
