@@ -109,6 +109,12 @@ def lying(body):
     return body[:at] + struct.pack("<I", 3_000_000_000) + body[at + 4 :]
 
 
+def with_wrong_bytes(body):
+    """In the middle of its sheet."""
+    at = body.index(SHEET.encode()) + len(SHEET) + 40
+    return body[:at] + bytes(8) + body[at + 8 :]
+
+
 def encrypted_zip():
     body = bytearray(xlsx(HEADER, ROW))
     at = body.index(b"PK\x01\x02") + 8
@@ -151,6 +157,7 @@ SECRET = (
         (with_part(xlsx(HEADER, ROW), SHEET, b"<worksheet><"), "damaged"),
         (with_part(xlsx(HEADER, ROW), "xl/workbook.xml", b"<workbook/>"), "no sheet"),
         (zipped("mimetype"), "damaged"),
+        (with_wrong_bytes(xlsx(HEADER, ROW)), "damaged"),
         (lying(xlsx(HEADER, ROW)), "more than 1,024 MB, unpacked"),
         (with_part(xlsx(HEADER, ROW), SHEET, FAR), "more than 1,024 MB of memory"),
         (xlsx(), "The sheet 'books' is empty"),
