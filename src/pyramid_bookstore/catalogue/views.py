@@ -35,6 +35,7 @@ from pyramid_bookstore.web.conditional import (
     http_date,
     not_modified,
     tag_matches,
+    why_not_held,
     write_condition,
 )
 from pyramid_bookstore.web.errors import PreconditionRequired
@@ -48,17 +49,20 @@ from pyramid_bookstore.web.responses import REVALIDATE, answer
 
 def with_current_tag(view: Callable[[Request], Response]) -> Callable[[Request], Response]:
     """Decorator for views that change a book: a mismatch has the entity tag that a GET would give,
-    which with holds ends with what is available."""
+    which with holds ends with what is available, and says what is wrong with the condition."""
 
     @wraps(view)
     def run(request: Request) -> Response:
         try:
             return view(request)
         except VersionMismatch as mismatch:
-            if mismatch.current is not None and Mount.of(request.registry).settings.holds:
+            if mismatch.current is None:
+                raise
+            mismatch.message = why_not_held(request) or mismatch.message
+            if Mount.of(request.registry).settings.holds:
                 with suppress(BookNotFound):  # deleted since
                     book = _read(request)
-                    raise VersionMismatch(book.version, _available(book)) from mismatch
+                    mismatch.current, mismatch.available = book.version, _available(book)
             raise
 
     return run
