@@ -371,7 +371,10 @@ class TestSecurity:
     def test_a_known_user_without_permission_gets_403_without_a_challenge(self, make_client):
         client = self.secured(make_client)
         answer = ask(client, "DELETE", f"{BOOKS}/x", headers={"X-User": "anna"})
-        assert_problem(answer, 403, "forbidden")
+        document = assert_problem(answer, 403, "forbidden")
+        assert (
+            document["detail"] == "You may not do this: it needs the permission bookstore.delete."
+        )
         assert "WWW-Authenticate" not in answer.headers
 
     def test_permission_is_checked_before_anything_else_is_reported(self, make_client):

@@ -6,7 +6,6 @@ from functools import wraps
 from uuid import UUID
 
 from msgspec import UNSET
-from pyramid.httpexceptions import HTTPForbidden
 from pyramid.request import Request
 from pyramid.response import Response
 
@@ -42,7 +41,7 @@ from pyramid_bookstore.web.errors import PreconditionRequired
 from pyramid_bookstore.web.headers import prefers_minimal
 from pyramid_bookstore.web.mount import Mount
 from pyramid_bookstore.web.operation import ADD, EDIT
-from pyramid_bookstore.web.permissions import permits, require_any
+from pyramid_bookstore.web.permissions import LacksPermission, permits, require_any
 from pyramid_bookstore.web.query_string import query_pairs
 from pyramid_bookstore.web.responses import REVALIDATE, answer
 
@@ -221,7 +220,7 @@ def show_by_isbn(request: Request) -> Response:
 def upsert_by_isbn(request: Request) -> Response:
     """Create or replace a whole book; its ISBN may be left out of the body.
 
-    Raises `HTTPForbidden` for a caller that may not do the one of both that is needed.
+    Raises `LacksPermission` for a caller that may not do the one of both that is needed.
     """
     condition = write_condition(request)
     only_new = create_only(request)
@@ -244,7 +243,7 @@ def upsert_by_isbn(request: Request) -> Response:
     except VersionMismatch as mismatch:
         if conditional:
             raise
-        raise HTTPForbidden from mismatch
+        raise LacksPermission(EDIT if only_new else ADD) from mismatch
     response = change_answer(request, book, created=created)
     response.headers["Content-Location"] = book_path(request, book)
     return response

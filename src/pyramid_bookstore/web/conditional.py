@@ -21,7 +21,7 @@ _TAG = re.compile(r'[ \t,]*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(?:,|$)')
 # As `etag` writes it: tags are compared character by character.
 # What is available is no part of what an If-Match asks about.
 _VERSION = re.compile(r"(0|[1-9a-f][0-9a-f]{0,14})(?:-[0-9]{1,10})?")
-_MALFORMED = "{} must be * or ETags separated by commas, each in its quotation marks, as the answers have it."
+_MALFORMED = "{} must be * or ETags separated by commas, each in quotation marks."
 #: Microseconds from 1970 to the end of the year 9999.
 _LAST_VERSION = 253_402_300_799_999_999
 
