@@ -103,7 +103,9 @@ def _refusal_of(error: Exception, request: Request) -> BookstoreError | None:
     if isinstance(error, HTTPForbidden | HTTPUnauthorized):
         return _unauthorized_or_forbidden(error, request)
     if isinstance(error, HTTPNotFound):
-        return errors.BookNotFound("There is nothing here.")
+        slash = request.environ.get("PATH_INFO", "").endswith("/")
+        hint = " The paths of the API have no slash at the end." if slash else ""
+        return errors.BookNotFound(f"There is nothing here.{hint}")
     if isinstance(error, HTTPException):
         return HostsRefusal(error)
     if isinstance(error, URLDecodeError):
