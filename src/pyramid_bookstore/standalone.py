@@ -15,7 +15,7 @@ from pyramid.request import Request
 from pyramid.response import Response
 
 from pyramid_bookstore.description.views import index
-from pyramid_bookstore.observability.observe import observed
+from pyramid_bookstore.observability.observe import observe
 from pyramid_bookstore.plugin.bookstore import BOOKSTORE
 from pyramid_bookstore.plugin.error_view import error_view
 from pyramid_bookstore.settings import environment
@@ -35,6 +35,7 @@ class BookstoreRequest(Request):  # type: ignore[misc]  # pyramid ships no types
 def _start(request: Request) -> Response:
     """The way from ``/`` to the page for people, or to the index where there is none; at ``/``
     itself the index is in its place."""
+    observe(request)
     mount = Mount.of(request.registry)
     name = "docs" if mount.settings.docs else "index"
     if name == "index" and not mount.path:
@@ -54,7 +55,7 @@ def main(global_config: Mapping[str, str], **settings: str) -> Any:
     config.commit()  # the plug-in looks at what requests are made of
     config.include("pyramid_bookstore")
     config.add_route("start", "/", request_method=("GET", "HEAD"))
-    config.add_view(_start, route_name="start", decorator=observed)
+    config.add_view(_start, route_name="start")
     # Other paths get problem documents too. HTTPException must be named, as Pyramid has a view of
     # its own for it.
     for context in (Exception, HTTPException):

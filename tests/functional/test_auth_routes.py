@@ -1,5 +1,6 @@
 """``bookstore.auth = jwt`` guards the bookstore's routes with tokens, and no other routes."""
 
+import re
 import sys
 
 import pytest
@@ -37,6 +38,23 @@ class TestApi:
         return client_with(TOKENS)
 
     @pytest.mark.parametrize(
+        "credentials",
+        [
+            bearer(sign(claims(), "another secret of thirty-two bytes", "HS256")),
+            token("manager", exp=1),
+            {"Authorization": f"Token {sign(claims(), SECRET, 'HS256')}"},
+            {"Authorization": sign(claims(), SECRET, "HS256")},
+            {"Authorization": "garbage"},
+            bearer("a.b.c"),
+        ],
+    )
+    def test_the_body_of_a_401_says_why_the_token_was_refused(self, client, credentials):
+        refused = client.post_json(BOOKS, BOOK, headers=credentials, status=401)
+        why = re.search('error_description="(.+)"', refused.headers["WWW-Authenticate"])[1]
+        assert refused.json["message"] == f"This needs authentication. {why}"
+        assert refused.json["detail"] == refused.json["message"]
+
+    @pytest.mark.parametrize(
         ("method", "path"),
         [
             ("POST", BOOKS),
@@ -56,8 +74,13 @@ class TestApi:
         assert refused.json["error"] == "unauthorized"
         assert refused.headers["WWW-Authenticate"] == 'Bearer realm="bookstore"'
 
+        assert refused.json["message"].endswith(
+            "Send a token in the header, as Authorization: Bearer TOKEN."
+        )
+
         refused = client.request(path, method=method, headers=token(), expect_errors=True)
         assert refused.status_int == 403
+        assert re.search(r"needs the permission bookstore\.[a-z]+", refused.json["message"])
         assert refused.json["error"] == "forbidden"
         assert 'error="insufficient_scope"' in refused.headers["WWW-Authenticate"]
 

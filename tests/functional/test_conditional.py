@@ -70,6 +70,20 @@ class TestIfMatch:
             assert (document["etag"], answer.headers["ETag"]) == (tag, tag)
         assert client.get(url).body == before
 
+    def test_the_412_says_what_is_wrong_with_a_tag_that_cannot_hold(self, client, url, tag):
+        bare = tag.strip('"')
+        for value in ("", bare, f'"x", {bare}', f"W/{bare}", f"{tag}, *", f"'{bare}'"):
+            message = ask(client, "PUT", url, {"stock": 1}, {"If-Match": value}).json["message"]
+            assert message.startswith("If-Match must be * or ETags"), value
+            assert "quotation marks" in message
+        for value in (f"W/{tag}", f'W/"x", W/{tag}'):
+            message = ask(client, "PUT", url, {"stock": 1}, {"If-Match": value}).json["message"]
+            assert message == "If-Match holds for strong ETags alone, which have no W/ before them."
+        for value in ('"x"', f'"x", W/{tag}'):
+            headers = {"If-Match": value, "If-None-Match": '"1"'}
+            answer = ask(client, "PUT", url, {"stock": 1}, headers)
+            assert answer.json["message"] == "The book is in another version."
+
     @pytest.mark.parametrize(("method", "body"), CHANGES)
     def test_if_match_on_a_deleted_book_gets_404(self, client, url, method, body):
         client.delete(url)
@@ -179,6 +193,23 @@ class TestIfNoneMatchOnChanges:
             assert_problem(answer, 412, "precondition_failed")
         answer = send(client, method, url, body, {"If-None-Match": '"1"', "If-Match": tag})
         assert answer.status_int in (200, 204)
+
+    @pytest.mark.parametrize(("method", "body"), CHANGES)
+    def test_a_change_with_an_if_none_match_without_quotation_marks_gets_412(
+        self, client, url, tag, method, body
+    ):
+        """What it excludes is unknown; it may be the version that there is."""
+        for value in (tag.strip('"'), "x", f'"1", {tag.strip(chr(34))}'):
+            answer = send(client, method, url, body, {"If-None-Match": value})
+            document = assert_problem(answer, 412, "precondition_failed")
+            assert document["message"].startswith("If-None-Match must be * or ETags")
+            assert document["etag"] == tag
+
+    def test_the_412_of_a_tag_that_is_excluded_says_so(self, client, url, tag):
+        for value in ("*", tag):
+            answer = ask(client, "PUT", url, {"stock": 1}, {"If-None-Match": value})
+            message = "The book is in a version that If-None-Match excludes."
+            assert answer.json["message"] == message
 
     def test_a_change_is_done_only_if_if_match_and_if_none_match_hold(self, client, url, tag):
         answer = ask(client, "PUT", url, {"stock": 1}, {"If-Match": "*", "If-None-Match": tag})

@@ -371,7 +371,10 @@ class TestSecurity:
     def test_a_known_user_without_permission_gets_403_without_a_challenge(self, make_client):
         client = self.secured(make_client)
         answer = ask(client, "DELETE", f"{BOOKS}/x", headers={"X-User": "anna"})
-        assert_problem(answer, 403, "forbidden")
+        document = assert_problem(answer, 403, "forbidden")
+        assert (
+            document["detail"] == "You may not do this: it needs the permission bookstore.delete."
+        )
         assert "WWW-Authenticate" not in answer.headers
 
     def test_permission_is_checked_before_anything_else_is_reported(self, make_client):
@@ -401,7 +404,8 @@ class TestSecurity:
         client = make_client(configure=lambda config: config.set_security_policy(Raising(())))
         assert_problem(ask(client, "GET", BOOKS), 401, "unauthorized")
         answer = ask(client, "GET", BOOKS, headers={"X-User": "anna"})
-        assert_problem(answer, 403, "forbidden")
+        document = assert_problem(answer, 403, "forbidden")
+        assert document["message"] == "You may not do this."  # its reason is not known
 
     def test_a_policy_that_raises_a_redirect_redirects(self, make_client):
         class Redirecting(Policy):

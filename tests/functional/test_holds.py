@@ -150,7 +150,8 @@ class TestPlacing:
 class TestEnding:
     def test_a_commit_takes_the_copies_out_of_stock_once(self, client, books):
         placed = hold(client, (books[0]["id"], 2), (books[1]["id"], 5))
-        assert client.post(f"{path_of(placed)}/commit").json == placed.json
+        committed = client.post(f"{path_of(placed)}/commit").json
+        assert committed == {**placed.json, "committed": True}
         assert [numbers(client, book) for book in books] == [(3, 3), (0, 0), (5, 5)]
         again = client.post(f"{path_of(placed)}/commit", status=409)
         document = assert_problem(again, 409, "hold_over")

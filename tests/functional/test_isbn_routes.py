@@ -36,6 +36,21 @@ class TestRead:
         answer = client.get(f"{BOOKS}/isbn/{written}", status=404)
         assert_problem(answer, 404, "not_found")
 
+    @pytest.mark.parametrize(
+        ("written", "why"),
+        [
+            ("9780441172718", "The check digit of the ISBN 9780441172718 is wrong"),
+            ("123", "this one has 3."),
+            ("x", "is written with the digits 0 to 9"),
+            ("9790000000001", "979-0 is the prefix of printed music"),
+        ],
+    )
+    def test_the_404_of_what_is_no_isbn_says_why(self, client, written, why):
+        message = client.get(f"{BOOKS}/isbn/{written}", status=404).json["message"]
+        assert message.startswith("There is no such book. ")
+        assert why in message
+        assert client.get(URL, status=404).json["message"] == "There is no such book."
+
 
 class TestUpsert:
     def test_put_by_isbn_creates_a_book_and_then_replaces_it(self, client):

@@ -22,6 +22,9 @@ from sqlalchemy import event
 from pyramid_bookstore.observability.formatters import JSONFormatter, TextFormatter
 from pyramid_bookstore.testing import book_fields
 from pyramid_bookstore.web.mount import Mount
+from tests.support.guarded import SETTINGS as GUARDED
+from tests.support.guarded import bearer
+from tests.support.tokens import SECRET, claims, sign
 
 MakeClient = Callable[..., webtest.TestApp]
 
@@ -51,7 +54,7 @@ def test_each_request_on_our_routes_has_a_line_in_the_access_log(
     assert said == [
         "POST /api/v1/books 201 T, 1 SQL, order-7",
         "GET /api/v1/books/{id} 200 T, 1 SQL, ID",
-        "GET /api/v1/ 400 T, 0 SQL, ID",
+        "GET /api/v1/books/%FF 400 T, 0 SQL, ID",
         "GET /api/v1/books 422 T, 0 SQL, ID",
     ]
 
@@ -111,6 +114,46 @@ def test_the_formatters_add_the_request_id_to_every_record_of_a_request(
     assert document["exception"].endswith("ValueError: odd")
     assert document["time"].endswith("Z")
     assert made[2] == "- between"
+
+
+def test_records_of_the_policy_and_the_context_factory_have_the_request_id(
+    make_client: MakeClient, caplog: Any
+) -> None:
+    """They are written before the view is called."""
+    seen: list[str] = []
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            seen.append(TextFormatter("%(request_id)s %(message)s").format(record))
+
+    handler, loggers = Handler(), ("pyramid_bookstore.auth.policy", "host.root")
+
+    def root(request: Any) -> object:
+        logging.getLogger("host.root").info("Root.")
+        return object()
+
+    settings = {name: value for name, value in GUARDED.items() if "sqlalchemy" not in name}
+    client = make_client(settings, configure=lambda config: config.set_root_factory(root))
+    with caplog.at_level(logging.INFO):
+        for name in loggers:
+            logging.getLogger(name).addHandler(handler)
+        headers = {"X-Request-ID": "r-2", "Authorization": "Bearer x"}
+        client.get("/api/v1/books", headers=headers, status=401)
+        for name in loggers:
+            logging.getLogger(name).removeHandler(handler)
+    assert [line.split()[0] for line in seen] == ["r-2", "r-2"]
+
+
+def test_the_line_of_a_refused_caller_says_why(make_client: MakeClient, lines: Any) -> None:
+    settings = {name: value for name, value in GUARDED.items() if "sqlalchemy" not in name}
+    client = make_client(settings)
+    client.get("/api/v1/books", headers={"Authorization": "Token x"}, status=401)
+    reason = "The Authorization header must be Bearer and one token."
+    assert lines()[0].message.endswith(f": This needs authentication. {reason}")
+    clerk = bearer(sign(claims(roles=["clerk"]), SECRET, "HS256"))
+    client.get("/api/v1/books", headers=clerk, status=403)
+    reason = "You may not do this: it needs the permission bookstore.view."
+    assert lines()[1].bookstore["reason"] == reason
 
 
 def test_metrics_count_requests_durations_refusals_and_connections(make_client: MakeClient) -> None:

@@ -61,6 +61,24 @@ class TestApplication:
                 assert answer.json["instance"] == path
                 assert answer.headers["X-Request-ID"]
 
+    def test_the_404_of_a_path_with_a_slash_at_the_end_says_so(self, make):
+        app = make()
+        hint = " The paths of the API have no slash at the end."
+        for path in (f"{BOOKS}/", "/api/v1/stock/", f"{BOOKS}/x/"):
+            message = app.get(path, status=404).json["message"]
+            assert message == f"There is nothing here.{hint}"
+        assert app.get("/api/v1/nothing", status=404).json["message"] == "There is nothing here."
+
+    def test_the_log_has_the_path_asked_for_where_there_is_no_route(self, make, caplog):
+        app = make(**{"log.format": "json"})
+        with caplog.at_level(logging.INFO, "pyramid_bookstore.access"):
+            for path in (f"{BOOKS}/", "/api/v1/a%0Ab%1B%C3%A9", f"/{'x' * 5000}"):
+                app.get(path, status=404)
+        records = [each for each in caplog.records if each.name == "pyramid_bookstore.access"]
+        assert [each.bookstore["route"] for each in records] == [
+            f"{BOOKS}/", "/api/v1/a%0Ab%1B%C3%A9", f"/{'x' * 199}",
+        ]  # fmt: skip
+
     def test_a_preflight_of_a_path_without_a_route_is_a_404_too(self, make):
         app = make(**{"cors.origins": "https://shop.example"})
         headers = {"Origin": "https://shop.example", "Access-Control-Request-Method": "GET"}

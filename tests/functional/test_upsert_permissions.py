@@ -72,9 +72,10 @@ def caller(request, client_with):
     return client
 
 
-def assert_forbidden(client, body=CHANGED, **headers):
+def assert_forbidden(client, needs, body=CHANGED, **headers):
     refused = client.put_json(URL, body, headers=headers, status=403)
-    assert_problem(refused, 403, "forbidden")
+    document = assert_problem(refused, 403, "forbidden")
+    assert document["message"] == f"You may not do this: it needs the permission {needs}."
 
 
 @pytest.mark.parametrize("role", ["adder", "keeper"])
@@ -90,18 +91,20 @@ def test_who_may_edit_replaces_by_isbn(caller, role):
 
 
 def test_who_may_only_edit_creates_nothing_by_isbn(caller):
-    assert_forbidden(caller("editor"))
-    assert_forbidden(caller("editor"), **{"If-None-Match": "*"})
+    assert_forbidden(caller("editor"), "bookstore.add")
+    assert_forbidden(caller("editor"), "bookstore.add", **{"If-None-Match": "*"})
     assert caller(None).get(BOOKS).json["total"] == 0
 
 
 def test_who_may_only_add_replaces_nothing_by_isbn(caller):
     caller("keeper").put_json(URL, RUST)
     book = caller(None).get(URL)
-    assert_forbidden(caller("adder"))
-    assert_forbidden(caller("adder"), **{"If-Match": book.headers["ETag"]})
-    assert_forbidden(caller("adder"), **{"If-Match": "*"})
-    assert_forbidden(caller("adder"), **{"If-Unmodified-Since": book.headers["Last-Modified"]})
+    assert_forbidden(caller("adder"), "bookstore.edit")
+    assert_forbidden(caller("adder"), "bookstore.edit", **{"If-Match": book.headers["ETag"]})
+    assert_forbidden(caller("adder"), "bookstore.edit", **{"If-Match": "*"})
+    assert_forbidden(
+        caller("adder"), "bookstore.edit", **{"If-Unmodified-Since": book.headers["Last-Modified"]}
+    )
     assert caller(None).get(URL).json == book.json
 
 
@@ -109,7 +112,7 @@ def test_who_may_only_add_replaces_nothing_by_isbn(caller):
 def test_who_may_neither_add_nor_edit_is_refused_before_the_body_is_judged(caller, there):
     if there:
         caller("keeper").put_json(URL, RUST)
-    assert_forbidden(caller("clerk"), {"unknown": 1})
+    assert_forbidden(caller("clerk"), "bookstore.edit or bookstore.add", {"unknown": 1})
     for path in (URL, f"{URL}?x=1"):
         refused = caller(None).put_json(path, {"unknown": 1}, status=401)
         assert_problem(refused, 401, "unauthorized")
@@ -174,7 +177,7 @@ def in_between(monkeypatch, act):
 def test_a_book_deleted_in_between_is_not_created_by_who_may_only_edit(caller, monkeypatch):
     path = f"{BOOKS}/{caller('keeper').put_json(URL, RUST).json['id']}"
     in_between(monkeypatch, lambda: caller("keeper").delete(path))
-    assert_forbidden(caller("editor"))
+    assert_forbidden(caller("editor"), "bookstore.add")
     assert caller(None).get(BOOKS).json["total"] == 0
 
 
@@ -189,7 +192,7 @@ def test_a_book_that_was_there_is_not_replaced_by_who_may_only_add(caller, monke
     """Though it is gone when the answer is made: the statement that writes has decided."""
     path = f"{BOOKS}/{caller('keeper').put_json(URL, RUST).json['id']}"
     in_between(monkeypatch, lambda: caller("keeper").delete(path))
-    assert_forbidden(caller("adder"))
+    assert_forbidden(caller("adder"), "bookstore.edit")
     assert caller(None).get(BOOKS).json["total"] == 0
 
 

@@ -109,8 +109,11 @@ def test_each_operation_requires_its_own_permission(make_client: MakeClient) -> 
                 for _, who, what in Root.__acl__
                 if not asks.isdisjoint([what] if isinstance(what, str) else what)
             )
-            status = asked(client, method, path, user).status_int
-            assert (status not in (401, 403)) == may, (method, path, user)
+            answer = asked(client, method, path, user)
+            assert (answer.status_int not in (401, 403)) == may, (method, path, user)
+            if not may:
+                needs = f"You may not do this: it needs the permission {permission}."
+                assert answer.json["message"] == needs
         anonymous = asked(client, method, path, None)
         assert (anonymous.status_int != 401) == (permission == "bookstore.view"), (method, path)
 

@@ -73,6 +73,10 @@ class OwnRoutesPolicy:
         """The value of WWW-Authenticate for a request to the bookstore."""
         return self._own.challenge(request)
 
+    def reason(self, request: Any) -> str:
+        """Why a request to the bookstore has no identity."""
+        return self._own.reason(request)
+
     def remember(self, request: Any, userid: str, **options: Any) -> Any:
         policy = self._policy(request)
         return [] if policy is None else policy.remember(request, userid, **options)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # it needs the jwt extra, this module does not
 log = logging.getLogger(__name__)
 
 _CHALLENGE = 'Bearer realm="bookstore"'
+_NO_TOKEN = "Send a token in the header, as Authorization: Bearer TOKEN."
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,11 @@ class JWTSecurityPolicy:
             return f'{_CHALLENGE}, error="insufficient_scope"'
         description = result.description
         return f'{_CHALLENGE}, error="invalid_token", error_description="{description}"'
+
+    def reason(self, request: Any) -> str:
+        """Why a request has no identity, as a sentence for the caller."""
+        result = self._results.get_or_create(request)
+        return result.description if isinstance(result, _Refused) else _NO_TOKEN
 
     def remember(self, request: Any, userid: str, **options: Any) -> list[tuple[str, str]]:
         """No headers: the issuer makes tokens, and the client stores them."""

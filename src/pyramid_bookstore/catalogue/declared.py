@@ -102,7 +102,7 @@ class Bound(StrictType):
 
     def read(self, value: str) -> Any:
         text = trimmed(visible(value))
-        return self.kind.read(self.kind.from_cell(text)) if text else None
+        return self.kind.given(text) if text else None
 
 
 class OneOf(Filter):

@@ -71,7 +71,7 @@ class BookData(msgspec.Struct, frozen=True):
         Decimal,
         Field(
             Price(),
-            "Exact to the cent; above 0 where there is stock.",
+            "Exact to the cent; above 0 where there is stock: set it before copies are added.",
             49.99,
             filters=(Range(),),
             sort=True,

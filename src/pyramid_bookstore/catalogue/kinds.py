@@ -17,7 +17,7 @@ from pyramid_bookstore.errors import InvalidJSON
 from pyramid_bookstore.search.folding import folded
 from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.values.text import is_blank, visible
-from pyramid_bookstore.values.types import Integer, Refused, StrictType, Text
+from pyramid_bookstore.values.types import NUMBER, Integer, Refused, StrictType, Text
 
 #: Bytes of a token; the database's index has no room for much longer ones.
 _LONGEST_TOKEN: Final = 500
@@ -44,6 +44,8 @@ class Kind(StrictType):
     name: ClassVar[str]
     #: What a field of this type can be for.
     purposes: ClassVar[tuple[str, ...]] = _PURPOSES
+    #: What a parameter must be, where that is not `wanted`.
+    wanted_as_text: ClassVar[str] = ""
     #: Whether values are text, or lists of it.
     of_text: ClassVar[bool] = False
     #: Whether the list has ``min_`` and ``max_`` parameters for it.
@@ -64,7 +66,14 @@ class Kind(StrictType):
 
     def asked(self, text: str) -> str:
         """The token of a parameter's text; raises `Refused`."""
-        return self.token(self.read(self.from_cell(text)))
+        return self.token(self.given(text))
+
+    def given(self, text: str) -> Any:
+        """The value of a parameter's text; raises `Refused`."""
+        value = self.from_cell(text)
+        if isinstance(value, str) and self.facet_type != "string":
+            raise Refused(f"The value must be {self.wanted_as_text or self.wanted}.")
+        return self.read(value)
 
     def key(self, value: Any) -> str:
         """A text that sorts as the value does; never empty."""
@@ -137,7 +146,7 @@ class NumberKind(Kind):
     facet_type = "number"
     purposes = ("filter", "facet", "sort")
     ranged = True
-    wanted = "a number"
+    wanted = NUMBER
     example = Decimal("4.25")
     schema: Mapping[str, Any] = {"type": "number"}  # never changed
 
@@ -235,6 +244,7 @@ class BooleanKind(Kind):
     facet_type = "boolean"
     purposes = ("filter", "facet")
     wanted = "a boolean"
+    wanted_as_text = "true or false"
     example = True
     schema: Mapping[str, Any] = {"type": "boolean"}  # never changed
 

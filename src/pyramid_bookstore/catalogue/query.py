@@ -19,6 +19,7 @@ from pyramid_bookstore.catalogue.field import (
     parameter,
 )
 from pyramid_bookstore.catalogue.fields import FIELDS
+from pyramid_bookstore.catalogue.trade import TRADE
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.search.ranking import RANKED
 from pyramid_bookstore.search.words import COUNTED
@@ -48,6 +49,7 @@ Count = Literal["exact", "estimated", "none"]
 Filters = Mapping[str, Any]
 NO_FILTERS: Filters = MappingProxyType({})
 
+_OF_TRADE = Declared({each.name: each for each in TRADE}).parameters
 _SEARCH = (
     "Words of the title, the author, or a declared field for `search`, each of which may be part of"
     ' a longer one, in any order, whatever the case or accents; `"in quotes"` as one run of whole'
@@ -64,10 +66,20 @@ def filters(declared: Declared = NOTHING_DECLARED) -> Iterator[tuple[Field, Filt
             yield known, each
 
 
+class _Parameters(Parameters):
+    """Of the trade's fields it says how they become parameters."""
+
+    def messages_for(self, unknown: Sequence[str], known: Sequence[str]) -> Mapping[str, str]:
+        said = super().messages_for(unknown, known)
+        trade = {name: f"{said[name]} With `bookstore.trade = true` it is one."
+                 for name in unknown if name in _OF_TRADE}  # fmt: skip
+        return {**said, **trade}
+
+
 class FilterParameters(colander.MappingSchema):  # type: ignore[misc]  # colander ships no types
     """The parameters that filter books."""
 
-    schema_type = Parameters
+    schema_type = _Parameters
 
     def __init__(self, *nodes: Any, declared: Declared = NOTHING_DECLARED, **options: Any) -> None:
         super().__init__(*nodes, **options)

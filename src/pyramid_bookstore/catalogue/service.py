@@ -97,10 +97,13 @@ class CatalogueService(Service):
         return self._read(BY_ID, {"id": parse_book_id(book_id)})
 
     def get_by_isbn(self, isbn: str) -> BookData:
-        """The book with this ISBN, in any writing; raises `BookNotFound`."""
+        """The book with this ISBN, in any writing; raises `BookNotFound`, which says what is wrong
+        with a text that is none."""
         try:
             return self._read(BY_ISBN, {"isbn": canonical(isbn)})
-        except (ValueError, TypeError, AttributeError):
+        except ValueError as error:
+            raise BookNotFound(f"There is no such book. {error}") from None
+        except (TypeError, AttributeError):
             raise BookNotFound from None
 
     def lookup(self, *, isbns: Sequence[str] = (), ids: Sequence[UUID | str] = ()) -> Lookup:

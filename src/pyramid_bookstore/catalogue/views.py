@@ -6,7 +6,6 @@ from functools import wraps
 from uuid import UUID
 
 from msgspec import UNSET
-from pyramid.httpexceptions import HTTPForbidden
 from pyramid.request import Request
 from pyramid.response import Response
 
@@ -35,30 +34,34 @@ from pyramid_bookstore.web.conditional import (
     http_date,
     not_modified,
     tag_matches,
+    why_not_held,
     write_condition,
 )
 from pyramid_bookstore.web.errors import PreconditionRequired
 from pyramid_bookstore.web.headers import prefers_minimal
 from pyramid_bookstore.web.mount import Mount
 from pyramid_bookstore.web.operation import ADD, EDIT
-from pyramid_bookstore.web.permissions import permits, require_any
+from pyramid_bookstore.web.permissions import LacksPermission, permits, require_any
 from pyramid_bookstore.web.query_string import query_pairs
 from pyramid_bookstore.web.responses import REVALIDATE, answer
 
 
 def with_current_tag(view: Callable[[Request], Response]) -> Callable[[Request], Response]:
     """Decorator for views that change a book: a mismatch has the entity tag that a GET would give,
-    which with holds ends with what is available."""
+    which with holds ends with what is available, and says what is wrong with the condition."""
 
     @wraps(view)
     def run(request: Request) -> Response:
         try:
             return view(request)
         except VersionMismatch as mismatch:
-            if mismatch.current is not None and Mount.of(request.registry).settings.holds:
+            if mismatch.current is None:
+                raise
+            mismatch.message = why_not_held(request) or mismatch.message
+            if Mount.of(request.registry).settings.holds:
                 with suppress(BookNotFound):  # deleted since
                     book = _read(request)
-                    raise VersionMismatch(book.version, _available(book)) from mismatch
+                    mismatch.current, mismatch.available = book.version, _available(book)
             raise
 
     return run
@@ -217,7 +220,7 @@ def show_by_isbn(request: Request) -> Response:
 def upsert_by_isbn(request: Request) -> Response:
     """Create or replace a whole book; its ISBN may be left out of the body.
 
-    Raises `HTTPForbidden` for a caller that may not do the one of both that is needed.
+    Raises `LacksPermission` for a caller that may not do the one of both that is needed.
     """
     condition = write_condition(request)
     only_new = create_only(request)
@@ -240,7 +243,7 @@ def upsert_by_isbn(request: Request) -> Response:
     except VersionMismatch as mismatch:
         if conditional:
             raise
-        raise HTTPForbidden from mismatch
+        raise LacksPermission(EDIT if only_new else ADD) from mismatch
     response = change_answer(request, book, created=created)
     response.headers["Content-Location"] = book_path(request, book)
     return response

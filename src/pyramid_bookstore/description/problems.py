@@ -55,12 +55,12 @@ ERRORS: dict[str, DescribedError] = {
         "The URL, the query string, a header or the body's length is malformed.",
     ),
     "unauthorized": DescribedError(
-        "This needs authentication.",
+        "This needs authentication. The token has expired.",
         "No credentials, or bad ones, where some are needed.",
         headers=("WWW-Authenticate",),
     ),
     "forbidden": DescribedError(
-        "You may not do this.",
+        "You may not do this: it needs the permission bookstore.add.",
         "The credentials do not give the permission.",
         headers=("WWW-Authenticate",),
     ),

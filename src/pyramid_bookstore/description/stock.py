@@ -98,7 +98,13 @@ STOCK_OPERATIONS = {
         summary="Take the copies of a hold out of stock",
         text="Once. Refused where the stock was set below what is held, or a book was deleted; the"
         " hold then stays as it is.",
-        answers={200: Answer("The hold that was.", ("Idempotency-Replayed",), _HOLD)},
+        answers={
+            200: Answer(
+                "The hold that was: its copies are out of stock.",
+                ("Idempotency-Replayed",),
+                {JSON: Content("CommittedHold")},
+            )
+        },
         errors=("not_found", "hold_over", "insufficient_stock"),
     ),
 }
@@ -143,7 +149,8 @@ def stock_schemas(settings: Settings) -> dict[str, Schema]:
             examples.HOLD_PATCH,
             ["ttl"],
         ),
-        "Hold": _hold(),
+        "Hold": _hold("Copies held."),
+        "CommittedHold": _hold("A hold whose copies are out of stock.", committed={"const": True}),
         "Movements": _movements(),
     }
 
@@ -154,17 +161,17 @@ def _level(holds: bool) -> dict[str, Schema]:
     return level | ({"available": AVAILABLE} if holds else {})
 
 
-def _hold() -> Schema:
+def _hold(description: str, **more: Schema) -> Schema:
     """A hold in an answer."""
     line = {"id": ID, "isbn": STORED_ISBN, "quantity": {"type": "integer", "minimum": 1}}
     properties: dict[str, Schema] = {
         "id": ID,
         "lines": {"type": "array", "items": object_schema(line, list(line))},
         "expires_at": stored_schema(Moment()),
+        **more,
     }
-    return object_schema(
-        properties, list(properties), description="Copies held.", examples=[examples.HOLD]
-    )
+    example = examples.HOLD | {name: schema["const"] for name, schema in more.items()}
+    return object_schema(properties, list(properties), description=description, examples=[example])
 
 
 def _movements() -> Schema:

@@ -24,8 +24,8 @@ class TextFormatter(logging.Formatter):
 
 class JSONFormatter(logging.Formatter):
     """One JSON object a line: ``time`` (RFC 3339), ``level``, ``logger``, ``message``,
-    ``request_id``; for a request ``method``, ``route``, ``status``, ``duration_ms``, ``sql``; and
-    ``exception`` if there is one.
+    ``request_id``; for a request ``method``, ``route``, ``status``, ``duration_ms``, ``sql``, and
+    why a caller was refused as ``reason``; and ``exception`` if there is one.
     """
 
     def format(self, record: logging.LogRecord) -> str:

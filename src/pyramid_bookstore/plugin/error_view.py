@@ -6,7 +6,7 @@ raised outside of the views, and defects, meet the exception view as they are.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from pyramid.exceptions import URLDecodeError
@@ -24,6 +24,8 @@ from pyramid_bookstore.observability.observe import observe
 from pyramid_bookstore.transactions.retry import mark_error_retryable
 from pyramid_bookstore.transactions.sessions import SAFE_METHODS, active_manager, advise
 from pyramid_bookstore.web.errors import BadRequest
+from pyramid_bookstore.web.mount import Mount
+from pyramid_bookstore.web.permissions import LacksPermission
 from pyramid_bookstore.web.problems import (
     Forbidden,
     HostsRefusal,
@@ -99,9 +101,11 @@ def _refusal_of(error: Exception, request: Request) -> BookstoreError | None:
     if isinstance(error, BookstoreError):
         return error
     if isinstance(error, HTTPForbidden | HTTPUnauthorized):
-        return _unauthorized_or_forbidden(request)
+        return _unauthorized_or_forbidden(error, request)
     if isinstance(error, HTTPNotFound):
-        return errors.BookNotFound("There is nothing here.")
+        slash = request.environ.get("PATH_INFO", "").endswith("/")
+        hint = " The paths of the API have no slash at the end." if slash else ""
+        return errors.BookNotFound(f"There is nothing here.{hint}")
     if isinstance(error, HTTPException):
         return HostsRefusal(error)
     if isinstance(error, URLDecodeError):
@@ -124,17 +128,39 @@ def _defect(error: Exception, request: Request) -> InternalError:
     return InternalError("Something went wrong here; it was logged under the request's id.")
 
 
-def _unauthorized_or_forbidden(request: Request) -> BookstoreError:
+def _unauthorized_or_forbidden(error: HTTPException, request: Request) -> BookstoreError:
     """401 without an authenticated user, 403 with one.
 
-    A policy of ours has a challenge for both. With any other, a 401 has all headers that its
-    `forget` gives.
+    A policy of ours has a challenge for both, and a reason for a 401. With any other, a 401 has all
+    headers that its `forget` gives.
     """
-    challenge = getattr(request.registry.queryUtility(ISecurityPolicy), "challenge", None)
-    own = [] if challenge is None else [("WWW-Authenticate", challenge(request))]
+    policy = request.registry.queryUtility(ISecurityPolicy)
+    ours = hasattr(policy, "challenge")
+    own = [("WWW-Authenticate", policy.challenge(request))] if ours else []
     if request.authenticated_userid is not None:
-        return Forbidden("You may not do this.", own)
+        needed = " or ".join(_lacking(error, request))
+        needs = f": it needs the permission {needed}" if needed else ""
+        return Forbidden(f"You may not do this{needs}.", own)
     headers = own or [(name, str(value)) for name, value in forget(request)]
     if all(name.lower() != "www-authenticate" for name, _ in headers):
         headers.append(_NO_CHALLENGE)
-    return Unauthorized("This needs authentication.", headers)
+    reason = f" {policy.reason(request)}" if ours and hasattr(policy, "reason") else ""
+    return Unauthorized(f"This needs authentication.{reason}", headers)
+
+
+def _lacking(error: HTTPException, request: Request) -> Sequence[str]:
+    """The permissions of ours of which the caller needs one; none where the host's own code
+    refuses, whose reason is not known."""
+    if isinstance(error, LacksPermission):
+        return error.permissions
+    if getattr(error, "result", None) is None:  # of a permission that Pyramid asked for
+        return ()
+    route = getattr(request, "matched_route", None)
+    method = "GET" if request.method == "HEAD" else request.method
+    return [
+        permission
+        for resource in Mount.of(request.registry).resources
+        for operation in resource.operations
+        if route is not None and (resource.route_name, operation.method) == (route.name, method)
+        for permission in operation.permissions
+    ]

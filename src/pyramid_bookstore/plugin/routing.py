@@ -15,7 +15,7 @@ from pyramid.security import NO_PERMISSION_REQUIRED
 from pyramid.traversal import DefaultRootFactory
 from pyramid.viewderivers import DefaultViewMapper  # a host may have another for its own views
 
-from pyramid_bookstore.observability.observe import observed
+from pyramid_bookstore.observability.observe import observe
 from pyramid_bookstore.operations import RESOURCES
 from pyramid_bookstore.plugin.error_view import error_view, raises_http_exceptions
 from pyramid_bookstore.settings import Settings
@@ -73,15 +73,15 @@ def _add_route(config: Configurator, resource: Resource, path: str) -> None:
 def _context_factory(resource: Resource, settings: Settings, registry: Registry) -> Any:
     """The factory of the route's context, on which a policy may decide.
 
-    For what asks no policy (public paths, preflights, methods that are not served) nothing of the
+    It is the first of ours to be called, so here the request's id gets into the log. For what asks
+    no policy (public paths, preflights, methods that are not served) nothing of the
     host's is called: its factory may need a session, or a database that is unreachable.
     """
-    if resource.is_public:
-        return DefaultRootFactory
     chosen = settings.root_factory and DottedNameResolver().maybe_resolve(settings.root_factory)
-    served = frozenset(resource.methods) - {"OPTIONS"}
+    served = frozenset(() if resource.is_public else resource.methods) - {"OPTIONS"}
 
     def factory(request: Request) -> Any:
+        observe(request)
         if request.method not in served:
             return DefaultRootFactory(request)
         make = chosen or registry.queryUtility(IRootFactory, default=DefaultRootFactory)
@@ -101,8 +101,11 @@ def _add_views(config: Configurator, resource: Resource, settings: Settings) -> 
             **route,
         )
     allowed = resource.methods
-    decorators = (observed, raises_http_exceptions)
-    public = {"permission": NO_PERMISSION_REQUIRED, "decorator": decorators, **route}
+    public = {
+        "permission": NO_PERMISSION_REQUIRED,
+        "decorator": raises_http_exceptions,
+        **route,
+    }
     config.add_view(_options(allowed), request_method="OPTIONS", **public)
     config.add_view(_method_not_allowed(allowed), **public)
     config.add_exception_view(
@@ -122,7 +125,6 @@ def _permission(operation: Operation, settings: Settings) -> Any:
 def _decorators(operation: Operation) -> tuple[Any, ...]:
     """The decorators of the view, the outermost first."""
     decorators = (
-        (True, observed),
         (True, raises_http_exceptions),
         (operation.or_permission is not None, any_permission(*operation.permissions)),
         (operation.bare, without_parameters),

@@ -17,7 +17,9 @@ from pyramid_bookstore.values.types import INTEGER_MAX, Fields, Integer, Text, f
 USUAL_TTL = 900
 
 _DELTA = Integer(-INTEGER_MAX, INTEGER_MAX)
-_DELTA_TEXT = "Copies to add; below 0, copies to remove."
+_DELTA_TEXT = (
+    "Copies to add; below 0, copies to remove. Of a book with the price 0 none can be added."
+)
 
 
 def _reason() -> Any:

@@ -95,7 +95,7 @@ def release_hold(request: Request) -> Response:
 def commit_hold(request: Request) -> Response:
     """Take the copies of a hold out of stock."""
     hold = request.bookstore.commit_hold(_hold_id(request))
-    return answer(request, _hold_json(hold))
+    return answer(request, _hold_json(hold, committed=True))
 
 
 def _hold_id(request: Request) -> UUID:
@@ -110,5 +110,5 @@ def _hold_id(request: Request) -> UUID:
     return uuid
 
 
-def _hold_json(hold: Hold) -> bytes:
-    return _encode({"id": hold.id, "lines": hold.lines, "expires_at": hold.expires_at})
+def _hold_json(hold: Hold, **more: bool) -> bytes:
+    return _encode({"id": hold.id, "lines": hold.lines, "expires_at": hold.expires_at, **more})

@@ -1,6 +1,8 @@
 """From Colander's tree of errors to the list of faults in an answer."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -12,6 +14,10 @@ MAX_FAULTS = 200
 """Faults in one answer at most; the last one says if there are more."""
 
 _MAX_MESSAGE = 500  # Colander quotes the whole value in some of its messages
+#: Characters of a name; and how similar another one is that may be meant: a letter is wrong, left
+#: out or in another's place.
+_LONGEST = 60
+_NEAR = 0.75
 
 
 class Place(NamedTuple):
@@ -77,6 +83,18 @@ def add_fault(error: colander.Invalid, path: tuple[str, ...], message: Any) -> N
         error.add(child)
         error = child
     error.msg = message if error.msg is None else [*error.messages(), message]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A sentence with the nearest of the known names, behind a blank; "" where none is near."""
+    # Of texts far longer than a name, which take long to compare, none is near.
+    near = _nearest(name.lower()[:_LONGEST], tuple(known))
+    return f" Did you mean `{near[0]}`?" if near else ""
+
+
+@lru_cache(maxsize=1000)  # every row of a feed may have the same wrong name
+def _nearest(name: str, known: tuple[str, ...]) -> list[str]:
+    return get_close_matches(name, known, n=1, cutoff=_NEAR)
 
 
 def add_unknown(error: colander.Invalid, names: Iterable[Any], messages: Mapping[str, str]) -> None:

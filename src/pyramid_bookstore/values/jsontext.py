@@ -24,6 +24,7 @@ _MAX_EXPONENT: Final = "999999999999999999"
 # A string (possibly without its end) or a bracket. Without the possessive quantifiers it takes
 # quadratic time on a body of backslashes and quotes.
 _TOKENS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_COMMA_AT_END = re.compile(r",[ \t\r\n]*+[\]}]")
 # An escape; group 1 is a lone surrogate.
 _ESCAPES = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F])|.)"
@@ -54,8 +55,12 @@ def loads(body: bytes) -> Any:
     except json.JSONDecodeError as error:
         # Messages such as "Unterminated string starting at" end before the place.
         fault = error.msg.removesuffix(" at").removesuffix(" starting")
+        comma = _COMMA_AT_END.match(text, text.rfind(",", 0, error.pos + 1))
+        # By the version of Python the place is the comma or what is behind it.
+        at_end = comma is not None and error.pos in (comma.start(), comma.end() - 1)
+        hint = " A comma before } or ] is not allowed." if at_end else ""
         raise InvalidJSON(
-            f"The body is not JSON: {fault} (line {error.lineno}, column {error.colno})."
+            f"The body is not JSON: {fault} (line {error.lineno}, column {error.colno}).{hint}"
         ) from None
     if "\\ud" in text or "\\uD" in text:
         _check_surrogates(text)

@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Any
 
 import colander
 
-from pyramid_bookstore.values.faults import add_fault
+from pyramid_bookstore.values.faults import add_fault, did_you_mean
 from pyramid_bookstore.values.text import is_blank, searchable
 from pyramid_bookstore.values.types import (
     PRICE_MAX,
@@ -29,10 +28,8 @@ _TIME = re.compile(
     re.ASCII,
 )
 _AFTER_COMMA = re.compile(r",\s*")
-#: Characters of the name of a parameter; and how similar another one is that may be meant: a
-#: letter is wrong, left out or in another's place.
-_LONGEST = 60
-_NEAR = 0.75
+#: Characters of a wrong name that a message shows.
+_SHOWN = 40
 _BLANKS = str.maketrans("\t\r\n", "   ")
 
 
@@ -163,6 +160,8 @@ class Repeated(StrictType):
 class Names(StrictType):
     """Comma-separated names out of ``options``, each once; read in the order of ``options``."""
 
+    hint = ""
+
     def __init__(self, options: Sequence[str]) -> None:
         self.options = tuple(options)
 
@@ -172,9 +171,12 @@ class Names(StrictType):
 
     def checked(self, names: list[str]) -> list[str]:
         """``names``, if all are options and differ."""
-        if not set(names) <= set(self.options):
-            allowed = ", ".join(self.options)
-            raise Refused(f"The value must be a comma-separated list of: {allowed}.")
+        wrong = next((name for name in names if name not in self.options), None)
+        if wrong is not None:
+            raise Refused(
+                f"There is no `{wrong[:_SHOWN]}` here.{did_you_mean(wrong, self.options)} The value"
+                f" must be a comma-separated list of: {', '.join(self.options)}.{self.hint}"
+            )
         if len(set(names)) != len(names):
             raise Refused("The value must name nothing twice.")
         return names
@@ -185,6 +187,8 @@ class SortOrder(Names):
 
     Read as pairs of name and whether it is descending, in the order given.
     """
+
+    hint = " A name with `-` before it sorts descending, as `-price`."
 
     def read(self, value: str) -> tuple[tuple[str, bool], ...]:
         parts = _AFTER_COMMA.split(value)
@@ -201,15 +205,11 @@ class Parameters(Fields):
     def messages_for(self, unknown: Sequence[str], known: Sequence[str]) -> Mapping[str, str]:
         if not known:
             return {"": "This is not a parameter here; there are none."}
-        # Of texts far longer than a name, which take long to compare, none is near.
-        near = {
-            name: get_close_matches(name.lower()[:_LONGEST], known, n=1, cutoff=_NEAR)
+        said = f"The parameters are: {', '.join(known)}."
+        sentences = {
+            name: f"This is not a parameter here.{did_you_mean(name, known)} {said}"
             for name in unknown
         }
-        meant = {name: f" Did you mean `{found[0]}`?" for name, found in near.items() if found}
-        said = f"The parameters are: {', '.join(known)}."
-        sentences = {name: f"This is not a parameter here.{meant.get(name, '')} {said}"
-                     for name in unknown}  # fmt: skip
         return {"": "", **sentences}
 
     def deserialize(self, node: Any, cstruct: Iterable[tuple[str, str]]) -> Any:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import colander
 
 from pyramid_bookstore.values import isbn, text
-from pyramid_bookstore.values.faults import add_unknown
+from pyramid_bookstore.values.faults import MAX_FAULTS, add_unknown, did_you_mean
 
 CENT = Decimal("0.01")
 PRICE_MAX = Decimal("99999999.99")
@@ -26,6 +26,8 @@ _CONTEXT = Context(prec=28, traps=[])
 
 
 REQUIRED = "This field is required."
+#: What is no whole number, for messages.
+NUMBER = "a number such as 12.50, with a point"
 
 
 def field(typ: Any, **more: Any) -> Any:
@@ -122,7 +124,7 @@ class Integer(StrictType):
 class Price(StrictType):
     """An exact amount with at most ``places`` decimals, stored with all of them (1.5 as 1.50)."""
 
-    wanted = "a number"
+    wanted = NUMBER
     places = 2
 
     def __init__(self, minimum: Decimal = Decimal("0.00"), maximum: Decimal = PRICE_MAX) -> None:
@@ -206,8 +208,10 @@ class Fields(colander.Mapping):  # type: ignore[misc]  # colander ships no types
         self.unknown_messages = unknown_messages
 
     def messages_for(self, unknown: Sequence[str], known: Sequence[str]) -> Mapping[str, str]:
-        """The sentences for unknown names, see `unknown_messages`."""
-        return self.unknown_messages
+        """The sentences for unknown names: `unknown_messages`, with the nearest known name."""
+        other = self.unknown_messages[""]
+        near = {name: other + did_you_mean(str(name), known) for name in unknown[:MAX_FAULTS]}
+        return {**near, **self.unknown_messages}
 
     def deserialize(self, node: Any, cstruct: Any) -> Any:
         """The values by name, without missing ones that the schema drops."""

@@ -21,6 +21,7 @@ _TAG = re.compile(r'[ \t,]*(W/)?"([\x21\x23-\x7e\x80-\xff]*)"[ \t]*(?:,|$)')
 # As `etag` writes it: tags are compared character by character.
 # What is available is no part of what an If-Match asks about.
 _VERSION = re.compile(r"(0|[1-9a-f][0-9a-f]{0,14})(?:-[0-9]{1,10})?")
+_MALFORMED = "{} must be * or ETags separated by commas, each in quotation marks."
 #: Microseconds from 1970 to the end of the year 9999.
 _LAST_VERSION = 253_402_300_799_999_999
 
@@ -50,7 +51,7 @@ def write_condition(request: Request) -> Condition:
         if match.strip() == "*":
             return Condition("any")
         # If-Match uses the strong comparison, so weak tags match nothing.
-        return Condition(_versions(tag for weak, tag in _tags(match) if not weak))
+        return Condition(_versions(tag for weak, tag in _tags(match) or () if not weak))
     since = _date(request.environ.get("HTTP_IF_UNMODIFIED_SINCE"))
     # A last change within that second is allowed, if it was the book's first in it.
     return Condition(before=since + SECOND) if since else Condition()
@@ -62,9 +63,28 @@ def change_condition(request: Request) -> Condition:
     header = request.environ.get("HTTP_IF_NONE_MATCH")
     if header is None:
         return condition
-    if header.strip() == "*":
+    tags = None if header.strip() == "*" else _tags(header)
+    if tags is None:  # of a malformed list it is unknown which versions it excludes
         return Condition(frozenset())
-    return replace(condition, unless=_versions(tag for _, tag in _tags(header)))
+    return replace(condition, unless=_versions(tag for _, tag in tags))
+
+
+def why_not_held(request: Request) -> str | None:
+    """Why the condition of a change did not hold, where the version is not that of If-Match."""
+    match = request.environ.get("HTTP_IF_MATCH")
+    if match is not None and match.strip() != "*":
+        tags = _tags(match)
+        if not tags:
+            return _MALFORMED.format("If-Match")
+        if all(weak for weak, _ in tags):
+            return "If-Match holds for strong ETags alone, which have no W/ before them."
+    other = request.environ.get("HTTP_IF_NONE_MATCH")
+    if other is None:
+        return None
+    if other.strip() != "*" and _tags(other) is None:
+        return _MALFORMED.format("If-None-Match")
+    alone = match is None and "HTTP_IF_UNMODIFIED_SINCE" not in request.environ
+    return "The book is in a version that If-None-Match excludes." if alone else None
 
 
 def create_only(request: Request) -> bool:
@@ -78,7 +98,7 @@ def tag_matches(request: Request, tag: str) -> bool:
     if header is None:
         return False
     bare = tag.removeprefix("W/").strip('"')
-    return header.strip() == "*" or any(bare == given for _, given in _tags(header))
+    return header.strip() == "*" or any(bare == given for _, given in _tags(header) or ())
 
 
 def not_modified(request: Request, tag: str, updated_at: datetime | None) -> bool:
@@ -100,15 +120,15 @@ def _versions(tags: Iterable[str]) -> frozenset[int]:
     return frozenset(version for version in versions if version <= _LAST_VERSION)
 
 
-def _tags(header: str) -> list[tuple[bool, str]]:
-    """The entity tags of a list, as (is weak, tag); none if the list is malformed."""
-    tags = []
+def _tags(header: str) -> list[tuple[bool, str]] | None:
+    """The entity tags of a list, as (is weak, tag); `None` if the list is malformed."""
+    tags: list[tuple[bool, str]] = []
     position = 0
     header = header.rstrip(" \t,")
     while position < len(header):
         found = _TAG.match(header, position)
         if not found:
-            return []
+            return None
         tags.append((bool(found[1]), found[2]))
         if len(tags) > MAX_TAGS:
             raise BadRequest(f"A condition may name at most {MAX_TAGS} entity tags.")

@@ -12,6 +12,14 @@ from pyramid_bookstore.web.mount import Mount
 View = Callable[[Any, Request], Response]
 
 
+class LacksPermission(HTTPForbidden):  # type: ignore[misc]  # Pyramid ships no types
+    """As Pyramid raises it, for a caller with none of these permissions of ours."""
+
+    def __init__(self, *permissions: str) -> None:
+        super().__init__()
+        self.permissions = permissions
+
+
 def permits(request: Request, permission: str) -> bool:
     """Whether the caller has one of our permissions, by the name that the host has for it.
 
@@ -22,9 +30,9 @@ def permits(request: Request, permission: str) -> bool:
 
 
 def require_any(request: Request, *permissions: str) -> None:
-    """Raises `HTTPForbidden`, as Pyramid does, for a caller with none of these permissions."""
+    """Raises `LacksPermission` for a caller with none of these permissions."""
     if not any(permits(request, permission) for permission in permissions):
-        raise HTTPForbidden
+        raise LacksPermission(*permissions)
 
 
 def any_permission(*permissions: str) -> Callable[[View], View]:

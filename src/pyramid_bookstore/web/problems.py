@@ -108,7 +108,7 @@ def problem_response(request: Request, error: BookstoreError) -> HTTPException:
         "title": problem.title,
         "status": problem.status,
         "detail": error.message,
-        "instance": _instance(request),
+        "instance": requested_path(request),
         "error": code,
         "message": error.message,
     }
@@ -121,10 +121,10 @@ def problem_response(request: Request, error: BookstoreError) -> HTTPException:
     return raised
 
 
-def _instance(request: Request) -> str:
-    """The request's path as a URI reference, from the bytes that were sent."""
+def requested_path(request: Request, longest: int = _LONGEST_INSTANCE) -> str:
+    """The first bytes of the request's path as a URI reference, which is ASCII."""
     path = request.environ.get("SCRIPT_NAME", "") + request.environ.get("PATH_INFO", "")
-    return quote(path.encode("latin-1", "replace")[:_LONGEST_INSTANCE], safe="/:@!$&'()*+,;=~")
+    return quote(path.encode("latin-1", "replace")[:longest], safe="/:@!$&'()*+,;=~")
 
 
 def _add_details(error: BookstoreError, response: Response) -> dict[str, Any]:

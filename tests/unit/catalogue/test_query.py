@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyramid_bookstore.catalogue.declared import Declared, declare
 from pyramid_bookstore.catalogue.query import (
     FIELDS,
     SORT_FIELDS,
@@ -16,6 +17,7 @@ from pyramid_bookstore.catalogue.query import (
     list_query,
     parse_listing,
 )
+from pyramid_bookstore.catalogue.trade import TRADE
 from pyramid_bookstore.errors import Fault, ValidationFailed
 from pyramid_bookstore.feeds.schema import ExportQuery, ImportQuery, parse_export, parse_import
 from pyramid_bookstore.settings import Settings
@@ -120,6 +122,47 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_and_the_list(
     message = faults(parse_listing, (name, "1"))[name]
     assert (f"Did you mean `{meant}`?" in message) is bool(meant)
     assert message.endswith("page, search, sort, updated_since.")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "wrong", "near"),
+    [
+        ("fields", "id,titel", "titel", "title"), ("fields", "Title", "Title", "title"),
+        ("sort", "-title,prize", "prize", "price"), ("sort", "title desc", "title desc", ""),
+        ("sort", "--price", "-price", "price"), ("sort", "", "", ""),
+        ("fields", "x" * 10_000, "x" * 40, ""), ("facets", "publishr", "publishr", "publisher"),
+    ],
+)  # fmt: skip
+def test_a_wrong_name_in_a_list_of_names_is_named_with_the_nearest(
+    name: str, value: str, wrong: str, near: str
+) -> None:
+    declared = Declared({each.name: each for each in TRADE})
+    message = faults(parse_listing, (name, value), declared=declared)[name]
+    meant = f" Did you mean `{near}`?" if near else ""
+    assert message.startswith(f"There is no `{wrong}` here.{meant} The value must be a comma-")
+    assert ("`-` before it sorts descending" in message) is (name == "sort")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "wanted"),
+    [
+        ("boolean", "shelf", "true or false"), ("integer", "shelf", "a whole number"),
+        ("number", "min_shelf", "a number such as 12.50, with a point"),
+        ("integer", "max_shelf", "a whole number"),
+    ],
+)  # fmt: skip
+def test_a_parameter_is_not_refused_for_being_text(kind: str, name: str, wanted: str) -> None:
+    declared = Declared({"shelf": declare("shelf", kind, ["filter"])})
+    found = faults(parse_listing, (name, "maybe"), declared=declared)
+    assert found == {name: f"The value must be {wanted}."}
+
+
+def test_a_parameter_of_the_trade_is_refused_with_the_setting_that_makes_it_one() -> None:
+    for name in ("publisher", "contributor", "min_pages"):
+        for parse in (parse_listing, parse_export):
+            assert faults(parse, (name, "1"))[name].endswith("`bookstore.trade = true` it is one.")
+    declared = Declared({each.name: each for each in TRADE})
+    assert "bookstore.trade" not in faults(parse_listing, ("x", "1"), declared=declared)["x"]
 
 
 @pytest.mark.parametrize("parse", [parse_listing, parse_export, parse_import])

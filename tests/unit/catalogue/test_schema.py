@@ -51,7 +51,7 @@ def faults(validate: Any, data: Any, **more: Any) -> dict[str, str]:
     for fault in caught.value.faults:
         assert fault.pointer == "".join("/" + name for name in fault.field.split(".") if name)
         assert "${" not in fault.message
-        assert fault.message.endswith(".")
+        assert fault.message.endswith((".", "?"))
     return {fault.field: fault.message for fault in caught.value.faults}
 
 
@@ -86,6 +86,21 @@ def test_all_faults_of_a_book_are_reported_together() -> None:
     ]  # fmt: skip
     assert found["created_at"] == "This field is set by the server, not by clients."
     assert found["publisher"] == "This is not a field of a book."
+
+
+@pytest.mark.parametrize("validate", [validate_book, validate_changes, validate_merge_patch])
+def test_a_field_that_is_none_is_refused_with_the_nearest(validate: Any) -> None:
+    found = faults(validate, {"titel": "T", "Prize": 1, "stocks": 1, "xyz": 1, "x" * 10_000: 1})
+    for name, near in (("titel", "title"), ("Prize", "price"), ("stocks", "stock")):
+        assert found[name] == f"This is not a field of a book. Did you mean `{near}`?"
+    assert found["xyz"] == found["x" * 10_000] == "This is not a field of a book."
+
+
+def test_a_price_as_text_is_refused_with_the_form_that_it_must_have() -> None:
+    for written in ("1,50", "12.50", "EUR 5"):
+        assert faults(validate_changes, {"price": written}) == {
+            "price": "The value must be a number such as 12.50, with a point, not text."
+        }
 
 
 def test_missing_required_fields_are_reported() -> None:

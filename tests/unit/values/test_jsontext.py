@@ -72,6 +72,22 @@ def test_invalid_json_is_refused_with_reason_and_position(body: bytes, message: 
         loads(body)
 
 
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        (b'{"a": 1,}', True), (b"[1, ]", True), (b'{"a": [1,\n]}', True), (b'{"a": 1,\n\t}', True),
+        (b"[1,, 2]", False), (b'["a,]" x]', False), (b'["a,]", x]', False), (b"[1 2, ]", False),
+        (b"[1,", False), (b"x", False),
+    ],
+)  # fmt: skip
+def test_a_comma_at_the_end_of_an_object_or_list_is_named_and_nothing_else_is(
+    body: bytes, named: bool
+) -> None:
+    with pytest.raises(InvalidJSON) as caught:
+        loads(body)
+    assert caught.value.message.endswith("A comma before } or ] is not allowed.") is named
+
+
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000, b"[" * 33 + b"]" * 33])
 def test_too_deeply_nested_json_is_refused_before_parsing(body: bytes) -> None:
     with pytest.raises(InvalidJSON, match="nested too deeply"):
