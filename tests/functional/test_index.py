@@ -118,6 +118,7 @@ def test_a_page_of_the_host_at_the_mount_point_stays(database: str, late: bool) 
         client = webtest.TestApp(config.make_wsgi_app())
         assert client.get("/api/v1").text == "the host's own page"
         assert client.get("/api/v1/books").json["total"] == 0
+        close_app(client.app)
 
 
 @pytest.mark.parametrize("path", ["/api/v1", "/api/v1/"])
