@@ -4,7 +4,7 @@ import click
 
 from pyramid_bookstore.catalogue.declared_index import build, state
 from pyramid_bookstore.catalogue.kept import kept_on, mend
-from pyramid_bookstore.cli.ini import Ini
+from pyramid_bookstore.cli.ini import NONE_DECLARED, Ini
 from pyramid_bookstore.cli.progress import bar
 
 
@@ -38,3 +38,5 @@ def command(ini: Ini) -> None:
             )
     elif declared:
         click.echo("declared fields: nothing to do.")
+    if not declared:
+        click.echo(f"declared fields: {NONE_DECLARED}")

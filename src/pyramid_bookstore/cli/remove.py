@@ -2,7 +2,6 @@
 
 import click
 from sqlalchemy import inspect
-from sqlalchemy.exc import OperationalError
 
 from pyramid_bookstore.cli.ini import Ini
 from pyramid_bookstore.db import removal
@@ -24,15 +23,12 @@ def command(ini: Ini, yes: bool) -> None:
     engine = ini.engine()
     place = engine.url.render_as_string()
     unchanging = dialect_named(engine.dialect.name).unchanging(engine.url)
-    try:
-        with make_one_time_engine({"url": unchanging}).connect() as connection:
-            books = removal.books(connection)
-            if books is None and not inspect(connection).has_table(VERSION_TABLE):
-                click.echo(f"There is no bookstore in {place}.")
-                return
-            removal.check(connection)
-    except OperationalError as error:
-        raise click.ClickException(f"{place}: {' '.join(str(error.orig).split())}") from error
+    with make_one_time_engine({"url": unchanging}).connect() as connection:
+        books = removal.books(connection)
+        if books is None and not inspect(connection).has_table(VERSION_TABLE):
+            click.echo(f"There is no bookstore in {place}.")
+            return
+        removal.check(connection)
     click.echo(
         f"This removes {books or 0:,} books, and all of the bookstore's tables, from {place}"
     )
