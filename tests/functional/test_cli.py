@@ -114,7 +114,7 @@ class TestSample:
     def test_sample_before_migrate_says_which_command_to_run(self, ini):
         said = run("-c", ini, "sample", code=1).stderr
         assert said.startswith("Error: The database is not set up; this code needs")
-        assert said.endswith(": run the migrations (bookstore -c INI migrate).\n")
+        assert said.endswith(f": run the migrations ({revision.MIGRATE}).\n")
         assert said.count("\n") == 1
 
 
@@ -128,7 +128,7 @@ class TestBeforeMigrating:
         done = run("-c", ini, *words.split(), code=1)
         assert done.stderr == (
             f"Error: The database is not set up; this code needs {revision.HEAD}:"
-            " run the migrations (bookstore -c INI migrate).\n"
+            f" run the migrations ({revision.MIGRATE}).\n"
         )
         assert done.stdout == ""
         assert not list(tmp_path.glob("out.csv*"))

@@ -17,7 +17,7 @@ from pyramid_bookstore.db.autogenerate import PREFIX
 from pyramid_bookstore.db.base import BOOKS_TABLE
 from pyramid_bookstore.db.diagnosis import LOCKED
 from pyramid_bookstore.db.dialects import dialect_named
-from pyramid_bookstore.db.engines import make_one_time_engine
+from pyramid_bookstore.db.engines import changing_nothing
 from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.db.findings import Finding as Finding
 from pyramid_bookstore.db.revision import HEAD, current, in_hosts_history, is_current, is_newer
@@ -60,7 +60,7 @@ def check_all(
     """
     yield from dialect_named(engine.dialect.name).check_place(engine.url)
     try:
-        with _changing_nothing(engine).connect() as connection:
+        with changing_nothing(engine).connect() as connection:
             yield Finding("ok", "database", f"{engine.url.render_as_string()} answers.")
             yield from _database(settings, declared, engine, connection)
             if shared:
@@ -68,12 +68,6 @@ def check_all(
     except (SQLAlchemyError, Unavailable) as error:
         message, advice = unreachable(settings, engine.url, error)
         yield Finding("fault", "database", f"{engine.url.render_as_string()}: {message}", advice)
-
-
-def _changing_nothing(engine: Engine) -> Engine:
-    """The engine itself where what is tried is undone."""
-    url = dialect_named(engine.dialect.name).unchanging(engine.url)
-    return engine if url is engine.url else make_one_time_engine({"url": url})
 
 
 def _database(

@@ -5,8 +5,7 @@ from sqlalchemy import inspect
 
 from pyramid_bookstore.cli.ini import Ini
 from pyramid_bookstore.db import removal
-from pyramid_bookstore.db.dialects import dialect_named
-from pyramid_bookstore.db.engines import make_one_time_engine
+from pyramid_bookstore.db.engines import changing_nothing
 from pyramid_bookstore.db.migrations import refusal_explained
 from pyramid_bookstore.db.revision import VERSION_TABLE
 
@@ -22,8 +21,7 @@ def command(ini: Ini, yes: bool) -> None:
     """
     engine = ini.engine()
     place = engine.url.render_as_string()
-    unchanging = dialect_named(engine.dialect.name).unchanging(engine.url)
-    with make_one_time_engine({"url": unchanging}).connect() as connection:
+    with changing_nothing(engine).connect() as connection:
         books = removal.books(connection)
         if books is None and not inspect(connection).has_table(VERSION_TABLE):
             click.echo(f"There is no bookstore in {place}.")
