@@ -223,7 +223,7 @@ def test_books_written_without_the_declaration_are_a_503_until_reindex_again(sho
     post(shop.client({}), 2, publisher="Piper")
     refused(client)
     assert "There are books that were written without" in shop.run("check", code=1)
-    assert "1 books brought up to date" in shop.run("reindex")
+    assert "1 book brought up to date" in shop.run("reindex")
     assert listed(client, "publisher=piper")["total"] == 2
     # A book without members needs no keys, whoever writes it.
     post(shop.client({}), 3)

@@ -4,6 +4,7 @@ import click
 from sqlalchemy import inspect
 
 from pyramid_bookstore.cli.ini import Ini
+from pyramid_bookstore.cli.numbers import counted
 from pyramid_bookstore.db import removal
 from pyramid_bookstore.db.engines import changing_nothing
 from pyramid_bookstore.db.migrations import refusal_explained
@@ -28,7 +29,8 @@ def command(ini: Ini, yes: bool) -> None:
             return
         removal.check(connection)
     click.echo(
-        f"This removes {books or 0:,} books, and all of the bookstore's tables, from {place}"
+        f"This removes {counted(books or 0, 'book')}, and all of the bookstore's tables, from"
+        f" {place}"
     )
     if not yes:
         click.confirm("Nothing brings them back. Remove them?", abort=True)
