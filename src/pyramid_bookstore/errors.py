@@ -129,8 +129,9 @@ class RowsRefused(ValidationFailed):
         self.report = report
         super().__init__([fault for reject in report.rejects for fault in reject.faults])
         verb = "is" if report.rejected == 1 else "are"
+        rows = "row" if report.rows == 1 else "rows"
         self.message = (
-            f"{report.rejected:,} of {report.rows:,} rows {verb} refused; nothing was written."
+            f"{report.rejected:,} of {report.rows:,} {rows} {verb} refused; nothing was written."
         )
 
 

@@ -128,6 +128,7 @@ def test_a_key_that_would_stop_the_start_is_a_fault(
     ("option", "said"),
     [
         ("pool_sise = 5", "*: SQLAlchemy says: Invalid argument(s) 'pool_sise'"),
+        ("uri = sqlite://", "uri: no such option, did you mean url?"),
         ("isolation_level = FOO", "*: SQLAlchemy says: isolation_level 'FOO' is not one of"),
         ("echo = loud", "echo: 'loud' is not true or false"),
     ],

@@ -114,7 +114,7 @@ class TestSample:
     def test_sample_before_migrate_says_which_command_to_run(self, ini):
         said = run("-c", ini, "sample", code=1).stderr
         assert said.startswith("Error: The database is not set up; this code needs")
-        assert said.endswith(": run the migrations (bookstore -c INI migrate).\n")
+        assert said.endswith(f": run the migrations ({revision.MIGRATE}).\n")
         assert said.count("\n") == 1
 
 
@@ -128,7 +128,7 @@ class TestBeforeMigrating:
         done = run("-c", ini, *words.split(), code=1)
         assert done.stderr == (
             f"Error: The database is not set up; this code needs {revision.HEAD}:"
-            " run the migrations (bookstore -c INI migrate).\n"
+            f" run the migrations ({revision.MIGRATE}).\n"
         )
         assert done.stdout == ""
         assert not list(tmp_path.glob("out.csv*"))
@@ -265,6 +265,35 @@ class TestErrors:
             assert done.stderr.count("\n") <= 2, (name, done.stderr)
             assert "Traceback" not in done.stderr, name
             assert done.stdout == "", name
+
+    @pytest.mark.parametrize(
+        "words", ["migrate", "import feed.csv", "export -", "reindex", "sample", "explain search=x"]
+    )
+    @pytest.mark.parametrize(
+        ("url", "advice"),
+        [
+            (
+                "postgresql+psycopg://nobody:secret@127.0.0.1:1/nothing?connect_timeout=1",
+                "See that the server runs and that sqlalchemy.url names it.",
+            ),
+            ("sqlite:///{folder}/none/x.sqlite", "Make its folder, or let this user write there"),
+            ("sqlite:///{folder}/feed.csv", "See that sqlalchemy.url names the right file"),
+        ],
+    )
+    def test_every_command_names_ini_and_database_that_it_cannot_reach_and_what_to_do(
+        self, write, tmp_path, monkeypatch, words, url, advice
+    ):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "feed.csv").write_text("isbn,title\n9783522202558,Momo\n" * 9)
+        url = url.format(folder=tmp_path)
+        ini = write(f"sqlalchemy.url = {url}")
+        [said] = run("-c", ini, *words.split(), code=1).stderr.splitlines()
+        assert said.startswith(f"Error: {url.replace(':secret', ':***')} (settings of {ini}): ")
+        assert advice in said
+
+    def test_a_missing_database_is_to_be_created(self, write, postgres):
+        ini = write(f"bookstore.sqlalchemy.url = {postgres.url('no_such_shop')}")
+        assert "Create it (createdb), or correct" in run("-c", ini, "migrate", code=1).stderr
 
     def test_an_unknown_command_or_option_shows_the_usage_and_exits_with_1(self, ini):
         """Exit code 2 is reserved for an import that rejected rows."""

@@ -273,6 +273,14 @@ class TestSettings:
     def test_origins_are_those_that_browsers_send(self, given: str, origins: Any) -> None:
         assert self.read(origins=given).cors_origins == origins
 
+    def test_origins_with_commas_are_to_be_separated_by_spaces(self) -> None:
+        for given in (
+            "https://a.example, https://b.example",
+            "https://a.example,https://b.example",
+        ):
+            with pytest.raises(ConfigurationError, match="separate origins by spaces"):
+                self.read(origins=given)
+
     @pytest.mark.parametrize(
         "given",
         ["https://shop.example/", "https://shop.example/path", "shop.example", "//shop.example",

@@ -254,12 +254,14 @@ class TestPoolExhausted:
 
 
 class TestNoTables:
-    def test_requests_get_503_until_the_tables_exist(self, make_app, database, engine):
+    def test_requests_get_503_until_the_tables_exist(self, make_app, database, engine, caplog):
         client = TestApp(make_app({"bookstore.sqlalchemy.url": database}))
         with engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE bookstore_books RENAME TO elsewhere")
         reasons = all_unavailable(client)
         assert reasons == {"The database is not set up for this version."}
+        said = "Run the migrations: bookstore -c INI migrate, or pyramid_bookstore.upgrade(engine)"
+        assert said in caplog.text
         with engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO bookstore_books")
         works(client)

@@ -139,6 +139,16 @@ def test_values_that_the_hosts_node_prepares_are_counted_as_it_prepares_them(sho
     close_app(client.app)
 
 
+def test_reindex_and_check_say_where_no_field_is_declared(shop: Shop) -> None:
+    said = (
+        "None are declared here: bookstore.trade and bookstore.field.* are not set in INI or"
+        " environment.\n"
+    )
+    for command, line in (("reindex", "declared fields: "), ("check", "ok       fields: ")):
+        assert f"{line}{said}" in shop.run(command, {})
+        assert said not in shop.run(command)
+
+
 def test_a_new_database_needs_no_reindex(backend: Any, make_client: MakeClient) -> None:
     client = make_client({"bookstore.migrate": "true", **FIELDS})
     assert listed(client, "publisher=piper&facets=publisher")["total"] == 0
@@ -213,7 +223,7 @@ def test_books_written_without_the_declaration_are_a_503_until_reindex_again(sho
     post(shop.client({}), 2, publisher="Piper")
     refused(client)
     assert "There are books that were written without" in shop.run("check", code=1)
-    assert "1 books brought up to date" in shop.run("reindex")
+    assert "1 book brought up to date" in shop.run("reindex")
     assert listed(client, "publisher=piper")["total"] == 2
     # A book without members needs no keys, whoever writes it.
     post(shop.client({}), 3)

@@ -39,7 +39,9 @@ def test_rejects_of_ndjson_are_imported_again_once_mended(run, tmp_path):
     rows = list(csv.reader(io.StringIO((tmp_path / "worse.csv").read_text())))
     assert rows[0] == ["line", "faults", "row"]
     assert [row[2] for row in rows[1:]] == ['{"isbn":', "x"]
-    assert "name the file .csv" in run("import", "a.ndjson", "--rejects", "b.ndjson", code=1).stderr
+    for name in ("b.ndjson", "b.xlsx", "b.ods"):
+        assert "name the file .csv" in run("import", "a.ndjson", "--rejects", name, code=1).stderr
+        assert not (tmp_path / name).exists()
 
 
 def test_rejects_that_are_rejected_again_have_line_and_faults_once(run, tmp_path):

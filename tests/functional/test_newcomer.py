@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from pyramid_bookstore import standalone
 from pyramid_bookstore.cli import main
+from pyramid_bookstore.db.revision import HEAD
 from tests.support.apps import close_app
 
 
@@ -41,4 +42,34 @@ def test_the_log_at_start_names_the_urls_of_the_books_and_docs(docs, caplog):
     app = standalone.main({}, **settings, **{"bookstore.prefix": "/b", "bookstore.docs": docs})
     page = "docs" if docs == "true" else "openapi.json"
     assert f"The books are at /b/books, the API's description at /b/{page}." in caplog.messages
+    close_app(app)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("sqlite:///{folder}/shop.sqlite", "unable to open database file. Until it does, requests"),
+        ("sqlite:///{folder}/empty.sqlite", f"The database is not set up; this code needs {HEAD}"),
+        ("postgresql+psycopg://ann:secret@127.0.0.1:1/shop", "bookstore -c INI check says what to"),
+    ],
+)
+def test_a_start_without_a_database_or_its_tables_warns_in_one_line_and_makes_nothing(
+    tmp_path, caplog, url, said
+):
+    """The database may come later, so the start goes on."""
+    (tmp_path / "empty.sqlite").touch()
+    before = sorted(tmp_path.iterdir())
+    url = url.format(folder=tmp_path)
+    app = standalone.main({}, **{"bookstore.sqlalchemy.url": url})
+    warnings = [
+        each.getMessage()
+        for each in caplog.records
+        if each.name == "pyramid_bookstore.plugin.startup" and each.levelno == logging.WARNING
+    ]
+    assert len(warnings) == 1
+    assert said in warnings[0]
+    assert "503" in warnings[0]
+    assert "secret" not in caplog.text
+    assert sorted(tmp_path.iterdir()) == before
+    assert (tmp_path / "empty.sqlite").stat().st_size == 0
     close_app(app)

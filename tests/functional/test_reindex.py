@@ -78,9 +78,9 @@ def test_reindex_on_a_sound_database_finds_nothing_to_do(engine: Engine, run: Ru
     with engine.begin() as connection:
         connection.execute(insert(Book), books(1, 2))
     for _ in range(2):
-        assert {line.partition(": ")[2] for line in run("reindex").splitlines()} == {
-            "nothing to do."
-        }
+        *kept, declared = run("reindex").splitlines()
+        assert {line.partition(": ")[2] for line in kept} == {"nothing to do."}
+        assert declared.startswith("declared fields: None are declared here")
     assert numbers(engine) == (2, 2)
 
 
@@ -203,7 +203,7 @@ def test_reindex_before_migrate_says_which_command_to_run(tmp_path: Any) -> None
     ini = write_ini(tmp_path, {"bookstore.sqlalchemy.url": f"sqlite:///{tmp_path}/new.sqlite"})
     done = CliRunner().invoke(main, ["-c", str(ini), "reindex"])
     assert done.exit_code == 1
-    assert "run the migrations (bookstore -c INI migrate)." in done.stderr
+    assert "run the migrations (bookstore -c INI migrate, or" in done.stderr
 
 
 @pytest.fixture

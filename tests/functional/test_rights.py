@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,6 +101,13 @@ def test_a_role_with_what_is_needed_has_no_fault_and_check_leaves_nothing(
     said = run("check")
     assert "ok       writing: " in said
     assert contents(owner) == before
+
+
+def test_the_grants_of_the_guide_are_enough_for_check(owner: Engine, role: str, run: Any) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "deploy.md").read_text(encoding="utf-8")
+    [block] = re.findall(r"```sql\n(GRANT.*?)```", page, re.DOTALL)
+    execute(owner, block.replace(" TO shop;", f" TO {role};"))
+    run("check")
 
 
 @pytest.mark.usefixtures("granted")

@@ -435,6 +435,8 @@ class TestCommandLine:
         assert (
             "Movements are written all" in run("export", "-", "--movements", *words, code=1).output
         )
+        said = run("export", "movements.xlsx", "--movements", code=1).output
+        assert "no name that ends otherwise than in .csv" in said
 
     def test_movements_need_the_setting(self, run):
         assert (

@@ -41,7 +41,11 @@ def make_token(settings: JwtSettings, roles: Sequence[str], subject: str | None,
     secrets = ((each, each.material) for each in keys.keys if isinstance(each.material, bytes))
     key, secret = next(secrets, (None, b""))
     if key is None:
-        raise KeyFault("is a public key; tokens are made where its private key is")
+        raise KeyFault(
+            "is a public key; tokens are made where its private key is (NAME-private.pem of"
+            " bookstore jwt-key). bookstore token needs a shared secret: bookstore.jwt.algorithms ="
+            " HS256, and bookstore.jwt.key"
+        )
     now = int(time.time())
     claims: dict[str, Any] = {"iat": now, "exp": now + ttl, settings.roles_claim: [*roles]}
     if subject is not None:

@@ -10,12 +10,14 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from pyramid_bookstore.catalogue.declared import NOTHING_DECLARED, Declared
 from pyramid_bookstore.catalogue.declared_index import state
 from pyramid_bookstore.catalogue.kept import kept_on
+from pyramid_bookstore.cli.ini import NONE_DECLARED
 from pyramid_bookstore.cli.rights import lacking, try_writing
+from pyramid_bookstore.cli.unreachable import unreachable
 from pyramid_bookstore.db.autogenerate import PREFIX
 from pyramid_bookstore.db.base import BOOKS_TABLE
 from pyramid_bookstore.db.diagnosis import LOCKED
 from pyramid_bookstore.db.dialects import dialect_named
-from pyramid_bookstore.db.engines import make_one_time_engine
+from pyramid_bookstore.db.engines import changing_nothing
 from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.db.findings import Finding as Finding
 from pyramid_bookstore.db.revision import HEAD, current, in_hosts_history, is_current, is_newer
@@ -58,19 +60,14 @@ def check_all(
     """
     yield from dialect_named(engine.dialect.name).check_place(engine.url)
     try:
-        with _changing_nothing(engine).connect() as connection:
+        with changing_nothing(engine).connect() as connection:
             yield Finding("ok", "database", f"{engine.url.render_as_string()} answers.")
             yield from _database(settings, declared, engine, connection)
             if shared:
                 yield from dialect_named(engine.dialect.name).check_shared(connection)
     except (SQLAlchemyError, Unavailable) as error:
-        yield _unreachable(settings, engine, error)
-
-
-def _changing_nothing(engine: Engine) -> Engine:
-    """The engine itself where what is tried is undone."""
-    url = dialect_named(engine.dialect.name).unchanging(engine.url)
-    return engine if url is engine.url else make_one_time_engine({"url": url})
+        message, advice = unreachable(settings, engine.url, error)
+        yield Finding("fault", "database", f"{engine.url.render_as_string()}: {message}", advice)
 
 
 def _database(
@@ -91,6 +88,8 @@ def _database(
             yield Finding("ok", "fields", "The application looks for them at its start.")
         elif declared:
             yield _declared(connection, declared)
+        else:
+            yield Finding("ok", "fields", NONE_DECLARED)
         if dialect.has_rights:
             yield _writing(connection)
     yield from dialect.check_database(
@@ -136,22 +135,6 @@ def _metrics(*, one_process: bool) -> Finding:
             "Make the folder; the service writes its numbers there.",
         )
     return Finding("ok", "metrics", f"Processes share {folder}.")
-
-
-def _unreachable(settings: Settings, engine: Engine, error: Exception) -> Finding:
-    message = " ".join(str(getattr(error, "orig", None) or error).split())
-    lower, key = message.lower(), f"{settings.database_prefix}url"
-    if isinstance(error, Unavailable):
-        advice = ""
-    elif "password" in lower or "authentication" in lower or "role" in lower:
-        advice = f"Correct the user or password in {key}, or in pg_hba.conf."
-    elif "unable to open" in lower:
-        advice = "Run: bookstore -c INI migrate, which makes the file; or correct the URL."
-    elif "does not exist" in lower:
-        advice = f"Create it (createdb), or correct its name in {key}."
-    else:
-        advice = f"See that the server runs and that {key} names it."
-    return Finding("fault", "database", f"{engine.url.render_as_string()}: {message}", advice)
 
 
 def _revision(connection: Connection) -> Finding:

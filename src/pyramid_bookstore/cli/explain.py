@@ -12,6 +12,7 @@ from pyramid_bookstore.catalogue.listing import read_filters
 from pyramid_bookstore.catalogue.query import NEWEST_FIRST, RELEVANCE, parse_listing
 from pyramid_bookstore.catalogue.relevance import list_page
 from pyramid_bookstore.cli.ini import Ini, explain_missing_schema
+from pyramid_bookstore.cli.numbers import counted
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
 from pyramid_bookstore.db.query import Query, Row
 
@@ -35,7 +36,7 @@ class _ExplainingReader:
                 f"{self.dialect.explain} {compiled.text}",
                 bound if isinstance(bound, dict) else tuple(bound),
             )
-            click.echo(f"\n-- {len(rows)} rows in {taken:.1f} ms, SQLAlchemy included")
+            click.echo(f"\n-- {counted(len(rows), 'row')} in {taken:.1f} ms, SQLAlchemy included")
             click.echo(f"{compiled.text}\n-- with {dict(values)}")
             click.echo("\n".join(f"--   {row[-1]}" for row in plan))
         return rows
@@ -66,7 +67,6 @@ def command(ini: Ini, query: str) -> None:
             click.echo(f"Path: {choice.path or 'planner'}. {choice.reason}")
             page = list_page(_ExplainingReader(connection, dialect), listing)
             total = "" if page.total is None else f" of {page.total:,}"
-            number = len(page.books)
-            click.echo(f"\n{number} {'book' if number == 1 else 'books'}{total}.")
+            click.echo(f"\n{counted(len(page.books), 'book')}{total}.")
     finally:
         engine.dispose()

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from pyramid_bookstore.catalogue.query import FilterParameters
 from pyramid_bookstore.catalogue.shapes import TOTAL
 from pyramid_bookstore.cli.ini import Ini, explain_missing_schema
+from pyramid_bookstore.cli.numbers import counted
 from pyramid_bookstore.cli.pairs import pairs_of
 from pyramid_bookstore.cli.progress import bar
 from pyramid_bookstore.db.dialects import dialect_named
@@ -85,7 +86,10 @@ def command(
     given = [(name, value) for name, value in filters.items() if value is not None]
     chosen = _format(file, format)
     if movements and (given or more or chosen != "csv"):
-        raise click.ClickException("Movements are written all, and as CSV: no filter, no --format.")
+        raise click.ClickException(
+            "Movements are written all, and as CSV: no filter, no --format but csv, no name that"
+            " ends otherwise than in .csv."
+        )
     if movements and not ini.stock.log:
         raise click.ClickException(
             "Movements are written down only with the setting bookstore.stock_log = true."
@@ -113,8 +117,7 @@ def command(
                         holds=ini.stock.holds,
                     )
                 )
-        number = progress.books
-        click.echo(f"{number:,} {'book' if number == 1 else 'books'} written.", err=True)
+        click.echo(f"{counted(progress.books, 'book')} written.", err=True)
     except BrokenPipeError:
         # The reader of our output has closed it. Python flushes stdout once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,7 +9,11 @@ from alembic.util import CommandError
 from pyramid.exceptions import ConfigurationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from pyramid_bookstore.cli.ini import Ini
+from pyramid_bookstore.cli.unreachable import unreachable
+from pyramid_bookstore.db.diagnosis import UNREACHABLE
 from pyramid_bookstore.db.dialects import all_dialects
+from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.db.removal import NotRemovable
 from pyramid_bookstore.db.revision import MigrationRefused
 from pyramid_bookstore.errors import BookstoreError
@@ -47,12 +51,12 @@ class Group(click.Group):
             )
 
     def invoke(self, ctx: click.Context) -> Any:
-        with _readable_errors():
+        with _readable_errors(ctx):
             return super().invoke(ctx)
 
 
 @contextmanager
-def _readable_errors() -> Iterator[None]:
+def _readable_errors(context: click.Context | None = None) -> Iterator[None]:
     try:
         yield
     except click.UsageError as error:
@@ -64,12 +68,21 @@ def _readable_errors() -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, EXPECTED) and not _is_driver_error(error):
             raise
+        ini = context.obj if context else None
+        if diagnose(error) == UNREACHABLE and isinstance(ini, Ini):
+            raise click.ClickException(_unreachable(ini, error)) from error
         raise click.ClickException(_line(error)) from error
 
 
 def _is_driver_error(error: BaseException | None) -> bool:
     """Whether a database's driver raised it: `LeanReader` does not wrap it as SQLAlchemy does."""
     return error is not None and any(dialect.is_driver_error(error) for dialect in all_dialects())
+
+
+def _unreachable(ini: Ini, error: Exception) -> str:
+    settings, url = ini.database_settings, ini.engine().url
+    message, advice = unreachable(settings, url, error)
+    return f"{url.render_as_string()} (settings of {ini.uri}): {message} {advice}"
 
 
 def _line(error: Exception) -> str:

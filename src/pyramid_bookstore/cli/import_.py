@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from pyramid_bookstore.catalogue.movements import MovementLog
 from pyramid_bookstore.cli.ini import Ini, explain_missing_schema
+from pyramid_bookstore.cli.numbers import counted
 from pyramid_bookstore.cli.pairs import pairs_of
 from pyramid_bookstore.cli.progress import bar
 from pyramid_bookstore.errors import Reject, Report, RowsRefused
@@ -134,7 +135,7 @@ def command(
         raise click.BadParameter("The rejected rows would replace the file to import.")
     if rejects == PIPE:
         raise click.BadParameter("The rejected rows are written to a file: name one.")
-    if rejects is not None and format_of(rejects) == "ndjson":
+    if rejects is not None and format_of(rejects) not in (None, "csv"):
         raise click.BadParameter("The rejected rows are written as CSV: name the file .csv.")
     options = FeedOptions(
         columns=columns,
@@ -242,8 +243,10 @@ def _summary(report: Report, absent: Absent) -> str:
         f"{report.created:,} created, {report.updated:,} updated, {report.unchanged:,} unchanged,"
         f" {report.rejected:,} rejected"
     )
-    for count, name in ((report.repeated, "repeated"), (report.blank, "blank rows passed over")):
-        numbers += f", {count:,} {name}" if count else ""
+    if report.repeated:
+        numbers += f", {report.repeated:,} repeated"
+    if report.blank:
+        numbers += f", {counted(report.blank, 'blank row')} passed over"
     if report.absent:
         numbers += f", {report.absent:,} absent ({_DONE[absent]})"
     return numbers + ("; a dry run: nothing was written." if report.dry_run else ".")

@@ -32,6 +32,11 @@ from pyramid_bookstore.web.mount import Mount
 #: Of a file with another name; `pserve` would not read it either.
 ENDS_IN_INI: Final = "settings are in a file whose name ends in .ini."
 
+NONE_DECLARED: Final = (
+    "None are declared here: bookstore.trade and bookstore.field.* are not set in INI or"
+    " environment."
+)
+
 
 class Ini:
     """The settings of an INI, as text or checked, and an engine made from them."""

@@ -4,7 +4,8 @@ import click
 
 from pyramid_bookstore.catalogue.declared_index import build, state
 from pyramid_bookstore.catalogue.kept import kept_on, mend
-from pyramid_bookstore.cli.ini import Ini
+from pyramid_bookstore.cli.ini import NONE_DECLARED, Ini
+from pyramid_bookstore.cli.numbers import counted
 from pyramid_bookstore.cli.progress import bar
 
 
@@ -29,7 +30,7 @@ def command(ini: Ini) -> None:
     if missing:
         with bar("Books", None) as progress:
             written, invalid = build(engine, declared, progress)
-        click.echo(f"declared fields: {missing} {written:,} books brought up to date.")
+        click.echo(f"declared fields: {missing} {counted(written, 'book')} brought up to date.")
         if invalid:
             click.echo(
                 f"Values from before the declaration that are not valid: {invalid:,}. Books are not"
@@ -38,3 +39,5 @@ def command(ini: Ini) -> None:
             )
     elif declared:
         click.echo("declared fields: nothing to do.")
+    if not declared:
+        click.echo(f"declared fields: {NONE_DECLARED}")

@@ -2,12 +2,11 @@
 
 import click
 from sqlalchemy import inspect
-from sqlalchemy.exc import OperationalError
 
 from pyramid_bookstore.cli.ini import Ini
+from pyramid_bookstore.cli.numbers import counted
 from pyramid_bookstore.db import removal
-from pyramid_bookstore.db.dialects import dialect_named
-from pyramid_bookstore.db.engines import make_one_time_engine
+from pyramid_bookstore.db.engines import changing_nothing
 from pyramid_bookstore.db.migrations import refusal_explained
 from pyramid_bookstore.db.revision import VERSION_TABLE
 
@@ -23,18 +22,15 @@ def command(ini: Ini, yes: bool) -> None:
     """
     engine = ini.engine()
     place = engine.url.render_as_string()
-    unchanging = dialect_named(engine.dialect.name).unchanging(engine.url)
-    try:
-        with make_one_time_engine({"url": unchanging}).connect() as connection:
-            books = removal.books(connection)
-            if books is None and not inspect(connection).has_table(VERSION_TABLE):
-                click.echo(f"There is no bookstore in {place}.")
-                return
-            removal.check(connection)
-    except OperationalError as error:
-        raise click.ClickException(f"{place}: {' '.join(str(error.orig).split())}") from error
+    with changing_nothing(engine).connect() as connection:
+        books = removal.books(connection)
+        if books is None and not inspect(connection).has_table(VERSION_TABLE):
+            click.echo(f"There is no bookstore in {place}.")
+            return
+        removal.check(connection)
     click.echo(
-        f"This removes {books or 0:,} books, and all of the bookstore's tables, from {place}"
+        f"This removes {counted(books or 0, 'book')}, and all of the bookstore's tables, from"
+        f" {place}"
     )
     if not yes:
         click.confirm("Nothing brings them back. Remove them?", abort=True)

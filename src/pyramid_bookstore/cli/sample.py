@@ -3,6 +3,7 @@
 import click
 
 from pyramid_bookstore.cli.ini import Ini
+from pyramid_bookstore.cli.numbers import counted
 from pyramid_bookstore.feeds.sample import load_sample
 
 
@@ -12,6 +13,6 @@ def command(ini: Ini) -> None:
     """Put the sample catalogue into an empty database."""
     added = load_sample(ini.engine(), stock_log=ini.stock.log)
     if added:
-        click.echo(f"{added} sample books added.")
+        click.echo(f"{counted(added, 'sample book')} added.")
     else:
         click.echo("Nothing added: there are books in the database already.")

@@ -34,7 +34,11 @@ def command(ini: Ini, roles: tuple[str, ...], subject: str | None, ttl: int) -> 
     """
     settings = Settings.from_mapping(ini.values, [check_token_key])
     if settings.jwt is None:
-        raise click.ClickException("Nobody asks for tokens here: bookstore.auth is not jwt.")
+        raise click.ClickException(
+            "Nobody asks for tokens here: bookstore.auth is not jwt. Set bookstore.auth = jwt,"
+            " bookstore.jwt.algorithms = HS256, bookstore.jwt.key to what bookstore jwt-key prints,"
+            " and bookstore.roles.NAME."
+        )
     unknown = [role for role in roles if role not in settings.roles]
     if unknown:
         known = " ".join(settings.roles) or "none"

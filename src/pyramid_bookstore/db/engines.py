@@ -59,6 +59,12 @@ def make_one_time_engine(options: Mapping[str, Any]) -> Engine:
     return make_engine(options, poolclass=NullPool)
 
 
+def changing_nothing(engine: Engine) -> Engine:
+    """An engine to look with: it makes no file, nor changes one; the same where nothing would."""
+    url = dialect_named(engine.dialect.name).unchanging(engine.url)
+    return engine if url is engine.url else make_one_time_engine({"url": url})
+
+
 def check_engines(values: Mapping[str, Any], faults: Faults) -> None:
     """A probe of the settings: the drivers are installed and take the options. Nothing connects."""
     if values["dbsession"] is not None and not (values["migrate"] or values["sample_data"]):

@@ -31,6 +31,10 @@ _NUMBER = column("version_num", String)
 IS_OURS = _NUMBER.startswith(PREFIX, autoescape=True)
 
 
+#: For a deployment, and for a host without an INI.
+MIGRATE = "bookstore -c INI migrate, or pyramid_bookstore.upgrade(engine)"
+
+
 class MigrationRefused(RuntimeError):
     """The database does not let this role migrate; the message says what to do."""
 
@@ -95,7 +99,7 @@ def require_current(connection: Connection) -> str:
             )
         state = f"at revision {found}" if found else "not set up"
         # A joint history is run by the host's own command.
-        how = "" if in_hosts_history(connection) else " (bookstore -c INI migrate)"
+        how = "" if in_hosts_history(connection) else f" ({MIGRATE})"
         raise Unavailable(
             f"The database is {state}; this code needs {HEAD}: run the migrations{how}."
         )

@@ -18,7 +18,9 @@ from pyramid.security import forget
 
 from pyramid_bookstore import errors
 from pyramid_bookstore.catalogue.constraints import error_of_constraint
+from pyramid_bookstore.db.diagnosis import NOT_READY
 from pyramid_bookstore.db.errors import diagnose
+from pyramid_bookstore.db.revision import MIGRATE
 from pyramid_bookstore.errors import BookstoreError
 from pyramid_bookstore.observability.observe import observe
 from pyramid_bookstore.transactions.retry import mark_error_retryable
@@ -117,6 +119,8 @@ def _refusal_of(error: Exception, request: Request) -> BookstoreError | None:
         # The driver's message is for the operator, so it is only logged. SQLAlchemy's would add the
         # statement with the client's values.
         message = getattr(error, "orig", None) or error
+        if diagnosis == NOT_READY:
+            message = f"{message}. Run the migrations: {MIGRATE}"
         log.warning("%s Request %s: %s", diagnosis.reason, request_id(request), message)
         advise(request, diagnosis.advice)
         return errors.Unavailable(diagnosis.reason)

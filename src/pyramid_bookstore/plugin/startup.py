@@ -9,8 +9,8 @@ from sqlalchemy.exc import DBAPIError
 from pyramid_bookstore.catalogue.declared import Declared
 from pyramid_bookstore.catalogue.declared_index import build, is_new, state
 from pyramid_bookstore.db.diagnosis import UnfitDatabase
-from pyramid_bookstore.db.engines import make_one_time_engine
-from pyramid_bookstore.db.revision import HEAD, MigrationRefused, is_current
+from pyramid_bookstore.db.engines import changing_nothing, make_one_time_engine
+from pyramid_bookstore.db.revision import HEAD, MigrationRefused, require_current
 from pyramid_bookstore.errors import Unavailable
 from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.web.mount import Mount
@@ -19,17 +19,17 @@ log = logging.getLogger(__name__)
 
 
 def start(mount: Mount) -> None:
-    """Migrate (`bookstore.migrate`), then fill an empty database (`bookstore.sample_data`).
+    """Migrate (`bookstore.migrate`), then fill an empty database (`bookstore.sample_data`); without
+    these log what the database lacks.
 
     Any number of processes may do so at once. No connection stays open, so that a server may fork
-    afterwards. Raises `ConfigurationError` if the database fails; then the application does not
-    start.
+    afterwards. Raises `ConfigurationError` for a database that cannot hold every text, or if it
+    fails where something is to be done; then the application does not start.
     """
     settings = mount.settings
     declared = mount.rules.declared
-    _refuse_encoding(mount)
     wanted = [name for name in ("migrate", "sample_data") if getattr(settings, name)]
-    if not wanted and not declared:
+    if mount.database is None and not wanted and not declared:
         return
     if mount.database is not None and mount.database.in_memory:
         engine = mount.database.writing
@@ -37,11 +37,13 @@ def start(mount: Mount) -> None:
         return
     else:
         engine = make_one_time_engine(settings.database)
-    if not wanted:
-        _say_what_is_missing(engine, declared)
-        return
     try:
-        _work(engine, settings, declared)
+        if wanted:
+            _work(engine, settings, declared)
+        else:
+            _say_what_is_missing(engine, declared)
+    except UnfitDatabase as error:
+        raise ConfigurationError(f"{settings.database_prefix}url: {error}") from error
     except (DBAPIError, MigrationRefused, Unavailable) as error:
         # The driver's message; SQLAlchemy's would add the statement.
         reason = str(getattr(error, "orig", None) or error).strip()
@@ -53,29 +55,24 @@ def start(mount: Mount) -> None:
         ) from error
 
 
-def _refuse_encoding(mount: Mount) -> None:
-    """Raises `ConfigurationError` for a database that cannot hold every text. One that cannot be
-    reached may come later."""
-    database = mount.database
-    if database is None or not database.dialect.has_encodings:
-        return
-    try:
-        with make_one_time_engine(mount.settings.database or {}).connect():
-            pass
-    except UnfitDatabase as error:
-        raise ConfigurationError(f"{mount.settings.database_prefix}url: {error}") from error
-    except DBAPIError:
-        pass
-
-
 def _say_what_is_missing(engine: Engine, declared: Declared) -> None:
-    """Log it if books cannot be found by their declared fields yet."""
-    if not declared:
-        return
+    """Log it in a line if requests will be answered 503. Raises `UnfitDatabase`."""
     try:
-        with engine.connect() as connection:
-            missing = state(connection, declared) if is_current(connection) else ""
-    except DBAPIError:  # a database that does not answer yet, or is not set up: /ready says so
+        with changing_nothing(engine).connect() as connection:
+            require_current(connection)
+            missing = state(connection, declared) if declared else ""
+    except UnfitDatabase:
+        raise
+    except Unavailable as error:
+        log.warning("%s Until then requests are answered 503.", error)
+        return
+    except DBAPIError as error:  # it may come later
+        log.warning(
+            "%s does not answer: %s. Until it does, requests are answered 503; bookstore -c INI"
+            " check says what to do.",
+            engine.url.render_as_string(hide_password=True),
+            " ".join(str(error.orig).split()),
+        )
         return
     if missing:
         log.warning("%s Run: bookstore -c INI reindex. Until then they answer 503.", missing)

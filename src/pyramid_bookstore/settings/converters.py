@@ -164,6 +164,8 @@ def _origins(value: Any) -> tuple[str, ...]:
 def _origin(word: str) -> str:
     """The origin as browsers send it; raises `ValueError` for what none of them sends."""
     origin = word.lower()
+    if "," in origin:
+        raise ValueError("separate origins by spaces, without commas")
     if origin == "null":
         raise ValueError("null is what any sandboxed page sends; * lets every origin in")
     found = _ORIGIN.fullmatch(origin)
@@ -242,7 +244,7 @@ PERMISSION = Converter("a permission of the host's, or nothing", _permission)
 FACTORY = Converter("the dotted name of a function or class, such as shop.Root", _callable_or_name)
 CURRENCY = Converter("the ISO 4217 code of a currency, such as EUR", _currency)
 ORIGINS = Converter(
-    "a list of origins, separated by spaces, such as https://shop.example; or *", _origins
+    "a list of origins, separated by spaces, such as https://shop.example; or * alone", _origins
 )
 PERMISSION_LIST = _words_of("permission", PERMISSIONS)
 #: Checked further by `catalogue.declared.declare`.

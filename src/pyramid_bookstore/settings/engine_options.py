@@ -40,6 +40,8 @@ def converted(name: str, value: Any) -> Any:
         return word
     if name in _BOOLEANS or name in _BOOLEANS_OR_DEBUG:
         return BOOLEAN(value)
+    if name == "uri":
+        raise ValueError("no such option, did you mean url?")
     if name in _PYTHON_ONLY and isinstance(value, str):
         raise ValueError("can be given in Python only, not as text")
     if name == "isolation_level" and word == "autocommit":

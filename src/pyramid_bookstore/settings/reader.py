@@ -235,10 +235,11 @@ def _databases(values: dict[str, Any], given: Mapping[str, Any], faults: Faults)
 
 def _host_session(values: Mapping[str, Any], faults: Faults) -> None:
     """Settings that exclude ``bookstore.dbsession``, or need a database besides it."""
-    for name in ("migrate", "sample_data"):
+    upgrade = ", or call pyramid_bookstore.upgrade(engine)"
+    for name, instead in (("migrate", upgrade), ("sample_data", "")):
         if values[name] and values["database"] is None:
             needed = "needs a database at start, before there is a request with a session"
-            faults.add(f"bookstore.{name}", f"{needed}: set bookstore.sqlalchemy.url")
+            faults.add(f"bookstore.{name}", f"{needed}: set bookstore.sqlalchemy.url{instead}")
     if values["replica"]:
         faults.add(
             "bookstore.replica.sqlalchemy.url",
