@@ -69,12 +69,14 @@ def downgrade() -> None:
 
 
 def _make_anew(*columns: str) -> None:
-    if op.get_context().dialect.name != "sqlite" or context.is_offline_mode():
+    if op.get_context().dialect.name != "sqlite":
         return
-    if not sa.inspect(op.get_bind()).has_table("bookstore_attributes"):
-        return
-    for name in ("added", "removed", "changed"):
-        op.execute(f"DROP TRIGGER bookstore_attributes_{name}")
-    op.execute("DROP TABLE bookstore_attributes")
-    for statement in _tokens(*columns):
+    offline = context.is_offline_mode()
+    there = not offline and sa.inspect(op.get_bind()).has_table("bookstore_attributes")
+    if there or offline:
+        for name in ("added", "removed", "changed"):
+            op.execute(f"DROP TRIGGER IF EXISTS bookstore_attributes_{name}")
+        op.execute("DROP TABLE IF EXISTS bookstore_attributes")
+    # Printed statements cannot ask whether it was there: `bookstore reindex` then makes it.
+    for statement in _tokens(*columns) if there else ():
         op.execute(statement)

@@ -5,7 +5,7 @@ from email.utils import formatdate, parsedate_to_datetime
 
 import pytest
 
-from tests.support.api import BOOKS, RUST, ask, assert_problem
+from tests.support.api import BOOKS, RUST, ask, assert_problem, isbn
 
 CHANGES = [("PUT", {"stock": 1}), ("PATCH", {"stock": 1}), ("PATCH", {"extra": {"x": 1}}),
            ("PUT", {}), ("DELETE", None), ("POST", {"delta": -1})]  # fmt: skip
@@ -204,6 +204,19 @@ class TestIfNoneMatchOnChanges:
             document = assert_problem(answer, 412, "precondition_failed")
             assert document["message"].startswith("If-None-Match must be * or ETags")
             assert document["etag"] == tag
+
+    def test_an_upsert_goes_by_the_tags_of_if_none_match(self, client, url, tag):
+        """Where there is no such book, it has none of these versions, and is created."""
+        book = client.get(url).json
+        whole = {name: book[name] for name in ("title", "author", "price")} | {"stock": 9}
+        by_isbn = f"{BOOKS}/isbn/{book['isbn']}"
+        refused = ask(client, "PUT", by_isbn, whole, {"If-None-Match": tag})
+        assert_problem(refused, 412, "precondition_failed")
+        refused = ask(client, "PUT", by_isbn, whole, {"If-None-Match": "unquoted"})
+        assert_problem(refused, 412, "precondition_failed")
+        assert ask(client, "PUT", by_isbn, whole, {"If-None-Match": '"1"'}).status_int == 200
+        other = f"{BOOKS}/isbn/{isbn(7)}"
+        assert ask(client, "PUT", other, whole, {"If-None-Match": tag}).status_int == 201
 
     def test_the_412_of_a_tag_that_is_excluded_says_so(self, client, url, tag):
         for value in ("*", tag):

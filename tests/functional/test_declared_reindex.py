@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -307,6 +308,37 @@ def test_the_tokens_of_an_older_database_get_the_age_of_their_books(shop: Shop) 
     post(client, 3, publisher="Piper")
     assert listed(client, "publisher=piper")["total"] == 2
     engine.dispose()
+
+
+def test_tokens_that_printed_statements_took_away_are_missed_and_made_again(shop: Shop) -> None:
+    post(shop.client({}), 1, publisher="Piper", pages=7)
+    shop.run("reindex")
+    engine = make_engine({"url": shop.url})
+    now = tokens_of(engine)
+    migrations.downgrade(engine, "bookstore_0007")
+    printed = io.StringIO()
+    migrations.upgrade(engine, "bookstore_0007:bookstore_0008", sql=True, output=printed)
+    with engine.begin() as connection:
+        for statement in printed.getvalue().split(";"):
+            if statement.strip() not in ("", "BEGIN", "COMMIT"):
+                connection.exec_driver_sql(statement)
+    if now:
+        assert "Indexes of declared fields are missing: 1." in shop.run("check", code=1)
+    shop.run("reindex")
+    assert tokens_of(engine) == now
+    assert listed(shop.client(), "publisher=piper")["total"] == 1
+    engine.dispose()
+
+
+def test_long_values_are_told_apart_to_their_end(shop: Shop) -> None:
+    shop.run("reindex")
+    client = shop.client()
+    values = ["k" * 600 + "x", "k" * 600 + "y"]
+    for number, value in enumerate(values):
+        post(client, number, publisher=value)
+    for value in values:
+        assert listed(client, f"publisher={value}")["total"] == 1
+    assert len(listed(client, "facets=publisher")["facets"]["publisher"]) == 2
 
 
 def tokens_of(engine: Engine) -> list[tuple[Any, ...]]:

@@ -201,6 +201,19 @@ class TestBodies:
             plain.sendall(head(f"GET {API}/health") + head(f"POST {BOOKS}", *chunked) + whole)
             assert [status_after(plain) for _ in range(2)] == [200, 201]
 
+    def test_a_request_without_a_body_is_answered_though_it_expects_to_be_asked(
+        self, bookstore, token
+    ):
+        with bookstore() as server:
+            for length in ((), ("Content-Length: 0",)):
+                fields = (*length, "Connection: close")
+                start = head(f"GET {API}/health", *fields, "Expect: 100-continue")
+                assert answered(server, start)[0] == 200
+                start = head(f"DELETE {BOOKS}/1", *fields, token, "Expect: 100-continue")
+                assert answered(server, start)[0] == 404
+            huge = ("Content-Length: 99999999999", "Expect: 100-continue")
+            assert answered(server, head(f"POST {BOOKS}", token, *huge))[0] == 413
+
     def test_the_number_of_large_bodies_at_once_is_bounded(self, bookstore, token):
         fields = (token, "Content-Type: text/csv", "Content-Length: 100000")
         with bookstore(max_uploads=1) as server:

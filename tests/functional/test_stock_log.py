@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import threading
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -18,10 +19,11 @@ from pyramid_bookstore.catalogue.models import BOOKS as TABLE
 from pyramid_bookstore.catalogue.movements import MOVEMENTS
 from pyramid_bookstore.catalogue.store import Store
 from pyramid_bookstore.db.engines import make_one_time_engine
-from pyramid_bookstore.errors import InsufficientStock
+from pyramid_bookstore.errors import HoldNotFound, HoldOver, InsufficientStock
 from pyramid_bookstore.feeds import movement_feed
 from pyramid_bookstore.web.mount import Mount
 from tests.support.api import API, BOOKS, ask, assert_problem, isbn, new_book
+from tests.support.processes import wait_until
 from tests.support.server import write_ini
 from tests.support.statements import observed
 
@@ -183,6 +185,62 @@ def test_a_script_without_settings_takes_nothing_that_is_held(make_client):
             store.change_stocks([{"id": book["id"], "delta": -2}])
 
 
+@pytest.mark.parametrize("several", [True, False])
+def test_a_script_without_settings_leaves_what_is_held_since_it_looked(make_client, several):
+    """The hold is not committed when the script looks, and its books are locked."""
+    client = make_client({"bookstore.holds": "true"})
+    book = client.post_json(BOOKS, new_book(1)).json
+    engine = Mount.of(client.app.registry).database.writing
+    if engine.dialect.name == "sqlite":
+        pytest.skip("there is one writer at a time")
+    told = []
+
+    def sell():
+        with Session(engine) as session:
+            store = testing.bookstore(session)
+            try:
+                if several:
+                    store.change_stocks([{"id": book["id"], "delta": -3}])
+                else:
+                    store.change_stock(book["id"], -3)
+                session.commit()
+            except InsufficientStock as refused:
+                told.append(refused.available)
+
+    with Session(engine) as session:
+        holder = Bookstore.on(session, registry=client.app.registry)
+        holder.hold([{"id": book["id"], "quantity": 4}])
+        seller = threading.Thread(target=sell)
+        seller.start()
+        with make_one_time_engine({"url": engine.url}).connect() as looking:
+            waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            wait_until(
+                lambda: looking.exec_driver_sql(waits).first(), timeout=60, what="the sale to wait"
+            )
+        session.commit()
+    seller.join()
+    assert told == [1]
+
+
+def test_a_script_without_settings_ends_holds_and_places_none(make_client):
+    client = make_client({"bookstore.holds": "true"})
+    book = client.post_json(BOOKS, new_book(1)).json
+    lines = [{"id": book["id"], "quantity": 1}]
+    hold = client.post_json(f"{API}/holds", {"lines": lines}).json["id"]
+    with Session(Mount.of(client.app.registry).database.writing) as session:
+        store = testing.bookstore(session)
+        store.commit_hold(hold)
+        for ended in (store.commit_hold, store.release_hold, store.get_hold):
+            with pytest.raises(HoldOver):
+                ended(hold)
+        with pytest.raises(HoldNotFound):
+            store.get_hold(book["id"])
+        with pytest.raises(RuntimeError, match="registry="):
+            store.hold(lines)
+        with pytest.raises(RuntimeError, match="registry="):
+            store.prolong_hold(hold, 60)
+
+
 def test_pages_go_by_cursor(client):
     book = client.post_json(BOOKS, new_book(1)).json
     path = f"{BOOKS}/{book['id']}/stock"
@@ -197,7 +255,10 @@ def test_pages_go_by_cursor(client):
     assert client.get(following[1:].split(">")[0]).json["data"][0]["stock"] == 7
 
 
-@pytest.mark.parametrize("cursor", ["!", "abc", "MS45OTk5OTk5OTk5", "LTEuMA", "MQ", "é"])
+@pytest.mark.parametrize(
+    "cursor",
+    ["!", "abc", "MS45OTk5OTk5OTk5", "LTEuMA", "MQ", "MS4tMQ", "Ml8wLjE", "MS4wMQ", "é"],
+)
 def test_a_wrong_cursor_is_refused(client, cursor):
     book = client.post_json(BOOKS, new_book(1)).json
     answer = ask(client, "GET", f"{BOOKS}/{book['id']}/stock?cursor={cursor}")

@@ -127,11 +127,15 @@ def test_conditions_are_decided_as_ever_for_who_may_do_what_they_ask_for(caller)
         412,
         "precondition_failed",
     )
+    other = {"If-None-Match": '"1"'}
+    editor.put_json(URL, RUST, headers=other, status=412)
+    assert_forbidden(adder, "bookstore.edit", **other)
     made = adder.put_json(URL, RUST, headers={"If-None-Match": "*"}, status=201)
     refused = adder.put_json(URL, CHANGED, headers={"If-None-Match": "*"}, status=412)
     assert refused.headers["ETag"] == made.headers["ETag"]
     editor.put_json(URL, CHANGED, headers={"If-Match": made.headers["ETag"]}, status=200)
     editor.put_json(URL, CHANGED, headers={"If-Match": made.headers["ETag"]}, status=412)
+    editor.put_json(URL, CHANGED, headers=other, status=200)
 
 
 def test_an_anonymous_caller_who_may_add_is_asked_to_authenticate_to_replace(make_client):

@@ -103,7 +103,10 @@ def missing(connection: Connection, declared: Declared) -> list[str]:
     """The needed indexes that are not there."""
     dialect = dialect_named(connection.dialect.name)
     names = {*connection.scalars(dialect.index_names(BOOKS.name))}
-    return [name for name in needed(declared, dialect.name) if name not in names]
+    lacking = [name for name in needed(declared, dialect.name) if name not in names]
+    if declared.tokenized and not dialect.has_attributes(connection):
+        lacking.append("bookstore_attributes")
+    return lacking
 
 
 def build(

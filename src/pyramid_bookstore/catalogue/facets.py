@@ -37,10 +37,10 @@ from pyramid_bookstore.values import jsontext
 #: Values that are shown of each field.
 SHOWN: Final = 20
 
-#: Up to so many books are counted, one by one; those that are spread over a catalogue larger than
-#: `SMALL` are not looked for.
+#: Up to so many books are counted, one by one; those that no index finds are not looked for in a
+#: `LARGE` catalogue.
 EXACT: Final = 3_000
-SMALL: Final = 10_000
+LARGE: Final = 50_000
 
 _TOTAL = Query(select(TOTAL.label("books")))
 
@@ -67,11 +67,11 @@ def _counted(
     conditions, choice, values = read_filters(reader, filters, NEWEST_FIRST, EXACT + 1, declared)
     shape = _Shape(reader.dialect, conditions, choice.path, tuple(names), sampled=True)
     total = None
-    if choice.path == search.WALK:
-        few = choice.books <= SMALL
-    elif not (few := search.sorts(choice.path)):
+    few = search.sorts(choice.path)
+    if not few and choice.books <= LARGE:
+        # An estimate of few may be far off.
         total = int(reader.rows(_estimate_query(shape), values)[0][0])
-        few = total <= EXACT
+        few = total <= 2 * EXACT
     if few:
         rows = reader.rows(_tokens_query(shape._replace(sampled=False)), values)
         if rows[0][0] <= EXACT:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 import colander
 
 from pyramid_bookstore.errors import InvalidJSON
-from pyramid_bookstore.search.folding import folded
+from pyramid_bookstore.search.folding import fold, folded
 from pyramid_bookstore.values import jsontext
 from pyramid_bookstore.values.text import is_blank, visible
 from pyramid_bookstore.values.types import NUMBER, Integer, Refused, StrictType, Text
@@ -112,7 +112,7 @@ class TextKind(Kind, Text):
         self.schema = {"type": "string", "minLength": 1, "maxLength": max_length}
 
     def token(self, value: str) -> str:
-        return folded(value)
+        return fold(value)  # whole: `token_of` bounds it
 
     def key(self, value: str) -> str:
         return folded(value)[:_SORTED] or "\x01"  # the folded form of some characters is empty
@@ -292,7 +292,7 @@ class ListKind(Kind):
 
     def item_token(self, value: Any) -> str:
         """The token of one value of the list."""
-        return folded(value)
+        return fold(value)
 
     def tokens(self, value: Any) -> Iterator[str]:
         return (self.item_token(each) for each in value)
@@ -380,10 +380,10 @@ class ContributorsKind(ListKind):
     }
 
     def asked(self, text: str) -> str:
-        return folded(self.text.read(text))
+        return fold(self.text.read(text))
 
     def item_token(self, value: Any) -> str:
-        return folded(value["name"])
+        return fold(value["name"])
 
     def facet_values(self, value: Any) -> Iterator[tuple[str, Any]]:
         return ((self.item_token(each), each["name"]) for each in value)

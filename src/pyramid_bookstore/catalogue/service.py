@@ -75,6 +75,12 @@ class Service:
     def _stock(self) -> StockOptions:
         return self._options or found_stock_options(self._unit.reader())
 
+    @property
+    def _guarded(self) -> bool:
+        """Whether a sale leaves copies that are held: also where nobody has the settings, because a
+        hold may be placed after a look."""
+        return self._options is None or self._options.holds
+
     def _log(self) -> MovementLog | None:
         """The log of the stock, if movements are written down."""
         if not self._stock.log:
@@ -309,12 +315,12 @@ def _upsert(
     create_only: bool,
 ) -> Written:
     isbn = values["isbn"]
-    if not (ids or condition.given or create_only):
+    if not (ids or condition.given or condition.unless or create_only):
         return store.insert_or_update(values)
     stored = store.find_by_isbn(isbn) if ids or not create_only else None
     if not all(stored and schema.is_id(each, stored.id) for each in ids):
         raise ValidationFailed([schema.OTHER_ID])
-    if create_only:
+    if create_only or (stored is None and not condition.given):
         try:
             return Written(store.insert(values), created=True)
         except IsbnTaken:

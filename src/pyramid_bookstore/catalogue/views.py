@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import wraps
 from uuid import UUID
 
@@ -222,13 +223,15 @@ def upsert_by_isbn(request: Request) -> Response:
 
     Raises `LacksPermission` for a caller that may not do the one of both that is needed.
     """
-    condition = write_condition(request)
     only_new = create_only(request)
-    conditional = condition.given or only_new
-    if not conditional and Mount.of(request.registry).settings.require_if_match:
+    condition = write_condition(request) if only_new else change_condition(request)
+    conditional = bool(condition.given or condition.unless or only_new)
+    if not (condition.given or only_new) and Mount.of(request.registry).settings.require_if_match:
         raise PreconditionRequired
     if conditional:
         require_any(request, ADD if only_new else EDIT)
+        if not condition.given and not only_new and not permits(request, ADD):
+            condition = replace(condition, versions="any")
     # The caller has one of the permissions. A condition in the writing statement keeps it from what
     # needs the other one: a book may come or go at any time.
     elif not permits(request, EDIT):

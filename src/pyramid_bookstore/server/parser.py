@@ -45,7 +45,9 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress ships no type
     def received(self, data: bytes) -> int:
         """Take bytes, not while paused; returns how many belong to this request."""
         consumed: int = super().received(data)
-        if self.headers_finished and not (self.completed or self._resumed):
+        if self.completed:  # waitress would ask for a body that is not to come
+            self.expect_continue = False
+        elif self.headers_finished and not self._resumed:
             if self.chunked or self.expect_continue or self.content_length > LARGE:
                 self.paused = True
                 self._expects_continue, self.expect_continue = self.expect_continue, False

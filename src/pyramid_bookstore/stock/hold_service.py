@@ -14,7 +14,7 @@ from pyramid_bookstore.stock.service import StockService
 
 class HoldService(StockService):
     """Copies that are kept for customers who pay; needs `bookstore.holds`, and raises
-    `RuntimeError` without."""
+    `RuntimeError` without. To place or prolong a hold needs the application's settings."""
 
     def hold(
         self,
@@ -43,7 +43,7 @@ class HoldService(StockService):
 
     def get_hold(self, hold_id: UUID | str) -> Hold:
         """A hold that has not ended; raises `HoldNotFound`, `HoldOver`."""
-        self._longest()
+        self._require_holds()
         uuid = _parse(hold_id)
         return hold_of(uuid, self._unit.reader().rows(FIND, {"id": uuid}))
 
@@ -57,7 +57,7 @@ class HoldService(StockService):
 
     def release_hold(self, hold_id: UUID | str) -> Hold:
         """Give the copies of a hold back; raises `HoldNotFound`, `HoldOver`."""
-        self._longest()
+        self._require_holds()
         with self._unit.event_savepoint():
             hold = self._holds().release(_parse(hold_id))
             self._unit.announce(HoldReleased, hold=hold)
@@ -69,7 +69,7 @@ class HoldService(StockService):
         Raises `HoldNotFound`, `HoldOver`, and `InsufficientStock` where the stock was set below
         what is held, or a book was deleted; the hold then stays as it is.
         """
-        self._longest()
+        self._require_holds()
         with self._unit.event_savepoint():
             hold, changed = self._holds().commit(_parse(hold_id))
             deltas = {line.id: -line.quantity for line in hold.lines}
@@ -79,9 +79,16 @@ class HoldService(StockService):
 
     def _longest(self) -> int:
         """The longest time that copies may be held; raises `RuntimeError` where they may not."""
-        if not self._stock.holds:
+        self._require_holds()
+        if self._options is None:
+            raise RuntimeError(
+                "How long copies may be held is a setting: Bookstore.on(session, registry=…)."
+            )
+        return self._options.max_ttl
+
+    def _require_holds(self) -> None:
+        if not self._guarded:
             raise RuntimeError("Copies can be held only with the setting bookstore.holds = true.")
-        return self._stock.max_ttl
 
     def _holds(self) -> Holds:
         return Holds(self._shelf())

@@ -134,8 +134,9 @@ def _decoded(cursor: str) -> _Place:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         seq, _, stock = base64.b64decode(padded, altchars=b"-_", validate=True).partition(b".")
         place = _Place(int(seq), int(stock))
-        if not (0 <= place.seq <= _END and abs(place.stock) <= INTEGER_MAX):
-            raise ValueError("out of range")
+        in_range = 0 <= place.seq <= _END and 0 <= place.stock <= INTEGER_MAX
+        if not in_range or _encoded(place) != cursor:
+            raise ValueError("another writing, or out of range")
     except (ValueError, binascii.Error):
         message = "Is not a cursor that this list gave out."
         raise ValidationFailed([Fault("cursor", "", message)]) from None

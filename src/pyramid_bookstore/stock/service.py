@@ -135,7 +135,7 @@ class StockService(Service):
 
     def _shelf(self) -> Shelf:
         """The books of several, about to be changed."""
-        shelf = Shelf(self._unit.writer(), holds=self._stock.holds)
+        shelf = Shelf(self._unit.writer(), holds=self._guarded)
         self._unit.mark_changed()
         return shelf
 
@@ -155,7 +155,7 @@ class StockService(Service):
     def _changed(self, writer: Writer, book_id: UUID, delta: int, condition: Condition) -> BookData:
         guard, parameters = guard_of(condition)
         # Not more copies than no hold keeps; copies may come in however many are held.
-        holds = self._stock.holds and delta < 0
+        holds = self._guarded and delta < 0
         statement = stock_statement(writer.dialect, guard._replace(priced=delta > 0), holds)
         parameters |= {"book_id": book_id, "delta": delta}
         parameters |= {"low": max(0, -delta), "high": min(INTEGER_MAX, INTEGER_MAX - delta)}

@@ -181,6 +181,10 @@ class Dialect(ABC):
         """What tokens of declared fields are found by, if that is no index of the books' table;
         or remove it."""
 
+    def has_attributes(self, connection: sa.Connection) -> bool:
+        """Whether it is there, in the form of this code."""
+        return True
+
     @abstractmethod
     def is_disconnected(self, connection: Any) -> bool:
         """Whether the server has closed this idle connection of the driver's."""

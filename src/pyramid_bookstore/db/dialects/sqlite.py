@@ -231,10 +231,14 @@ class SQLite(Dialect):
         return sa.select(master.c.name).where(master.c.type == "index", master.c.tbl_name == table)
 
     def make_attributes(self, connection: sa.Connection, *, wanted: bool) -> None:
-        there = sa.inspect(connection).has_table("bookstore_attributes")
-        if wanted != there:
-            for statement in ATTRIBUTES if wanted else NO_ATTRIBUTES:
-                connection.exec_driver_sql(statement)
+        if wanted and self.has_attributes(connection):
+            return
+        for statement in (*NO_ATTRIBUTES, *(ATTRIBUTES if wanted else ())):
+            connection.exec_driver_sql(statement)
+
+    def has_attributes(self, connection: sa.Connection) -> bool:
+        columns = connection.exec_driver_sql("PRAGMA table_info(bookstore_attributes)").all()
+        return "created_at" in {column[1] for column in columns}
 
     def is_disconnected(self, connection: Any) -> bool:
         """Always `False`: there is no server."""

@@ -46,8 +46,8 @@ ATTRIBUTES = (
 )
 
 NO_ATTRIBUTES = (
-    "DROP TRIGGER bookstore_attributes_added",
-    "DROP TRIGGER bookstore_attributes_removed",
-    "DROP TRIGGER bookstore_attributes_changed",
-    "DROP TABLE bookstore_attributes",
+    "DROP TRIGGER IF EXISTS bookstore_attributes_added",
+    "DROP TRIGGER IF EXISTS bookstore_attributes_removed",
+    "DROP TRIGGER IF EXISTS bookstore_attributes_changed",
+    "DROP TABLE IF EXISTS bookstore_attributes",
 )
