@@ -39,6 +39,7 @@ def run(server, folder, *more):
     return done.stdout
 
 
+@pytest.mark.no_cover
 def test_schemathesis_finds_no_fault(backend, tmp_path):
     url = backend.create()
     with running_server({"bookstore.sqlalchemy.url": url}) as server:
@@ -49,6 +50,7 @@ def test_schemathesis_finds_no_fault(backend, tmp_path):
     assert "generated" in said
 
 
+@pytest.mark.no_cover
 def test_schemathesis_finds_no_fault_with_bearer_tokens(sqlite_backend, tmp_path):
     """One of the checks sends requests without credentials and with wrong ones."""
     url = sqlite_backend.create()

@@ -55,6 +55,13 @@ def test_importing_a_file_creates_and_updates_books_and_prints_the_counts(run, t
     assert done.stdout == "0 created, 1 updated, 1 unchanged, 0 rejected.\n"
 
 
+def test_the_import_counts_rows_that_are_blank_or_come_again(run, tmp_path, titles):
+    done = run("import", write(tmp_path, HEADER + MOMO_ROW * 2 + ",,,,\n"))
+    assert done.stdout == (
+        "1 created, 0 updated, 0 unchanged, 0 rejected, 1 repeated, 1 blank row passed over.\n"
+    )
+
+
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_the_import_reads_standard_input_plain_or_gzipped(run, titles, pack):
     run("import", "-", input=pack((HEADER + MOMO_ROW).encode()))

@@ -9,6 +9,7 @@ from decimal import Decimal
 from unicodedata import normalize
 from urllib.parse import quote
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -291,6 +292,7 @@ def free(changes):
     return changes.get("price") == 0 and (changes.get("stock") or 0) > 0
 
 
+@pytest.mark.no_cover
 def test_both_databases_answer_every_sequence_of_requests_as_the_model(
     sqlite_backend, postgres_backend
 ):

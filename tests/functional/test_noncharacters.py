@@ -64,12 +64,12 @@ def test_a_text_with_a_noncharacter_is_stored_as_it_is_and_found(client: Any, pu
         assert own["title"] == f"Mo{mark}mo {n}"
         assert (own["author"], own["description"]) == (f"En{mark}de", mark)
         # By itself it is looked for, as all punctuation is.
-        assert found(client, search=mark) == {isbn(n)}
-        assert found(client, author=mark) == {isbn(n)}
+        assert found(client, **{("search", "author")[n % 2]: mark}) == {isbn(n)}
         # Between words it parts them, whichever it is.
         other = NONCHARACTERS[n - 1]
-        for search in (f"mo{mark}mo", f"mo{other}mo", "mo mo", f'"mo{mark}mo"', f"{mark}mo{other}"):
-            assert found(client, search=search) == every, search
+        forms = f"mo{mark}mo", f"mo{other}mo", f'"mo{mark}mo"', f"{mark}mo{other}"
+        assert found(client, search=forms[n % len(forms)]) == every, forms[n % len(forms)]
+    assert found(client, search="mo mo") == every
     assert found(client, search="momo") == set()
     assert found(client, author=f"de{marks[3]}en") == every
 

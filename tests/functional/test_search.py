@@ -113,6 +113,7 @@ def check_every_path(reader, rows, search, *, author="", **comparisons):
 
 
 class TestEveryPath:
+    @pytest.mark.no_cover
     @settings(max_examples=35, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(data=st.data())
     def test_a_search_finds_what_the_plain_reading_finds(self, empty, data):
@@ -122,6 +123,7 @@ class TestEveryPath:
         with stocked(empty, rows) as reader:
             check_every_path(reader, rows, search)
 
+    @pytest.mark.no_cover
     @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(data=st.data())
     def test_filters_are_combined_with_and(self, empty, data):
@@ -136,6 +138,7 @@ class TestEveryPath:
         with stocked(empty, rows) as reader:
             check_every_path(reader, rows, search, author=author, **comparisons)
 
+    @pytest.mark.no_cover
     @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(data=st.data())
     def test_a_search_in_a_catalogue_finds_what_the_plain_reading_finds(self, catalogue, data):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 
+import pytest
 from hypothesis import HealthCheck, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -172,6 +173,7 @@ class Searches(RuleBasedStateMachine):
         assert pages[0] == pages[1]
 
 
+@pytest.mark.no_cover
 def test_a_search_finds_what_there_is_after_every_sequence_of_changes(
     sqlite_backend, postgres_backend
 ):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import timedelta
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -231,6 +232,7 @@ class Shop(RuleBasedStateMachine):
                 assert {each["reason"] for each in log["data"]}.isdisjoint({"unrecorded"})
 
 
+@pytest.mark.no_cover
 def test_both_databases_sell_hold_and_count_as_the_model(
     sqlite_backend, postgres_backend, monkeypatch
 ):

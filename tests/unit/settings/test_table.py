@@ -287,8 +287,9 @@ class TestDatabase:
 
 class TestEngineOptions:
     def test_a_url_under_a_misspelt_key_is_reported_as_missing(self):
-        [line] = faults({"bookstore.sqlalchemy.uri": "sqlite://"})
-        assert line.startswith("bookstore.sqlalchemy.url: missing; it must be")
+        misspelt, missing = faults({"bookstore.sqlalchemy.uri": "sqlite://"})
+        assert misspelt == "bookstore.sqlalchemy.uri: no such option, did you mean url?"
+        assert missing.startswith("bookstore.sqlalchemy.url: missing; it must be")
 
     @pytest.mark.parametrize("prefix", ["bookstore.sqlalchemy.", "bookstore.replica.sqlalchemy."])
     def test_invalid_engine_settings_are_reported_with_all_other_faults(self, prefix):
