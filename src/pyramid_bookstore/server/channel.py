@@ -148,6 +148,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
         if request.expect_continue:
             with self.requests_lock:
                 self.send_continue()
+            # Waitress takes it for unfinished, also if the client has gone meanwhile: it would
+            # count among the uploads for good.
+            request.completed = not self.connected
         self.received(kept)
         self._resuming = False
 
@@ -193,9 +196,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
             except OSError:  # the client is gone
                 super().handle_close()
             return
-        if self.request is not None:
-            self.request.completed = True  # nothing more will come of it
         super().handle_close()
+        if self.request is not None:  # behind the end of the connection, for `_resume`
+            self.request.completed = True  # nothing more will come of it
 
     def _has_unread_bytes(self) -> bool:
         """Whether the kernel has received bytes that were not read yet."""
