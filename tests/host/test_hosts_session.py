@@ -85,9 +85,10 @@ def test_a_method_stops_the_start(plain: Engine) -> None:
 def test_what_is_no_session_is_refused_by_its_kind(
     plain: Engine, what: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    found = {"engine": plain, "connection": plain.connect(), "text": "session"}[what]
-    app = host(lambda config: config.add_request_method(lambda r: found, "db", reify=True))
-    app.get(BOOKS, status=500)
+    with plain.connect() as connection:
+        found = {"engine": plain, "connection": connection, "text": "session"}[what]
+        app = host(lambda config: config.add_request_method(lambda r: found, "db", reify=True))
+        app.get(BOOKS, status=500)
     assert f"request.db, which is a {type(found).__name__} and no Session" in caplog.text
 
 
