@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from sqlalchemy.engine import make_url
 
+from benchmarks.databases import database
 from tests.support.api import isbn
 from tests.support.backends import migrate
 from tests.support.postgres import PostgresServer
@@ -93,12 +95,12 @@ class Place:
                 yield url
             return
         self.server.start()
-        url = self.server.create_database()
-        migrate(url)
         with ExitStack() as stack:
+            plain = stack.enter_context(database(self.server, f"torture_{token_hex(6)}"))
+            stack.callback(self.server.start)
+            url = plain.replace("postgresql://", "postgresql+psycopg://")
+            migrate(url)
             yield stack.enter_context(_bouncer(url)) if self.name == PGBOUNCER else url
-        self.server.start()
-        self.server.drop_database(url)
 
 
 @contextmanager

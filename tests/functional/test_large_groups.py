@@ -65,11 +65,14 @@ def catalogue(backend):
     backend.drop(url)
 
 
-@pytest.fixture(params=[2, 12])
+@pytest.fixture(params=[(2, rows.DEEP, rows.MANY), (12, 3, 2)], ids=["", "far down"])
 def small(request, monkeypatch):
-    """Groups are large from so many books on."""
+    """Groups are large from so many books on, and pages far down the list, and matches many."""
+    group, deep, many = request.param
     for module in (shapes, rows):
-        monkeypatch.setattr(module, "SMALL_GROUP", request.param)
+        monkeypatch.setattr(module, "SMALL_GROUP", group)
+    monkeypatch.setattr(rows, "DEEP", deep)
+    monkeypatch.setattr(rows, "MANY", many)
     page_query.cache_clear()
     yield
     page_query.cache_clear()
@@ -176,3 +179,20 @@ def test_where_few_share_the_first_key_one_statement_is_enough(catalogue, sort, 
     reader = Counting(catalogue[0])
     assert list_books(reader, ListQuery(sort=keys, page=page)).total == BOOKS
     assert reader.sent == 1
+
+
+def test_a_page_far_behind_the_last_costs_the_total_alone(catalogue, monkeypatch):
+    monkeypatch.setattr(rows, "DEEP", 3)
+    engine, books = catalogue
+    filters = {"search": "hill"}
+    matching = [row for row in books if chosen_by(filters, row)]
+    reader = Counting(engine)
+    collecting = search_on(reader.dialect).sorts
+    chosen = [path for path in paths(reader, filters) if collecting(path[1].path)]
+    assert chosen
+    for path in chosen:
+        with on(path):
+            reader.sent = 0
+            found = list_books(reader, ListQuery(filters=filters, page=80, count="exact"))
+            assert (found.books, found.total, found.has_next) == ([], len(matching), False)
+            assert reader.sent == 1

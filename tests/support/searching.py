@@ -125,6 +125,7 @@ def paths(
         return
     for walked in (0, 1, 2, 1000):
         yield conditions, Choice(search.WALK, {}, walked, chosen.books), values | {"walked": walked}
+    yield conditions, Choice(search.SCAN, {}, 0, chosen.books), values
     if reader.dialect.name == "postgresql":
         for path in ("collect", *(f"collect {at}" for at in range(len(conditions.text.groups)))):
             yield conditions, Choice(path, {}, 0, chosen.books), values

@@ -19,7 +19,7 @@ from pyramid_bookstore.catalogue.declared_index import require_ready, uses
 from pyramid_bookstore.catalogue.field import AVAILABLE, Field, Filter
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.query import Count, Filters, ListQuery, filters
-from pyramid_bookstore.catalogue.rows import COSTLY, is_large, rows_of
+from pyramid_bookstore.catalogue.rows import COSTLY, DEEP, is_large, rows_of
 from pyramid_bookstore.catalogue.shapes import (
     USUAL_LIMITS,
     Counted,
@@ -45,10 +45,8 @@ def filters_of(declared: Declared) -> Sequence[tuple[Field, Filter]]:
     return tuple(filters(declared))
 
 
-#: To collect more matches than these, or to walk to a place further down a filtered list, may take
-#: long.
+#: To collect more matches than these may take long.
 COLLECTED: Final = 5_000
-DEEP: Final = 2_000
 
 _OLDEST_FIRST: Sort = (("created_at", False),)
 
@@ -225,13 +223,16 @@ def _is_costly(shape: Shape, choice: Choice, books: int) -> bool:
 def total_of(
     reader: Reader, shape: Shape, values: dict[str, Any], row: Row | None, matches: int
 ) -> int | None:
-    """The total of a list of which a page has at least ``matches`` books; the ``row`` of one of
-    them ends with the total, if it was counted with them."""
-    if shape.total == "none":
+    """The total of a list of which a page has at least ``matches`` books: that of the values, or
+    the ``row`` of one of them ends with it, if it was counted with them."""
+    known = values.get("total")
+    if shape.total == "none" and known is None:
         return None
     if not matches and not (shape.has_offset or shape.after_cursor):
         return 0
-    total = int((row or reader.rows(count_query(shape), values)[0])[-1])
+    if known is None:
+        known = (row or reader.rows(count_query(shape), values)[0])[-1]
+    total = int(known)
     if shape.total == "look" and total > FEW:
         exact = shape._replace(total="exact", costly=is_large(reader, values))
         total = int(reader.rows(count_query(exact), values)[0][0])

@@ -80,6 +80,10 @@ def list_by_relevance(reader: Reader, query: ListQuery) -> Page:
     shape = _Ranked(newest, len(search.groups), first=not few, others=few)
     rows = reader.rows(_query(shape), values)
     if not few and len(rows) <= limit:
+        if rows and count != "none":
+            values["total"] = rows[0][-1]
+            newest = newest._replace(total="none")
+            shape = shape._replace(newest=newest)
         rows = reader.rows(_query(shape._replace(others=True)), values)
     more, rows = len(rows) > limit, rows[:limit]
     listed = newest._replace(has_offset=page > 1)

@@ -1,7 +1,9 @@
 """The rows of a page: read by one statement, or by several where one would take too long.
 
-Two things may be far from a page's own cost. A walk may find that all matches are at the far end of
-the order. And of several sort keys an index has the first alone: where many books share it, to sort
+Three things may be far from a page's own cost. A walk may find that all matches are at the far end
+of the order. To a page far down a filtered list it may pass over most of the catalogue, by an index
+of another order than that of the table: to read the table from end to end is then cheaper. And of
+several sort keys an index has the first alone: where many books share it, to sort
 them all for one page takes as long as there are books. Such a *group* is then a list by itself, in
 the order of the other keys, that is walked by the index of the next one: nearly every book that the
 walk meets is of the group, because the group is large.
@@ -34,6 +36,21 @@ from pyramid_bookstore.search.conditions import Comparison
 #: Books of a group that are looked at, to know how many of them match.
 LOOKED_AT: Final = 1_000
 
+#: What passes over more matches of a filtered list, or may walk past more books, is looked into
+#: before it is read.
+DEEP: Final = 2_000
+FAR: Final = 150_000
+
+#: A walk by an index of another order than that of the table is to pass over at most this share of
+#: the matches: to pass over all takes some three times as long as to read the table.
+SCANNED: Final = 0.3
+
+#: To find more than this share of all books by an index takes longer than to read them all.
+MANY: Final = 0.1
+
+# A walk gives up after so many times the books that it should take.
+_PATIENCE = 2
+
 #: What reads more books than these waits for others of its kind.
 COSTLY: Final = 50_000
 
@@ -59,9 +76,17 @@ def rows_of(reader: Reader, shape: Shape, values: Values) -> tuple[Sequence[Row]
     end. The rows of several statements have no total.
 
     Among the values ``walked`` is where a bounded walk ends, and ``books`` the number of all, 0
-    where it is not known. Raises `Unavailable` where there is no room for what takes long.
+    where it is not known; a ``total`` is added where it had to be known first. Raises `Unavailable`
+    where there is no room for what takes long.
     """
     search = search_on(reader.dialect)
+    is_far = values["offset"] > DEEP or values["walked"] > FAR
+    if is_far and not (shape.conditions.none or shape.fixed):
+        shape = _far_down(reader, shape, values)
+        if values["offset"] >= values.get("total", math.inf):
+            return [], shape
+    if shape.path == search.SCAN:
+        return _collected(reader, shape, shape, values), shape
     if len(shape.sort) - shape.fixed == 1 or search.sorts(shape.path) or shape.aged:
         return _walk(reader, shape, values)
     if shape.guarded:
@@ -74,25 +99,69 @@ def rows_of(reader: Reader, shape: Shape, values: Values) -> tuple[Sequence[Row]
     return _by_groups(reader, shape, values)
 
 
+def _far_down(reader: Reader, shape: Shape, values: Values) -> Shape:
+    """The list as it is best read for a page far down; the exact ``total`` is added to the values
+    where it is wanted and the page may be behind the last, and ``walked`` is made exacter."""
+    search, large = search_on(reader.dialect), is_large(reader, values)
+    end = values["offset"] + values["limit"]
+    collected = search.sorts(shape.path) or shape.aged
+    matches = 0 if collected else _estimated(reader, shape, values)
+    if shape.total in ("exact", "look") and values["offset"] >= matches:
+        counted = count_query(shape._replace(total="exact", costly=large))
+        values["total"] = matches = int(reader.rows(counted, values)[0][0])
+        shape = shape._replace(total="none")
+    if collected:
+        return shape
+    books = values["books"] or int(reader.rows(_BOOKS, {})[0][0])
+    values["walked"] = min(values["walked"], _PATIENCE * end * books // max(matches, 1) + 1)
+    # Books by age lie side by side.
+    if shape.sort[0][0] == "created_at" or end <= SCANNED * matches:
+        return shape
+    return _scanned(shape, _all(reader, shape, values, books), large)
+
+
+def _estimated(reader: Reader, shape: Shape, values: Values) -> int:
+    return int(reader.rows(count_query(shape._replace(total="estimated")), values)[0][0])
+
+
+def _all(reader: Reader, shape: Shape, values: Values, books: int) -> str:
+    """The path to all matches of the catalogue's books: by an index, or by reading all books."""
+    search, conditions = search_on(reader.dialect), shape.conditions
+    if not conditions.probed:
+        return search.SCAN
+    # No index has a text together with a price.
+    by_index = shape._replace(conditions=conditions._replace(comparisons=()))
+    return search.SCAN if _estimated(reader, by_index, values) > MANY * books else search.ALL
+
+
+def _scanned(shape: Shape, path: str, large: bool) -> Shape:
+    """The list as read by a path that finds all matches; who does can count them as well."""
+    total = "exact" if shape.total == "look" else shape.total
+    return shape._replace(path=path, bounded=False, total=total, costly=large)
+
+
 def _walk(reader: Reader, shape: Shape, values: Values) -> tuple[Sequence[Row], Shape]:
-    """By one statement, unless it is a walk that gives up."""
-    limit = values["limit"]
-    rows = reader.rows(page_query(shape), values)
-    if not shape.bounded or len(rows) == limit:
+    """By one statement, unless it is a walk that gives up; the keys alone are then not read."""
+    limit, large = values["limit"], values["books"] > COSTLY
+    # An exact total may take longer than a walk, and would be counted again by the next.
+    apart = shape.bounded and shape.total == "exact" and large
+    walk = shape._replace(total="none") if apart else shape
+    rows = reader.rows(page_query(walk), values)
+    whole = 0 < values["books"] <= values["walked"]
+    if not shape.bounded or whole or len(rows) == limit:
         return rows, shape
     # The matches are far down the list. To collect very many takes longer than to look on.
     search = search_on(reader.dialect)
-    shape = shape._replace(costly=is_large(reader, values))
-    matches = int(reader.rows(count_query(shape._replace(total="estimated")), values)[0][0])
-    walked = int(matches * search.WALKED_PER_MATCH)
+    matches = _estimated(reader, shape, values)
+    many = matches > MANY * values["books"]
+    walked = int(MANY * values["books"] if many else matches * search.WALKED_PER_MATCH)
     if walked > values["walked"]:
-        rows = reader.rows(page_query(shape), values | {"walked": walked})
+        longer = page_query(walk._replace(costly=large))
+        rows = reader.rows(longer, values | {"walked": walked})
     if len(rows) == limit:
         return rows, shape
-    # Whoever collects all matches can count them as well.
-    total = "exact" if shape.total == "look" else shape.total
-    shape = shape._replace(path=search.ALL, bounded=False, total=total)
-    return reader.rows(page_query(shape), values), shape
+    shape = _scanned(shape, _all(reader, shape, values, values["books"]), large)
+    return ([] if shape.bare else _collected(reader, shape, shape, values)), shape
 
 
 def _by_groups(reader: Reader, asked: Shape, values: Values) -> tuple[Sequence[Row], Shape]:
@@ -112,8 +181,10 @@ def _by_groups(reader: Reader, asked: Shape, values: Values) -> tuple[Sequence[R
         start = values[f"key{shape.fixed}"]
     else:
         there, read = _walk(reader, alone, values)
-        if search.sorts(read.path) or not there:
-            return _collected(reader, shape, read, values) if there else there, asked
+        if search.sorts(read.path):
+            return _collected(reader, shape, read, values), asked
+        if not there:
+            return there, asked
         start, end = there[0][-1], there[-1][-1]
         # Books before the group need not be sorted.
         values = values | {f"{side}{shape.fixed}": start for side in ("before", "from")}
@@ -152,7 +223,9 @@ def _by_groups(reader: Reader, asked: Shape, values: Values) -> tuple[Sequence[R
 
 def _collected(reader: Reader, shape: Shape, read: Shape, values: Values) -> Sequence[Row]:
     """By a walk that gave up, as ``read``, it is known that the matches had better be sorted."""
-    return reader.rows(page_query(shape._replace(path=read.path, costly=read.costly)), values)
+    scans = read.path == search_on(reader.dialect).SCAN
+    shape = shape._replace(path=read.path, costly=read.costly)
+    return reader.rows((_scan_query if scans else page_query)(shape), values)
 
 
 class _Group(NamedTuple):
@@ -210,16 +283,39 @@ def _compared(shape: Shape, comparison: Comparison) -> Shape:
 def _sorted_query(shape: Shape) -> Query:
     """As `page_query`, for many books: their keys are sorted, and the page fetched by them."""
     query = page_query(shape)
-    keys = [sort_column(shape.dialect, field).label(f"sort_{field}") for field, _ in shape.sort]
-    page = query.statement.with_only_columns(BOOKS.c.id, *keys).subquery("page")
-    order = [(page.c[f"sort_{field}"], descending) for field, descending in shape.sort]
-    order.append((page.c.id, shape.sort[-1][1]))
-    statement = (
-        select(*COLUMNS, *(key for key, _ in order[:-1]))
-        .join(page, page.c.id == BOOKS.c.id)
-        .order_by(*(key.desc() if descending else key for key, descending in order))
-    )
+    page = query.statement.with_only_columns(BOOKS.c.id, *_keys(shape)).subquery("page")
+    return Query(_fetched(shape, page), custom_plan=query.custom_plan, costly=query.costly)
+
+
+@lru_cache(maxsize=256)
+def _scan_query(shape: Shape) -> Query:
+    """The same where all books are read: once, an exact total included."""
+    query = page_query(shape._replace(total="none", has_offset=False))
+    found = query.statement.with_only_columns(BOOKS.c.id, *_keys(shape))
+    matches = found.order_by(None).limit(None).cte("matches")
+    page = select(matches).order_by(*_ordered(shape, matches)).limit(bindparam("limit"))
+    counted = select(func.count()).select_from(matches).scalar_subquery().label("total")
+    total = [counted] if shape.total == "exact" else []
+    statement = _fetched(shape, page.offset(bindparam("offset")).subquery("page"), *total)
     return Query(statement, custom_plan=query.custom_plan, costly=query.costly)
+
+
+def _keys(shape: Shape) -> Sequence[Any]:
+    return [sort_column(shape.dialect, field).label(f"sort_{field}") for field, _ in shape.sort]
+
+
+def _ordered(shape: Shape, found: Any) -> Sequence[Any]:
+    """The order of the list by the columns of `_keys` and an id."""
+    order = [(found.c[f"sort_{field}"], descending) for field, descending in shape.sort]
+    order.append((found.c.id, shape.sort[-1][1]))
+    return [key.desc() if descending != shape.backwards else key for key, descending in order]
+
+
+def _fetched(shape: Shape, page: Any, *total: Any) -> Any:
+    """The books of a page that has their `_keys` and ids."""
+    keys = [page.c[f"sort_{field}"] for field, _ in shape.sort]
+    books = select(*COLUMNS, *keys, *total).join(page, page.c.id == BOOKS.c.id)
+    return books.order_by(*_ordered(shape, page))
 
 
 @lru_cache(maxsize=256)

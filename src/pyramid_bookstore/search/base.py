@@ -84,6 +84,8 @@ class Search(ABC):
     COLLECT: ClassVar[str] = "collect"
     #: The same for a walk that gave up, however many matches there are.
     ALL: ClassVar[str] = "collect"
+    #: The path that reads all books from end to end, and sorts the matches.
+    SCAN: ClassVar[str] = "scan"
     #: To walk past so many books takes half the time of collecting a match.
     WALKED_PER_MATCH: ClassVar[float] = 1.5
 

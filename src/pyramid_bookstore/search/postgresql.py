@@ -73,7 +73,7 @@ class PostgreSQLSearch(Search):
     indexes = ("bookstore_books_search_idx", "bookstore_books_sample_idx")
 
     def where(self, conditions: Conditions, path: str, order: str = "") -> list[Any]:
-        if self.sorts(path):
+        if path.startswith(self.COLLECT):
             return self._by_index(conditions, path)
         # A comparison of an expression: no index has it, and the planner takes it for something
         # frequent, and so walks, also where there are several.
@@ -105,7 +105,7 @@ class PostgreSQLSearch(Search):
         return sa.literal_column(f'({super().sort_key(field, table)}) COLLATE "C"', sa.Text())
 
     def sorts(self, path: str) -> bool:
-        return path.startswith(self.COLLECT)
+        return path.startswith((self.COLLECT, self.SCAN))
 
     def probe(self, conditions: Conditions) -> Probe | None:
         if not conditions.probed:

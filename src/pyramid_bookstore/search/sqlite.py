@@ -59,7 +59,7 @@ class SQLiteSearch(SQLiteTexts):
         clauses: list[Any] = []
         if path == self.COLLECT:
             clauses.append(SEQ.in_(sa.select(members("candidates"))))
-        elif self.sorts(path):
+        elif self.sorts(path) and path != self.SCAN:
             clauses.append(SEQ.in_(self._candidates(conditions, path)))
         clauses += self._checked(conditions, path, order, self.books.c.created_at, SEQ)
         return clauses
