@@ -56,6 +56,29 @@ def test_rejects_that_are_rejected_again_have_line_and_faults_once(run, tmp_path
 
 
 @pytest.mark.parametrize(
+    ("sign", "first", "written"),
+    [
+        (";", "", ";"),
+        ("\t", "", "\t"),
+        ("|", "", "|"),
+        (";", "sep=;\n", ";"),
+        ("^", "sep=^\n", ","),  # no header tells it
+    ],
+)
+def test_rejects_have_the_delimiter_of_their_feed_where_a_header_tells_it(
+    run, tmp_path, sign, first, written
+):
+    (tmp_path / "a.csv").write_text(first + (HEADER + ROW.replace("15.00", "x")).replace(",", sign))
+    run("import", "a.csv", "--rejects", "bad.csv", code=1)
+    text = (tmp_path / "bad.csv").read_text()
+    assert next(csv.reader(io.StringIO(text), delimiter=written)) == [
+        "line", "faults", *HEADER.strip().split(",")
+    ]  # fmt: skip
+    (tmp_path / "bad.csv").write_text(text.replace(f"{written}x{written}", f"{written}1{written}"))
+    run("import", "bad.csv")
+
+
+@pytest.mark.parametrize(
     ("encoding", "options"),
     [
         ("windows-1252", ("--encoding", "windows-1252")),

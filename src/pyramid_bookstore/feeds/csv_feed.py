@@ -42,7 +42,7 @@ class CsvFeed:
         if separator is not None:
             self._line += 1
             first = self._first_line()
-        self._delimiter = options.separator or (
+        self.delimiter = options.separator or (
             separator[1] if separator is not None else delimiter_of(first, options)
         )
         self._again.append(first)
@@ -88,7 +88,7 @@ class CsvFeed:
         return refuse("The file is empty: it has no header.")
 
     def _reader(self) -> Iterator[list[str]]:
-        return csv.reader(self._recorded(), delimiter=self._delimiter, strict=True)
+        return csv.reader(self._recorded(), delimiter=self.delimiter, strict=True)
 
     def _recorded(self) -> Iterator[str]:
         """The lines, each kept until its row is complete."""
@@ -134,7 +134,7 @@ class CsvFeed:
         self._record.clear()
         self._size = 0
         self._line += 1
-        return line, first.rstrip("\r\n").split(self._delimiter), message
+        return line, first.rstrip("\r\n").split(self.delimiter), message
 
     def _long_row(self) -> list[str] | None:
         """The cells of the present row, which ends where its quotation marks are even."""
@@ -145,7 +145,7 @@ class CsvFeed:
                 odd ^= next(lines).count('"') % 2
         except (StopIteration, csv.Error):  # the end of the file, or of what a row may have
             return None
-        return _split("".join(self._record), self._delimiter)
+        return _split("".join(self._record), self.delimiter)
 
 
 def _split(text: str, delimiter: str) -> list[str] | None:

@@ -15,7 +15,7 @@ from pyramid_bookstore.feeds.formulas import unescape_formula
 from pyramid_bookstore.feeds.layout import DOCUMENT, Layout
 from pyramid_bookstore.feeds.lines import Stream, refuse
 from pyramid_bookstore.feeds.ndjson_feed import Document, Documents, NdjsonFeed
-from pyramid_bookstore.feeds.options import FeedOptions
+from pyramid_bookstore.feeds.options import DELIMITERS, FeedOptions
 from pyramid_bookstore.feeds.report import rejected
 from pyramid_bookstore.feeds.sheets import SheetFeed
 from pyramid_bookstore.feeds.snapshot import RejectedIsbns, Snapshot
@@ -77,6 +77,8 @@ class Intake:
             self._files = files.pop_all()
         #: The column names of the feed; of NDJSON the one column "row".
         self.header: Sequence[str] = ()
+        #: The delimiter of a file of rejects.
+        self.delimiter = self.options.separator or ","
         #: Whether a file of rejects begins with a byte order mark.
         self.needs_mark = False
         #: Columns that are no field.
@@ -121,6 +123,8 @@ class Intake:
         elif format == "csv":
             csv = CsvFeed(stream, self.options, progress)
             self.needs_mark = csv.lines.needs_mark
+            if csv.delimiter in DELIMITERS.values():  # a header of others does not tell them
+                self.delimiter = csv.delimiter
             self._read_rows(csv.layout, csv.rows())
         else:
             ndjson = NdjsonFeed(stream, self.options, progress)

@@ -15,12 +15,12 @@ from pyramid_bookstore.feeds.options import OF_REJECTS, normal
 def write_rejects(file: IO[str], intake: Intake, rejects: Iterator[Reject]) -> None:
     """Write CSV: line, faults, and the cells of each row; of NDJSON, the line in one cell.
 
-    The delimiter is that of the options, and a byte order mark says UTF-8 where an option says
+    The delimiter is that of the feed, and a byte order mark says UTF-8 where an option says
     another encoding, so that the file is imported with the same options again.
     """
     if intake.needs_mark:
         file.write("\ufeff")
-    writer = csv.writer(file, delimiter=intake.options.separator or ",")
+    writer = csv.writer(file, delimiter=intake.delimiter)
     # A rejects file that was imported has these columns already.
     old = {place for place, name in enumerate(intake.header) if normal(name) in OF_REJECTS}
     writer.writerow((*OF_REJECTS, *_cells(intake.header, old)))
