@@ -61,7 +61,8 @@ def unpack_pg0(home: Path, user: tuple[int, int] | None) -> Path:
     start = ["start", "--name", "unpack", "-c", "listen_addresses="]
     start += ["-c", f"unix_socket_directories={home}"]
     for words in (start, ["drop", "--name", "unpack", "--force"]):
-        run_as(user, [launcher, *words], home=home)
+        # The launcher leaves a folder where temporary files are.
+        run_as(user, [launcher, *words], home=home, env={"TMPDIR": str(home)})
     for found in home.glob(".pg0/installation/*/bin"):
         if (found / "postgres").exists():
             return found
