@@ -20,7 +20,7 @@ from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.db.query import LeanReader
 from tests.support import reading
-from tests.support.catalogue import BEGINNING, book_row, fill
+from tests.support.catalogue import BEGINNING, ExplainingReader, book_row, fill
 from tests.support.searching import on, paths
 
 BOOKS = 90
@@ -196,3 +196,18 @@ def test_a_page_far_behind_the_last_costs_the_total_alone(catalogue, monkeypatch
             found = list_books(reader, ListQuery(filters=filters, page=80, count="exact"))
             assert (found.books, found.total, found.has_next) == ([], len(matching), False)
             assert reader.sent == 1
+
+
+@pytest.mark.parametrize("count", ["exact", "none"])
+def test_a_page_far_down_a_filtered_list_is_read_by_no_index_of_the_order(
+    catalogue, monkeypatch, count
+):
+    monkeypatch.setattr(rows, "DEEP", 3)
+    engine, books = catalogue
+    reader = ExplainingReader(engine)
+    filters, sort = {"in_stock": True}, (("author", True), ("updated_at", True))
+    query = ListQuery(filters=filters, sort=sort, limit=5, page=3, count=count)
+    found = list_books(reader, query)
+    matching = [row for row in books if chosen_by(filters, row)]
+    assert [book.id for book in found.books] == python_order(matching, sort)[10:15]
+    assert "bookstore_books_author_idx" not in "\n".join(reader.plans)
