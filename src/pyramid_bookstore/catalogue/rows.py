@@ -114,8 +114,9 @@ def _far_down(reader: Reader, shape: Shape, values: Values) -> Shape:
         return shape
     books = values["books"] or int(reader.rows(_BOOKS, {})[0][0])
     values["walked"] = min(values["walked"], _PATIENCE * end * books // max(matches, 1) + 1)
-    # Books by age lie side by side.
-    if shape.sort[0][0] == "created_at" or end <= SCANNED * matches:
+    # Books by age lie side by side; with other keys behind it they would be passed over twice.
+    by_age = shape.sort[0][0] == "created_at" and len(shape.sort) == 1
+    if by_age or end <= SCANNED * matches:
         return shape
     return _scanned(shape, _all(reader, shape, values, books), large)
 
