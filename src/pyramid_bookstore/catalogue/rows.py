@@ -3,10 +3,10 @@
 Three things may be far from a page's own cost. A walk may find that all matches are at the far end
 of the order. To a page far down a filtered list it may pass over most of the catalogue, by an index
 of another order than that of the table: to read the table from end to end is then cheaper. And of
-several sort keys an index has the first alone: where many books share it, to sort
-them all for one page takes as long as there are books. Such a *group* is then a list by itself, in
-the order of the other keys, that is walked by the index of the next one: nearly every book that the
-walk meets is of the group, because the group is large.
+several sort keys an index has the first alone: where many books share it, to sort them all for one
+page takes as long as there are books. Such a *group* is then a list by itself, in the order of the
+other keys, that is walked by the index of the next one: nearly every book that the walk meets is of
+the group, because the group is large.
 """
 
 import math
@@ -67,8 +67,11 @@ _BOOKS = Query(select(TOTAL.label("books")))
 
 def is_large(reader: Reader, values: Values) -> bool:
     """Whether to read much of the catalogue takes long; of a small one nothing waits for others."""
-    books = values["books"] or reader.rows(_BOOKS, {})[0][0]
-    return bool(books > COSTLY)
+    return _all_books(reader, values) > COSTLY
+
+
+def _all_books(reader: Reader, values: Values) -> int:
+    return int(values["books"] or reader.rows(_BOOKS, {})[0][0])
 
 
 def rows_of(reader: Reader, shape: Shape, values: Values) -> tuple[Sequence[Row], Shape]:
@@ -102,8 +105,8 @@ def rows_of(reader: Reader, shape: Shape, values: Values) -> tuple[Sequence[Row]
 def _far_down(reader: Reader, shape: Shape, values: Values) -> Shape:
     """The list as it is best read for a page far down; the exact ``total`` is added to the values
     where it is wanted and the page may be behind the last, and ``walked`` is made exacter."""
-    search, large = search_on(reader.dialect), is_large(reader, values)
-    end = values["offset"] + values["limit"]
+    search, books = search_on(reader.dialect), _all_books(reader, values)
+    large, end = books > COSTLY, values["offset"] + values["limit"]
     collected = search.sorts(shape.path) or shape.aged
     matches = 0 if collected else _estimated(reader, shape, values)
     if shape.total in ("exact", "look") and values["offset"] >= matches:
@@ -112,7 +115,6 @@ def _far_down(reader: Reader, shape: Shape, values: Values) -> Shape:
         shape = shape._replace(total="none")
     if collected:
         return shape
-    books = values["books"] or int(reader.rows(_BOOKS, {})[0][0])
     values["walked"] = min(values["walked"], _PATIENCE * end * books // max(matches, 1) + 1)
     # Books by age lie side by side; with other keys behind it they would be passed over twice.
     by_age = shape.sort[0][0] == "created_at" and len(shape.sort) == 1
