@@ -122,7 +122,7 @@ def test_many_that_changed_are_walked_to_a_limit_and_then_collected(large, sort,
     """As where a catalogue is so large that the changed ones are too many to be counted."""
     module = f"pyramid_bookstore.search.{large.dialect.name}"
     monkeypatch.setattr(f"{module}.{'RARE' if 'sqlite' in module else 'RECENT'}", 10)
-    monkeypatch.setattr(f"{module}._PATIENCE", 0.01)
+    monkeypatch.setattr(f"{module}.PATIENCE", 0.01)
     listing._probe_query.cache_clear()
     reader = ExplainingReader(large)
     page = list_page(reader, list_query(sort=sort, limit=10, updated_since=LATELY))

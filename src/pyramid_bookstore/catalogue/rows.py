@@ -30,7 +30,7 @@ from pyramid_bookstore.catalogue.shapes import (
 )
 from pyramid_bookstore.catalogue.statements import COLUMNS
 from pyramid_bookstore.db.query import Query, Reader, Row
-from pyramid_bookstore.search.base import number_of
+from pyramid_bookstore.search.base import PATIENCE, number_of
 from pyramid_bookstore.search.conditions import Comparison
 
 #: Books of a group that are looked at, to know how many of them match.
@@ -47,9 +47,6 @@ SCANNED: Final = 0.3
 
 #: To find more than this share of all books by an index takes longer than to read them all.
 MANY: Final = 0.1
-
-# A walk gives up after so many times the books that it should take.
-_PATIENCE = 2
 
 #: What reads more books than these waits for others of its kind.
 COSTLY: Final = 50_000
@@ -115,7 +112,7 @@ def _far_down(reader: Reader, shape: Shape, values: Values) -> Shape:
         shape = shape._replace(total="none")
     if collected:
         return shape
-    values["walked"] = min(values["walked"], _PATIENCE * end * books // max(matches, 1) + 1)
+    values["walked"] = min(values["walked"], PATIENCE * end * books // max(matches, 1) + 1)
     # Books by age lie side by side; with other keys behind it they would be passed over twice.
     by_age = shape.sort[0][0] == "created_at" and len(shape.sort) == 1
     if by_age or end <= SCANNED * matches:

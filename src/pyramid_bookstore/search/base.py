@@ -27,6 +27,10 @@ from pyramid_bookstore.search.conditions import Computed, Conditions, TextShape
 from pyramid_bookstore.search.spelling import Spelling
 from pyramid_bookstore.search.words import Group, Place
 
+#: A walk gives up after so many times the books that it should take; where the matches are spread
+#: evenly, one in some thousands does.
+PATIENCE: Final = 2
+
 #: So many matches are always counted; it costs little.
 FEW: Final = 1_000
 

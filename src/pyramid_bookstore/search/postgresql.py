@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from pyramid_bookstore.db.base import BOOKS_TABLE
-from pyramid_bookstore.search.base import Choice, Probe, Search, number_of
+from pyramid_bookstore.search.base import PATIENCE, Choice, Probe, Search, number_of
 from pyramid_bookstore.search.conditions import Conditions, attribute_name
 from pyramid_bookstore.search.spelling import Spelling
 from pyramid_bookstore.search.words import Place
@@ -53,10 +53,6 @@ _WALKED_BY_AGE = 7
 #: A group of pieces with fewer matches in the sample is looked for alone: its books are fetched
 #: sooner than the others are looked up as well.
 _ALONE = 32
-
-# A walk gives up after so many times the books that it should take; where the matches are spread
-# evenly, one in some thousands does.
-_PATIENCE = 2
 
 _IN_SAMPLE: sa.ColumnElement[bool] = sa.literal_column(
     "pg_catalog.get_byte(pg_catalog.uuid_send(bookstore_books.id), 15) < 4"
@@ -131,7 +127,7 @@ class PostgreSQLSearch(Search):
             if changed < RECENT:
                 return Choice(self.COLLECT, {}, 0, total, changed)
             # Along the index of the times themselves, all that is met matches.
-            evenly = int(_PATIENCE * wanted * total / changed) + 1
+            evenly = int(PATIENCE * wanted * total / changed) + 1
             walked = 0 if order == since.column else evenly
             return Choice(self.WALK, {}, walked, total, changed)
 
@@ -145,7 +141,7 @@ class PostgreSQLSearch(Search):
             if alone and min(alone) < _ALONE:
                 path += f" {alone.index(min(alone))}"
             return Choice(path, {}, 0, int(total), hits * SAMPLED)
-        walked = int(_PATIENCE * wanted * total / (hits * SAMPLED)) + 1
+        walked = int(PATIENCE * wanted * total / (hits * SAMPLED)) + 1
         return Choice(self.WALK, {}, walked, int(total), hits * SAMPLED)
 
     def _count(self, conditions: Conditions, path: str) -> sa.ColumnElement[int]:

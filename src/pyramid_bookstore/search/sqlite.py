@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.db.types import UTCDateTime
-from pyramid_bookstore.search.base import Choice, Probe, number_of
+from pyramid_bookstore.search.base import PATIENCE, Choice, Probe, number_of
 from pyramid_bookstore.search.conditions import Conditions, attribute_name
 from pyramid_bookstore.search.sqlite_texts import RARE, SEQ, SQLiteTexts, by_isbn, members
 
@@ -35,9 +35,6 @@ FACETED = 64 * 60
 # Fetching a candidate and sorting it costs about as much as walking past seven books. So many books
 # wanted are then cheaper from n candidates than by walking where n < sqrt(wanted / 7 * books).
 _WALKED_PER_COLLECTED = 7
-
-# A walk gives up after so many times the books that it should take.
-_PATIENCE = 2
 
 #: Made by `catalogue.declared_index`.
 _TOKENS = sa.table(
@@ -144,7 +141,7 @@ class SQLiteSearch(SQLiteTexts):
             if fewest and (each not in self.books.c or (each == by_time and each != order))
         ]
         if path == self.WALK and probed:
-            walked = int(_PATIENCE * wanted * total / min(probed)) + 1
+            walked = int(PATIENCE * wanted * total / min(probed)) + 1
             return Choice(path, {}, walked, total, fewest)
         candidates = {"candidates": found[0]} if path == self.COLLECT else {}
         return Choice(path, candidates, 0, total, fewest)
