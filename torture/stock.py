@@ -60,7 +60,7 @@ def writers(place: Place, full: bool) -> Figure:
             path, tag = f"{BOOKS}/{made['id']}", str(made["etag"])
 
             def write(index: int, method: str, path: str, tag: str) -> int:
-                # From 6 on: who writes the 5 that the book has changes nothing, so the tag still holds.
+                # From 6 on: who writes the 5 that are there changes nothing, and the tag holds.
                 body = {"stock": 6 + index} if method == "PUT" else None
                 caller = Client(ports[index % 2], keep=False)
                 status = 503

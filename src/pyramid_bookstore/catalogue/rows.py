@@ -45,7 +45,7 @@ FAR: Final = 150_000
 #: the matches: to pass over all takes some three times as long as to read the table.
 SCANNED: Final = 0.3
 
-#: To find more than this share of all books by an index takes longer than to read them all.
+#: A walk that gave up goes on through this share of all books where more of them match.
 MANY: Final = 0.1
 
 #: What reads more books than these waits for others of its kind.
@@ -117,27 +117,31 @@ def _far_down(reader: Reader, shape: Shape, values: Values) -> Shape:
     by_age = shape.sort[0][0] == "created_at" and len(shape.sort) == 1
     if by_age or end <= SCANNED * matches:
         return shape
-    return _scanned(shape, _all(reader, shape, values, books), large)
+    return _scanned(shape, _all(reader, shape, values, books, matches), large)
 
 
 def _estimated(reader: Reader, shape: Shape, values: Values) -> int:
     return int(reader.rows(count_query(shape._replace(total="estimated")), values)[0][0])
 
 
-def _all(reader: Reader, shape: Shape, values: Values, books: int) -> str:
-    """The path to all matches of the catalogue's books: by an index, or by reading all books."""
+def _all(reader: Reader, shape: Shape, values: Values, books: int, found: int) -> str:
+    """The path to all matches of the catalogue's books, which are about those ``found``: by an
+    index, or by reading all books."""
     search, conditions = search_on(reader.dialect), shape.conditions
     if not conditions.probed:
         return search.SCAN
-    # No index has a text together with a price.
-    by_index = shape._replace(conditions=conditions._replace(comparisons=()))
-    return search.SCAN if _estimated(reader, by_index, values) > MANY * books else search.ALL
+    if conditions.comparisons:
+        # No index has a text together with a price.
+        by_index = shape._replace(conditions=conditions._replace(comparisons=()))
+        found = _estimated(reader, by_index, values)
+    return search.SCAN if found > search.SCANNED * books else search.ALL
 
 
 def _scanned(shape: Shape, path: str, large: bool) -> Shape:
     """The list as read by a path that finds all matches; who does can count them as well."""
-    total = "exact" if shape.total == "look" else shape.total
-    return shape._replace(path=path, bounded=False, total=total, costly=large)
+    if shape.total != "none":
+        shape = shape._replace(total="exact")
+    return shape._replace(path=path, bounded=False, costly=large)
 
 
 def _walk(reader: Reader, shape: Shape, values: Values) -> tuple[Sequence[Row], Shape]:
@@ -153,14 +157,17 @@ def _walk(reader: Reader, shape: Shape, values: Values) -> tuple[Sequence[Row], 
     # The matches are far down the list. To collect very many takes longer than to look on.
     search = search_on(reader.dialect)
     matches = _estimated(reader, shape, values)
-    many = matches > MANY * values["books"]
-    walked = int(MANY * values["books"] if many else matches * search.WALKED_PER_MATCH)
+    walked = 0
+    if matches > MANY * values["books"]:
+        walked = int(MANY * values["books"])
+    elif shape.sort[0][0] == "created_at":  # the order of the table
+        walked = int(matches * search.WALKED_PER_MATCH)
     if walked > values["walked"]:
         longer = page_query(walk._replace(costly=large))
         rows = reader.rows(longer, values | {"walked": walked})
     if len(rows) == limit:
         return rows, shape
-    shape = _scanned(shape, _all(reader, shape, values, values["books"]), large)
+    shape = _scanned(shape, _all(reader, shape, values, values["books"], matches), large)
     return ([] if shape.bare else _collected(reader, shape, shape, values)), shape
 
 
@@ -223,9 +230,8 @@ def _by_groups(reader: Reader, asked: Shape, values: Values) -> tuple[Sequence[R
 
 def _collected(reader: Reader, shape: Shape, read: Shape, values: Values) -> Sequence[Row]:
     """By a walk that gave up, as ``read``, it is known that the matches had better be sorted."""
-    scans = read.path == search_on(reader.dialect).SCAN
     shape = shape._replace(path=read.path, costly=read.costly)
-    return reader.rows((_scan_query if scans else page_query)(shape), values)
+    return reader.rows(_collected_query(shape), values)
 
 
 class _Group(NamedTuple):
@@ -288,8 +294,8 @@ def _sorted_query(shape: Shape) -> Query:
 
 
 @lru_cache(maxsize=256)
-def _scan_query(shape: Shape) -> Query:
-    """The same where all books are read: once, an exact total included."""
+def _collected_query(shape: Shape) -> Query:
+    """The same where all matches are collected: once, an exact total included."""
     query = page_query(shape._replace(total="none", has_offset=False))
     first, *others = _keys(shape)
     # An expression, so that no planner reads the books in the order of its index.
@@ -298,7 +304,7 @@ def _scan_query(shape: Shape) -> Query:
     matches = found.order_by(None).limit(None).cte("matches")
     page = select(matches).order_by(*_ordered(shape, matches)).limit(bindparam("limit"))
     counted = select(func.count()).select_from(matches).scalar_subquery().label("total")
-    total = [counted] if shape.total == "exact" else []
+    total = [counted] if shape.total == "exact" and not shape.after_cursor else []
     statement = _fetched(shape, page.offset(bindparam("offset")).subquery("page"), *total)
     return Query(statement, custom_plan=query.custom_plan, costly=query.costly)
 

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import msgspec
 from sqlalchemy import bindparam, func, select
 
-from pyramid_bookstore.catalogue.listing import list_books
+from pyramid_bookstore.catalogue.listing import list_books, read_filters
 from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.catalogue.query import ListQuery
 from pyramid_bookstore.catalogue.relevance import SMALL, list_by_relevance
@@ -92,7 +92,8 @@ def _beginning_so(reader: Reader, text: str, limit: int) -> list[Suggestion]:
     for book in list_by_relevance(reader, query).books:
         made = Suggestion(text=book.title, field="title", isbn=book.isbn)
         titles.setdefault(stored(book.title), made)
-    authors = _authors(reader, begin, limit)
+    # Where no book has the words, none has them in its author.
+    authors = _authors(reader, begin, limit) if titles else []
     # Half of each, or what the others leave.
     room = max(limit - len(titles), (limit + 1) // 2)
     return [*authors[:room], *titles.values()][:limit]
@@ -121,7 +122,9 @@ def _authors(reader: Reader, begin: Wanted, limit: int) -> list[Suggestion]:
 
 def _is_found(reader: Reader, search: str) -> bool:
     query = ListQuery(filters={"search": search}, limit=1, count="none")
-    return bool(list_books(reader, query).books)
+    # The newest that match may be far down the list.
+    _, choice, _ = read_filters(reader, query.filters, query.sort, query.limit)
+    return choice.certain or bool(list_books(reader, query).books)
 
 
 def _nearest(reader: Reader, word: str) -> str | None:
@@ -146,13 +149,12 @@ def _with_spellings(reader: Reader, query: Query, near: Sequence[Spelling]) -> I
     """What the query gives. In a large catalogue a spelling of frequent parts takes some
     milliseconds by itself, so only as many are looked for as there is time."""
     small = reader.rows(_TOTAL, {})[0][0] <= SMALL
-    some = max(len(near), 1) if small else AT_ONCE
     end = time.monotonic() + SECONDS
-    for at in range(0, len(near), some):
-        if at and time.monotonic() > end:
-            return
+    at, some = 0, len(near) if small else 1
+    while at < len(near) and (not at or time.monotonic() <= end):
         spelled = search_on(reader.dialect).spelled(near[at : at + some])
         yield from reader.rows(query, {"spellings": spelled})
+        at, some = at + some, min(some * 2, AT_ONCE)
 
 
 @lru_cache(maxsize=4)

@@ -10,7 +10,7 @@ from pyramid_bookstore.db.base import BOOKS_TABLE, TABLES, Base
 from pyramid_bookstore.errors import Unavailable
 
 #: The newest revision in ``alembic/versions``; a test compares the two.
-HEAD = "bookstore_0008"
+HEAD = "bookstore_0009"
 
 #: Our version table, beside the host's ``alembic_version``.
 VERSION_TABLE = "bookstore_alembic_version"

@@ -41,7 +41,7 @@ class Choice(NamedTuple):
     ``walked``: books to look at by the walk; where it has not found the page by then, the matches
     are collected. 0 is no limit. ``books`` are those of the catalogue, ``matches`` about those that
     were seen, none if that is not known. ``aged``: the filter whose index has its matches in the
-    order of age, by which a page of this order is read.
+    order of age, by which a page of this order is read. ``certain``: some book matches.
     """
 
     path: str
@@ -50,6 +50,7 @@ class Choice(NamedTuple):
     books: int = 0
     matches: int | None = None
     aged: str = ""
+    certain: bool = False
 
     @property
     def reason(self) -> str:
@@ -92,6 +93,8 @@ class Search(ABC):
     SCAN: ClassVar[str] = "scan"
     #: To walk past so many books takes half the time of collecting a match.
     WALKED_PER_MATCH: ClassVar[float] = 1.5
+    #: To find more than this share of all books by an index takes longer than to read them all.
+    SCANNED: ClassVar[float] = 0.25
 
     def __init__(
         self,

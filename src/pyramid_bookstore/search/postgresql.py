@@ -20,7 +20,6 @@ from pyramid_bookstore.db.base import BOOKS_TABLE
 from pyramid_bookstore.search.base import PATIENCE, Choice, Probe, Search, number_of
 from pyramid_bookstore.search.conditions import Conditions, attribute_name
 from pyramid_bookstore.search.spelling import Spelling
-from pyramid_bookstore.search.words import Place
 
 #: An estimated total of prices and stock is exact up to so many matches, and beyond from about
 #: `SAMPLE` books, which are read block by block.
@@ -37,6 +36,9 @@ SAMPLED = 64
 
 #: So many matches among them are enough for an estimate: it is off by 13 % (a standard deviation).
 ENOUGH = 60
+
+#: Books that are looked at for each spelling.
+SPELLED = 100
 
 #: Changed books that are collected and sorted; with more, the list is walked.
 RECENT = 2_000
@@ -66,7 +68,11 @@ _ATTRIBUTES: sa.ColumnElement[Any] = sa.literal_column("bookstore_books.attribut
 class PostgreSQLSearch(Search):
     """Paths for texts are chosen by probing; of all else the planner has statistics."""
 
-    indexes = ("bookstore_books_search_idx", "bookstore_books_sample_idx")
+    indexes = (
+        "bookstore_books_search_idx",
+        "bookstore_books_sample_idx",
+        "bookstore_books_sample_isbn_idx",
+    )
 
     def where(self, conditions: Conditions, path: str, order: str = "") -> list[Any]:
         if path.startswith(self.COLLECT):
@@ -142,7 +148,7 @@ class PostgreSQLSearch(Search):
                 path += f" {alone.index(min(alone))}"
             return Choice(path, {}, 0, int(total), hits * SAMPLED)
         walked = int(PATIENCE * wanted * total / (hits * SAMPLED)) + 1
-        return Choice(self.WALK, {}, walked, int(total), hits * SAMPLED)
+        return Choice(self.WALK, {}, walked, int(total), hits * SAMPLED, certain=True)
 
     def _count(self, conditions: Conditions, path: str) -> sa.ColumnElement[int]:
         matches = sa.select(sa.func.count()).select_from(self.books)
@@ -183,11 +189,17 @@ class PostgreSQLSearch(Search):
         return [each.pattern for each in near]
 
     def with_spellings(self) -> Sequence[sa.Select[Any]]:
+        return self._with_spellings(_IN_SAMPLE), self._with_spellings()
+
+    def _with_spellings(self, *where: sa.ColumnElement[bool]) -> sa.Select[Any]:
         patterns = sa.bindparam("spellings", type_=ARRAY(sa.Text))
         pattern = sa.func.unnest(patterns).table_valued("value").render_derived().c.value
-        joined = pattern.table.join(self.books, self.text.like(pattern))
-        found = sa.select(pattern, self.text.label("text")).select_from(joined)
-        return found.where(_IN_SAMPLE), found
+        having = sa.select(self.text.label("text")).where(*where, self.text.like(pattern))
+        # By itself, so that the planner uses the index however few of them are wanted.
+        found = having.correlate(pattern.table).cte("found", nesting=True)
+        found = found.prefix_with("MATERIALIZED", dialect="postgresql")
+        some = sa.select(found.c.text).limit(sa.literal_column(str(SPELLED))).lateral("some")
+        return sa.select(pattern, some.c.text).select_from(pattern.table.join(some, sa.true()))
 
     def _by_index(self, conditions: Conditions, path: str = "") -> list[sa.ColumnElement[bool]]:
         """The conditions; of texts by the index, that of the group in the path, or all of them."""
@@ -214,16 +226,9 @@ class PostgreSQLSearch(Search):
         """What each of the probed filters asks of a book of the sample."""
         groups = enumerate(conditions.text.groups)
         return [
-            *(self._one_in_sample(number, group) for number, group in groups),
+            *(self.one_of(number, group, _like) for number, group in groups),
             *(_has(number) for number in range(len(conditions.attributes))),
         ]
-
-    def _one_in_sample(self, number: int, group: Sequence[Place]) -> sa.ColumnElement[bool]:
-        """The same as `one_of`; the small index has whole ISBNs."""
-        if "isbn" not in group:
-            return self.one_of(number, group, _like)
-        isbn = _like(self.books.c.isbn, self.piece(number, group.index("isbn")))
-        return sa.or_(self.alternative(number, group, "text", _like), isbn)
 
     def _by_blocks(self, conditions: Conditions) -> sa.ColumnElement[int]:
         found = sa.select(sa.literal(1)).select_from(self.books)

@@ -21,7 +21,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from pyramid_bookstore.db.types import UTCDateTime
 from pyramid_bookstore.search.base import PATIENCE, Choice, Probe, number_of
 from pyramid_bookstore.search.conditions import Conditions, attribute_name
-from pyramid_bookstore.search.sqlite_texts import RARE, SEQ, SQLiteTexts, by_isbn, members
+from pyramid_bookstore.search.sqlite_texts import RARE, SEQ, SQLiteTexts, members, one_index
 
 #: An estimated total is exact up to so many matches, beyond them it comes from so many blocks of so
 #: many books, spread evenly: books side by side are read at a tenth of the cost.
@@ -35,6 +35,12 @@ FACETED = 64 * 60
 # Fetching a candidate and sorting it costs about as much as walking past seven books. So many books
 # wanted are then cheaper from n candidates than by walking where n < sqrt(wanted / 7 * books).
 _WALKED_PER_COLLECTED = 7
+
+
+_PAGE = 20
+
+_FIRST = sa.select(sa.literal(0).label("number")).cte("numbers", recursive=True)
+_NUMBERS = _FIRST.union_all(sa.select(_FIRST.c.number + 1).where(_FIRST.c.number < BLOCKS - 1))
 
 #: Made by `catalogue.declared_index`.
 _TOKENS = sa.table(
@@ -50,7 +56,7 @@ class SQLiteSearch(SQLiteTexts):
 
     indexes = ("bookstore_search", "bookstore_search_grams")
     ALL = "all"
-    WALKED_PER_MATCH = 3
+    SCANNED = 0.35
 
     def where(self, conditions: Conditions, path: str, order: str = "") -> list[Any]:
         clauses: list[Any] = []
@@ -77,7 +83,8 @@ class SQLiteSearch(SQLiteTexts):
     ) -> list[Any]:
         """The conditions but for that of the path, of the book with this age and number."""
         # Of candidates as well: they were found by a part of the text, and a moment ago.
-        clauses: list[Any] = self.texts(conditions.text)
+        found = path == self.ALL and self.knows(conditions.text)
+        clauses: list[Any] = [] if found else self.texts(conditions.text)
         for each in conditions.comparisons:
             if path == each.column:
                 continue
@@ -129,6 +136,8 @@ class SQLiteSearch(SQLiteTexts):
         if self.COLLECT in counted:
             counted[self.COLLECT] = RARE if found[0] is None else len(json.loads(found[0]))
         path, fewest = min(counted.items(), key=lambda item: item[1])
+        # Candidates may all be false, so to walk for one book is not cheaper than for a page.
+        wanted = max(wanted, _PAGE)
         few = fewest < min(RARE, (wanted * total / _WALKED_PER_COLLECTED) ** 0.5)
         aged = path if order == "created_at" and path in ordered else ""
         if fewest and not few:
@@ -142,7 +151,8 @@ class SQLiteSearch(SQLiteTexts):
         ]
         if path == self.WALK and probed:
             walked = int(PATIENCE * wanted * total / min(probed)) + 1
-            return Choice(path, {}, walked, total, fewest)
+            certain = len(paths) == 1 and self.knows(conditions.text)
+            return Choice(path, {}, walked, total, fewest, certain=certain)
         candidates = {"candidates": found[0]} if path == self.COLLECT else {}
         return Choice(path, candidates, 0, total, fewest)
 
@@ -150,7 +160,16 @@ class SQLiteSearch(SQLiteTexts):
         single = self._single(conditions)
         if single is not None and path != self.COLLECT:
             return number_of(single)
-        # If nothing of it is rare, reading the table from end to end is the cheapest.
+        counted = self._counted(conditions, path)
+        if path != self.WALK or not (conditions.text.groups and one_index(conditions.text)):
+            # If nothing of it is rare, reading the table from end to end is the cheapest.
+            return counted
+        # But for a text that is not in very many books.
+        text = self._sampled(Conditions(conditions.text))
+        by_text = self._counted(conditions, self.ALL)
+        return sa.case((text < self.total * self.SCANNED, by_text), else_=counted)
+
+    def _counted(self, conditions: Conditions, path: str) -> ColumnElement[int]:
         clauses = self.where(conditions, path)
         statement = sa.select(sa.func.count()).select_from(self.books).where(*clauses)
         return statement.correlate(None).scalar_subquery()
@@ -193,12 +212,8 @@ class SQLiteSearch(SQLiteTexts):
 
     def _blocks(self, size: int) -> Any:
         """Blocks of so many books, spread evenly."""
-        numbers = sa.select(sa.literal(0).label("number")).cte("numbers", recursive=True)
-        numbers = numbers.union_all(
-            sa.select(numbers.c.number + 1).where(numbers.c.number < BLOCKS - 1)
-        )
-        first = numbers.c.number * self.end(sa.func.max) // BLOCKS
-        return numbers.join(self.books, sa.and_(first < SEQ, first + size >= SEQ))
+        first = _NUMBERS.c.number * self.end(sa.func.max) // BLOCKS
+        return _NUMBERS.join(self.books, sa.and_(first < SEQ, first + size >= SEQ))
 
     def _paths(self, conditions: Conditions) -> list[str]:
         """The filters that have an index."""
@@ -217,11 +232,8 @@ class SQLiteSearch(SQLiteTexts):
         """The matches, where one index alone knows them."""
         columns = {each.column for each in conditions.comparisons}
         columns |= {*map(attribute_name, range(len(conditions.attributes)))}
-        paths, text = self._paths(conditions), conditions.text
-        one_index = len(text.groups) == 1 or (
-            text.indexed == len(text.groups) and by_isbn(text.groups) is None
-        )
-        if len(paths) != 1 or not columns <= {*paths} or not (one_index and text.exact):
+        paths = self._paths(conditions)
+        if len(paths) != 1 or not columns <= {*paths} or not self.knows(conditions.text):
             return None
         single: sa.Select[Any] = self._candidates(conditions, paths[0])
         return single

@@ -8,7 +8,7 @@ begin. A piece of two characters has no trigram, but is a range in the list of t
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -20,7 +20,7 @@ from pyramid_bookstore.search.spelling import Spelling
 from pyramid_bookstore.search.words import Group, Piece, Place
 
 #: Books that are looked at for each spelling.
-SPELLED = 300
+SPELLED = 100
 
 #: Candidates are counted up to here; with so many, a filter is not rare in any catalogue.
 RARE = 2_000
@@ -33,7 +33,7 @@ WEIGHED, OLDEST, LOOKED_FOR = 12, 2_000, 3
 
 # Of a longer piece the index is asked for the beginning, as each further trigram costs as much
 # again: of 500 characters with common ones it took 1.5 s among a million books.
-_LONGEST = 16
+_LONGEST = 24
 
 _SEARCH = sa.table("bookstore_search", sa.column("rowid"))
 _GRAMS = sa.table(
@@ -63,11 +63,10 @@ class SQLiteTexts(Search):
         elif indexed:
             values["match"] = _match(indexed)
             # With several texts to choose from, a book may have none of one text's trigrams.
-            texts = [group[0].text for group in indexed if len({each.text for each in group}) == 1]
-            trigrams = [text[at : at + 3] for text in texts for at in range(len(text) - 2)]
-            trigrams = [*dict.fromkeys(trigrams)]
+            pieces = [group[0] for group in indexed if len({each.text for each in group}) == 1]
+            trigrams = [*dict.fromkeys(each for piece in pieces for each in _trigrams(piece))]
             step = -(-len(trigrams) // WEIGHED) or 1
-            values["trigrams"] = json.dumps([f'"{each}"' for each in trigrams[::step]])
+            values["trigrams"] = json.dumps(trigrams[::step])
         elif groups:
             short = next(group[0].text for group in groups if len(group) == 1)
         if len(short) < 3:
@@ -115,6 +114,10 @@ class SQLiteTexts(Search):
         alone = next(group[0] for group in text.groups if len(group) == 1)
         return self._short(alone)
 
+    def knows(self, text: TextShape) -> bool:
+        """Whether `text_candidates` are the matches, so that no book needs a look."""
+        return text.exact and one_index(text)
+
     def _short(self, place: Place) -> sa.Select[Any]:
         """The rows with the piece of at most two characters, ``from`` and ``to``."""
         begin, end = (sa.bindparam(name, type_=sa.Text()) for name in ("from", "to"))
@@ -153,6 +156,20 @@ class SQLiteTexts(Search):
 
 def _has_trigram(piece: Piece) -> bool:
     return piece.place in _COLUMNS and len(piece.text) >= 3
+
+
+def _trigrams(piece: Piece) -> Iterator[str]:
+    """What has one of the piece's trigrams, in FTS5's query language."""
+    # Where the words of an author are frequent in titles, no book of these is a candidate.
+    column = "author : " if piece.place == "author" else ""
+    return (f'{column}"{piece.text[at : at + 3]}"' for at in range(len(piece.text) - 2))
+
+
+def one_index(text: TextShape) -> bool:
+    """Whether one index is asked for all groups."""
+    return len(text.groups) == 1 or (
+        text.indexed == len(text.groups) and by_isbn(text.groups) is None
+    )
 
 
 def by_isbn(groups: Sequence[Sequence[Place]]) -> int | None:

@@ -30,8 +30,9 @@ SHORT: Final = 2
 #: Digits from which on they are looked for in ISBNs.
 ISBN_PART: Final = 4
 
-#: Digits of a whole ISBN.
+#: Digits of a whole ISBN, and those behind its first three.
 ISBN_LENGTH: Final = 13
+ISBN_REST: Final = 10
 
 #: Bytes of a stored text: PostgreSQL's B-tree has no keys over 2,700. Only text of ligatures that
 #: fold into many letters is longer.
@@ -267,7 +268,8 @@ def _in_isbn(digits: str, isbn: str | None = None) -> Iterator[Piece]:
     if isbn:
         yield Piece(isbn, "whole isbn")
     if ISBN_PART <= len(digits) <= ISBN_LENGTH and digits.isascii() and digits.isdigit():
-        yield Piece(digits, "isbn")
+        if len(digits) <= ISBN_REST:
+            yield Piece(digits, "isbn")
         for first in ("978", "979"):
             for at in range(3):
                 if digits.startswith(first[at:]) and at + len(digits) <= ISBN_LENGTH:
