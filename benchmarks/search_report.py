@@ -187,7 +187,7 @@ def _sections(results: Results, machine: Mapping[str, str]) -> Iterator[str]:
 
 
 def _targets(kinds: Mapping[str, Mapping[str, Entry]]) -> Iterator[str]:
-    """Of each limit and kind the dearest search, of whatever size."""
+    """Of each limit and kind how many searches keep it, and the dearest, of whatever size."""
     rows = []
     for each, limit in LIMITS.items():
         row = [f"{each}: ≤ {limit} ×"]
@@ -200,9 +200,10 @@ def _targets(kinds: Mapping[str, Mapping[str, Entry]]) -> Iterator[str]:
             ]
             worst, name, books = max(found, default=(0, "", 0))
             said = f"{worst:.1f} ({name}, {books:,})" if found else "–"
-            row.append(
-                f"**missed:** {said}" if worst > limit else f"met: {said}" if found else said
-            )
+            met = sum(factor <= limit for factor, *_ in found)
+            if found:
+                said = f"met by {met:,} of {len(found):,}: {said}"
+            row.append(f"**missed:** {said}" if worst > limit else said)
         rows.append(row)
     yield from table(["the dearest of all sizes", *(_LABELS[kind] for kind in kinds)], rows)
 
