@@ -154,6 +154,14 @@ def test_a_frequent_word_is_the_nearest_spelling_also_where_only_a_sample_is_rea
     assert [each.text for each in found.data] == ["garden"]
 
 
+def test_a_word_is_corrected_where_many_books_have_its_parts_alone(engine):
+    rows = [book_row(number, title=f"abcx xbcd cdex xdef {number}") for number in range(1, 300)]
+    fill(engine, [*rows, book_row(300, title="abcdeg")])
+    reader = LeanReader(engine, dialect_named(engine.dialect.name))
+    found = suggest(reader, "abcdef", 5)
+    assert (found.corrected, [each.text for each in found.data]) == (True, ["abcdeg"])
+
+
 def test_in_a_large_catalogue_the_likeliest_spellings_are_looked_for_while_there_is_time(
     engine, monkeypatch
 ):

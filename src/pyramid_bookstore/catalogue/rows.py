@@ -134,7 +134,7 @@ def _all(reader: Reader, shape: Shape, values: Values, books: int, found: int) -
         # No index has a text together with a price.
         by_index = shape._replace(conditions=conditions._replace(comparisons=()))
         found = _estimated(reader, by_index, values)
-    return search.SCAN if found > search.SCANNED * books else search.ALL
+    return search.SCAN if found > search.SCANNED_FROM * books else search.ALL
 
 
 def _scanned(shape: Shape, path: str, large: bool) -> Shape:

@@ -94,7 +94,7 @@ class Search(ABC):
     #: To walk past so many books takes half the time of collecting a match.
     WALKED_PER_MATCH: ClassVar[float] = 1.5
     #: To find more than this share of all books by an index takes longer than to read them all.
-    SCANNED: ClassVar[float] = 0.25
+    SCANNED_FROM: ClassVar[float] = 0.25
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ FACETED = 64 * 60
 # wanted are then cheaper from n candidates than by walking where n < sqrt(wanted / 7 * books).
 _WALKED_PER_COLLECTED = 7
 
-
+#: A walk is not thought to be shorter than one for so many books.
 _PAGE = 20
 
 _FIRST = sa.select(sa.literal(0).label("number")).cte("numbers", recursive=True)
@@ -56,7 +56,7 @@ class SQLiteSearch(SQLiteTexts):
 
     indexes = ("bookstore_search", "bookstore_search_grams")
     ALL = "all"
-    SCANNED = 0.35
+    SCANNED_FROM = 0.35
 
     def where(self, conditions: Conditions, path: str, order: str = "") -> list[Any]:
         clauses: list[Any] = []
@@ -136,7 +136,7 @@ class SQLiteSearch(SQLiteTexts):
         if self.COLLECT in counted:
             counted[self.COLLECT] = RARE if found[0] is None else len(json.loads(found[0]))
         path, fewest = min(counted.items(), key=lambda item: item[1])
-        # Candidates may all be false, so to walk for one book is not cheaper than for a page.
+        # Candidates may all be false, and a walk then finds none.
         wanted = max(wanted, _PAGE)
         few = fewest < min(RARE, (wanted * total / _WALKED_PER_COLLECTED) ** 0.5)
         aged = path if order == "created_at" and path in ordered else ""
@@ -151,7 +151,8 @@ class SQLiteSearch(SQLiteTexts):
         ]
         if path == self.WALK and probed:
             walked = int(PATIENCE * wanted * total / min(probed)) + 1
-            certain = len(paths) == 1 and self.knows(conditions.text)
+            # Fewer may be candidates that only have some parts of the text.
+            certain = fewest == RARE and len(paths) == 1 and self.knows(conditions.text)
             return Choice(path, {}, walked, total, fewest, certain=certain)
         candidates = {"candidates": found[0]} if path == self.COLLECT else {}
         return Choice(path, candidates, 0, total, fewest)
@@ -167,7 +168,7 @@ class SQLiteSearch(SQLiteTexts):
         # But for a text that is not in very many books.
         text = self._sampled(Conditions(conditions.text))
         by_text = self._counted(conditions, self.ALL)
-        return sa.case((text < self.total * self.SCANNED, by_text), else_=counted)
+        return sa.case((text < self.total * self.SCANNED_FROM, by_text), else_=counted)
 
     def _counted(self, conditions: Conditions, path: str) -> ColumnElement[int]:
         clauses = self.where(conditions, path)
