@@ -322,6 +322,7 @@ def test_tokens_that_printed_statements_took_away_are_missed_and_made_again(shop
         for statement in printed.getvalue().split(";"):
             if statement.strip() not in ("", "BEGIN", "COMMIT"):
                 connection.exec_driver_sql(statement)
+    migrations.upgrade(engine)
     if now:
         assert "Indexes of declared fields are missing: 1." in shop.run("check", code=1)
     shop.run("reindex")
