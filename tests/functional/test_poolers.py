@@ -21,6 +21,14 @@ def url(postgres_backend):
     postgres_backend.drop(url)
 
 
+def set_for_all(url, setting):
+    """As an operator sets it in the database, for new connections."""
+    engine = make_engine({"url": url})
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {make_url(url).database} SET {setting}")
+    engine.dispose()
+
+
 def forget_statements(engine):
     """The server forgets what the pooled connection prepared, and the driver does not know."""
     with engine.begin() as connection:
@@ -64,11 +72,7 @@ def test_what_the_url_says_of_prepared_statements_is_taken(url, written, thresho
 
 
 def test_the_interval_style_stays_as_other_clients_of_the_pooler_have_it(url):
-    engine = make_engine({"url": url})
-    with engine.begin() as connection:
-        name = make_url(url).database
-        connection.exec_driver_sql(f"ALTER DATABASE {name} SET intervalstyle = 'sql_standard'")
-    engine.dispose()
+    set_for_all(url, "intervalstyle = 'sql_standard'")
     with pooler(url) as through:
         engine = make_engine({"url": through})
         with engine.connect() as connection:
@@ -80,11 +84,7 @@ def test_the_interval_style_stays_as_other_clients_of_the_pooler_have_it(url):
 @pytest.mark.parametrize("by_role", [False, True], ids=["", "by role"])
 def test_no_timeout_is_set_for_other_clients_and_its_lack_is_said_once(url, caplog, by_role):
     if by_role:
-        engine = make_engine({"url": url})
-        with engine.begin() as connection:
-            name = make_url(url).database
-            connection.exec_driver_sql(f"ALTER DATABASE {name} SET statement_timeout = '7s'")
-        engine.dispose()
+        set_for_all(url, "statement_timeout = '7s'")
     with pooler(url) as through:
         engine = make_reading_engine({"url": through}, statement_timeout=200)
         with engine.connect() as one, engine.connect() as other:

@@ -35,6 +35,10 @@ PATIENCE: Final = 2
 FEW: Final = 1_000
 
 
+#: Books that are looked at for each spelling.
+SPELLED: Final = 100
+
+
 class Choice(NamedTuple):
     """The path to take, and the values of its parameters.
 

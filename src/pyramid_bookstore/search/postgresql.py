@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from pyramid_bookstore.db.base import BOOKS_TABLE
-from pyramid_bookstore.search.base import PATIENCE, Choice, Probe, Search, number_of
+from pyramid_bookstore.search.base import PATIENCE, SPELLED, Choice, Probe, Search, number_of
 from pyramid_bookstore.search.conditions import Conditions, attribute_name
 from pyramid_bookstore.search.spelling import Spelling
 
@@ -36,9 +36,6 @@ SAMPLED = 64
 
 #: So many matches among them are enough for an estimate: it is off by 13 % (a standard deviation).
 ENOUGH = 60
-
-#: Books that are looked at for each spelling.
-SPELLED = 100
 
 #: Changed books that are collected and sorted; with more, the list is walked.
 RECENT = 2_000

@@ -14,13 +14,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import ColumnElement
 
-from pyramid_bookstore.search.base import Search
+from pyramid_bookstore.search.base import SPELLED, Search
 from pyramid_bookstore.search.conditions import TextShape
 from pyramid_bookstore.search.spelling import Spelling
 from pyramid_bookstore.search.words import Group, Piece, Place
-
-#: Books that are looked at for each spelling.
-SPELLED = 100
 
 #: Candidates are counted up to here; with so many, a filter is not rare in any catalogue.
 RARE = 2_000
