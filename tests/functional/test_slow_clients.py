@@ -5,13 +5,16 @@ Where a test is about time, what must not happen would take hours, or the other 
 
 import http.client
 import json
+import socket
 import sqlite3
+import threading
 import time
 from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.engine import make_url
+from waitress.adjustments import Adjustments
 
 from pyramid_bookstore.server.channel import Channel
 from tests.functional.test_drain import begin, read_all, serving  # noqa: F401  # a fixture
@@ -229,6 +232,30 @@ class TestBodies:
             wait_until(
                 lambda: server_takes(server, fields), timeout=90, what="the end of the first body"
             )
+
+    def test_the_loop_does_not_send_100_continue_again_while_a_thread_sends_it(self):
+        """It left a connection that nobody read, and a place among the uploads that it held."""
+        ours, theirs = socket.socketpair()
+        server = SimpleNamespace(active_channels={})
+        channel = Channel(server, ours, ("", 0), Adjustments(), map={})
+        channel.request = SimpleNamespace(completed=False, expect_continue=True, paused=False)
+        plainly = channel.socket.send
+        loops = []
+
+        def send(data):
+            if not loops:
+                loops.append(threading.Thread(target=channel.handle_write))
+                loops[0].start()
+                loops[0].join(0.2)
+            return plainly(data)
+
+        channel.socket = SimpleNamespace(send=send, close=ours.close)
+        with theirs:
+            channel.send_continue()
+            loops[0].join()
+            assert theirs.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            assert channel.readable()
+            channel.handle_close()
 
     def test_a_hook_that_fails_refuses_no_body(self, serving, tmp_path):  # noqa: F811  # the fixture
         with stopped(serving()) as server:

@@ -163,6 +163,12 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress ships no types
             self.request = self._begun = None
         self.server.add_task(self)
 
+    def _flush_some(self, do_close: bool = True) -> bool:
+        # Waitress's loop takes no lock where no request is being answered, as all writing is its
+        # own then. Here the thread that judges a head sends "100 Continue" at that time.
+        with self.outbuf_lock:
+            return bool(super()._flush_some(do_close))
+
     def send(self, data: bytes, do_close: bool = True) -> int:
         sent: int = super().send(data, do_close=do_close)
         self._sent += sent
