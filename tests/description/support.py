@@ -5,9 +5,10 @@ from __future__ import annotations
 import copy
 import json
 import re
+from collections import deque
 from typing import Any
 
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema_rs import Draft202012Validator
 
 from pyramid_bookstore.description.paths import names_in
 from tests.support.api import API, ask
@@ -30,11 +31,23 @@ def closed(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
+#: The validators of the last documents, by the schema's text.
+_COMPILED: deque[tuple[dict[str, Any], dict[str, Draft202012Validator]]] = deque(maxlen=8)
+
+
 def faults(document: dict[str, Any], schema: Any, value: Any) -> list[str]:
-    """The faults of a value by a schema of the document."""
-    root = {**schema, "components": document["components"]}
-    validator = Draft202012Validator(root, format_checker=FormatChecker())
-    return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
+    """The faults of a value by a schema of the document, which is not changed afterwards."""
+    compiled = next((found for known, found in _COMPILED if known is document), None)
+    if compiled is None:
+        compiled = {}
+        _COMPILED.append((document, compiled))
+    name = json.dumps(schema)
+    if name not in compiled:
+        root = {**schema, "components": document["components"]}
+        compiled[name] = Draft202012Validator(root, validate_formats=True)
+    return [
+        f"{error.instance_path}: {error.message}" for error in compiled[name].iter_errors(value)
+    ]
 
 
 def resolved(document: dict[str, Any], item: dict[str, Any]) -> dict[str, Any]:

@@ -43,8 +43,8 @@ CELLS = "Piper,300,4.5,2024-05,TRUE,ger;eng"
 
 
 @pytest.fixture
-def client(make_client: Callable[..., TestApp]) -> TestApp:
-    return make_client(FIELDS)
+def client(client_with: Callable[..., TestApp]) -> TestApp:
+    return client_with(FIELDS)
 
 
 def put(client: TestApp, extra: Any, number: str = MOMO) -> None:

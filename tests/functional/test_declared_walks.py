@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from webtest import TestApp
 
 from pyramid_bookstore.cli import main
 from tests.support.api import isbn
+from tests.support.apps import build_app, close_app
+from tests.support.backends import Backend
 from tests.support.server import write_ini
 
 FIELDS = {
@@ -34,12 +36,22 @@ BOOKS = [
 ]
 
 
-@pytest.fixture
-def client(database: str, make_client: Callable[..., TestApp]) -> TestApp:
-    client = make_client(FIELDS, url=database)
+@pytest.fixture(scope="module")
+def url(backend: Backend) -> Iterator[str]:
+    url = backend.create()
+    yield url
+    backend.drop(url)
+
+
+@pytest.fixture(scope="module")
+def client(url: str) -> Iterator[TestApp]:
+    """Of books that no test changes."""
+    app = build_app(FIELDS | {"bookstore.sqlalchemy.url": url})
     rows = "\n".join(map(json.dumps, BOOKS))
+    client = TestApp(app)
     client.post("/api/v1/books/import", rows.encode(), content_type="application/x-ndjson")
-    return client
+    yield client
+    close_app(app)
 
 
 Book = dict[str, Any]
@@ -102,31 +114,31 @@ def test_every_page_of_a_filtered_list_in_the_order_of_a_declared_field(
 
 @pytest.mark.parametrize("query", ["", "publisher=p1&"])
 def test_a_page_in_the_order_of_a_declared_field_enters_its_index(
-    client: TestApp, database: str, tmp_path: Path, query: str
+    client: TestApp, url: str, tmp_path: Path, query: str
 ) -> None:
     """Not from its beginning: so a page costs the same at any depth, and a walk gives up."""
-    if not database.startswith("sqlite"):
+    if not url.startswith("sqlite"):
         pytest.skip("PostgreSQL goes by the size of the table")
-    said = explained(client, database, tmp_path, f"sort=pages&{query}")
+    said = explained(client, url, tmp_path, f"sort=pages&{query}")
     assert "SEARCH bookstore_books USING INDEX bookstore_declared_pages_idx" in said
 
 
 @pytest.mark.parametrize("more", ["", "&min_price=2", "&publisher=p2&publisher=p1"])
 def test_books_of_a_value_are_read_in_the_order_of_their_age_on_sqlite(
-    client: TestApp, database: str, tmp_path: Path, more: str
+    client: TestApp, url: str, tmp_path: Path, more: str
 ) -> None:
     """From the cursor on, so that no others are met, wherever in the catalogue they are."""
-    if not database.startswith("sqlite"):
+    if not url.startswith("sqlite"):
         pytest.skip("PostgreSQL has no such index")
-    said = explained(client, database, tmp_path, f"publisher=p1{more}&")
+    said = explained(client, url, tmp_path, f"publisher=p1{more}&")
     by_age = "SEARCH aged USING PRIMARY KEY (token=? AND created_at<?)" in said
     assert by_age == ("publisher" not in more)
 
 
-def explained(client: TestApp, database: str, folder: Path, query: str) -> str:
+def explained(client: TestApp, url: str, folder: Path, query: str) -> str:
     """What `bookstore explain` says of the second page."""
     query = f"{query}limit=5&count=none&"
     cursor = client.get(f"/api/v1/books?{query}").json["next_cursor"]
-    ini = write_ini(folder, FIELDS | {"bookstore.sqlalchemy.url": database})
+    ini = write_ini(folder, FIELDS | {"bookstore.sqlalchemy.url": url})
     asked = f"{query}cursor={cursor}"
     return CliRunner().invoke(main, ["-c", str(ini), "explain", asked]).output

@@ -23,8 +23,8 @@ ERRORS = ["#DIV/0!", "#N/A", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"]
 
 
 @pytest.fixture
-def client(make_client):
-    return make_client({**NUMBERS, "bookstore.migrate": "true"})
+def client(client_with):
+    return client_with({**NUMBERS, "bookstore.migrate": "true"})
 
 
 def faults(answer):
