@@ -7,7 +7,7 @@ from pyramid_bookstore.catalogue.constraints import FREE_STOCK
 from pyramid_bookstore.catalogue.declared import Declared
 from pyramid_bookstore.catalogue.extra import Extra, ExtraRules
 from pyramid_bookstore.catalogue.fields import FIELDS
-from pyramid_bookstore.catalogue.kinds import Kind
+from pyramid_bookstore.catalogue.kind import Kind
 from pyramid_bookstore.catalogue.lookup import MOST, LookupBody
 from pyramid_bookstore.catalogue.schema import book_schemas
 from pyramid_bookstore.catalogue.suggestions import COUNTED
