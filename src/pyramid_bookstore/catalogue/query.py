@@ -21,8 +21,8 @@ from pyramid_bookstore.catalogue.field import (
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.catalogue.trade import TRADE
 from pyramid_bookstore.errors import Fault, ValidationFailed
+from pyramid_bookstore.search.pieces import COUNTED
 from pyramid_bookstore.search.ranking import RANKED
-from pyramid_bookstore.search.words import COUNTED
 from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.parameters import (
     Choice,
