@@ -6,7 +6,7 @@ Changes of one book's stock are among the operations on a book.
 from pyramid_bookstore.description import examples
 from pyramid_bookstore.description.described import Answer, Content, DescribedOperation
 from pyramid_bookstore.description.own_types import Schema, stored_schema
-from pyramid_bookstore.description.schemas import (
+from pyramid_bookstore.description.schema_parts import (
     AVAILABLE,
     COUNT,
     ID,
