@@ -7,9 +7,9 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, get_args
 
+from pyramid_bookstore.catalogue.base_service import Service
 from pyramid_bookstore.catalogue.events import BookCreated, BookDeleted, BookUpdated
 from pyramid_bookstore.catalogue.query import NO_FILTERS, Filters, as_parameters
-from pyramid_bookstore.catalogue.service import Service
 from pyramid_bookstore.catalogue.statements import book_from_row
 from pyramid_bookstore.errors import Fault, Report, ValidationFailed
 from pyramid_bookstore.feeds.bulk import Merged
