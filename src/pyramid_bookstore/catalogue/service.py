@@ -22,7 +22,6 @@ from pyramid_bookstore.catalogue.query import (
     SUGGEST,
     Count,
     ListQuery,
-    as_parameters,
     list_query,
     of_available,
 )
@@ -47,6 +46,7 @@ from pyramid_bookstore.errors import (
 from pyramid_bookstore.values.condition import ANY_STATE, Condition
 from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.isbn import canonical
+from pyramid_bookstore.values.parameters import as_parameters
 
 
 class CatalogueService(Service):
