@@ -83,7 +83,6 @@ class Tokens(Repeated):
     """The values of a parameter that may be repeated, as tokens."""
 
     def __init__(self, field: str, kind: Kind) -> None:
-        super().__init__()
         self.field = field
         self.kind = kind
 

@@ -31,8 +31,9 @@ def ref(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def properties_of(schema: Any, *, with_default: bool = True) -> dict[str, Schema]:
-    return {node.name: property_schema(node, with_default=with_default) for node in schema}
+def properties_of(schema: Any) -> dict[str, Schema]:
+    """The properties of a body."""
+    return {node.name: property_schema(node, with_default=False) for node in schema}
 
 
 def property_schema(node: Any, *, with_default: bool = True) -> Schema:

@@ -37,7 +37,7 @@ def schemas(rules: ExtraRules, settings: Settings) -> dict[str, Schema]:
     """The schemas by name; ``rules`` are those for ``extra``."""
     holds = settings.holds
     forms = book_schemas(rules)
-    writable = properties_of(forms.whole, with_default=False) | {"extra": ref("Extra")}
+    writable = properties_of(forms.whole) | {"extra": ref("Extra")}
     changes = _read_only() | writable
     new = writable | {
         node.name: writable[node.name]
@@ -73,7 +73,7 @@ def schemas(rules: ExtraRules, settings: Settings) -> dict[str, Schema]:
             examples.PATCH,
         ),
         "LookupRequest": input_schema(
-            properties_of(LookupBody(), with_default=False),
+            properties_of(LookupBody()),
             f"ISBNs and ids, up to {MOST:,} in all.",
             examples.LOOKUP_REQUEST,
         ),

@@ -146,8 +146,7 @@ class Token(StrictType):
 class Repeated(StrictType):
     """All values of a parameter that may be repeated, of at most ``max_length`` characters."""
 
-    def __init__(self, max_length: int = 1000) -> None:
-        self.max_length = max_length
+    max_length = 1000
 
     def read(self, value: Any) -> Any:
         for each in value:
