@@ -15,7 +15,8 @@ from generate import generate
 from numpy.typing import NDArray
 
 from pyramid_bookstore.catalogue.query import NEWEST_FIRST
-from pyramid_bookstore.search.words import Group, stored, wanted, wanted_of_author
+from pyramid_bookstore.search.pieces import Group, wanted, wanted_of_author
+from pyramid_bookstore.search.words import stored
 
 BY_PRICE = (("price", False),)
 TOTALS = ("none", "exact", "estimated")

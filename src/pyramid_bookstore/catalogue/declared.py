@@ -16,7 +16,8 @@ import colander
 
 from pyramid_bookstore.catalogue.field import Field, Filter, Range, parameter
 from pyramid_bookstore.catalogue.host_schema import apply_host_schema
-from pyramid_bookstore.catalogue.kinds import KINDS, Kind, token_of
+from pyramid_bookstore.catalogue.kind import Kind, token_of
+from pyramid_bookstore.catalogue.kinds import KINDS
 from pyramid_bookstore.search.conditions import Comparison
 from pyramid_bookstore.search.words import stored
 from pyramid_bookstore.values.parameters import Repeated
@@ -82,7 +83,6 @@ class Tokens(Repeated):
     """The values of a parameter that may be repeated, as tokens."""
 
     def __init__(self, field: str, kind: Kind) -> None:
-        super().__init__()
         self.field = field
         self.kind = kind
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from pyramid_bookstore.catalogue.declared import Declared, DeclaredField
 from pyramid_bookstore.catalogue.declared_index import require_ready
-from pyramid_bookstore.catalogue.kinds import token_of
+from pyramid_bookstore.catalogue.kind import token_of
 from pyramid_bookstore.catalogue.listing import FacetValue, read_filters
 from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.catalogue.query import NEWEST_FIRST, Filters, ListQuery

@@ -1,32 +1,20 @@
-"""The types of declared fields: what a value may be, and what it is found and sorted by.
+"""The types of declared fields: those of one value are here, and `KINDS` has them all."""
 
-A value is found by its *tokens*, which are compared whole, and sorted by its *key*, a text whose
-order is that of the values. Both are stored beside the book, so both have a limited length.
-"""
-
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
-import colander
-
-from pyramid_bookstore.errors import InvalidJSON
+from pyramid_bookstore.catalogue.kind import Kind
+from pyramid_bookstore.catalogue.list_kinds import TextsKind
 from pyramid_bookstore.search.folding import fold, folded
-from pyramid_bookstore.values import jsontext
-from pyramid_bookstore.values.text import is_blank, visible
-from pyramid_bookstore.values.types import NUMBER, Integer, Refused, StrictType, Text
+from pyramid_bookstore.values.text import visible
+from pyramid_bookstore.values.types import NUMBER, Integer, Refused, Text
 
-#: Bytes of a token; the database's index has no room for much longer ones.
-_LONGEST_TOKEN: Final = 500
 #: Characters of a text that it is sorted by.
 _SORTED: Final = 100
-#: Values in a list.
-MOST: Final = 100
 
-_PURPOSES = ("filter", "facet", "sort", "search")
 _YEAR = re.compile(r"(-?)([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?", re.ASCII)
 _YEAR_IN_CELL = re.compile(r"(-?)([0-9]{1,4})(?:\.0+)?", re.ASCII)
 _TIME = re.compile(r"(?<=-[0-9]{2})[T ][0-9]{2}:[0-9:.]+(?:Z|[+-][0-9:]+)?\Z", re.ASCII)
@@ -34,70 +22,6 @@ _WHOLE_IN_CELL = re.compile(r"(-?[0-9]{1,19})(?:\.0+)?", re.ASCII)
 #: Digits of a number before its point, and after it.
 _DIGITS: Final = 30
 _NUMBER = re.compile(rf"-?[0-9]{{1,{_DIGITS}}}(?:\.[0-9]{{1,{_DIGITS}}})?", re.ASCII)
-_CONTRIBUTOR = re.compile(r"(.*\S)\s*\(([A-Z][0-9]{2})\)", re.DOTALL)
-
-
-class Kind(StrictType):
-    """The type of a declared field."""
-
-    #: The word for it in a declaration.
-    name: ClassVar[str]
-    #: What a field of this type can be for.
-    purposes: ClassVar[tuple[str, ...]] = _PURPOSES
-    #: What a parameter must be, where that is not `wanted`.
-    wanted_as_text: ClassVar[str] = ""
-    #: Whether values are text, or lists of it.
-    of_text: ClassVar[bool] = False
-    #: Whether the list has ``min_`` and ``max_`` parameters for it.
-    ranged: ClassVar[bool] = False
-    #: The JSON type of a value that a facet counts.
-    facet_type: ClassVar[str] = "string"
-    #: Its JSON Schema.
-    schema: Mapping[str, Any]
-    example: Any
-
-    def tokens(self, value: Any) -> Iterator[str]:
-        """The texts that a value is found by."""
-        yield self.token(value)
-
-    def token(self, value: Any) -> str:
-        """The text that a single value is found by, and counted by in facets."""
-        return str(value)
-
-    def asked(self, text: str) -> str:
-        """The token of a parameter's text; raises `Refused`."""
-        return self.token(self.given(text))
-
-    def given(self, text: str) -> Any:
-        """The value of a parameter's text; raises `Refused`."""
-        value = self.from_cell(text)
-        if isinstance(value, str) and self.facet_type != "string":
-            raise Refused(f"The value must be {self.wanted_as_text or self.wanted}.")
-        return self.read(value)
-
-    def key(self, value: Any) -> str:
-        """A text that sorts as the value does; never empty."""
-        raise NotImplementedError
-
-    def last_key(self, value: Any) -> str:
-        """The key that ends a range which ends with this value."""
-        return self.key(value)
-
-    def facet_values(self, value: Any) -> Iterator[tuple[str, Any]]:
-        """The token and the shown form of each value that a facet counts."""
-        yield self.token(value), value
-
-    def words(self, value: Any) -> str:
-        """What the search looks into."""
-        return str(value)
-
-    def from_cell(self, text: str) -> Any:
-        """The JSON value of a cell of CSV, or of a parameter; what is none is left to `read`."""
-        return text
-
-    def to_cell(self, value: Any) -> str:
-        """The reverse of `from_cell`, for a valid value."""
-        return str(value)
 
 
 class TextKind(Kind, Text):
@@ -261,154 +185,6 @@ class BooleanKind(Kind):
 
     def to_cell(self, value: bool) -> str:
         return "true" if value else "false"
-
-
-class ListKind(Kind):
-    """A list of at most `MOST` values, which a cell has with semicolons between."""
-
-    of_text = True
-    item: StrictType
-    wanted = "a list"
-
-    def deserialize(self, node: Any, cstruct: Any) -> Any:
-        if not isinstance(cstruct, list):
-            raise colander.Invalid(node, str(self.not_wanted(cstruct)))
-        if not 1 <= len(cstruct) <= MOST:
-            raise colander.Invalid(node, f"The list must have 1 to {MOST} values.")
-        error = colander.Invalid(node)
-        values = []
-        for number, value in enumerate(cstruct):
-            item = colander.SchemaNode(self.item, name=str(number))
-            try:
-                values.append(item.deserialize(value))
-            except colander.Invalid as invalid:
-                error.add(invalid, number)
-        if error.children:
-            raise error
-        return values
-
-    def asked(self, text: str) -> str:
-        return self.item_token(self.item.read(text))
-
-    def item_token(self, value: Any) -> str:
-        """The token of one value of the list."""
-        return fold(value)
-
-    def tokens(self, value: Any) -> Iterator[str]:
-        return (self.item_token(each) for each in value)
-
-    def facet_values(self, value: Any) -> Iterator[tuple[str, Any]]:
-        return ((self.item_token(each), each) for each in value)
-
-    def words(self, value: Any) -> str:
-        return "\n".join(value)
-
-    def from_cell(self, text: str) -> Any:
-        if text.startswith(('["', "[{")):
-            try:
-                return jsontext.loads(text.encode())
-            except InvalidJSON:
-                pass
-        return [self.item_from_cell(part.strip()) for part in text.split(";") if not is_blank(part)]
-
-    def item_from_cell(self, text: str) -> Any:
-        """One value of the list."""
-        return text
-
-    def to_cell(self, value: Any) -> str:
-        text = "; ".join(map(self.item_to_cell, value))
-        # What the semicolons would not give back is written as JSON.
-        return text if self.from_cell(text) == value else jsontext.dumps(value).decode()
-
-    def item_to_cell(self, value: Any) -> str:
-        """The reverse of `item_from_cell`."""
-        return str(value)
-
-
-class TextsKind(ListKind):
-    """A list of texts."""
-
-    name = "texts"
-    purposes = ("filter", "facet", "search")
-    example: Any = ("eng", "ger")
-    item = Text(1, 255)
-    schema: Mapping[str, Any] = {  # never changed
-        "type": "array",
-        "items": {"type": "string", "minLength": 1, "maxLength": 255},
-        "minItems": 1,
-        "maxItems": MOST,
-    }
-
-
-class _Contributor(StrictType):
-    """One of `ContributorsKind`."""
-
-    wanted = "an object"
-
-    def read(self, value: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise self.not_wanted(value)
-        if value.keys() != {"name", "role"}:
-            raise Refused('The object must have "name" and "role", and nothing else.')
-        name, role = value["name"], value["role"]
-        if not isinstance(role, str) or not re.fullmatch("[A-Z][0-9]{2}", role):
-            raise Refused("The role must be a code of ONIX's list 17, as A01 for an author.")
-        return {"name": ContributorsKind.text.read(name), "role": role}
-
-
-class ContributorsKind(ListKind):
-    """People, each with a role of ONIX's list 17; found by their names."""
-
-    name = "contributors"
-    purposes = ("filter", "facet", "search")
-    text = Text(1, 255)
-    item = _Contributor()
-    example: Any = ({"name": "Klaus Kordon", "role": "A01"},)
-    schema: Mapping[str, Any] = {  # never changed
-        "type": "array",
-        "items": {
-            "type": "object",
-            "properties": {
-                "name": {"type": "string", "minLength": 1, "maxLength": 255},
-                "role": {"type": "string", "pattern": "^[A-Z][0-9]{2}$"},
-            },
-            "required": ["name", "role"],
-            "additionalProperties": False,
-        },
-        "minItems": 1,
-        "maxItems": MOST,
-    }
-
-    def asked(self, text: str) -> str:
-        return fold(self.text.read(text))
-
-    def item_token(self, value: Any) -> str:
-        return fold(value["name"])
-
-    def facet_values(self, value: Any) -> Iterator[tuple[str, Any]]:
-        return ((self.item_token(each), each["name"]) for each in value)
-
-    def words(self, value: Any) -> str:
-        return "\n".join(each["name"] for each in value)
-
-    def item_from_cell(self, text: str) -> Any:
-        found = _CONTRIBUTOR.fullmatch(text)
-        name, role = found.groups() if found else (text, "A01")
-        return {"name": name, "role": role}
-
-    def item_to_cell(self, value: Any) -> str:
-        return f"{value['name']} ({value['role']})"
-
-
-def token_of(field: str, token: str) -> str:
-    """The token of a field, of limited length."""
-    whole = f"{field}:{token}"
-    encoded = whole.encode()
-    if len(encoded) <= _LONGEST_TOKEN:
-        return whole
-    digest = hashlib.blake2b(encoded, digest_size=16).hexdigest()
-    # Cut between characters.
-    return f"{encoded[: _LONGEST_TOKEN - 40].decode(errors='ignore')}…{digest}"
 
 
 #: The types of a declaration, by the word for them.

@@ -35,7 +35,7 @@ from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query, Reader, Row
 from pyramid_bookstore.search.base import FEW, Choice
 from pyramid_bookstore.search.conditions import Comparison, Conditions, TextShape, attribute_name
-from pyramid_bookstore.search.words import Group, Wanted, wanted, wanted_of_author
+from pyramid_bookstore.search.pieces import Group, Wanted, wanted, wanted_of_author
 from pyramid_bookstore.values.moments import now
 
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Literal
@@ -21,8 +19,8 @@ from pyramid_bookstore.catalogue.field import (
 from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.catalogue.trade import TRADE
 from pyramid_bookstore.errors import Fault, ValidationFailed
+from pyramid_bookstore.search.pieces import COUNTED
 from pyramid_bookstore.search.ranking import RANKED
-from pyramid_bookstore.search.words import COUNTED
 from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.parameters import (
     Choice,
@@ -32,6 +30,7 @@ from pyramid_bookstore.values.parameters import (
     Term,
     Token,
     WholeNumber,
+    as_parameters,
 )
 from pyramid_bookstore.values.types import INTEGER_MAX
 
@@ -300,19 +299,3 @@ def of_available(filters: Filters) -> Filters:
     if "in_stock" not in filters:
         return filters
     return {**filters, AVAILABLE: filters["in_stock"]}
-
-
-def as_parameters(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Values from Python as query parameters; `None` is left out, a list repeats its name."""
-    for name, value in values.items():
-        if isinstance(value, (list, tuple, set, frozenset)):
-            for each in value:
-                yield from as_parameters({name: each})
-        elif isinstance(value, bool):
-            yield name, str(value).lower()
-        elif isinstance(value, Decimal):
-            yield name, f"{value:f}"
-        elif isinstance(value, datetime):
-            yield name, value.isoformat()
-        elif value is not None:
-            yield name, str(value)

@@ -17,8 +17,8 @@ from pyramid_bookstore.catalogue.shapes import Shape, count_of, page_query, sear
 from pyramid_bookstore.catalogue.statements import COLUMNS, book_from_row
 from pyramid_bookstore.db.query import Query, Reader
 from pyramid_bookstore.search import ranking
+from pyramid_bookstore.search.pieces import Wanted, wanted
 from pyramid_bookstore.search.ranking import RANKED
-from pyramid_bookstore.search.words import Wanted, wanted
 
 #: In a catalogue of up to so many books, all matches are put in order, however many.
 SMALL: Final = 20_000

@@ -10,27 +10,23 @@ from uuid import UUID
 import msgspec
 
 from pyramid_bookstore.catalogue import schema
-from pyramid_bookstore.catalogue.availability import with_available
+from pyramid_bookstore.catalogue.base_service import Service, parse_book_id
 from pyramid_bookstore.catalogue.events import BookCreated, BookDeleted, BookUpdated
-from pyramid_bookstore.catalogue.extra import NO_RULES, ExtraRules, apply_merge_patch
+from pyramid_bookstore.catalogue.extra import apply_merge_patch
 from pyramid_bookstore.catalogue.facets import facets_of
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.listing import Page
 from pyramid_bookstore.catalogue.lookup import Lookup, look_up, validate_lookup
-from pyramid_bookstore.catalogue.movements import MovementLog
 from pyramid_bookstore.catalogue.query import (
-    MAX_OFFSET,
     NO_FILTERS,
     SUGGEST,
     Count,
     ListQuery,
-    as_parameters,
     list_query,
     of_available,
 )
 from pyramid_bookstore.catalogue.relevance import list_page
 from pyramid_bookstore.catalogue.statements import BY_ID, BY_ISBN, book_from_row
-from pyramid_bookstore.catalogue.stock_options import StockOptions, found_stock_options
 from pyramid_bookstore.catalogue.store import (
     ATTEMPTS,
     Store,
@@ -47,52 +43,10 @@ from pyramid_bookstore.errors import (
     ValidationFailed,
     VersionMismatch,
 )
-from pyramid_bookstore.transactions.unit_of_work import UnitOfWork
 from pyramid_bookstore.values.condition import ANY_STATE, Condition
 from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.isbn import canonical
-
-
-class Service:
-    """The base of each capability's operations."""
-
-    def __init__(
-        self,
-        unit: UnitOfWork,
-        *,
-        rules: ExtraRules = NO_RULES,
-        max_offset: int = MAX_OFFSET,
-        stock: StockOptions | None = None,
-    ) -> None:
-        """``rules`` are those for the members of ``extra``; pages of lists end at ``max_offset``
-        books. Without ``stock`` each operation looks at what the database has."""
-        self._unit = unit
-        self._rules = rules
-        self._max_offset = max_offset
-        self._options = stock
-
-    @property
-    def _stock(self) -> StockOptions:
-        return self._options or found_stock_options(self._unit.reader())
-
-    @property
-    def _guarded(self) -> bool:
-        """Whether a sale leaves copies that are held: also where nobody has the settings, because a
-        hold may be placed after a look."""
-        return self._options is None or self._options.holds
-
-    def _log(self) -> MovementLog | None:
-        """The log of the stock, if movements are written down."""
-        if not self._stock.log:
-            return None
-        return MovementLog(*self._unit.origin, keep_days=self._stock.keep_days)
-
-    def _complete(self, book: BookData) -> BookData:
-        """The book with what is available of it, if there are holds."""
-        return self._complete_all([book])[0] if self._stock.holds else book
-
-    def _complete_all(self, books: Sequence[BookData]) -> Sequence[BookData]:
-        return with_available(self._unit.reader(), books) if self._stock.holds else books
+from pyramid_bookstore.values.parameters import as_parameters
 
 
 class CatalogueService(Service):
@@ -333,13 +287,3 @@ def _upsert(
         return store.update(stored.id, values, condition)
     except BookNotFound:  # deleted since it was read
         raise VersionMismatch(None) from None
-
-
-def parse_book_id(book_id: UUID | str) -> UUID:
-    """The id as a UUID; raises `BookNotFound` for a text that is none."""
-    if isinstance(book_id, UUID):
-        return book_id
-    try:
-        return UUID(book_id)
-    except (ValueError, TypeError, AttributeError):
-        raise BookNotFound from None

@@ -16,8 +16,9 @@ from pyramid_bookstore.catalogue.relevance import SMALL, list_by_relevance
 from pyramid_bookstore.catalogue.shapes import TOTAL, search_on
 from pyramid_bookstore.db.dialects import Dialect
 from pyramid_bookstore.db.query import Query, Reader, Row
+from pyramid_bookstore.search.pieces import Wanted, beginnings, plain_words, wanted
 from pyramid_bookstore.search.spelling import Spelling, is_one_step_apart, spellings
-from pyramid_bookstore.search.words import Wanted, beginnings, plain_words, stored, wanted
+from pyramid_bookstore.search.words import stored
 
 #: Books whose authors are looked at, the newest that match.
 LOOKED_AT: Final = 100

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from pyramid_bookstore.catalogue.declared import DeclaredField, declare
-from pyramid_bookstore.catalogue.kinds import ContributorsKind, TextKind
+from pyramid_bookstore.catalogue.kinds import TextKind
+from pyramid_bookstore.catalogue.list_kinds import ContributorsKind
 
 
 def _trade() -> Iterator[DeclaredField]:

@@ -10,6 +10,7 @@ from msgspec import UNSET
 from pyramid.request import Request
 from pyramid.response import Response
 
+from pyramid_bookstore.catalogue.base_service import parse_book_id
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.links import book_path, list_links
 from pyramid_bookstore.catalogue.lookup import validate_lookup
@@ -21,7 +22,6 @@ from pyramid_bookstore.catalogue.representation import (
     suggestions_json,
 )
 from pyramid_bookstore.catalogue.schema import validate_upsert
-from pyramid_bookstore.catalogue.service import parse_book_id
 from pyramid_bookstore.errors import BookNotFound, Fault, ValidationFailed, VersionMismatch
 from pyramid_bookstore.values.condition import Condition
 from pyramid_bookstore.values.faults import deserialized

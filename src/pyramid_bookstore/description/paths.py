@@ -7,7 +7,7 @@ from pyramid_bookstore.description import headers, problems
 from pyramid_bookstore.description.described import Answer, Content, DescribedOperation
 from pyramid_bookstore.description.operations import DESCRIBED, PATH_PARAMETERS
 from pyramid_bookstore.description.own_types import Schema
-from pyramid_bookstore.description.schemas import property_schema, ref
+from pyramid_bookstore.description.schema_parts import property_schema, ref
 from pyramid_bookstore.settings import Settings
 from pyramid_bookstore.values.parameters import Repeated
 from pyramid_bookstore.web.operation import Operation, Resource

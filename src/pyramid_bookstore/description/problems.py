@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from pyramid_bookstore.description import examples
 from pyramid_bookstore.description.headers import refs
 from pyramid_bookstore.description.own_types import Schema
-from pyramid_bookstore.description.schemas import ref, report
+from pyramid_bookstore.description.schema_parts import ref
+from pyramid_bookstore.description.schemas import report
 from pyramid_bookstore.web.problems import PROBLEM, PROBLEMS
 
 #: A rejected import has the code ``validation_failed``, and more members than other such errors.

@@ -3,58 +3,41 @@ the errors."""
 
 from typing import Any
 
-from pyramid_bookstore.catalogue.constraints import FREE_STOCK
 from pyramid_bookstore.catalogue.declared import Declared
 from pyramid_bookstore.catalogue.extra import Extra, ExtraRules
 from pyramid_bookstore.catalogue.fields import FIELDS
-from pyramid_bookstore.catalogue.kinds import Kind
+from pyramid_bookstore.catalogue.kind import Kind
 from pyramid_bookstore.catalogue.lookup import MOST, LookupBody
 from pyramid_bookstore.catalogue.schema import book_schemas
 from pyramid_bookstore.catalogue.suggestions import COUNTED
 from pyramid_bookstore.db.replica import ReplicaState
 from pyramid_bookstore.description import examples
 from pyramid_bookstore.description.colander_types import mapping_schema
-from pyramid_bookstore.description.own_types import (
-    Schema,
-    default_value,
-    stored_schema,
-    type_schema,
+from pyramid_bookstore.description.own_types import Schema, default_value, stored_schema
+from pyramid_bookstore.description.schema_parts import (
+    AVAILABLE,
+    COUNT,
+    input_schema,
+    object_schema,
+    properties_of,
+    property_schema,
+    ref,
 )
 from pyramid_bookstore.errors import AbsentBook
 from pyramid_bookstore.feeds.report import MAX_LISTED
 from pyramid_bookstore.settings import Settings
-from pyramid_bookstore.values.types import Isbn
 
 _LINE: Schema = {"type": "integer", "minimum": 1, "description": "The line the row begins in."}
-COUNT: Schema = {"type": "integer", "minimum": 0}
 _AS_READ = (
     "A book may come as it was read: what the server sets is passed over, but for another `id`."
 )
-
-ID: Schema = {"type": "string", "format": "uuid"}
-STORED_ISBN: Schema = stored_schema(Isbn())
-AVAILABLE: Schema = COUNT | {"description": "Copies that no hold keeps.", "readOnly": True}
-_FREE_IN_STOCK: Schema = {
-    "description": FREE_STOCK,
-    "properties": {
-        "price": {"const": 0},
-        # With the type, because limits do not apply to null.
-        "stock": {"type": "integer", "exclusiveMinimum": 0},
-    },
-    "required": ["price", "stock"],
-}
-
-
-def ref(name: str) -> Schema:
-    """A reference to a schema below."""
-    return {"$ref": f"#/components/schemas/{name}"}
 
 
 def schemas(rules: ExtraRules, settings: Settings) -> dict[str, Schema]:
     """The schemas by name; ``rules`` are those for ``extra``."""
     holds = settings.holds
     forms = book_schemas(rules)
-    writable = properties_of(forms.whole, with_default=False) | {"extra": ref("Extra")}
+    writable = properties_of(forms.whole) | {"extra": ref("Extra")}
     changes = _read_only() | writable
     new = writable | {
         node.name: writable[node.name]
@@ -90,7 +73,7 @@ def schemas(rules: ExtraRules, settings: Settings) -> dict[str, Schema]:
             examples.PATCH,
         ),
         "LookupRequest": input_schema(
-            properties_of(LookupBody(), with_default=False),
+            properties_of(LookupBody()),
             f"ISBNs and ids, up to {MOST:,} in all.",
             examples.LOOKUP_REQUEST,
         ),
@@ -126,39 +109,6 @@ def schemas(rules: ExtraRules, settings: Settings) -> dict[str, Schema]:
             ["status", "revision"],
         ),
     }
-
-
-def properties_of(schema: Any, *, with_default: bool = True) -> dict[str, Schema]:
-    return {node.name: property_schema(node, with_default=with_default) for node in schema}
-
-
-def property_schema(node: Any, *, with_default: bool = True) -> Schema:
-    """The schema of one field or parameter, with its description and default.
-
-    Not with the default in a body: generators of strict clients require what has one.
-    """
-    schema = type_schema(node.typ) | {"description": node.description}
-    if with_default and not node.required and (node.missing is not None or node.typ.nullable):
-        schema["default"] = default_value(node)
-    return schema
-
-
-def object_schema(
-    properties: dict[str, Schema], required: list[str] | None = None, **more: Any
-) -> Schema:
-    schema: Schema = {"type": "object", **more, "properties": properties}
-    return schema | ({"required": required} if required else {})
-
-
-def input_schema(
-    properties: dict[str, Schema], text: str, example: Schema, required: list[str] | None = None
-) -> Schema:
-    closed: Schema = {"description": text, "additionalProperties": False}
-    if example:
-        closed["examples"] = [example]
-    if "stock" in properties:
-        closed["not"] = _FREE_IN_STOCK
-    return object_schema(properties, required, **closed)
 
 
 def _book(holds: bool) -> Schema:

@@ -6,7 +6,7 @@ Changes of one book's stock are among the operations on a book.
 from pyramid_bookstore.description import examples
 from pyramid_bookstore.description.described import Answer, Content, DescribedOperation
 from pyramid_bookstore.description.own_types import Schema, stored_schema
-from pyramid_bookstore.description.schemas import (
+from pyramid_bookstore.description.schema_parts import (
     AVAILABLE,
     COUNT,
     ID,
@@ -115,13 +115,13 @@ def stock_schemas(settings: Settings) -> dict[str, Schema]:
     holds, max_ttl = settings.holds, settings.holds_max_ttl
     return {
         "StockChange": input_schema(
-            properties_of(StockChange(), with_default=False),
+            properties_of(StockChange()),
             "A change of the stock.",
             examples.STOCK_CHANGE,
             ["delta"],
         ),
         "StockChanges": input_schema(
-            properties_of(StockChanges(), with_default=False),
+            properties_of(StockChanges()),
             "A change of the stock of several books.",
             examples.STOCK_CHANGES,
             ["lines"],
@@ -138,13 +138,13 @@ def stock_schemas(settings: Settings) -> dict[str, Schema]:
             examples=[examples.STOCK_LEVELS],
         ),
         "NewHold": input_schema(
-            properties_of(hold_schema(max_ttl), with_default=False),
+            properties_of(hold_schema(max_ttl)),
             "A hold to place.",
             examples.NEW_HOLD,
             ["lines"],
         ),
         "HoldPatch": input_schema(
-            properties_of(prolong_schema(max_ttl), with_default=False),
+            properties_of(prolong_schema(max_ttl)),
             "What can be changed of a hold.",
             examples.HOLD_PATCH,
             ["ttl"],

@@ -1,7 +1,8 @@
 """Bulk writes: rows are staged in a temporary table, checked there, and merged in batches.
 
-These statements are the same on both databases. How rows are staged, and what makes the merge fast,
-differs: :mod:`.bulk_postgresql`, :mod:`.bulk_sqlite`.
+These statements are the same on both databases; :mod:`.merge_queries` has what a merge writes. How
+rows are staged, and what makes the merge fast, differs: :mod:`.bulk_postgresql`,
+:mod:`.bulk_sqlite`.
 """
 
 from abc import ABC, abstractmethod
@@ -14,23 +15,19 @@ import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable, DropTable
 from sqlalchemy.sql.elements import ColumnElement
 
-from pyramid_bookstore.catalogue.extra import Extra
-from pyramid_bookstore.catalogue.fields import FIELDS
 from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.catalogue.movements import MovementLog
 from pyramid_bookstore.catalogue.statements import COLUMNS
 from pyramid_bookstore.db.dialects import Dialect, dialect_named
-from pyramid_bookstore.db.types import JSONText, UTCDateTime
-from pyramid_bookstore.feeds.staging import (
-    DERIVED_FIELDS,
-    EXTRA_KEYS,
-    FEED_FIELDS,
-    KEY,
-    NULLABLE_FIELDS,
-    REQUIRED_FIELDS,
-    STAGED,
-    given,
+from pyramid_bookstore.db.types import UTCDateTime
+from pyramid_bookstore.feeds.merge_queries import (
+    changed_values,
+    differs,
+    moves_of_changed,
+    moves_of_new,
+    new_books,
 )
+from pyramid_bookstore.feeds.staging import KEY, REQUIRED_FIELDS, STAGED
 
 #: What a new book must have: the required fields, and ``extra`` if the host's schema requires it.
 REQUIRED_IN_NEW = (*REQUIRED_FIELDS, "extra")
@@ -212,52 +209,43 @@ class Bulk(ABC):
         if not self._updatable:
             return new, 0
         updated = sa.select(sa.func.count()).select_from(STAGED).join(BOOKS, _B.isbn == _S.isbn)
-        return new, self.connection.execute(updated.where(self._differs())).scalar_one()
+        return new, self.connection.execute(updated.where(differs(self._updatable))).scalar_one()
 
     def merge(self, first: int, last: int, *, return_books: bool) -> Merged:
         """Write the rows of the lines ``first`` to ``last``."""
         lines = _S.line.between(first, last)
         # Insert first: a book that another transaction adds at this moment is then updated below.
+        books = new_books(
+            lines,
+            default_extra=self._default_extra,
+            declared=self._default_declared,
+            now=self._now,
+        )
         insert = (
             self.dialect.insert(BOOKS)
-            .from_select(*self._new(lines))
+            .from_select(*books)
             .on_conflict_do_nothing(index_elements=[_B.isbn])
         )
         new, new_rows = self._write(insert, return_books)
         all_new = new == last - first + 1
         if self._log is not None and new:
-            moves = self._moves_of_new(lines, staged_alone=all_new)
+            moves = moves_of_new(lines, staged_alone=all_new)
             self._log.write_from(self.connection, moves, REASON, self._now)
         if not self._updatable or all_new:  # there is nothing to update
             return Merged(new, 0, new_rows)
         if self._log is not None and "stock" in self._updatable:
-            moves = self._moves_of_changed(lines)
+            moves = moves_of_changed(lines)
             self._log.write_from(self.connection, moves, REASON, self._now)
         updated_at = self.dialect.next_timestamp(
             _B.updated_at, sa.literal(self._now, UTCDateTime())
         )
         update = (
             sa.update(BOOKS)
-            .where(_B.isbn == _S.isbn, lines, self._differs())
-            .values({**self._changed(), "updated_at": updated_at})
+            .where(_B.isbn == _S.isbn, lines, differs(self._updatable))
+            .values({**changed_values(self._updatable), "updated_at": updated_at})
         )
         old, old_rows = self._write(update, return_books)
         return Merged(new, old, new_rows, old_rows)
-
-    def _moves_of_new(self, lines: ColumnElement[bool], *, staged_alone: bool) -> sa.Select[Any]:
-        """The movements of the books that were added, which have the ids of their rows; where all
-        rows were added, the books need not be looked at."""
-        if staged_alone:
-            moves = sa.select(_S.id, _S.stock.label("delta"), _S.stock.label("stock"))
-            return moves.where(lines, _S.stock > 0)
-        moves = sa.select(_B.id, _B.stock.label("delta"), _B.stock.label("stock"))
-        return moves.join(STAGED, _S.id == _B.id).where(lines, _B.stock > 0)
-
-    def _moves_of_changed(self, lines: ColumnElement[bool]) -> sa.Select[Any]:
-        """The movements of the books that are about to be changed, which are locked by it."""
-        moves = sa.select(_B.id, (_S.stock - _B.stock).label("delta"), _S.stock.label("stock"))
-        moves = moves.join(STAGED, _S.isbn == _B.isbn).where(lines, _S.stock != _B.stock)
-        return moves.with_for_update(key_share=True, of=BOOKS)
 
     def _write(self, statement: Any, return_books: bool) -> tuple[int, Sequence[Any]]:
         """How many books a statement wrote, and these as rows if asked for."""
@@ -290,63 +278,3 @@ class Bulk(ABC):
         # SQLAlchemy keeps the row count of an INSERT only with this option.
         result = self.connection.execute(statement, execution_options={"preserve_rowcount": True})
         return result.rowcount
-
-    def _new(self, lines: ColumnElement[bool]) -> tuple[list[str], sa.Select[Any]]:
-        """The names of the columns of new books, and a SELECT of their rows."""
-        moment = sa.literal(self._now, UTCDateTime())
-        columns: dict[str, Any] = {"id": _S.id, "created_at": moment, "updated_at": moment}
-        for name in FEED_FIELDS:
-            columns[name] = self._with_default(name)
-            if name in DERIVED_FIELDS:
-                key = FIELDS[name].key
-                columns[key] = sa.func.coalesce(_S[key], "")
-        for name in EXTRA_KEYS:
-            columns[name] = _S[name]
-        columns["extra_words"] = sa.func.coalesce(_S.extra_words, "")
-        columns["declared"] = sa.func.coalesce(_S.declared, self._default_declared)
-        # Rows without a required field are updates; their book may have been deleted meanwhile.
-        complete = sa.and_(*(_S[name].is_not(None) for name in REQUIRED_FIELDS))
-        return list(columns), sa.select(*columns.values()).where(lines, complete)
-
-    def _with_default(self, name: str) -> ColumnElement[Any]:
-        field = FIELDS[name]
-        if type(field.type) is Extra:
-            return sa.cast(sa.func.coalesce(_S[name], self._default_extra), JSONText())
-        if field.required or field.default is None:
-            return _S[name]
-        return sa.func.coalesce(_S[name], field.default)
-
-    def _changed(self) -> dict[str, Any]:
-        """The new values of the updatable fields: the row's, or the stored one if it has none."""
-        changed: dict[str, Any] = {}
-        for name in self._updatable:
-            if name in NULLABLE_FIELDS:
-                changed[name] = sa.case((_S[given(name)], _S[name]), else_=_B[name])
-            elif type(FIELDS[name].type) is Extra:
-                stored = sa.cast(_B[name], sa.Text)
-                changed[name] = sa.cast(sa.func.coalesce(_S[name], stored), JSONText())
-                for key in EXTRA_KEYS:
-                    changed[key] = sa.case((_S[name].is_not(None), _S[key]), else_=_B[key])
-                changed["extra_words"] = sa.func.coalesce(changed["extra_words"], "")
-            else:
-                changed[name] = sa.func.coalesce(_S[name], _B[name])
-            if name in DERIVED_FIELDS:
-                key = FIELDS[name].key
-                changed[key] = sa.func.coalesce(_S[key], _B[key])
-                if name in NULLABLE_FIELDS:
-                    changed[key] = sa.case(
-                        (_S[given(name)], sa.func.coalesce(_S[key], "")), else_=_B[key]
-                    )
-        return changed
-
-    def _differs(self) -> ColumnElement[bool]:
-        """Whether a row has a value that differs from the stored book's."""
-        differences: list[ColumnElement[bool]] = []
-        for name in self._updatable:
-            if name in NULLABLE_FIELDS:
-                differences.append(sa.and_(_S[given(name)], _S[name].is_distinct_from(_B[name])))
-            elif type(FIELDS[name].type) is Extra:
-                differences.append(_S[name] != sa.cast(_B[name], sa.Text))
-            else:
-                differences.append(_S[name] != _B[name])
-        return sa.or_(*differences)

@@ -11,6 +11,7 @@ from pyramid_bookstore.catalogue.models import BOOKS
 from pyramid_bookstore.db.diagnosis import FORBIDDEN, LOCKED
 from pyramid_bookstore.db.errors import diagnose
 from pyramid_bookstore.feeds.bulk import Bulk, Staged
+from pyramid_bookstore.feeds.merge_queries import differs
 from pyramid_bookstore.feeds.staging import STAGED
 
 #: Key of the advisory lock that imports hold: "bookfeed" as eight bytes.
@@ -60,7 +61,7 @@ class PostgresBulk(Bulk):
         if not self._updatable:
             return
         books = select(BOOKS.c.id).join(STAGED, STAGED.c.isbn == BOOKS.c.isbn)
-        books = books.where(self._differs()).order_by(BOOKS.c.id)
+        books = books.where(differs(self._updatable)).order_by(BOOKS.c.id)
         locked = books.with_for_update(key_share=True, of=BOOKS).subquery()
         # Counted, so that no ids are sent.
         self.connection.execute(select(func.count()).select_from(locked))

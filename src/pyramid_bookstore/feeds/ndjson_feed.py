@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from pyramid_bookstore.catalogue.kinds import ListKind
+from pyramid_bookstore.catalogue.list_kinds import ListKind
 from pyramid_bookstore.errors import InvalidJSON
 from pyramid_bookstore.feeds.lines import Lines, Stream, refuse
 from pyramid_bookstore.feeds.options import FeedOptions, normal

@@ -7,9 +7,9 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, get_args
 
+from pyramid_bookstore.catalogue.base_service import Service
 from pyramid_bookstore.catalogue.events import BookCreated, BookDeleted, BookUpdated
-from pyramid_bookstore.catalogue.query import NO_FILTERS, Filters, as_parameters
-from pyramid_bookstore.catalogue.service import Service
+from pyramid_bookstore.catalogue.query import NO_FILTERS, Filters
 from pyramid_bookstore.catalogue.statements import book_from_row
 from pyramid_bookstore.errors import Fault, Report, ValidationFailed
 from pyramid_bookstore.feeds.bulk import Merged
@@ -22,6 +22,7 @@ from pyramid_bookstore.feeds.profiles import profile as profile_named
 from pyramid_bookstore.feeds.schema import ExportQuery, parse_export
 from pyramid_bookstore.feeds.snapshot import MAX_ABSENT, Absent, snapshot_of
 from pyramid_bookstore.feeds.staging import KEY
+from pyramid_bookstore.values.parameters import as_parameters
 
 
 class FeedsService(Service):

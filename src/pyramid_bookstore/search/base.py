@@ -24,8 +24,8 @@ from sqlalchemy import (
 
 from pyramid_bookstore.db.base import BOOKS_TABLE
 from pyramid_bookstore.search.conditions import Computed, Conditions, TextShape
+from pyramid_bookstore.search.pieces import Group, Place
 from pyramid_bookstore.search.spelling import Spelling
-from pyramid_bookstore.search.words import Group, Place
 
 #: A walk gives up after so many times the books that it should take; where the matches are spread
 #: evenly, one in some thousands does.

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Text, bindparam
 
-from pyramid_bookstore.search.words import Place
+from pyramid_bookstore.search.pieces import Place
 
 
 class Comparison(NamedTuple):

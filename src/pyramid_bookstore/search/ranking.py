@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Text, and_, bindparam, case, func, or_, tr
 
 from pyramid_bookstore.search.base import Search
 from pyramid_bookstore.search.conditions import TextShape
-from pyramid_bookstore.search.words import Wanted
+from pyramid_bookstore.search.pieces import Wanted
 
 #: Matches that pages by relevance reach.
 RANKED: Final = 1_000

@@ -16,8 +16,8 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from pyramid_bookstore.search.base import SPELLED, Search
 from pyramid_bookstore.search.conditions import TextShape
+from pyramid_bookstore.search.pieces import Group, Piece, Place
 from pyramid_bookstore.search.spelling import Spelling
-from pyramid_bookstore.search.words import Group, Piece, Place
 
 #: Candidates are counted up to here; with so many, a filter is not rare in any catalogue.
 RARE = 2_000

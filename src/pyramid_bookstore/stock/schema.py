@@ -33,6 +33,7 @@ def _reason() -> Any:
 def _reference() -> Any:
     return field(
         Text(1, LONGEST_REFERENCE, nullable=True),
+        name="reference",
         missing=None,
         description="What it belongs to, such as the number of an order; for the log.",
     )
@@ -98,7 +99,7 @@ def hold_schema(max_ttl: int) -> Any:
             description="The books, some of them perhaps twice: they are added up first.",
         ),
         _ttl(max_ttl, min(USUAL_TTL, max_ttl)),
-        _named(_reference(), "reference"),
+        _reference(),
     )
 
 
@@ -108,11 +109,6 @@ def prolong_schema(max_ttl: int) -> Any:
     return colander.SchemaNode(
         Fields({"": "Of a hold only the ttl can be changed."}), _ttl(max_ttl, colander.required)
     )
-
-
-def _named(node: Any, name: str) -> Any:
-    node.name = name
-    return node
 
 
 class SeveralChanges(NamedTuple):

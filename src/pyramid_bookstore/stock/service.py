@@ -6,11 +6,10 @@ from uuid import UUID
 
 import msgspec
 
+from pyramid_bookstore.catalogue.base_service import Service, parse_book_id
 from pyramid_bookstore.catalogue.constraints import FREE_STOCK
 from pyramid_bookstore.catalogue.fields import BookData
 from pyramid_bookstore.catalogue.movements import Move, Reason
-from pyramid_bookstore.catalogue.query import as_parameters
-from pyramid_bookstore.catalogue.service import Service, parse_book_id
 from pyramid_bookstore.catalogue.statements import BY_ID, book_from_row, guard_of
 from pyramid_bookstore.catalogue.store import ATTEMPTS, Store, too_many_retries
 from pyramid_bookstore.errors import (
@@ -32,6 +31,7 @@ from pyramid_bookstore.transactions.writers import Writer
 from pyramid_bookstore.values.condition import ANY_STATE, Condition
 from pyramid_bookstore.values.faults import deserialized
 from pyramid_bookstore.values.moments import now
+from pyramid_bookstore.values.parameters import as_parameters
 from pyramid_bookstore.values.types import INTEGER_MAX
 
 

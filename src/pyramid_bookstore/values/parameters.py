@@ -1,7 +1,7 @@
-"""Strict types for query parameters, which are text."""
+"""Query parameters, which are text: strict types for them, and values from Python as such."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -146,8 +146,7 @@ class Token(StrictType):
 class Repeated(StrictType):
     """All values of a parameter that may be repeated, of at most ``max_length`` characters."""
 
-    def __init__(self, max_length: int = 1000) -> None:
-        self.max_length = max_length
+    max_length = 1000
 
     def read(self, value: Any) -> Any:
         for each in value:
@@ -235,3 +234,19 @@ class Parameters(Fields):
             if name not in node or not node[name].typ.skips_empty or not is_blank(value)
         }
         return self.collect(node, given, error)
+
+
+def as_parameters(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Values from Python as query parameters; `None` is left out, a list repeats its name."""
+    for name, value in values.items():
+        if isinstance(value, (list, tuple, set, frozenset)):
+            for each in value:
+                yield from as_parameters({name: each})
+        elif isinstance(value, bool):
+            yield name, str(value).lower()
+        elif isinstance(value, Decimal):
+            yield name, f"{value:f}"
+        elif isinstance(value, datetime):
+            yield name, value.isoformat()
+        elif value is not None:
+            yield name, str(value)

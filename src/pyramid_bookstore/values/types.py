@@ -126,10 +126,8 @@ class Price(StrictType):
 
     wanted = NUMBER
     places = 2
-
-    def __init__(self, minimum: Decimal = Decimal("0.00"), maximum: Decimal = PRICE_MAX) -> None:
-        self.minimum = minimum
-        self.maximum = maximum
+    minimum = Decimal("0.00")
+    maximum = PRICE_MAX
 
     def read(self, value: Any) -> Decimal:
         if isinstance(value, bool) or not isinstance(value, (int, Decimal)):

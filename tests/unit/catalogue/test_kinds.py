@@ -13,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyramid_bookstore.catalogue.declared import declare
-from pyramid_bookstore.catalogue.kinds import KINDS, MOST, ContributorsKind, Kind, token_of
+from pyramid_bookstore.catalogue.kind import Kind, token_of
+from pyramid_bookstore.catalogue.kinds import KINDS
+from pyramid_bookstore.catalogue.list_kinds import MOST, ContributorsKind
 from pyramid_bookstore.search.folding import folded
 from pyramid_bookstore.values.text import visible
 from pyramid_bookstore.values.types import Refused

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pyramid_bookstore.search import folding, words
-from pyramid_bookstore.search.words import Piece, stored, wanted, wanted_of_author
+from pyramid_bookstore.search import folding, pieces
+from pyramid_bookstore.search.pieces import Piece, wanted, wanted_of_author
+from pyramid_bookstore.search.words import stored
 from tests.support import reading
 from tests.support.catalogue import BEGINNING
 from tests.support.searching import books, searches, texts
@@ -243,7 +244,7 @@ def test_what_a_search_asks_for_has_no_wildcard_and_no_quote(search):
         for piece in group:
             assert piece.text.strip()
             assert not {*piece.text} & {*"%_\\\"'\0"}
-    assert len(wanted(search).groups) <= words.COUNTED
+    assert len(wanted(search).groups) <= pieces.COUNTED
 
 
 def test_canonically_equal_texts_are_stored_alike():

@@ -23,8 +23,6 @@ class Dialect(ABC):
     name: ClassVar[str]
     #: What stands before a statement to get its plan instead of its rows.
     explain: ClassVar[str]
-    #: Whether a database may have an encoding that cannot hold every text.
-    has_encodings: ClassVar[bool] = False
     #: Whether roles have rights, which may be missing.
     has_rights: ClassVar[bool] = False
 

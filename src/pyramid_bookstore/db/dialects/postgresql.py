@@ -95,7 +95,6 @@ class PostgreSQL(Dialect):
     """A server that many processes share."""
 
     name = "postgresql"
-    has_encodings = True
     has_rights = True
     explain = "EXPLAIN (ANALYZE, BUFFERS)"
 

@@ -4,13 +4,10 @@ the books of a token in the order of their age.
 Triggers keep it in step with the column ``attributes``, a JSON array.
 """
 
-
-def _add(row: str) -> str:
-    return (
-        "INSERT OR IGNORE INTO bookstore_attributes (token, created_at, seq)"
-        f" SELECT value, {row}.created_at, {row}.seq FROM json_each({row}.attributes);"
-    )
-
+_PUT_IN = (
+    "INSERT OR IGNORE INTO bookstore_attributes (token, created_at, seq)"
+    " SELECT value, new.created_at, new.seq FROM json_each(new.attributes);"
+)
 
 _TAKE_OUT = (
     "DELETE FROM bookstore_attributes WHERE created_at = old.created_at"
@@ -30,7 +27,7 @@ ATTRIBUTES = (
     """,
     f"""
     CREATE TRIGGER bookstore_attributes_added AFTER INSERT ON bookstore_books
-    WHEN new.attributes IS NOT NULL BEGIN {_add("new")} END
+    WHEN new.attributes IS NOT NULL BEGIN {_PUT_IN} END
     """,
     f"""
     CREATE TRIGGER bookstore_attributes_removed AFTER DELETE ON bookstore_books
@@ -41,7 +38,7 @@ ATTRIBUTES = (
     AFTER UPDATE OF attributes, created_at, seq ON bookstore_books
     WHEN old.attributes IS NOT new.attributes OR old.created_at IS NOT new.created_at
         OR old.seq IS NOT new.seq
-    BEGIN {_TAKE_OUT} {_add("new")} END
+    BEGIN {_TAKE_OUT} {_PUT_IN} END
     """,
 )
 
