@@ -114,7 +114,7 @@ def check_every_path(reader, rows, search, *, author="", **comparisons):
 
 class TestEveryPath:
     @pytest.mark.no_cover
-    @settings(max_examples=35, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(data=st.data())
     def test_a_search_finds_what_the_plain_reading_finds(self, empty, data):
         """Of any books, whatever is looked for."""
@@ -124,7 +124,7 @@ class TestEveryPath:
             check_every_path(reader, rows, search)
 
     @pytest.mark.no_cover
-    @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(data=st.data())
     def test_filters_are_combined_with_and(self, empty, data):
         rows = data.draw(books())
@@ -139,7 +139,7 @@ class TestEveryPath:
             check_every_path(reader, rows, search, author=author, **comparisons)
 
     @pytest.mark.no_cover
-    @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(data=st.data())
     def test_a_search_in_a_catalogue_finds_what_the_plain_reading_finds(self, catalogue, data):
         engine, rows = catalogue
