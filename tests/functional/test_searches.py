@@ -219,6 +219,12 @@ SPELLED = {
     "булгоков": "булгаков",
     "xyzzyqux": None,
     "tolkien dune": None,
+    "lord of the files": "lord of the flies",
+    "brave knew world": "brave new world",
+    "a tale of too cities": "a tale of two cities",
+    "fank herbart": "frank herbert",
+    "wat and peace": "war and peace",
+    "frank peace": None,
     "qqq": None,
 }
 

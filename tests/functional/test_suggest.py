@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from pyramid_bookstore import Bookstore
 from pyramid_bookstore.catalogue import suggestions
-from pyramid_bookstore.catalogue.suggestions import suggest
+from pyramid_bookstore.catalogue.suggestions import nearest_spelling, suggest
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.db.query import LeanReader
 from pyramid_bookstore.errors import ValidationFailed
@@ -106,7 +106,7 @@ def test_the_nearest_spelling_is_suggested_where_nothing_begins_so(shop, q):
         {"search": "tol"},
         {"search": "tolkien", "min_price": "99999"},  # found, but for the price
         {"search": "tolkein", "page": "2"},
-        {"search": "one two tree fouur five sixx"},  # too many words
+        {"search": "one two tree fouur five sixx seven"},  # too many words
         {"author": "tolkein"},
     ],
 )
@@ -152,6 +152,37 @@ def test_a_frequent_word_is_the_nearest_spelling_also_where_only_a_sample_is_rea
     found = suggest(reader, "gardn", 5)
     assert found.corrected
     assert [each.text for each in found.data] == ["garden"]
+
+
+@pytest.mark.parametrize(
+    ("search", "spelled"),
+    [
+        ("jane austin", "jane austen"),  # both are there, and together in another spelling
+        ("austin jane", "austen jane"),
+        ("ema austen", "emma austen"),  # rather than the more frequent word of other books
+        ("jan", None),  # is found
+        ("poter hary", "potter harry"),  # beside the longer one, once that is corrected
+        ("annn eliot", "anne eliot"),
+        ("jane xyz", None),
+        ("kleon potter", None),  # nothing near stands beside the other
+        ("ab potter", None),
+    ],
+)
+def test_words_are_corrected_by_what_stands_beside_the_others(engine, search, spelled):
+    texts = [
+        *[("Emma", "Jane Austen")] * 3,
+        *[("Elma", "Someone Else")] * 5,
+        ("Steal Like an Artist", "Austin Kleon"),
+        ("The Lane", "Ann Austin"),
+        ("Harry Potter", "J. K. Rowling"),
+        ("Hay, Hay", "Mary Hay"),
+        ("Middlemarch: Anne's", "George Eliot"),
+        ("Persuasion", "Anne Eliot"),
+        ("Cab", "Lab"),
+    ]
+    fill(engine, [book_row(at, title=text, author=by) for at, (text, by) in enumerate(texts)])
+    reader = LeanReader(engine, dialect_named(engine.dialect.name))
+    assert nearest_spelling(reader, search) == spelled
 
 
 def test_a_word_is_corrected_where_many_books_have_its_parts_alone(engine):

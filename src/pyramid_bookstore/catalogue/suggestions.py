@@ -20,14 +20,18 @@ from pyramid_bookstore.search.pieces import Wanted, beginnings, plain_words, wan
 from pyramid_bookstore.search.spelling import Spelling, is_one_step_apart, spellings
 from pyramid_bookstore.search.words import stored
 
-#: Books whose authors are looked at, the newest that match.
+#: Books whose words or authors are looked at, the newest that match.
 LOOKED_AT: Final = 100
 
 #: So many books of an author are counted; the number stands for it or more.
 COUNTED: Final = 1_000
 
 #: Words of a search that is corrected; more are looked up one by one for too long.
-CORRECTED: Final = 5
+CORRECTED: Final = 6
+
+#: Letters of a word that is corrected by what stands beside the others; a shorter one is near to
+#: too many.
+SHORTEST: Final = 3
 
 #: Books of a sample in which a word is seen, for it to be the most frequent one.
 CERTAIN: Final = 3
@@ -70,16 +74,50 @@ def suggest(reader: Reader, text: str, limit: int) -> Suggestions:
 
 
 def nearest_spelling(reader: Reader, search: str) -> str | None:
-    """The search with each word that no book has in its nearest spelling; `None` if there is none,
-    or if it finds nothing either."""
+    """The search with words in their nearest spelling: each that no book has, and where books have
+    each but none has all, the one that most books have in another spelling beside the others.
+
+    `None` if there is none, or if the search finds something.
+    """
     words = plain_words(search)
     if len(words) > CORRECTED:
         return None
-    corrected = [word if _is_found(reader, word) else _nearest(reader, word) for word in words]
-    text = " ".join(word for word in corrected if word)
-    if corrected == words or None in corrected or not _is_found(reader, text):
-        return None
-    return text
+    known = [word for word in words if _is_found(reader, word)]
+    nearest: dict[str, str] = {}
+    # Of long words there are few that are near; the others are looked for beside them.
+    for word in sorted({*words} - {*known}, key=lambda each: (-len(each), each)):
+        found = _most_frequent(_beside(reader, known, word)) or _nearest(reader, word)
+        if found is None:
+            return None
+        nearest[word] = found
+        known.append(found)
+    corrected = [nearest.get(word, word) for word in words]
+    text = " ".join(corrected)
+    if _is_found(reader, text):
+        return text if nearest else None
+    return _one_corrected(reader, corrected)
+
+
+def _one_corrected(reader: Reader, words: Sequence[str]) -> str | None:
+    """The words, one of them in its nearest spelling in the books that have all others."""
+    found: Counter[str] = Counter()
+    for at, word in enumerate(words):
+        before, behind = words[:at], words[at + 1 :]
+        for near, books in _beside(reader, [*before, *behind], word).items():
+            found[" ".join([*before, near, *behind])] = books
+    return _most_frequent(found)
+
+
+def _beside(reader: Reader, others: Sequence[str], word: str) -> Counter[str]:
+    """The words one step from this one in books that have the others, and in how many."""
+    found: Counter[str] = Counter()
+    if not others or len(word) < SHORTEST:
+        return found
+    filters = {"search": " ".join(others)}
+    for book in list_books(reader, ListQuery(filters=filters, limit=LOOKED_AT, count="none")).books:
+        near = {*stored(book.title).split(), *stored(book.author).split()}
+        found.update(each for each in near if is_one_step_apart(word, each))
+    return found
 
 
 def _beginning_so(reader: Reader, text: str, limit: int) -> list[Suggestion]:
@@ -143,6 +181,10 @@ def _nearest(reader: Reader, word: str) -> str | None:
             break
         # What is often in a sample is in too many books to look at all of them.
         near = [spelling for spelling in near if often[spelling.pattern] < OFTEN]
+    return _most_frequent(found)
+
+
+def _most_frequent(found: Counter[str]) -> str | None:
     return min(found, key=lambda each: (-found[each], each), default=None)
 
 
