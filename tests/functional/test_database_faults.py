@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 from webtest import TestApp
 
+from pyramid_bookstore.db.diagnosis import NOT_READY
 from pyramid_bookstore.db.engines import make_engine
 from pyramid_bookstore.web.mount import Mount
 from tests.support.api import API, BOOKS, RUST, ask, assert_problem, new_book
@@ -259,7 +260,7 @@ class TestNoTables:
         with engine.begin() as connection:
             connection.exec_driver_sql("ALTER TABLE bookstore_books RENAME TO elsewhere")
         reasons = all_unavailable(client)
-        assert reasons == {"The database is not set up for this version."}
+        assert reasons == {NOT_READY.reason}
         said = "Run the migrations: bookstore -c INI migrate, or pyramid_bookstore.upgrade(engine)"
         assert said in caplog.text
         with engine.begin() as connection:

@@ -180,3 +180,12 @@ def test_a_field_is_declared_or_in_the_host_schema_but_not_both(make_client: Mak
     schema.add(colander.SchemaNode(colander.String(), name="publisher", missing="Nobody"))
     with pytest.raises(ConfigurationError, match="publisher: the schema of extra has it already"):
         make_client(FIELDS, configure=with_schema(schema))
+
+
+def test_a_declared_field_beside_the_others_is_said_to_be_a_member_of_extra(
+    client: TestApp,
+) -> None:
+    fields = {"title": "Faust", "author": "Goethe", "isbn": isbn(1), "price": 5}
+    refused = client.post_json("/api/v1/books", fields | {"publisher": "Piper"}, status=422)
+    [fault] = refused.json["details"]
+    assert (fault["field"], fault["message"]) == ("publisher", "This field is a member of extra.")

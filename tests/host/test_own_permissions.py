@@ -59,6 +59,8 @@ def test_the_policy_is_asked_in_the_words_of_the_host(make_client: MakeClient) -
         client.extra_environ["HTTP_X_MAY"] = ""
         assert asked(client, method, path, None).status_int == 401, (method, path)
         assert policy.permissions == wanted, (method, path)
+        refused = asked(client, method, path, "ada").json["message"]
+        assert refused == f"You may not do this: it needs the permission {' or '.join(wanted)}."
         client.extra_environ["HTTP_X_MAY"] = wanted[-1]
         assert asked(client, method, path, None).status_int in (200, 404, 422), (method, path)
         assert not any(each.startswith("bookstore.") for each in policy.permissions), (method, path)

@@ -156,5 +156,6 @@ def _variant(extra: Extra, *, optional: bool) -> Any:
         )
         for field in WRITABLE
     ]
-    messages = {**SET_BY_SERVER, "": "This is not a field of a book."}
+    in_extra = dict.fromkeys(extra.rules.declared.fields, "This field is a member of extra.")
+    messages = {**in_extra, **SET_BY_SERVER, "": "This is not a field of a book."}
     return colander.SchemaNode(Fields(messages), *nodes, validator=_check_fields_together)

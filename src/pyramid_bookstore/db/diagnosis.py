@@ -54,7 +54,10 @@ FORBIDDEN = Diagnosis("unavailable", "The database does not permit this to the s
 UNFIT = Diagnosis(
     "unavailable", "The database's settings do not suit the bookstore; the log says which."
 )
-NOT_READY = Diagnosis("unavailable", "The database is not set up for this version.")
+NOT_READY = Diagnosis(
+    "unavailable",
+    "The database is not set up for this version. Its operator has to run: bookstore migrate.",
+)
 
 
 class UnfitDatabase(Unavailable):

@@ -142,7 +142,8 @@ def _unauthorized_or_forbidden(error: HTTPException, request: Request) -> Bookst
     ours = hasattr(policy, "challenge")
     own = [("WWW-Authenticate", policy.challenge(request))] if ours else []
     if request.authenticated_userid is not None:
-        needed = " or ".join(_lacking(error, request))
+        settings = Mount.of(request.registry).settings
+        needed = " or ".join(map(settings.permission, _lacking(error, request)))
         needs = f": it needs the permission {needed}" if needed else ""
         return Forbidden(f"You may not do this{needs}.", own)
     headers = own or [(name, str(value)) for name, value in forget(request)]
