@@ -249,7 +249,7 @@ def test_a_row_with_an_extra_has_the_defaults_of_the_hosts_schema(host: TestApp)
 
 def test_a_spreadsheet_holds_numbers_and_dates_and_comes_back_unchanged(client: TestApp) -> None:
     rows = [[*BOOK.split(","), *COLUMNS.split(",")],
-            [MOMO, "Momo", "Ende", 15, "Piper", 300, 4.5, "2024-05", True, "ger; eng"]]  # fmt: skip
+            [MOMO, "Momo", "Ende", 15, "Piper", 300, 4.5, "2024-05", True, "ger;eng"]]  # fmt: skip
     assert send(client, xlsx(*rows), kind=XLSX).json["created"] == 1
     assert only(client)["extra"] == FULL
     put(client, {"pages": 2**62, "other": "o"}, FAUST)
@@ -264,7 +264,7 @@ def test_the_export_has_a_column_for_each_declared_field_and_extra_the_rest(
     [row] = csv.DictReader(io.StringIO(client.get(EXPORT).text))
     assert json.loads(row["extra"]) == {"note": "kept"}
     cells = [row[name] for name in COLUMNS.split(",")]
-    assert cells == ["Piper", "300", "4.5", "2024-05", "true", "ger; eng"]
+    assert cells == ["Piper", "300", "4.5", "2024-05", "true", "ger;eng"]
     assert [*row][-6:] == COLUMNS.split(",")
     assert json.loads(client.get(f"{EXPORT}?format=ndjson").text)["extra"] == {
         **FULL, "note": "kept",

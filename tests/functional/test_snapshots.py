@@ -136,8 +136,9 @@ class TestGuard:
             assert fault["field"] == "max_absent"
             assert fault["message"] == (
                 "2 of the 20 books that came with 'trade' are not in the file; that is more than"
-                " 5%, so nothing was written. If it is right, say --max-absent 10% (over HTTP"
-                " max_absent=10); with a dry run, the report names them."
+                f" 5%, so nothing was written. The first of them: {isbn(18)}, {isbn(19)}. If it is"
+                " right, say --max-absent 10% (over HTTP max_absent=10); a dry run with that names"
+                " them in its report."
             )
             assert (client.get(f"{BOOKS}?limit=100").json, members(client)) == state
         default = f"?source=trade&absent={absent}"

@@ -72,7 +72,7 @@ class ListKind(Kind):
         return text
 
     def to_cell(self, value: Any) -> str:
-        text = "; ".join(map(self.item_to_cell, value))
+        text = ";".join(map(self.item_to_cell, value))
         # What the semicolons would not give back is written as JSON.
         return text if self.from_cell(text) == value else jsontext.dumps(value).decode()
 

@@ -43,6 +43,9 @@ ABSENT: Final = sa.Table(
     postgresql_on_commit="DROP",
 )
 
+#: Absent books that a refusal names.
+_SAID: Final = 5
+
 _TABLES = (PRESENT, ABSENT)
 _MEMBERS: Any = Member.__table__
 _A, _B, _M = ABSENT.c, BOOKS.c, _MEMBERS.c
@@ -118,9 +121,10 @@ class AbsentBooks:
             refuse(
                 f"{self.count:,} of the {self.known:,} books that came with"
                 f" {self._snapshot.source!r} are not in the file; that is more than"
-                f" {self._snapshot.max_absent}%, so nothing was written. If it is right, say"
-                f" --max-absent {share:g}% (over HTTP max_absent={share:g}); with a dry run, the"
-                " report names them.",
+                f" {self._snapshot.max_absent}%, so nothing was written. The first of them:"
+                f" {', '.join(book.isbn for book in self.books[:_SAID])}. If it is right, say"
+                f" --max-absent {share:g}% (over HTTP max_absent={share:g}); a dry run with that"
+                " names them in its report.",
                 "max_absent",
             )
         if dry_run and self._snapshot.absent == "delete" and not self._deletable(0, self.count):

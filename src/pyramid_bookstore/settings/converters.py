@@ -164,8 +164,6 @@ def _origins(value: Any) -> tuple[str, ...]:
 def _origin(word: str) -> str:
     """The origin as browsers send it; raises `ValueError` for what none of them sends."""
     origin = word.lower()
-    if "," in origin:
-        raise ValueError("separate origins by spaces, without commas")
     if origin == "null":
         raise ValueError("null is what any sandboxed page sends; * lets every origin in")
     found = _ORIGIN.fullmatch(origin)
@@ -195,7 +193,7 @@ def _attribute(value: Any) -> str | None:
 
 def _words(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
-        value = value.split()
+        value = value.replace(",", " ").split()
     if not isinstance(value, list | tuple | set | frozenset):
         raise _RefusedError
     if not all(isinstance(word, str) and word.strip() for word in value):
@@ -216,7 +214,7 @@ def _words_of(kind: str, options: tuple[str, ...]) -> Converter:
             raise ValueError(f"{' '.join(faults)} (allowed: {' '.join(options)})")
         return words
 
-    return Converter(f"a list, separated by spaces, of {' '.join(options)}", parse)
+    return Converter(f"a list, separated by spaces or commas, of {' '.join(options)}", parse)
 
 
 def _prefix(value: Any) -> str:
@@ -239,12 +237,13 @@ TEXT = Converter("a text of 1 to 255 characters", _text)
 OPTIONAL_TEXT = Converter("a text", _optional_text)
 SECRET = Converter("a text (never shown)", _secret, hidden=True)
 ATTRIBUTE = Converter("the name of a request attribute, such as dbsession", _attribute)
-WORDS = Converter("a list of words, separated by spaces", _words)
+WORDS = Converter("a list of words, separated by spaces or commas", _words)
 PERMISSION = Converter("a permission of the host's, or nothing", _permission)
 FACTORY = Converter("the dotted name of a function or class, such as shop.Root", _callable_or_name)
 CURRENCY = Converter("the ISO 4217 code of a currency, such as EUR", _currency)
 ORIGINS = Converter(
-    "a list of origins, separated by spaces, such as https://shop.example; or * alone", _origins
+    "a list of origins, separated by spaces or commas, such as https://shop.example; or * alone",
+    _origins,
 )
 PERMISSION_LIST = _words_of("permission", PERMISSIONS)
 #: Checked further by `catalogue.declared.declare`.

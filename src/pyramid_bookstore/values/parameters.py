@@ -96,25 +96,19 @@ class Choice(StrictType):
 
 
 class Flag(Choice):
-    """``true`` or ``false``."""
+    """``true`` or ``false``, ``1`` or ``0``, in any case."""
 
-    def __init__(self, *more: str) -> None:
-        super().__init__("true", "false", *more)
+    def __init__(self) -> None:
+        super().__init__("true", "false", "1", "0")
 
     def read(self, value: str) -> bool:
-        return super().read(value) in ("true", "1")
+        return super().read(value.lower()) in ("true", "1")
 
 
 class Switch(Flag):
-    """As forms send it: also ``1`` or ``0``, in any case."""
+    """The same as a filter, where empty is not given."""
 
     skips_empty = True
-
-    def __init__(self) -> None:
-        super().__init__("1", "0")
-
-    def read(self, value: str) -> bool:
-        return super().read(value.lower())
 
 
 class Term(Text):

@@ -171,7 +171,7 @@ def test_a_cell_is_read_in_the_forms_that_tables_have(kind: str, cell: str, valu
 @pytest.mark.parametrize(
     ("kind", "value", "cell"),
     [
-        ("texts", ["eng", "ger"], "eng; ger"), ("texts", ["a;b"], '["a;b"]'),
+        ("texts", ["eng", "ger"], "eng;ger"), ("texts", ["a;b"], '["a;b"]'),
         ("texts", ['["x"]'], '["[\\"x\\"]"]'),
         ("contributors", [ANNA], "Anna Seghers (A01)"),
         ("contributors", [{"name": "A;B", "role": "A01"}], '[{"name":"A;B","role":"A01"}]'),

@@ -66,7 +66,7 @@ def test_every_query_parameter_is_converted_to_its_type() -> None:
     assert parse_export(iter([("format", "ndjson"), ("search", "x"), ("max_price", "0")])) == (
         ExportQuery(format="ndjson", filters={"search": "x", "max_price": Decimal(0)})
     )
-    assert parse_import([("dry_run", "true"), ("skip_invalid", "true")]) == ImportQuery(True, True)
+    assert parse_import([("dry_run", "True"), ("skip_invalid", "1")]) == ImportQuery(True, True)
 
 
 @pytest.mark.parametrize("name", ["search", "author"])
@@ -263,7 +263,7 @@ def test_rules_across_parameters_are_checked_once_each_one_is_valid() -> None:
     [
         (parse_export, [("format", "xml")], "format"), (parse_export, [("page", "1")], "page"),
         (parse_export, [("format", "csv"), ("format", "csv")], "format"),
-        (parse_import, [("dry_run", "1")], "dry_run"), (parse_import, [("search", "x")], "search"),
+        (parse_import, [("dry_run", "yes")], "dry_run"), (parse_import, [("search", "x")], "search"),
         (parse_import, [("skip_invalid", "")], "skip_invalid"),
     ],
 )  # fmt: skip
