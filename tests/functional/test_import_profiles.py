@@ -180,7 +180,7 @@ def test_a_profile_with_a_fault_is_refused_by_its_name(run, tmp_path, text, word
         ("delimiter=ab", "no delimiter"),
         ("delimiter=a", "no delimiter"), ("decimal=x", "comma or point"),
         ("profile=../x", "must be"),
-        ("repair_isbn=1", "true or false"), ("column=" + "x" * 1001, "at most 1000"),
+        ("repair_isbn=on", "true or false"), ("column=" + "x" * 1001, "at most 1000"),
         ("column=isbn=%00", "NUL"),
     ],
 )  # fmt: skip

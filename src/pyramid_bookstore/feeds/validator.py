@@ -158,7 +158,7 @@ class RowValidator:
         try:
             fields = validate_changes(self._repaired(value), rules=self._rules)
         except ValidationFailed as error:
-            faults += error.faults
+            faults += (self._with_repair(each, value) for each in error.faults)
         if KEY not in value and not any(each.field == KEY for each in faults):
             faults.append(fault(KEY, REQUIRED))
         return sorted(faults, key=_position) if faults else row_of(fields, self.declared)
@@ -169,6 +169,16 @@ class RowValidator:
             return value
         repaired = isbns.repair(isbn)
         return value if repaired is None else {**value, KEY: repaired}
+
+    def _with_repair(self, found: Fault, value: dict[str, Any]) -> Fault:
+        """The fault; of an ISBN that `repair_isbn` would repair, it says so."""
+        isbn = value.get(KEY)
+        if found.field != KEY or self._options.repair_isbn or not isinstance(isbn, str):
+            return found
+        if isbns.repair(isbn) is None:
+            return found
+        lost = "If it lost its leading zeros, say --repair-isbn (over HTTP repair_isbn=true)."
+        return fault(KEY, f"{found.message} {lost}")
 
     def _row(self, values: list[Any], given: Sequence[bool]) -> tuple[Any, ...]:
         """The row of values from the fast path; raises `NeedsSchema` for no ISBN, or free stock."""

@@ -263,7 +263,7 @@ def test_rules_across_parameters_are_checked_once_each_one_is_valid() -> None:
     [
         (parse_export, [("format", "xml")], "format"), (parse_export, [("page", "1")], "page"),
         (parse_export, [("format", "csv"), ("format", "csv")], "format"),
-        (parse_import, [("dry_run", "yes")], "dry_run"), (parse_import, [("search", "x")], "search"),
+        (parse_import, [("dry_run", "on")], "dry_run"), (parse_import, [("search", "x")], "search"),
         (parse_import, [("skip_invalid", "")], "skip_invalid"),
     ],
 )  # fmt: skip

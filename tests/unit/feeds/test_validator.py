@@ -233,6 +233,20 @@ def test_the_apostrophe_that_protects_from_formulas_is_removed():
     assert named(validated(make(), row(title="'Tis"))).title == "'Tis"
 
 
+@pytest.mark.parametrize(
+    ("isbn", "said"),
+    [("7120273", True), ("7120274", False), ("9780007120278", False), ("x", False)],
+)
+def test_an_isbn_that_the_option_would_repair_is_refused_with_its_name(isbn, said):
+    for refused in (
+        validated(make(), row(isbn=isbn)),
+        make().validate_document({"isbn": isbn, "title": "T", "author": "A", "price": 1}),
+    ):
+        [fault] = refused
+        assert fault.message.startswith(("An ISBN ", "The check digit"))
+        assert ("say --repair-isbn (over HTTP repair_isbn=true)" in fault.message) == said
+
+
 def test_an_isbn_is_repaired_only_with_the_option_repair_isbn():
     lost = row(isbn="7120273")
     assert isinstance(validated(make(), lost), list)
