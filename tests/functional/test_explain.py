@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from uuid import UUID
+
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import text
 
+from pyramid_bookstore.catalogue.availability import HOLD_LINES
 from pyramid_bookstore.cli import main
 from pyramid_bookstore.db.engines import make_engine
 from tests.support.catalogue import book_row, fill
+from tests.support.server import write_ini
 
 
 @pytest.fixture
@@ -40,6 +45,8 @@ def explain(database, tmp_path):
         ("search=zzz", "collect", "Few or none of 399 books match."),
         ("", "planner", "There is nothing to look for"),
         ("in_stock=true", "", "20 books of 399."),
+        ("http://[::1/books?search=momo#top", "", "20 books of 266."),
+        ("search=momo?", "", "20 books of 266."),
     ],
 )
 def test_explain_shows_the_path_of_a_list_with_its_reason_sql_and_plan(explain, query, path, found):
@@ -65,3 +72,18 @@ def test_explain_says_how_to_migrate_where_there_are_no_tables(explain, database
         connection.execute(text("ALTER TABLE bookstore_books RENAME TO others"))
     engine.dispose()
     assert "migrate" in explain("search=momo", code=1)
+
+
+def test_explain_takes_in_stock_for_what_holds_leave_as_the_service_does(database, tmp_path):
+    engine = make_engine({"url": database})
+    book = book_row(1, stock=1)
+    fill(engine, [book | {"held": 1}, book_row(2, stock=1) | {"held": 0}])
+    line = {"hold_id": UUID(int=1), "book_id": book["id"], "place": 0, "isbn": book["isbn"]}
+    with engine.begin() as connection:
+        until = datetime(2999, 1, 1, tzinfo=UTC)
+        connection.execute(HOLD_LINES.insert(), line | {"quantity": 1, "expires_at": until})
+    engine.dispose()
+    for holds, total in (("true", 1), ("false", 2)):
+        ini = write_ini(tmp_path, {"bookstore.sqlalchemy.url": database, "bookstore.holds": holds})
+        done = CliRunner().invoke(main, ["-c", str(ini), "explain", "in_stock=true"])
+        assert f"of {total}." in done.output, done.output

@@ -332,6 +332,20 @@ def test_export_takes_the_filters_of_the_list(run, tmp_path):
     assert "min_price" in run("export", "-", "--min-price", "x", code=1).stderr
 
 
+def test_an_export_to_a_link_replaces_what_it_points_to_and_keeps_its_mode(run, tmp_path):
+    run("import", write(tmp_path, HEADER + MOMO_ROW))
+    (tmp_path / "public").mkdir()
+    real = tmp_path / "public" / "books.csv"
+    real.write_text("old")
+    real.chmod(0o640)
+    (tmp_path / "a.csv").symlink_to(real)
+    run("export", "a.csv")
+    assert (tmp_path / "a.csv").is_symlink()
+    assert MOMO in real.read_text()
+    assert real.stat().st_mode & 0o777 == 0o640
+    assert list((tmp_path / "public").iterdir()) == [real]
+
+
 def test_an_interrupted_export_leaves_no_file(run, tmp_path, monkeypatch):
     def interrupt(*args, **options):
         raise KeyboardInterrupt

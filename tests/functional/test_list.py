@@ -443,3 +443,17 @@ class TestParameters:
     def test_empty_parameters_and_any_percent_encoding_are_accepted(self, shelf, query):
         client, _ = shelf
         assert ask(client, "GET", f"{BOOKS}?{query}").status_int == 200
+
+
+def test_a_cursor_of_the_longest_texts_is_taken_back(client):
+    """Ligatures that fold into many letters, and letters of three bytes."""
+    for number, text in enumerate(("\ufdfa" * 255, "国" * 255, "각" * 255)):
+        client.post_json(BOOKS, new_book(number, title=text, author=text), status=201)
+    for sort in ("title,author", "-author,title,-price,stock,created_at,updated_at"):
+        path, seen = f"{BOOKS}?limit=1&sort={sort}", []
+        cursor = ""
+        while cursor is not None:
+            page = client.get(path + (f"&cursor={cursor}" if cursor else "")).json
+            seen += [book["isbn"] for book in page["data"]]
+            cursor = page["next_cursor"]
+        assert len({*seen}) == len(seen) == 3

@@ -73,13 +73,13 @@ def available(books: Any) -> sa.ColumnElement[int]:
 COMPUTED: Final = {
     AVAILABLE: Computed(
         available,
-        empty=(BOOKS.c.stock == 0,),
+        column="stock",
         hidden=(
-            BOOKS.c.id.in_(sa.select(HOLD_LINES.c.book_id)),
             BOOKS.c.stock > 0,
             BOOKS.c.held >= BOOKS.c.stock,  # before any line is looked for
             available(BOOKS) == 0,
         ),
+        among=sa.select(HOLD_LINES.c.book_id),
     )
 }
 

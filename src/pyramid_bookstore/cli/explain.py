@@ -2,14 +2,15 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import click
 from sqlalchemy import Connection
 
 from pyramid_bookstore.catalogue.listing import read_filters
-from pyramid_bookstore.catalogue.query import NEWEST_FIRST, RELEVANCE, parse_listing
+from pyramid_bookstore.catalogue.query import NEWEST_FIRST, RELEVANCE, of_available, parse_listing
 from pyramid_bookstore.catalogue.relevance import list_page
 from pyramid_bookstore.cli.ini import Ini, explain_missing_schema
 from pyramid_bookstore.cli.numbers import counted
@@ -53,9 +54,13 @@ def command(ini: Ini, query: str) -> None:
     \b
     bookstore explain 'search=tolkien hobbit&sort=price'
     """
-    _, _, _, asked, _ = urlsplit(query if "?" in query else f"?{query}")
-    declared = ini.rules.declared
-    listing = parse_listing(parse_qsl(asked, keep_blank_values=True), declared=declared)
+    path, mark, behind = query.partition("?")
+    asked = behind.partition("#")[0] if mark and "=" not in path else query
+    declared, holds = ini.rules.declared, ini.stock.holds
+    pairs = parse_qsl(asked, keep_blank_values=True)
+    listing = parse_listing(pairs, declared=declared, holds=holds)
+    if holds:
+        listing = replace(listing, filters=of_available(listing.filters))
     engine = ini.engine()
     try:
         with explain_missing_schema(engine), engine.connect() as connection:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -74,7 +75,8 @@ def source(name: str) -> Iterator[Source]:
 def target(name: str) -> Iterator[IO[bytes]]:
     """A file to export to, or standard output for ``-``; packed if the name ends in ``.gz``.
 
-    The file replaces an existing one only when it is complete; after an error nothing is left.
+    The file replaces an existing one, or what a link points to, only when it is complete, and has
+    the same mode; after an error nothing is left.
     """
     if name == PIPE:
         yield sys.stdout.buffer
@@ -84,7 +86,8 @@ def target(name: str) -> Iterator[IO[bytes]]:
         with open(name, "wb") as device:
             yield device
         return
-    part = f"{name}.{os.getpid()}.part"
+    final = os.path.realpath(name)
+    part = f"{final}.{os.getpid()}.part"
     try:
         raw = open(part, "xb")  # noqa: SIM115  # closed below
     except OSError as error:
@@ -97,7 +100,9 @@ def target(name: str) -> Iterator[IO[bytes]]:
                     yield cast(IO[bytes], packed)
             else:
                 yield raw
-        os.replace(part, name)
+        if os.path.exists(final):
+            shutil.copymode(final, part)
+        os.replace(part, final)
     except BaseException:
         Path(part).unlink(missing_ok=True)
         raise

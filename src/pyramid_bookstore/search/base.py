@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from pyramid_bookstore.db.base import BOOKS_TABLE
-from pyramid_bookstore.search.conditions import Computed, Conditions, TextShape
+from pyramid_bookstore.search.conditions import Comparison, Computed, Conditions, TextShape
 from pyramid_bookstore.search.pieces import Group, Place
 from pyramid_bookstore.search.spelling import Spelling
 
@@ -185,25 +185,52 @@ class Search(ABC):
         """How to choose the path; ``None`` if the planner can choose."""
 
     def count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
-        """The exact number of matches, as a scalar subquery, or a difference of two."""
-        above = [
-            each
-            for each in conditions.comparisons
-            if each.column in self.computed and each.operator == ">"
-        ]
-        if not above:
+        """The exact number of matches, as a scalar subquery, or a sum or difference of two."""
+        # To compute the number of each book would read them all. What its column alone says is
+        # counted as ever; the few of which nothing is left are added, or taken off.
+        asked = self._computed(conditions)
+        if asked is None:
             return self._count(conditions, path)
-        # To compute the number of each book would read them all. Those whose column alone is above
-        # 0 are counted as ever, and the few of which nothing is left are taken off.
-        others = tuple(each for each in conditions.comparisons if each not in above)
-        conditions = conditions._replace(comparisons=others)
-        hidden = [self.computed[each.column].hidden for each in above]
-        clauses = [
-            *self.where(conditions, self.WALK),
-            *(clause for each in hidden for clause in each),
-        ]
-        none = select(func.count()).select_from(self.books).where(*clauses).correlate(None)
-        return self._count(conditions, path) - none.scalar_subquery()
+        column, path, hidden = self._apart(conditions, path, asked)
+        more = select(func.count()).select_from(self.books).where(*hidden).correlate(None)
+        counted = self._count(column, path)
+        return counted + more.scalar_subquery() * (1 if asked.operator == "=" else -1)
+
+    def matches_up_to(self, most: int, conditions: Conditions, path: str) -> ColumnElement[int]:
+        """The number of matches where it is at most this, else some larger one."""
+        asked = self._computed(conditions)
+        if asked is not None and asked.operator == "=":  # each by its own index
+            column, path, hidden = self._apart(conditions, path, asked)
+            clauses = [self.where(column, path), hidden]
+        else:
+            clauses = [self.where(conditions, path)]
+        found: Select[Any] = select(literal_column("1")).select_from(self.books).correlate(None)
+        some = [found.where(*each).limit(literal_column(str(most + 1))) for each in clauses]
+        return sum(map(number_of, some[1:]), number_of(some[0]))
+
+    def _computed(self, conditions: Conditions) -> Comparison | None:
+        """The comparison of a number that is no column, if there is one."""
+        compared = conditions.comparisons
+        return next((each for each in compared if each.column in self.computed), None)
+
+    def _apart(
+        self, conditions: Conditions, path: str, asked: Comparison
+    ) -> tuple[Conditions, str, list[ColumnElement[bool]]]:
+        """The conditions and the path with the column of a computed number in its place; and the
+        conditions as clauses for what is 0 although the column is above it."""
+        computed = self.computed[asked.column]
+        others = tuple(each for each in conditions.comparisons if each != asked)
+        empty = (Comparison(computed.column, "="),) if asked.operator == "=" else ()
+        hidden = self.where(conditions._replace(comparisons=others), self.WALK)
+        return (
+            conditions._replace(comparisons=others + empty),
+            computed.column if path == asked.column else path,
+            [*hidden, *self.hidden(computed)],
+        )
+
+    def hidden(self, computed: Computed) -> Sequence[ColumnElement[bool]]:
+        """`Computed.hidden` as clauses, by the index of the ids."""
+        return (self.books.c.id.in_(computed.among), *computed.hidden)
 
     @abstractmethod
     def _count(self, conditions: Conditions, path: str) -> ColumnElement[int]:
@@ -211,9 +238,7 @@ class Search(ABC):
 
     def look(self, conditions: Conditions, path: str) -> ColumnElement[int]:
         """The number of matches up to `FEW`, and one more where there are more."""
-        found: Select[Any] = select(literal_column("1")).select_from(self.books)
-        found = found.where(*self.where(conditions, path)).limit(literal_column(str(FEW + 1)))
-        return number_of(found.correlate(None))
+        return self.matches_up_to(FEW, conditions, path)
 
     @abstractmethod
     def estimate(self, conditions: Conditions, path: str) -> ColumnElement[int]:

@@ -8,7 +8,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Text, bindparam
+from sqlalchemy import ColumnElement, Select, Text, bindparam
 
 from pyramid_bookstore.search.pieces import Place
 
@@ -87,20 +87,17 @@ class Conditions(NamedTuple):
 
 
 class Computed(NamedTuple):
-    """A number that is no column, and at most that of a column: its ``value`` in a row of the
-    books' table or an alias, and where it is 0: where the column is (``empty``), and where not
-    (``hidden``), as conditions that can be met by an index each.
+    """A number that is no column, and at most that of a ``column``: its ``value`` in a row of the
+    books' table or an alias. It is 0 where the column is, and where the clauses ``hidden`` hold,
+    which they do only for books of the ids in ``among``.
 
     A filter by what is above 0 compares the column too.
     """
 
     value: Callable[[Any], Any]
-    empty: Sequence[ColumnElement[bool]]
+    column: str
     hidden: Sequence[ColumnElement[bool]]
-
-    @property
-    def zeros(self) -> Sequence[Sequence[ColumnElement[bool]]]:
-        return self.empty, self.hidden
+    among: Select[Any]
 
 
 def attribute_name(number: int) -> str:

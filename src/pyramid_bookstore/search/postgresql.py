@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from pyramid_bookstore.db.base import BOOKS_TABLE
 from pyramid_bookstore.search.base import PATIENCE, SPELLED, Choice, Probe, Search, number_of
-from pyramid_bookstore.search.conditions import Conditions, attribute_name
+from pyramid_bookstore.search.conditions import Computed, Conditions, attribute_name
 from pyramid_bookstore.search.spelling import Spelling
 
 #: An estimated total of prices and stock is exact up to so many matches, and beyond from about
@@ -90,14 +90,19 @@ class PostgreSQLSearch(Search):
         clauses = []
         for each in conditions.comparisons:
             if table is None and each.column in self.computed and each.operator == "=":
-                # The planner knows how many are empty; the others are few, and found only once.
+                # The planner knows how many are empty, and takes the others for few. Each book is
+                # asked by itself: to look for its id among those held takes as long as there are.
                 computed = self.computed[each.column]
-                ids = sa.select(self.books.c.id).where(*computed.hidden).correlate(None)
-                hidden = sa.func.array(ids.scalar_subquery(), type_=ARRAY(self.books.c.id.type))
-                clauses.append(sa.or_(*computed.empty, self.books.c.id == sa.any_(hidden)))
+                empty = self.column(computed.column) == 0
+                clauses.append(sa.or_(empty, sa.and_(*computed.hidden)))
             else:
                 clauses.append(each.clause(self.column(each.column, table)))
         return clauses
+
+    def hidden(self, computed: Computed) -> Sequence[sa.ColumnElement[bool]]:
+        # As an array, so that the planner looks each id up, however few or many it expects.
+        ids = sa.func.array(computed.among.scalar_subquery(), type_=ARRAY(self.books.c.id.type))
+        return (self.books.c.id == sa.any_(ids), *computed.hidden)
 
     def sort_key(self, field: str, table: str = BOOKS_TABLE) -> Any:
         # Ordered by code points, as on SQLite.
@@ -228,9 +233,7 @@ class PostgreSQLSearch(Search):
         ]
 
     def _by_blocks(self, conditions: Conditions) -> sa.ColumnElement[int]:
-        found = sa.select(sa.literal(1)).select_from(self.books)
-        found = found.where(*self.compared(conditions))
-        exact = number_of(found.limit(EXACT_UP_TO + 1))
+        exact = self.matches_up_to(EXACT_UP_TO, conditions, "")
         own = all(each.column in self.books.c for each in conditions.comparisons)
         blocks = self._blocks(SAMPLE if own else KEYED)
         clauses = self.compared(conditions, blocks)

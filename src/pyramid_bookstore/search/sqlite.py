@@ -251,7 +251,9 @@ class SQLiteSearch(SQLiteTexts):
                 return tokens.distinct() if several else tokens
         if path in self.computed:
             # Each by an index of its own; together, the planner would read all books.
-            return sa.union_all(*(books.where(*each) for each in self.computed[path].zeros))
+            computed = self.computed[path]
+            zeros = (self.column(computed.column) == 0,), self.hidden(computed)
+            return sa.union_all(*(books.where(*each) for each in zeros))
         if path in (self.COLLECT, self.ALL):
             return self.text_candidates(conditions.text)
         clauses = [
