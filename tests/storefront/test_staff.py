@@ -133,7 +133,7 @@ class TestBooks:
             ("price", "ten"),
             ("price", "1.234"),
             ("stock", "-1"),
-            ("stock", "9" * 40),
+            ("stock", "1.5"),
         ],
     )
     def test_a_fault_stands_at_its_field_and_the_rest_stays_as_typed(self, staff, name, value):
@@ -148,6 +148,15 @@ class TestBooks:
     def test_a_fault_of_the_whole_book_is_said(self, staff):
         values = {"isbn": "9783522202558", **self.NEW, "price": "0"}
         page = fill(staff.get("/staff/books").form_of(""), **values).submit("action", value="save")
+    @pytest.mark.parametrize("name", ["price", "stock"])
+    @pytest.mark.parametrize("value", ["-1", "9" * 40, "9" * 500])
+    def test_of_a_number_beyond_the_bounds_these_are_said(self, staff, name, value):
+        values = {"isbn": "9783522202558", **self.NEW, name: value}
+        page = fill(staff.get("/staff/books").form_of(""), **values).submit("action", value="save")
+        (fault,) = page.html.select(".field .problem")
+        assert fault["id"] == f"{name}-fault"
+        assert fault.text.startswith("The number must be from 0")
+
         assert page.html.select(".problem")[0].text.strip()
 
     @pytest.mark.parametrize("action", ["save", "delete"])

@@ -19,7 +19,7 @@ from pyramid_bookstore.errors import (
     ValidationFailed,
     VersionMismatch,
 )
-from storefront.formats import uuid_from, whole_number
+from storefront.formats import integer_or_text, uuid_from, whole_number
 
 #: Rejected rows that a page shows.
 REJECTS_SHOWN = 50
@@ -130,9 +130,7 @@ def _fields(form: Mapping[str, str]) -> dict[str, Any]:
     fields["price"] = price
     with suppress(InvalidOperation):
         fields["price"] = Decimal(price)
-    stock = form.get("stock", "").strip()
-    number = whole_number(stock, least=0, most=2**31 - 1)
-    fields["stock"] = stock if number is None else number
+    fields["stock"] = integer_or_text(form.get("stock", "").strip())
     return fields
 
 
