@@ -300,15 +300,19 @@ def test_suggestions_are_shown_as_text_whatever_is_in_them(window):
     assert suggested(window) == expected
 
 
-def test_without_javascript_a_misspelled_search_links_to_the_right_one(window):
-    window.disable_scripts()
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_misspelled_search_shows_what_was_meant(window, scripts):
+    if not scripts:
+        window.disable_scripts()
+    window.resize(*PHONE)
     window.open("/")
     window.fill("#q", "tolkein")
-    assert window.find("#q").get_attribute("role") is None
+    assert window.find("#q").get_attribute("role") == ("combobox" if scripts else None)
     window.click(".search .button")
-    assert window.find(".did-you-mean").text == "Did you mean tolkien?"
-    window.shoot("did-you-mean")
-    window.click(".did-you-mean a")
+    assert window.find(".nearest").text == "Books for tolkien:"
+    assert "The Hobbit" in window.find_all(".card-title")
+    window.shoot("nearest")
+    window.click(".nearest a")
     assert window.find(".results").text == "Found for tolkien"
     assert "The Hobbit" in window.find_all(".card-title")
 
