@@ -62,6 +62,17 @@ def test_the_csrf_token_changes_at_sign_in(shop):
     assert browser.get("/orders").form_of("/logout")["csrf_token"].value != before
 
 
+def test_error_pages_offer_to_sign_in_or_out_as_other_pages_do(shop):
+    browser = shop.browser()
+    page = browser.get("/nowhere", status=404)
+    assert [link.text for link in page.html.select(".account a")] == ["Sign in", "Basket"]
+    assert page.click("Sign in").form_of("/login")
+    page = browser.sign_in("ada").get("/nowhere", status=404)
+    assert [link.text for link in page.html.select(".account a")] == ["Orders", "Basket"]
+    page.form_of("/logout").submit(status=303)
+    assert "Sign in" in browser.get("/nowhere", status=404).text
+
+
 @pytest.mark.parametrize("path", ["/staff", "/staff/stock"])
 def test_staff_pages_are_for_staff_only(shop, path):
     browser = shop.browser()

@@ -16,6 +16,7 @@ import pytest
 
 pytest.importorskip("selenium", reason="selenium drives the browser")
 
+from pyramid.config import Configurator
 from selenium.webdriver.common.keys import Keys
 
 from tests.storefront.chromium import DESKTOP, PHONE, chromium
@@ -299,15 +300,19 @@ def test_suggestions_are_shown_as_text_whatever_is_in_them(window):
     assert suggested(window) == expected
 
 
-def test_without_javascript_a_misspelled_search_links_to_the_right_one(window):
-    window.disable_scripts()
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_misspelled_search_shows_what_was_meant(window, scripts):
+    if not scripts:
+        window.disable_scripts()
+    window.resize(*PHONE)
     window.open("/")
     window.fill("#q", "tolkein")
-    assert window.find("#q").get_attribute("role") is None
+    assert window.find("#q").get_attribute("role") == ("combobox" if scripts else None)
     window.click(".search .button")
-    assert window.find(".did-you-mean").text == "Did you mean tolkien?"
-    window.shoot("did-you-mean")
-    window.click(".did-you-mean a")
+    assert window.find(".nearest").text == "Books for tolkien:"
+    assert "The Hobbit" in window.find_all(".card-title")
+    window.shoot("nearest")
+    window.click(".nearest a")
     assert window.find(".results").text == "Found for tolkien"
     assert "The Hobbit" in window.find_all(".card-title")
 
@@ -368,3 +373,88 @@ def test_pages_fit_the_window_and_load_nothing_from_other_hosts(window, server, 
         window.shoot(path.strip("/").partition("?")[0].replace("/", "-") or "front")
         assert window.overflow() <= 0, path
         assert window.hosts() == {server.url}, path
+
+
+#: A way to each page with a route of its own; `{order}` and `{book}` are found on the way.
+BY_ROUTE = {
+    "catalogue": PAGES[:6],
+    "book": ("/books/9780261102217",),
+    "basket": ("/basket",),
+    "login": ("/login",),
+    "orders": ("/orders",),
+    "order": ("{order}",),
+    "staff": ("/staff",),
+    "staff_stock": ("/staff/stock",),
+    "staff_add": ("/staff/books",),
+    "staff_import": ("/staff/import",),
+    "staff_book": ("{book}",),
+}
+WITHOUT_PAGE = {"__static/", "suggest", "checkout", "logout"}
+
+
+def test_a_way_is_known_to_every_page():
+    with Configurator() as config:
+        config.include("storefront.routes")
+    routes = {route.name for route in config.get_routes_mapper().get_routes()}
+    assert routes - WITHOUT_PAGE == set(BY_ROUTE)
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_no_page_is_wider_than_a_phone(window, passwords, tmp_path, width):
+    def fits():
+        path = window.driver.current_url.removeprefix(window.url)
+        window.shoot(path.strip("/").partition("?")[0].replace("/", "-") or "front")
+        assert window.overflow() <= 0, path
+
+    window.resize(width, 700)
+    for isbn in ("9780261102217", "9780141439846"):
+        window.open(f"/books/{isbn}")
+        window.click(".buy .button")
+    lines, slip = window.find(".lines").rect, window.find(".slip").rect
+    assert (lines["x"], lines["width"]) == (slip["x"], slip["width"])  # within the margins
+    fits()
+    window.click("#sign-in")
+    sign_in(window, "staff", passwords["staff"])
+    fits()
+    window.click("#keep")
+    fits()
+    window.click("#order")
+    found = {"order": window.driver.current_url.removeprefix(window.url)}
+    fits()
+    window.open("/books/9780261102217")
+    window.click(".buy .button")
+    window.open("/staff/stock")
+    found["book"] = window.find(".ledger tbody a").get_attribute("href").removeprefix(window.url)
+    for selector in ("tbody .stock", "tbody .number", "tbody .button"):
+        place = window.find(selector).rect
+        assert place["x"] >= 0
+        assert place["x"] + place["width"] <= width, selector
+    for paths in BY_ROUTE.values():
+        for path in paths:
+            window.open(path.format(**found))
+            fits()
+    window.open("/staff/books")
+    window.click("[value=save]")
+    fits()
+    long = {"title": "Rindfleisch" * 6, "author": "Überwachung" * 6, "isbn": "9783522202558"}
+    for name, text in (long | {"price": "9"}).items():
+        window.fill(f"#{name}", text)
+    window.click("[value=save]")
+    for path in ("/?q=9783522202558", "/staff/stock?q=9783522202558", "/books/9783522202558"):
+        fits()
+        window.open(path)
+    window.click(".buy .button")
+    fits()
+    window.open("/staff/stock?q=9783522202558")
+    window.click("tbody a")
+    window.click("[value=delete]")
+    feed = tmp_path / "feed.csv"
+    for text in ("ISBN13;Titel;Umschlagsabbildungsnummern\n1;2;3\n", "isbn,title\n1,\n"):
+        feed.write_text(text)
+        window.open("/staff/import")
+        window.find("#file").send_keys(str(feed))
+        window.click("[value=try]")
+        fits()
+    window.open("/nowhere")
+    fits()
+    assert window.complaints(but={404}) == []

@@ -113,18 +113,49 @@ def test_the_best_matches_end_on_a_page_that_says_so(shop, shop_session):
     assert "best matches end" not in browser.get("/?q=volume&page=54").text
 
 
-def test_a_search_without_results_asks_for_the_nearest_spelling(shop, books):
-    """Whatever the filters, the link finds something."""
-    for query in ("q=tolkein", "q=tolkein&in_stock=1&author=herbert", "q=tolkein&sort=new"):
-        page = shop.browser().get("/?" + query)
-        assert page.html.select_one(".did-you-mean").text == "Did you mean tolkien?"
-        assert not page.html.select(".advice")
-        assert titles(page.click("^tolkien$")) == ["The Hobbit"]
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("q=tolkein", "Books for tolkien:"),
+        ("q=tolkein&sort=new", "Books for tolkien:"),
+        ("q=tolkein&in_stock=1&author=herbert", "Books for tolkien, without the filters:"),
+    ],
+)
+def test_a_search_without_results_shows_the_books_of_the_nearest_spelling(shop, books, query, said):
+    """Whatever the filters, there are some."""
+    page = shop.browser().get("/?" + query)
+    assert page.html.h1.text.strip() == "Nothing found for tolkein."
+    assert page.html.select_one(".nearest").text == said
+    assert titles(page) == ["The Hobbit"]
+    assert not page.html.select(".advice")
+    page = page.click("^tolkien$")
+    assert page.html.h1.text.strip() == "Found for tolkien"
+    assert titles(page) == ["The Hobbit"]
+
+
+def test_of_the_nearest_spelling_the_first_page_is_shown_in_the_order_asked_for(shop):
+    shop.add_books(*many(20))
+    page = shop.browser().get("/?q=volmue&sort=dear")
+    assert titles(page) == [f"Volume {n:02}" for n in range(19, 1, -1)]
+    assert not page.html.select(".pager")
+    assert titles(page.click("All books for volume")) == titles(page)
+
+
+def test_the_nearest_spelling_costs_one_list_more(shop, books, monkeypatch):
+    asked = []
+    listed = Bookstore.list
+    monkeypatch.setattr(
+        Bookstore, "list", lambda self, **given: asked.append(given) or listed(self, **given)
+    )
+    shop.browser().get("/?q=xyzzy")
+    usual = len(asked)
+    shop.browser().get("/?q=tolkein")
+    assert len(asked) == 2 * usual + 1
 
 
 def test_a_page_number_does_not_hide_the_nearest_spelling(shop, books):
     page = shop.browser().get("/?q=tolkein&page=3", status=303).follow()
-    assert page.html.select_one(".did-you-mean")
+    assert page.html.select_one(".nearest")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,10 @@ import logging
 import pytest
 from sqlalchemy import select
 
+from pyramid_bookstore.catalogue.trade import TRADE
+from pyramid_bookstore.feeds.staging import FEED_FIELDS
 from storefront.models import StockNote
+from storefront.refusals import COLUMNS
 from tests.storefront.conftest import DUNE, HOBBIT
 
 
@@ -133,7 +136,7 @@ class TestBooks:
             ("price", "ten"),
             ("price", "1.234"),
             ("stock", "-1"),
-            ("stock", "9" * 40),
+            ("stock", "1.5"),
         ],
     )
     def test_a_fault_stands_at_its_field_and_the_rest_stays_as_typed(self, staff, name, value):
@@ -144,6 +147,15 @@ class TestBooks:
         assert fault["id"] == f"{name}-fault"
         form = page.form_of("")
         assert {key: form[key].value for key in values} == values
+
+    @pytest.mark.parametrize("name", ["price", "stock"])
+    @pytest.mark.parametrize("value", ["-1", "9" * 40, "9" * 500])
+    def test_of_a_number_beyond_the_bounds_these_are_said(self, staff, name, value):
+        values = {"isbn": "9783522202558", **self.NEW, name: value}
+        page = fill(staff.get("/staff/books").form_of(""), **values).submit("action", value="save")
+        (fault,) = page.html.select(".field .problem")
+        assert fault["id"] == f"{name}-fault"
+        assert fault.text.startswith("The number must be from 0")
 
     def test_a_fault_of_the_whole_book_is_said(self, staff):
         values = {"isbn": "9783522202558", **self.NEW, "price": "0"}
@@ -182,10 +194,50 @@ class TestImport:
         assert page.html.select("tbody .amount")[0].text == "3"
         assert shop.api("basil").get("/api/books").json["total"] == total
 
-    def test_a_file_that_cannot_be_read_is_named(self, staff):
-        assert (
-            "format" in self.taken(staff, "try", name="books.pdf").html.select_one(".problem").text
-        )
+    def refused(self, staff, content, name="books.csv"):
+        return self.taken(staff, "try", name, content).html.select_one(".problem").text
+
+    def test_a_file_of_another_kind_is_named(self, staff):
+        assert "“books.pdf” is no CSV file" in self.refused(staff, b"", "books.pdf")
+
+    @pytest.mark.parametrize(
+        ("header", "said"),
+        [
+            ("ISBN13;Titel;Preis", "not found, or found twice: isbn. Columns that are not known:"
+             " ISBN13, Titel, Preis. Known are isbn, title,"),
+            ("isbn,title,title,author", "found twice: title. Known are"),
+            ("isbn,Verlag", "Columns that are not known: Verlag. Known are"),
+            ("isbn," + ",".join(f"c{n}" for n in range(20)), "c6, c7 and 12 more."),
+            ("eins,zwei", "must name the columns (isbn, title,"),
+        ],
+    )  # fmt: skip
+    def test_columns_that_do_not_fit_are_named_and_those_that_would(self, staff, header, said):
+        text = self.refused(staff, f"{header}\n1,2\n".encode())
+        assert said in text
+        assert text.count("isbn, title, author") == 1
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"ISBN13;Titel\n", b"a,b\n", b"{}\n", b"PK\3\4", b"\1\0\0\0",
+            b"isbn,title\n1,M\xfcller\n",
+        ],
+    )  # fmt: skip
+    def test_no_refusal_of_a_file_names_what_the_page_does_not_have(self, staff, content):
+        text = self.refused(staff, content)
+        assert "--" not in text
+        assert "HTTP" not in text
+
+    @pytest.mark.parametrize("price", ["14,90", "1,234", "ten"])
+    def test_no_refusal_of_a_row_names_what_the_page_does_not_have(self, staff, price):
+        rows = f'isbn,title,author,price\n9783522202558,Momo,Michael Ende,"{price}"\n'
+        text = self.taken(staff, "try", content=rows.encode()).html.select_one(".ledger").text
+        assert "price: The price" in text
+        assert "--" not in text
+
+    def test_the_known_columns_are_those_of_the_bookstore(self):
+        declared = {field.name for field in TRADE}
+        assert set(COLUMNS) == {*FEED_FIELDS, *declared}
 
     def test_without_a_file_one_is_asked_for(self, staff):
         page = staff.get("/staff/import").form_of("").submit("action", value="try")

@@ -97,7 +97,8 @@ def groups(bookstore: Any, page: Page, chosen: Chosen, here: Here, **filters: An
         found.append(Group(FIELDS[name], choices[:SHOWN], choices[SHOWN:]))
     fields = {name: chosen[name] for name in FIELDS} if page.facets is not None else {}
     prices = []
-    for price in PRICES:
+    # Of a list that is empty at any price, none has a book.
+    for price in PRICES if page.total or chosen["price"] else ():
         counted = bookstore.list(
             fields=fields, limit=1, count="estimated", **_bounds([price]), **filters
         )

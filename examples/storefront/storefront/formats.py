@@ -8,6 +8,8 @@ from decimal import Decimal
 from uuid import UUID
 
 _DIGITS = re.compile(r"[0-9]+")
+#: Python reads no longer ones.
+_INTEGER = re.compile(r"[+-]?[0-9]{1,4000}")
 #: ISO 639-2/B, as the book trade writes languages.
 _LANGUAGES = {
     "chi": "Chinese", "eng": "English", "fre": "French", "ger": "German", "ita": "Italian",
@@ -45,6 +47,11 @@ def whole_number(text: str | None, *, least: int, most: int) -> int | None:
         return None
     number = int(text)
     return number if least <= number <= most else None
+
+
+def integer_or_text(text: str) -> int | str:
+    """The number that was typed, whatever it is, or the text of what is none."""
+    return int(text) if _INTEGER.fullmatch(text) else text
 
 
 def uuid_from(text: str | None) -> UUID | None:

@@ -36,8 +36,13 @@ def change(request: Any) -> Any:
     book_id = uuid_from(request.POST.get("book"))
     number = whole_number(request.POST.get("copies"), least=0, most=MOST_COPIES)
     action = request.POST.get("action")
-    if book_id is None or number is None or action not in ("add", "set", "remove"):
+    if book_id is None or action not in ("add", "set", "remove"):
         raise HTTPNotFound
+    if action == "remove":
+        number = 0
+    if number is None:
+        request.session.flash(f"Say how many copies, up to {MOST_COPIES}.", "warning")
+        return HTTPSeeOther(request.route_path("basket"))
     book = request.bookstore.get(book_id)
     request.basket.give_back(request.bookstore)  # what is kept was for the basket as it was
     try:
@@ -45,7 +50,7 @@ def change(request: Any) -> Any:
             request.basket.add(book.id, number)
             request.session.flash(f"“{book.title}” is in your basket.")
         else:
-            request.basket.put(book.id, number if action == "set" else 0)
+            request.basket.put(book.id, number)
     except BasketFull:
         request.session.flash(
             f"A basket holds {MOST_TITLES} titles. Order these first, then come back.", "warning"

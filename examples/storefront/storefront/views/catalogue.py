@@ -83,6 +83,13 @@ def catalogue(request: Any) -> Any:
         url: str = request.route_path("catalogue", _query=query or None)
         return url
 
+    nearest = page.suggestion and request.bookstore.list(
+        # It is known to find something, but not within the filters.
+        search=page.suggestion,
+        sort=SORTS[sort].keys,
+        limit=PAGE_SIZE,
+        count="none",
+    )
     last = min(page.total_pages or 1, reach)
     if number > last:
         return HTTPSeeOther(here(page=last))
@@ -94,6 +101,7 @@ def catalogue(request: Any) -> Any:
         "last": last,
         "left_out": (page.total or 0) > last * PAGE_SIZE,
         "suggestion": page.suggestion,
+        "nearest": nearest,
         "advice": advice(search),
         "search": search,
         "author": author,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyramid.exceptions import BadCSRFToken, URLDecodeError
+from pyramid.exceptions import BadCSRFOrigin, BadCSRFToken, URLDecodeError
 from pyramid.httpexceptions import HTTPBadRequest, HTTPForbidden, HTTPSeeOther
 from pyramid.view import exception_view_config, forbidden_view_config, notfound_view_config
 
@@ -42,11 +42,12 @@ def forbidden(error: HTTPForbidden, request: Any) -> Any:
     return HTTPSeeOther(request.route_path("login", _query={"next": onward}))
 
 
+@exception_view_config(BadCSRFOrigin, renderer=TEMPLATE)
 @exception_view_config(BadCSRFToken, renderer=TEMPLATE)
-def stale_form(request: Any) -> Any:
-    """400: a form from another site, or from before the cookie went."""
-    text = "The form was open for too long. Go back, reload the page and send it again."
-    return page(request, 400, "That form has gone stale", text)
+def unknown_form(request: Any) -> Any:
+    """400: a form from another site, from before the cookie went, or from a program."""
+    text = "It is not of a page that we gave you on this visit. Reload the page and send it again."
+    return page(request, 400, "We do not know that form", text)
 
 
 @exception_view_config(HTTPBadRequest, renderer=TEMPLATE)

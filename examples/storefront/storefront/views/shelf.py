@@ -19,10 +19,21 @@ from pyramid_bookstore.errors import (
     ValidationFailed,
     VersionMismatch,
 )
-from storefront.formats import uuid_from, whole_number
+from storefront.formats import integer_or_text, uuid_from, whole_number
+from storefront.refusals import plain, why_not
 
 #: Rejected rows that a page shows.
 REJECTS_SHOWN = 50
+#: Formats of the bookstore by the end of a file's name.
+KINDS = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".xlsx": "xlsx",
+    ".ods": "ods",
+    ".ndjson": "ndjson",
+    ".jsonl": "ndjson",
+}
 
 _TEXTS = ("title", "author", "isbn", "description")
 _FORM = "storefront:templates/shelf.jinja2"
@@ -89,19 +100,28 @@ def take_file(request: Any) -> Any:
     upload = request.POST.get("file")
     if not hasattr(upload, "file"):
         return {"report": None, "message": "Choose a file.", "written": False}
-    ending = Path(upload.filename.lower()).suffix.removeprefix(".")
+    kind = KINDS.get(Path(upload.filename.lower()).suffix)
+    if kind is None:
+        message = f"“{upload.filename}” is no CSV file, spreadsheet or NDJSON, by its name."
+        return {"report": None, "message": message, "written": False}
     written = request.POST.get("action") == "import"
     try:
         report = request.bookstore.import_books(
             upload.file,
-            {"jsonl": "ndjson", "tsv": "csv", "txt": "csv"}.get(ending, ending),
+            kind,
             dry_run=not written,
             skip_invalid=True,
             profile=request.POST.get("profile") or None,
         )
     except ValidationFailed as refused:
-        return {"report": None, "message": str(refused), "written": False}
-    return {"report": report, "message": None, "written": written, "shown": REJECTS_SHOWN}
+        return {"report": None, "message": why_not(refused.faults), "written": False}
+    return {
+        "report": report,
+        "message": None,
+        "written": written,
+        "shown": REJECTS_SHOWN,
+        "plain": plain,
+    }
 
 
 def _book(request: Any) -> BookData:
@@ -130,9 +150,7 @@ def _fields(form: Mapping[str, str]) -> dict[str, Any]:
     fields["price"] = price
     with suppress(InvalidOperation):
         fields["price"] = Decimal(price)
-    stock = form.get("stock", "").strip()
-    number = whole_number(stock, least=0, most=2**31 - 1)
-    fields["stock"] = stock if number is None else number
+    fields["stock"] = integer_or_text(form.get("stock", "").strip())
     return fields
 
 
