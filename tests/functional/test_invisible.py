@@ -34,8 +34,8 @@ def test_hidden_characters_are_taken_out_of_a_body(client, char):
 
 
 @pytest.mark.parametrize("text", [*HIDDEN, *DEPENDENT, " \u200b ", "\u2800 \u115f", "\u200e\u200b"])
-def test_a_text_of_hidden_characters_alone_is_empty_on_every_way_in(make_client, text):
-    client = make_client(TRADE)
+def test_a_text_of_hidden_characters_alone_is_empty_on_every_way_in(client_with, text):
+    client = client_with(TRADE)
     values = {
         "title": text,
         "author": text,
@@ -88,8 +88,8 @@ def test_hidden_characters_in_a_parameter_count_for_nothing(client_with, char):
 
 
 @pytest.mark.parametrize("char", [*HIDDEN, *DEPENDENT])
-def test_a_filter_of_nothing_but_hidden_characters_is_none(make_client, char):
-    client = make_client(TRADE)
+def test_a_filter_of_nothing_but_hidden_characters_is_none(client_with, char):
+    client = client_with(TRADE)
     client.post_json(BOOKS, RUST)
     names = ("search", "author", "min_price", "in_stock", "publisher", "min_pages")
     query = "&".join(f"{name}={quote(char)}" for name in names)
