@@ -377,8 +377,17 @@ HOWTO = (Path(__file__).parents[2] / "docs" / "howto" / "auth.md").read_text(enc
 
 
 class TestHowto:
+    #: Where the secret stands; it is too short to be one.
+    placeholder = "what bookstore jwt-key prints"
+
     def blocks(self, language):
-        return re.findall(rf"```{language}\n(.*?)```", HOWTO, re.DOTALL)
+        filled = HOWTO.replace(self.placeholder, "a secret of at least thirty-two bytes")
+        return re.findall(rf"```{language}\n(.*?)```", filled, re.DOTALL)
+
+    def test_the_secret_in_the_howto_is_not_accepted_as_it_stands(self):
+        assert f"bookstore.jwt.key = {self.placeholder}\n" in HOWTO
+        with pytest.raises(ConfigurationError, match="needs at least 32"):
+            guarded({"bookstore.jwt.key": self.placeholder})
 
     def test_the_settings_in_the_howto_are_valid(self):
         blocks = self.blocks("ini")
