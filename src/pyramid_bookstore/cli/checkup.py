@@ -88,8 +88,8 @@ def _database(
             yield Finding(
                 "ok",
                 "fields",
-                "Not looked at here: the"
-                " application does so at its start, and its log says what is missing.",
+                "Not looked at here: the application does so at its start, and its log says what is"
+                " missing.",
             )
         elif declared:
             yield _declared(connection, declared)
