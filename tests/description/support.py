@@ -37,7 +37,8 @@ _COMPILED: deque[tuple[dict[str, Any], dict[str, Draft202012Validator]]] = deque
 
 def faults(document: dict[str, Any], schema: Any, value: Any) -> list[str]:
     """The faults of a value by a schema of the document, which is not changed afterwards."""
-    compiled = next((found for known, found in _COMPILED if known is document), None)
+    # A copy, as other threads of the same test append at the same time.
+    compiled = next((found for known, found in list(_COMPILED) if known is document), None)
     if compiled is None:
         compiled = {}
         _COMPILED.append((document, compiled))
