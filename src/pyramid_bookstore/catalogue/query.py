@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import colander
 
@@ -68,6 +68,13 @@ def filters(declared: Declared = NOTHING_DECLARED) -> Iterator[tuple[Field, Filt
 
 class _Parameters(Parameters):
     """Of the trade's fields it says how they become parameters."""
+
+    also_called: ClassVar = {
+        **dict.fromkeys(("q", "query", "title", "isbn", "keyword", "keywords"), "search"),
+        **dict.fromkeys(("per_page", "page_size", "size"), "limit"),
+        **dict.fromkeys(("order", "order_by"), "sort"),
+        "offset": "page",
+    }
 
     def messages_for(self, unknown: Sequence[str], known: Sequence[str]) -> Mapping[str, str]:
         said = super().messages_for(unknown, known)

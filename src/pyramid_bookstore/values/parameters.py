@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, ClassVar
 
 import colander
 
@@ -192,6 +192,9 @@ class SortOrder(Names):
 class Parameters(Fields):
     """The pairs of a query string as values by name; a parameter may be given once."""
 
+    #: Names that other APIs have for a parameter.
+    also_called: ClassVar[Mapping[str, str]] = {}
+
     def __init__(self) -> None:
         super().__init__({})
 
@@ -200,8 +203,8 @@ class Parameters(Fields):
             return {"": "This is not a parameter here; there are none."}
         said = f"The parameters are: {', '.join(known)}."
         sentences = {
-            name: f"This is not a parameter here.{did_you_mean(name, known)} {said}"
-            for name in unknown
+            name: f"This is not a parameter here.{did_you_mean(meant, known)} {said}"
+            for name, meant in ((name, self.also_called.get(name, name)) for name in unknown)
         }
         return {"": "", **sentences}
 

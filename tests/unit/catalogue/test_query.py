@@ -125,6 +125,17 @@ def test_an_unknown_parameter_is_refused_with_the_nearest_and_the_list(
 
 
 @pytest.mark.parametrize(
+    ("name", "meant"),
+    [("q", "search"), ("title", "search"), ("isbn", "search"), ("per_page", "limit"),
+     ("order_by", "sort"), ("offset", "page")],
+)  # fmt: skip
+def test_the_names_of_other_apis_are_answered_with_ours(name: str, meant: str) -> None:
+    assert f" Did you mean `{meant}`? " in faults(parse_listing, (name, "1"))[name]
+    exported = faults(parse_export, (name, "1"))[name]
+    assert (f" Did you mean `{meant}`? " in exported) is (meant == "search")
+
+
+@pytest.mark.parametrize(
     ("name", "value", "wrong", "near"),
     [
         ("fields", "id,titel", "titel", "title"), ("fields", "Title", "Title", "title"),
@@ -174,8 +185,7 @@ def test_only_a_parameter_that_is_near_is_meant(parse: Any) -> None:
         for at in range(1, len(name)):
             for typo in (name[:at] + name[at + 1 :], name[: at + 1] + name[at:], f"{name}s"):
                 assert typo in known or "Did you mean" in faults(parse, (typo, "1"))[typo]
-    others = {"sort", "page", "title", "order", "where", "isbn", "id", "q", "offset", "cursor"}
-    for other in others - {*known}:
+    for other in {"sort", "page", "where", "id", "cursor"} - {*known}:
         assert "Did you mean" not in faults(parse, (other, "1"))[other]
 
 
