@@ -151,6 +151,21 @@ def test_a_pending_migration_is_a_fault_with_the_command_to_run(backend: Any, wr
     backend.drop(url)
 
 
+def test_what_the_start_migrates_is_a_warning(backend: Any, tmp_path: Path, write: Write) -> None:
+    url = backend.create()
+    migrations.downgrade(make_one_time_engine({"url": url}), "base")
+    output = check(write(url, "bookstore.migrate = true"), 0)
+    assert "warning  schema: Not set up" in output
+    assert "at its start, as bookstore.migrate is true" in output
+    assert "Run: bookstore -c INI migrate" not in output
+    backend.drop(url)
+    nowhere = f"sqlite:///{tmp_path}/none.sqlite"
+    assert "warning  database: " in check(write(nowhere, "bookstore.migrate = true"), 0)
+    assert not (tmp_path / "none.sqlite").exists()
+    nowhere = f"sqlite:///{tmp_path}/none/none.sqlite"
+    assert "fault    database: " in check(write(nowhere, "bookstore.migrate = true"), 1)
+
+
 def test_a_missing_index_is_a_fault_that_names_it(database: str) -> None:
     with make_one_time_engine({"url": database}).begin() as connection:
         connection.execute(text("DROP INDEX bookstore_books_price_idx"))

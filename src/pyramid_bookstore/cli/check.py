@@ -42,10 +42,10 @@ def command(context: click.Context) -> None:
 def _findings(ini: Ini) -> Iterator[Finding]:
     """The database is looked at also where other settings have faults."""
     yield from check_start(ini.values)
-    shared = False
+    shared = migrates = False
     with suppress(ConfigurationError):  # its faults are named above
         settings = ini.settings
-        shared = settings.dbsession is not None
+        shared, migrates = settings.dbsession is not None, settings.migrate
         yield from check_settings(settings, in_host=ini.is_host, one_process=ini.has_one_process)
     try:
         database = ini.database_settings
@@ -63,4 +63,4 @@ def _findings(ini: Ini) -> Iterator[Finding]:
     if not ini.is_host:
         with suppress(ConfigurationError):
             declared = ini.rules.declared
-    yield from check_all(database, ini.engine(), declared, shared=shared)
+    yield from check_all(database, ini.engine(), declared, shared=shared, migrates=migrates)

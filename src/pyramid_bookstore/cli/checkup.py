@@ -12,7 +12,7 @@ from pyramid_bookstore.catalogue.declared_index import state
 from pyramid_bookstore.catalogue.kept import kept_on
 from pyramid_bookstore.cli.ini import NONE_DECLARED
 from pyramid_bookstore.cli.rights import lacking, try_writing
-from pyramid_bookstore.cli.unreachable import unreachable
+from pyramid_bookstore.cli.unreachable import NO_FILE, unreachable
 from pyramid_bookstore.db.autogenerate import PREFIX
 from pyramid_bookstore.db.base import BOOKS_TABLE
 from pyramid_bookstore.db.diagnosis import LOCKED
@@ -52,26 +52,34 @@ def check_all(
     declared: Declared | None = NOTHING_DECLARED,
     *,
     shared: bool = False,
+    migrates: bool = False,
 ) -> Iterator[Finding]:
     """What is looked at in the database, and before it; only the settings of the database matter.
 
     Without ``declared`` the INI is a host's, whose declared fields are not known. With ``shared``
-    requests are served by the session of a host (`bookstore.dbsession`).
+    requests are served by the session of a host (`bookstore.dbsession`), and with ``migrates`` the
+    application sets the database up at its start (`bookstore.migrate`).
     """
     yield from dialect_named(engine.dialect.name).check_place(engine.url)
     try:
         with changing_nothing(engine).connect() as connection:
             yield Finding("ok", "database", f"{engine.url.render_as_string()} answers.")
-            yield from _database(settings, declared, engine, connection)
+            yield from _database(settings, declared, engine, connection, migrates=migrates)
             if shared:
                 yield from dialect_named(engine.dialect.name).check_shared(connection)
     except (SQLAlchemyError, Unavailable) as error:
         message, advice = unreachable(settings, engine.url, error)
-        yield Finding("fault", "database", f"{engine.url.render_as_string()}: {message}", advice)
+        message = f"{engine.url.render_as_string()}: {message}"
+        yield _of_start("database", message, advice, migrates=migrates and advice == NO_FILE)
 
 
 def _database(
-    settings: Settings, declared: Declared | None, engine: Engine, connection: Connection
+    settings: Settings,
+    declared: Declared | None,
+    engine: Engine,
+    connection: Connection,
+    *,
+    migrates: bool,
 ) -> Iterator[Finding]:
     dialect = dialect_named(connection.dialect.name)
     if dialect.has_rights:
@@ -79,7 +87,7 @@ def _database(
         yield from lacks
         if lacks:  # without them the rest cannot be looked at
             return
-    revision = _revision(connection)
+    revision = _revision(connection, migrates=migrates)
     yield revision
     yield from _indexes(connection)
     if revision.verdict == "ok":
@@ -142,7 +150,14 @@ def _metrics(*, one_process: bool) -> Finding:
     return Finding("ok", "metrics", f"Processes share {folder}.")
 
 
-def _revision(connection: Connection) -> Finding:
+def _of_start(subject: str, message: str, advice: str, *, migrates: bool) -> Finding:
+    """A fault, unless the application mends it when it starts."""
+    if migrates:
+        advice = "The application sets it up at its start, as bookstore.migrate is true."
+    return Finding("warning" if migrates else "fault", subject, message, advice)
+
+
+def _revision(connection: Connection, *, migrates: bool) -> Finding:
     found = current(connection)
     if is_current(connection):
         if is_newer(found):
@@ -151,10 +166,11 @@ def _revision(connection: Connection) -> Finding:
             message = f"At revision {HEAD}, which this code needs."
         return Finding("ok", "schema", message)
     state = f"At revision {found}" if found else "Not set up"
-    advice = "Run: bookstore -c INI migrate"
+    message = f"{state}; this code needs {HEAD}."
     if in_hosts_history(connection):
         advice = "Run the application's own migrations: the bookstore's are in its history."
-    return Finding("fault", "schema", f"{state}; this code needs {HEAD}.", advice)
+        return Finding("fault", "schema", message, advice)
+    return _of_start("schema", message, "Run: bookstore -c INI migrate", migrates=migrates)
 
 
 def _indexes(connection: Connection) -> Iterator[Finding]:

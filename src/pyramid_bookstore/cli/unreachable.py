@@ -1,10 +1,14 @@
 """What to do about a database that cannot be reached."""
 
+from typing import Final
+
 from sqlalchemy import URL
 
 from pyramid_bookstore.db.dialects import dialect_named
 from pyramid_bookstore.errors import Unavailable
 from pyramid_bookstore.settings import Settings
+
+NO_FILE: Final = "Run: bookstore -c INI migrate, which makes the file; or correct the URL."
 
 
 def unreachable(settings: Settings, url: URL, error: Exception) -> tuple[str, str]:
@@ -19,7 +23,7 @@ def unreachable(settings: Settings, url: URL, error: Exception) -> tuple[str, st
         place = dialect_named(url.get_backend_name()).check_place(url)
         if any(found.verdict == "fault" for found in place):
             return message, f"Make its folder, or let this user write there; or correct {key}."
-        return message, "Run: bookstore -c INI migrate, which makes the file; or correct the URL."
+        return message, NO_FILE
     if "does not exist" in lower:
         return message, f"Create it (createdb), or correct its name in {key}."
     if not dialect_named(url.get_backend_name()).has_rights:  # a file, no server
