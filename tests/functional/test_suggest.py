@@ -166,6 +166,9 @@ def test_a_frequent_word_is_the_nearest_spelling_also_where_only_a_sample_is_rea
         ("jane xyz", None),
         ("kleon potter", None),  # nothing near stands beside the other
         ("ab potter", None),
+        ("harrypotter", "harry potter"),
+        ("stealartist", None),  # they do not stand side by side
+        ("georgeeliot middlemarch", "george eliot middlemarch"),
     ],
 )
 def test_words_are_corrected_by_what_stands_beside_the_others(engine, search, spelled):
@@ -183,6 +186,14 @@ def test_words_are_corrected_by_what_stands_beside_the_others(engine, search, sp
     fill(engine, [book_row(at, title=text, author=by) for at, (text, by) in enumerate(texts)])
     reader = LeanReader(engine, dialect_named(engine.dialect.name))
     assert nearest_spelling(reader, search) == spelled
+
+
+def test_a_word_is_corrected_by_all_books_where_the_newest_have_nothing_near(engine):
+    few = [book_row(1, title="The Hobbit"), book_row(2, title="Chobits")]
+    fill(engine, [*few, *(book_row(at, title="The end") for at in range(3, 200))])
+    reader = LeanReader(engine, dialect_named(engine.dialect.name))
+    assert nearest_spelling(reader, "the hobit") == "the hobbit"
+    assert nearest_spelling(reader, "the chobit") is None
 
 
 def test_a_word_is_corrected_where_many_books_have_its_parts_alone(engine):

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 import msgspec
@@ -28,6 +29,10 @@ COUNTED: Final = 1_000
 
 #: Words of a search that is corrected; more are looked up one by one for too long.
 CORRECTED: Final = 6
+
+#: The longest words of a search, each of which is corrected by all books where nothing near stands
+#: beside the others.
+LONGEST: Final = 2
 
 #: Letters of a word that is corrected by what stands beside the others; a shorter one is near to
 #: too many.
@@ -75,7 +80,8 @@ def suggest(reader: Reader, text: str, limit: int) -> Suggestions:
 
 def nearest_spelling(reader: Reader, search: str) -> str | None:
     """The search with words in their nearest spelling: each that no book has, and where books have
-    each but none has all, the one that most books have in another spelling beside the others.
+    each but none has all, the one that most books have in another spelling beside the others. A
+    blank that is missing is a letter that is.
 
     `None` if there is none, or if the search finds something.
     """
@@ -102,22 +108,41 @@ def _one_corrected(reader: Reader, words: Sequence[str]) -> str | None:
     """The words, one of them in its nearest spelling in the books that have all others."""
     found: Counter[str] = Counter()
     for at, word in enumerate(words):
-        before, behind = words[:at], words[at + 1 :]
-        for near, books in _beside(reader, [*before, *behind], word).items():
-            found[" ".join([*before, near, *behind])] = books
-    return _most_frequent(found)
+        others = [*words[:at], *words[at + 1 :]]
+        for near, books in _beside(reader, others, word).items():
+            found[_with(words, at, near)] = books
+    if found:
+        return _most_frequent(found)
+    # Beside frequent words the newest books alone were looked at.
+    for at in sorted(range(len(words)), key=lambda at: -len(words[at]))[:LONGEST]:
+        nearest = _nearest(reader, words[at])
+        if nearest and _is_found(reader, _with(words, at, nearest)):
+            return _with(words, at, nearest)
+    return None
+
+
+def _with(words: Sequence[str], at: int, word: str) -> str:
+    return " ".join([*words[:at], word, *words[at + 1 :]])
 
 
 def _beside(reader: Reader, others: Sequence[str], word: str) -> Counter[str]:
-    """The words one step from this one in books that have the others, and in how many."""
+    """What is one step from this word in books that have the others, and in how many."""
     found: Counter[str] = Counter()
     if not others or len(word) < SHORTEST:
         return found
     filters = {"search": " ".join(others)}
     for book in list_books(reader, ListQuery(filters=filters, limit=LOOKED_AT, count="none")).books:
-        near = {*stored(book.title).split(), *stored(book.author).split()}
-        found.update(each for each in near if is_one_step_apart(word, each))
+        found.update(_near(word, f"{stored(book.title)} {stored(book.author)}"))
     return found
+
+
+def _near(word: str, text: str) -> set[str]:
+    """The words of the stored text that are one step from this one, and two that it joins."""
+    words = text.split()
+    return {
+        *(each for each in words if is_one_step_apart(word, each)),
+        *(f"{one} {other}" for one, other in pairwise(words) if one + other == word),
+    }
 
 
 def _beginning_so(reader: Reader, text: str, limit: int) -> list[Suggestion]:
@@ -167,7 +192,7 @@ def _is_found(reader: Reader, search: str) -> bool:
 
 
 def _nearest(reader: Reader, word: str) -> str | None:
-    """The word one step from this one that most books have."""
+    """What is one step from this word in most books."""
     near = [*dict.fromkeys(spellings(word))]
     found: Counter[str] = Counter()
     for query in _spelling_queries(reader.dialect):
@@ -175,7 +200,7 @@ def _nearest(reader: Reader, word: str) -> str | None:
         often: Counter[str] = Counter()
         for pattern, text in _with_spellings(reader, query, near):
             often[pattern] += 1
-            counted.update({each for each in text.split() if is_one_step_apart(word, each)})
+            counted.update(_near(word, text))
         found |= counted
         if found and max(found.values()) >= CERTAIN:
             break
