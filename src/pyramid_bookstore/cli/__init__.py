@@ -4,6 +4,9 @@ The file defines a `click.Command` named ``command``, which gets the `Ini` by ``
 The group prints its errors as one line on stderr and exits with 1.
 """
 
+import atexit
+import gc
+
 import click
 
 from pyramid_bookstore.cli import (
@@ -22,6 +25,10 @@ from pyramid_bookstore.cli import (
 )
 from pyramid_bookstore.cli.group import Group
 from pyramid_bookstore.cli.ini import Ini
+
+# What is loaded is not collected piece by piece at the end of the process: a third of the time of
+# a short command (0.7 of 2.2 s).
+atexit.register(gc.freeze)
 
 
 @click.group(cls=Group, name="bookstore")

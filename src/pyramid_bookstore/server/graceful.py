@@ -1,5 +1,6 @@
 """The server: waitress's sockets and threads, with a loop of its own."""
 
+import gc
 import logging
 import signal
 import sys
@@ -198,4 +199,5 @@ def serve(
             " another port."
         ) from None
     server.run()
+    gc.freeze()  # the end of the process
     return 0
