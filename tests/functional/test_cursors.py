@@ -26,6 +26,7 @@ from pyramid_bookstore.db.query import SessionReader
 from pyramid_bookstore.errors import ValidationFailed
 from tests.support import reading
 from tests.support.catalogue import BEGINNING, book_row
+from tests.support.examples import examples
 
 numbers = count(1)
 
@@ -89,7 +90,7 @@ def chosen_by(filters, row):
     )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6), sort=orders, filters=filters, limit=st.integers(1, 7))
 @example(seed=1, sort=NEWEST_FIRST, filters={}, limit=1)
 @example(seed=2, sort=(("stock", False), ("title", True)), filters={}, limit=2)
@@ -193,7 +194,7 @@ def test_a_forged_cursor_gives_a_page_or_is_refused(session, field):
             page(closed(broken))
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 @given(text=st.text(max_size=60), at=st.integers(0, 80), flip=st.integers(1, 255))
 def test_a_damaged_cursor_gives_a_page_or_is_refused(session, text, at, flip):
     session.rollback()

@@ -21,6 +21,7 @@ from pyramid_bookstore.feeds.intake import Intake
 from pyramid_bookstore.feeds.options import FeedOptions
 from pyramid_bookstore.web.mount import Mount
 from tests.support.apps import close_app
+from tests.support.examples import examples
 from tests.support.feeds import EXPORT, FAUST, MOMO, NDJSON, isbn, messages, only, send
 from tests.support.sheets import xlsx
 
@@ -318,7 +319,7 @@ _extras = st.fixed_dictionaries(
 
 
 @given(st.lists(_extras, min_size=1, max_size=5))
-@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_the_values_an_export_is_imported_unchanged(
     client: TestApp, extras: list[dict[str, Any]]
 ) -> None:

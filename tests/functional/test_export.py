@@ -14,6 +14,7 @@ from webtest import TestApp
 from pyramid_bookstore.feeds.staging import FEED_FIELDS
 from pyramid_bookstore.values.text import visible
 from pyramid_bookstore.web.mount import Mount
+from tests.support.examples import examples
 from tests.support.feeds import BOOKS, CSV, EXPORT, FAUST, MOMO, NDJSON, csv_of, isbn, send
 
 HEADER = f"{','.join(FEED_FIELDS)}\r\n".encode()
@@ -177,7 +178,7 @@ catalogues = st.lists(
 )
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(catalogues)
 def test_export_import_export_gives_the_same_bytes(committing, books):
     app, empty = committing({})

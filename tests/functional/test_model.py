@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 from pyramid_bookstore.values.text import visible
 from tests.support.api import BOOKS, alike, ask, assert_problem, isbn
 from tests.support.both import run_on_both
+from tests.support.examples import examples
 from tests.support.model import STOCK_MAX, Model, Refused
 
 # Few values, so that there are equal titles, equal prices and duplicate ISBNs.
@@ -296,4 +297,4 @@ def free(changes):
 def test_both_databases_answer_every_sequence_of_requests_as_the_model(
     sqlite_backend, postgres_backend
 ):
-    run_on_both(Shops, (sqlite_backend, postgres_backend), examples=15, steps=40)
+    run_on_both(Shops, (sqlite_backend, postgres_backend), examples=examples(15), steps=40)

@@ -24,6 +24,7 @@ from pyramid_bookstore.errors import ValidationFailed
 from tests.support import reading
 from tests.support.api import BOOKS, isbn, new_book
 from tests.support.catalogue import book_row, fill
+from tests.support.examples import examples
 from tests.support.searching import books, searches
 
 SHELF = [
@@ -194,7 +195,7 @@ def test_in_python_the_list_is_the_same(engine):
                 bookstore.list(**bad)
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(30), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_the_order_is_that_of_the_plain_reading_on_both_databases(backend, empty, data):
     rows = data.draw(books(12))

@@ -26,9 +26,11 @@ from pyramid_bookstore.search.sqlite_texts import LATEST
 from tests.support import reading
 from tests.support.api import isbn
 from tests.support.catalogue import book_row, fill
+from tests.support.examples import examples
 from tests.support.searching import WORDS, books, on, paths, searches
 
 BY_RELEVANCE = (("relevance", False),)
+SHARED = [HealthCheck.function_scoped_fixture]
 NEWEST, TITLES = (("created_at", True),), (("title", False),)
 
 
@@ -114,7 +116,7 @@ def check_every_path(reader, rows, search, *, author="", **comparisons):
 
 class TestEveryPath:
     @pytest.mark.no_cover
-    @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=examples(20), suppress_health_check=SHARED)
     @given(data=st.data())
     def test_a_search_finds_what_the_plain_reading_finds(self, empty, data):
         """Of any books, whatever is looked for."""
@@ -124,7 +126,7 @@ class TestEveryPath:
             check_every_path(reader, rows, search)
 
     @pytest.mark.no_cover
-    @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=examples(12), suppress_health_check=SHARED)
     @given(data=st.data())
     def test_filters_are_combined_with_and(self, empty, data):
         rows = data.draw(books())
@@ -139,7 +141,7 @@ class TestEveryPath:
             check_every_path(reader, rows, search, author=author, **comparisons)
 
     @pytest.mark.no_cover
-    @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=examples(12), suppress_health_check=SHARED)
     @given(data=st.data())
     def test_a_search_in_a_catalogue_finds_what_the_plain_reading_finds(self, catalogue, data):
         engine, rows = catalogue

@@ -30,6 +30,7 @@ from pyramid_bookstore.values.text import nfc
 from tests.support import reading
 from tests.support.api import isbn
 from tests.support.backends import Emptier
+from tests.support.examples import examples
 from tests.support.searching import WORDS, searches
 
 TITLES = (
@@ -188,7 +189,7 @@ def test_a_search_finds_what_there_is_after_every_sequence_of_changes(
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=15, stateful_step_count=15, suppress_health_check=[*HealthCheck]
+            max_examples=examples(15), stateful_step_count=15, suppress_health_check=[*HealthCheck]
         ),
     )
     with engines[0].begin() as connection:

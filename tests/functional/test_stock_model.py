@@ -24,6 +24,7 @@ from pyramid_bookstore.stock import shelf as shelf_module
 from pyramid_bookstore.values import moments
 from tests.support.api import API, BOOKS, ask, new_book
 from tests.support.both import run_on_both
+from tests.support.examples import examples
 
 TITLES = 4
 LINES = st.lists(
@@ -239,4 +240,4 @@ def test_both_databases_sell_hold_and_count_as_the_model(
     for module in (availability, holds_module, listing, shelf_module):
         monkeypatch.setattr(module, "now", Clock.now)
     asked = {"bookstore.holds": "true", "bookstore.stock_log": "true"}
-    run_on_both(Shop, (sqlite_backend, postgres_backend), asked, examples=15, steps=30)
+    run_on_both(Shop, (sqlite_backend, postgres_backend), asked, examples=examples(15), steps=30)

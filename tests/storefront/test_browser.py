@@ -40,6 +40,14 @@ def run(*command, cwd=None, **env):
     return done.stdout
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_processes():
+    """Coverage, which makes processes slow, is measured by the other tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
+        yield
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
     """The shop as a package in a folder outside this environment; its INI is there too."""
