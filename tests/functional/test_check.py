@@ -410,6 +410,24 @@ class TestExtension:
         assert found.verdict == "warning"
         assert "bookstore -c INI migrate" in found.advice
 
+    @pytest.mark.parametrize(("locale", "verdict"), [("C.UTF-8", "ok"), ("C", "warning")])
+    def test_a_database_in_which_it_sees_ascii_alone_is_said(
+        self, postgres: Any, locale: str, verdict: str
+    ) -> None:
+        there = "SELECT 1 FROM pg_collation WHERE collname ILIKE 'C.utf%8' AND collprovider = 'c'"
+        if locale != "C" and not postgres.query(there):
+            pytest.skip("the server has no locale C.UTF-8")
+        name = f"letters_{os.getpid()}"
+        with postgres.connect() as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 LC_CTYPE '{locale}'")
+        url = postgres.url(name)
+        with make_one_time_engine({"url": url}).begin() as connection:
+            connection.execute(text("CREATE EXTENSION pg_trgm"))
+        found = findings(url)["extension"]
+        assert found.verdict == verdict
+        assert ("--locale C.UTF-8" in found.advice) is (verdict == "warning")
+        postgres.drop_database(url)
+
     def test_a_role_that_may_not_is_told_who_must(self, empty: str, postgres: Any) -> None:
         name = f"reader_{os.getpid()}"
         with make_one_time_engine({"url": empty}).begin() as connection:

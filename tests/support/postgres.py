@@ -135,12 +135,16 @@ class PostgresServer(Databases):
         command += ["--username", "bookstore", "--auth", "scram-sha-256", "--pwfile", secret]
         command += ["--encoding", "UTF8", "--locale", "C", "--no-sync"]
         # With a default collation other than code-point order, tests fail for statements that
-        # name no collation. Not every build has ICU.
+        # name no collation. Not every build has ICU, and not every system the locale, without
+        # which pg_trgm sees ASCII letters alone.
         linguistic = ["--locale-provider", "icu", "--icu-locale", "en-US"]
-        try:
-            run_as(self._user, [*command, *linguistic], home=self.folder, env=self._libraries)
-        except subprocess.CalledProcessError:
+        letters = ["--lc-ctype", "C.UTF-8"]
+        for options in ([*linguistic, *letters], letters, linguistic):
+            with suppress(subprocess.CalledProcessError):
+                run_as(self._user, [*command, *options], home=self.folder, env=self._libraries)
+                break
             shutil.rmtree(self.data, ignore_errors=True)
+        else:
             run_as(self._user, command, home=self.folder, env=self._libraries)
         secret.unlink()
 

@@ -19,6 +19,11 @@ _EXTENSION = sa.text("""
                      WHERE name = 'pg_trgm') AS creatable
 """)
 
+_SCHEMA = sa.text("""
+    SELECT quote_ident(nspname) FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace
+    WHERE extname = 'pg_trgm' AND has_schema_privilege(n.oid, 'USAGE')
+""")
+
 _BROKEN = sa.text("""
     SELECT relname FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
     WHERE NOT indisvalid AND relname LIKE 'bookstore\\_%' ORDER BY 1
@@ -34,7 +39,7 @@ def check_extension(connection: sa.Connection) -> Finding:
     """The search's extension is there, or the migrations can create it."""
     present, available, creatable = connection.execute(_EXTENSION).one()
     if present:
-        return Finding("ok", "extension", "pg_trgm is there.")
+        return _letters(connection)
     missing = "pg_trgm is not there; the search needs it."
     if not available:
         advice = "Install it on the server, mostly with the package postgresql-contrib."
@@ -45,6 +50,22 @@ def check_extension(connection: sa.Connection) -> Finding:
     else:
         advice = "As a user with the right to: CREATE EXTENSION pg_trgm"
     return Finding("fault", "extension", missing, advice)
+
+
+def _letters(connection: sa.Connection) -> Finding:
+    """The extension, which is there, sees the letters of all scripts."""
+    schema = connection.scalar(_SCHEMA)
+    sees = schema is None or connection.scalar(sa.text(f"SELECT {schema}.show_trgm('ж')::text[]"))
+    if sees:
+        return Finding("ok", "extension", "pg_trgm is there.")
+    return Finding(
+        "warning",
+        "extension",
+        "pg_trgm sees ASCII letters alone, as LC_CTYPE of this database is C: a search in another"
+        " script, or for punctuation, reads all books.",
+        "Make another database and move what is in this one: createdb --template template0"
+        " --encoding UTF8 --locale C.UTF-8",
+    )
 
 
 def check_pools(connection: sa.Connection, options: Mapping[str, Any], prefix: str) -> Finding:
