@@ -247,7 +247,7 @@ def _group(reader: Reader, shape: Shape, values: Values, key: Any) -> _Group:
     """The group with this key.
 
     To sort it costs its size, to walk the next key's index the books wanted by the share that the
-    group has of all.
+    group has of all; with filters twice that for each key that is left, as each may be walked.
     """
     inside = values | {f"group{shape.fixed}": key}
     looked = look_query(shape._replace(sort=shape.sort[: shape.fixed + 1]))
@@ -255,7 +255,8 @@ def _group(reader: Reader, shape: Shape, values: Values, key: Any) -> _Group:
     if size < SMALL_GROUP:
         return _Group(False, False, inside)
     share = 1 if shape.conditions.none else max(hits, 1) / min(size, LOOKED_AT)
-    enough = math.isqrt(int((values["offset"] + values["limit"]) * books / share))
+    walks = 1 if shape.conditions.none else 2 * (len(shape.sort) - shape.fixed - 1)
+    enough = math.isqrt(int(walks * (values["offset"] + values["limit"]) * books / share))
     if enough > size:
         size = reader.rows(looked, inside | {"most": enough})[0][1]
     inside["walked"] = int(values["walked"] * books / (share * size))

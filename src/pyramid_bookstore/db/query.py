@@ -7,6 +7,8 @@ statement goes through SQLAlchemy, so that they see it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy import Connection, Engine
@@ -134,6 +136,14 @@ class Reader(Protocol):
         """All rows."""
 
 
+def _planned(query: Query, connection: Callable[[], Connection]) -> AbstractContextManager[Any]:
+    """In it SQLAlchemy executes the query as it wants to be planned."""
+    if not query.custom_plan:
+        return nullcontext()
+    found = connection()
+    return dialect_named(found.dialect.name).by_value(found)
+
+
 class SessionReader:
     """Reads in the session's transaction, so sees its uncommitted changes."""
 
@@ -148,7 +158,8 @@ class SessionReader:
 
     def rows(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
         count_statement()
-        return self._session.execute(query.statement, values, bind_arguments=BIND).all()
+        with _planned(query, partial(self._session.connection, bind_arguments=BIND)):
+            return self._session.execute(query.statement, values, bind_arguments=BIND).all()
 
 
 class GatedReader:
@@ -204,7 +215,7 @@ class LeanReader:
 
     def _run_through_sqlalchemy(self, query: Query, values: Mapping[str, Any]) -> Sequence[Row]:
         try:
-            with self._engine.connect() as connection:
+            with self._engine.connect() as connection, _planned(query, lambda: connection):
                 return connection.execute(query.statement, values).all()
         except DBAPIError as error:
             if error.connection_invalidated:

@@ -3,6 +3,7 @@
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
@@ -96,6 +97,10 @@ class Dialect(ABC):
         """Arguments for the driver's ``cursor.execute`` that prevent a generic plan, for a
         statement whose best plan depends on its values."""
         return {}
+
+    def by_value(self, connection: sa.Connection) -> AbstractContextManager[Any]:
+        """The same for what is executed through SQLAlchemy, which hands no arguments on."""
+        return nullcontext()
 
     @abstractmethod
     def insert(self, entity: Any) -> Any:

@@ -1,7 +1,8 @@
 """PostgreSQL, the production database."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from select import POLLIN, poll
 from typing import Any
@@ -168,6 +169,19 @@ class PostgreSQL(Dialect):
         # psycopg prepares a statement after five uses, and PostgreSQL may then use one generic
         # plan for rare and common terms. Other drivers prepare nothing unless told to.
         return {"prepare": False} if driver == DRIVER else {}
+
+    @contextmanager
+    def by_value(self, connection: sa.Connection) -> Iterator[None]:
+        driver: Any = connection.connection.driver_connection
+        threshold = getattr(driver, "prepare_threshold", None)
+        if threshold is None:  # another driver, or none is prepared
+            yield
+            return
+        driver.prepare_threshold = None
+        try:
+            yield
+        finally:
+            driver.prepare_threshold = threshold
 
     def insert(self, entity: Any) -> Any:
         return postgresql.insert(entity)
