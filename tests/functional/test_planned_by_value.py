@@ -99,3 +99,14 @@ def test_a_hosts_session_prepares_its_own_statements_alone(url):
     assert by_value(statements) == []
     engine.dispose()
     assert "SELECT 1 AS host" in statements
+
+
+def test_a_session_that_prepares_nothing_stays_so(url):
+    """As behind PgBouncer."""
+    engine = sa.create_engine(url, connect_args={"prepare_threshold": None})
+    with Session(engine) as session:
+        for _ in range(OFTEN):
+            assert len(list_books(SessionReader(session), QUERY).books) == QUERY.limit
+        assert session.connection().connection.driver_connection.prepare_threshold is None
+        assert prepared(SessionReader(session)) == []
+    engine.dispose()
