@@ -419,7 +419,11 @@ class TestExtension:
             pytest.skip("the server has no locale C.UTF-8")
         name = f"letters_{os.getpid()}"
         with postgres.connect() as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 LC_CTYPE '{locale}'")
+            libc = "LOCALE_PROVIDER libc" if connection.info.server_version >= 150_000 else ""
+            connection.execute(
+                f"CREATE DATABASE {name} TEMPLATE template0 {libc}"
+                f" LC_COLLATE 'C' LC_CTYPE '{locale}'"
+            )
         url = postgres.url(name)
         with make_one_time_engine({"url": url}).begin() as connection:
             connection.execute(text("CREATE EXTENSION pg_trgm"))
