@@ -67,7 +67,8 @@ def filters(declared: Declared = NOTHING_DECLARED) -> Iterator[tuple[Field, Filt
 
 
 class _Parameters(Parameters):
-    """Of the trade's fields it says how they become parameters."""
+    """What other APIs call otherwise is known; of the trade's fields it says how they become
+    parameters."""
 
     also_called: ClassVar = {
         **dict.fromkeys(("q", "query", "title", "isbn", "keyword", "keywords"), "search"),
